@@ -5,7 +5,9 @@ Every error that a person may meet is raised as one of these. `kind` comes from 
 whether trying again can help. Stands on nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final
 
 #: kind -> can the same job succeed when it is simply tried again?
@@ -152,3 +154,9 @@ class Failure:
         if isinstance(error, MemoryError):
             return cls("out-of-memory", "not enough memory; run fewer jobs at once")
         return cls("internal", f"{type(error).__name__}: {error}")
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """'did you mean X?', or the list of what there is, for an error's remedy."""
+    close = get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there is: {', '.join(known) or 'none'}"

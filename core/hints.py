@@ -1,0 +1,192 @@
+"""Hints: colours that the user gives at points or by strokes, made ready for the network.
+
+A hint document is JSON text: `{"points": [{"x", "y", "radius", and "colour" or "a", "b"}]}` in
+source pixels, or `{"strokes": PNG as base64}`, a transparent picture of the source's size.
+`read_document` makes one from a file, `planes` lays it over a thumbnail. Stands on `core.errors`
+and `core.colour`.
+"""
+
+import base64
+import json
+from dataclasses import dataclass
+from math import hypot, isfinite
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from core.colour.lab import srgb_to_lab
+from core.errors import HintsError, nearest
+from core.options import canonical_json
+
+PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+DEFAULT_RADIUS: Final = 4.0  # source pixels
+MAX_AB: Final = 128.0  # |a*|, |b*| of any real hint stay below
+_POINT_KEYS = ("x", "y", "radius", "colour", "color", "a", "b")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A disc of one chroma: centre x, y and radius in source pixels; a*, b* in CIELAB units."""
+
+    x: float
+    y: float
+    radius: float
+    a: float
+    b: float
+
+
+def read_document(path: Path) -> str:
+    """The canonical hint document of a hints file: JSON points or a transparent PNG."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise HintsError(f"hints cannot be read ({error.strerror})", file=path) from error
+    return document_of(data, file=path)
+
+
+def document_of(data: bytes, file: object = None) -> str:
+    """The canonical hint document of a hints file's bytes; raises `HintsError`."""
+    if data.startswith(PNG_SIGNATURE):
+        _strokes(data, file)  # refuses a PNG that cannot be read, now and not in the middle
+        return canonical_json({"strokes": base64.b64encode(data).decode()})
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise HintsError("hints are neither JSON nor a PNG", file=file) from error
+    points(value, file)
+    return canonical_json(value)
+
+
+def points(value: Any, file: object = None) -> list[Point]:
+    """The points of a parsed hint document; raises `HintsError` that names the point and key."""
+    if not isinstance(value, dict) or not isinstance(value.get("points"), list):
+        raise HintsError('hints must be {"points": [...]}', file=file)
+    return [_point(entry, f"hint {index + 1}", file) for index, entry in enumerate(value["points"])]
+
+
+def planes(
+    document: str, picture: tuple[int, int], thumbnail: tuple[int, int], padded: tuple[int, int]
+) -> np.ndarray:
+    """Hint planes for the network.
+
+    Parameters: sizes as (height, width): of the `picture`, of its `thumbnail`, and of the
+    `padded` thumbnail. Returns float32 (3, *padded): a*, b* and a mask of 0 or 1. Every hint
+    covers at least one pixel. Raises `HintsError` for hints outside the picture.
+    """
+    value = json.loads(document)
+    result = np.zeros((3, *padded), np.float32)
+    if "strokes" in value:
+        _lay_strokes(result, value["strokes"], picture, thumbnail)
+    else:
+        for index, point in enumerate(points(value)):
+            _lay_disc(result, point, f"hint {index + 1}", picture, thumbnail)
+    return result
+
+
+def _lay_disc(result, point: Point, label: str, picture, thumbnail) -> None:
+    height, width = picture
+    if not (0 <= point.x < width and 0 <= point.y < height):
+        raise HintsError(
+            f"{label} at ({point.x:g}, {point.y:g}) lies outside the picture of {width}x{height}"
+        )
+    scale_x, scale_y = thumbnail[1] / width, thumbnail[0] / height
+    x, y = (point.x + 0.5) * scale_x - 0.5, (point.y + 0.5) * scale_y - 0.5
+    rows, columns = np.ogrid[: thumbnail[0], : thumbnail[1]]
+    radius_x, radius_y = max(point.radius * scale_x, 0.5), max(point.radius * scale_y, 0.5)
+    disc = ((columns - x) / radius_x) ** 2 + ((rows - y) / radius_y) ** 2 <= 1
+    disc[min(round(y), thumbnail[0] - 1), min(round(x), thumbnail[1] - 1)] = True
+    result[:, : thumbnail[0], : thumbnail[1]][:, disc] = np.array(
+        [[point.a], [point.b], [1.0]], np.float32
+    )
+
+
+def _lay_strokes(result, encoded: str, picture, thumbnail) -> None:
+    """Each thumbnail pixel takes the mean chroma of the strokes in it, where they cover a half."""
+    strokes = _strokes(base64.b64decode(encoded), None)
+    if strokes.shape[:2] != picture:
+        raise HintsError(
+            f"the hints picture is {strokes.shape[1]}x{strokes.shape[0]}, "
+            f"the photograph {picture[1]}x{picture[0]}",
+            remedy="paint the hints on a layer of the photograph's size",
+        )
+    rows, columns = np.nonzero(strokes[..., 3] >= 128)
+    if rows.size == 0:
+        return
+    chroma = srgb_to_lab(strokes[rows, columns, :3] / 255.0)[..., 1:]
+    cells = (rows * thumbnail[0] // picture[0]) * thumbnail[1] + columns * thumbnail[1] // picture[1]
+    count = np.bincount(cells, minlength=thumbnail[0] * thumbnail[1])
+    # A thin stroke on a large scan never fills a cell: half of the best-covered neighbourhood
+    # counts, so that a line stays a line.
+    enough = count >= max(1, min(count.max(), picture[0] * picture[1] / count.size) / 4)
+    for channel in range(2):
+        total = np.bincount(cells, chroma[:, channel], minlength=count.size)
+        plane = np.where(enough, total / np.maximum(count, 1), 0)
+        result[channel, : thumbnail[0], : thumbnail[1]] = plane.reshape(thumbnail)
+    result[2, : thumbnail[0], : thumbnail[1]] = enough.reshape(thumbnail)
+
+
+def _strokes(data: bytes, file: object) -> np.ndarray:
+    """The strokes as uint8 (H, W, 4) sRGB with alpha."""
+    import pyvips
+
+    try:
+        image = pyvips.Image.new_from_buffer(data, "", fail_on="error")
+        if not image.hasalpha():
+            raise HintsError("the hints picture has no transparency", file=file)
+        return image.colourspace("srgb").cast("uchar").numpy()
+    except pyvips.Error as error:
+        raise HintsError("the hints picture cannot be read as a PNG", file=file) from error
+
+
+def _point(entry: Any, label: str, file: object) -> Point:
+    if not isinstance(entry, dict):
+        raise HintsError(f"{label} is no JSON object", file=file)
+    for key in entry:
+        if key not in _POINT_KEYS:
+            raise HintsError(f"{label} has an unknown key {key!r}", remedy=nearest(key, _POINT_KEYS))
+    colour = entry.get("colour", entry.get("color"))
+    if (colour is None) == (entry.get("a") is None and entry.get("b") is None):
+        raise HintsError(f"{label} needs either a colour or both a and b", file=file)
+    x, y, radius = (
+        _number(entry, key, label, file, default)
+        for key, default in (("x", None), ("y", None), ("radius", DEFAULT_RADIUS))
+    )
+    if radius <= 0:
+        raise HintsError(f"{label} has radius {radius:g}, which must be above 0", file=file)
+    if colour is not None:
+        a, b = _chroma_of(colour, label, file)
+    else:
+        a, b = (_number(entry, key, label, file, None) for key in "ab")
+        if hypot(a, b) > 2 * MAX_AB:
+            raise HintsError(f"{label} has a*, b* beyond any colour", file=file)
+    return Point(x, y, radius, a, b)
+
+
+def _number(entry: dict, key: str, label: str, file: object, default: float | None) -> float:
+    value = entry.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise HintsError(f"{label} has {key} = {value!r}, which must be a number", file=file)
+    return float(value)
+
+
+def _chroma_of(colour: Any, label: str, file: object) -> tuple[float, float]:
+    """a*, b* of '#rrggbb' or a CSS name."""
+    import webcolors
+
+    try:
+        text = colour if colour.startswith("#") else webcolors.name_to_hex(colour)
+        red, green, blue = webcolors.hex_to_rgb(text)
+    except (ValueError, AttributeError) as error:
+        raise HintsError(
+            f"{label} has colour {colour!r}", file=file, remedy="give '#rrggbb' or a CSS name"
+        ) from error
+    _, a, b = srgb_to_lab(np.array([red, green, blue]) / 255.0)
+    return float(a), float(b)
+
+
+def is_empty(document: str) -> bool:
+    """Whether the document gives no hint at all."""
+    return not document or json.loads(document).get("points") == []
+
+

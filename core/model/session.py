@@ -1,0 +1,167 @@
+"""A model made ready to run: ONNX Runtime with the execution provider that the user chose.
+
+`open_session` is the way in. One thread a session and no spinning: pictures are independent, a
+thumbnail is too small to be worth splitting, and results must not depend on a thread count.
+onnxruntime is imported when the first session opens. Stands on `core.model.contract`.
+"""
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from core.errors import ModelError, OptionsError, ProviderError, nearest
+from core.model.contract import CHROMA, DISTRIBUTION, HINTS, LIGHTNESS, ModelDescription, Tensor
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+log = logging.getLogger(__name__)
+
+#: device -> (ONNX Runtime's name of the provider, what to install for it)
+PROVIDERS: Final = {
+    "cpu": ("CPUExecutionProvider", "pip install 'photochrom[cpu]'"),
+    "cuda": ("CUDAExecutionProvider", "pip install 'photochrom[gpu]' (NVIDIA driver, CUDA 12)"),
+    "tensorrt": ("TensorrtExecutionProvider", "pip install 'photochrom[gpu]' and TensorRT 10"),
+    "directml": ("DmlExecutionProvider", "pip install onnxruntime-directml (Windows)"),
+    "coreml": ("CoreMLExecutionProvider", "pip install onnxruntime on macOS"),
+}
+DEVICES: Final = ("auto", *PROVIDERS)
+
+#: What `auto` tries, best first. TensorRT is left out: it builds an engine for minutes.
+AUTO_ORDER: Final = ("cuda", "coreml", "directml", "cpu")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """`chroma`: float32 (2, h, w) a*, b*; `distribution`: float32 (Q, h', w') or None."""
+
+    chroma: np.ndarray
+    distribution: np.ndarray | None = None
+
+
+class Session:
+    """A model with its execution provider. `provider` is what it really runs on."""
+
+    def __init__(self, path: Path, native: "onnxruntime.InferenceSession") -> None:
+        self.path = path
+        self.sha256 = sha256_of(path)
+        self.description = describe(native, path)
+        self.provider = native.get_providers()[0].removesuffix("ExecutionProvider")
+        self._native = native
+
+    def predict(
+        self, lightness: np.ndarray, hints: np.ndarray | None = None, *, distribution: bool = False
+    ) -> Prediction:
+        """Chroma for one picture.
+
+        Parameters: `lightness` float32 (H, W), L* 0..100, H and W multiples of the model's
+        `multiple`; `hints` float32 (3, H, W): a*, b*, mask. Raises `ModelError` where the model
+        fails or answers with something that is no colour, `HintsError` never (see `core.hints`).
+        """
+        feed = {LIGHTNESS: lightness[None, None]}
+        if self.description.takes_hints:
+            feed[HINTS] = (np.zeros((3, *lightness.shape), np.float32) if hints is None else hints)[
+                None
+            ]
+        wanted = [CHROMA, DISTRIBUTION] if distribution else [CHROMA]
+        try:
+            answer = self._native.run(wanted, feed)
+        except Exception as error:  # ONNX Runtime's own errors share no other root
+            raise ModelError(f"the model failed: {_first_line(error)}", file=self.path) from error
+        chroma = np.asarray(answer[0])[0]
+        stride = self.description.stride
+        expected = (2, lightness.shape[0] // stride, lightness.shape[1] // stride)
+        if chroma.shape != expected:
+            raise ModelError(
+                f"the model answered {chroma.shape}, not {expected}", file=self.path
+            )
+        if not np.isfinite(chroma).all():
+            raise ModelError("the model answered with values that are no numbers", file=self.path)
+        return Prediction(chroma, np.asarray(answer[1])[0] if distribution else None)
+
+
+def open_session(path: Path, device: str = "auto") -> Session:
+    """The model at `path` on `device`.
+
+    Raises `ModelError` for a file that is no such model, `ProviderError` where the device that
+    was asked for by name does not load. `auto` falls back to the next and logs that once.
+    """
+    if device not in DEVICES:
+        raise OptionsError(f"unknown device {device!r}", remedy=nearest(device, list(DEVICES)))
+    runtime = _runtime()
+    available = runtime.get_available_providers()
+    for candidate in AUTO_ORDER if device == "auto" else (device,):
+        name, remedy = PROVIDERS[candidate]
+        native = _native_session(path, name) if name in available else None
+        # A provider that is listed can still fail to load, and then the session silently runs on
+        # the CPU: only what the session reports counts.
+        if native and native.get_providers()[0] == name:
+            return Session(path, native)
+        if device != "auto":
+            raise ProviderError(f"{device} does not load on this machine", remedy=remedy)
+        if name in available:
+            _say_once(f"{candidate} is installed but does not load; trying the next device")
+    raise ProviderError("no execution provider loads", remedy=PROVIDERS["cpu"][1])
+
+
+def describe(native: "onnxruntime.InferenceSession", file: object) -> ModelDescription:
+    """What the open model says of itself, checked against contract 1."""
+    return ModelDescription.read(
+        {node.name: _tensor(node) for node in native.get_inputs()},
+        {node.name: _tensor(node) for node in native.get_outputs()},
+        native.get_modelmeta().custom_metadata_map,
+        file,
+    )
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of the file's bytes, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _native_session(path: Path, provider: str) -> "onnxruntime.InferenceSession":
+    runtime = _runtime()
+    settings = runtime.SessionOptions()
+    settings.intra_op_num_threads = 1
+    settings.inter_op_num_threads = 1
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    settings.log_severity_level = 4  # what matters is raised, and said in our own words
+    # Every picture has its own shape: an arena would grow with each (onnxruntime#11118).
+    settings.enable_mem_pattern = False
+    providers = [provider] if provider == "CPUExecutionProvider" else [provider, "CPUExecutionProvider"]
+    try:
+        return runtime.InferenceSession(str(path), settings, providers=providers)
+    except Exception as error:  # ONNX Runtime's own errors share no other root
+        raise ModelError(
+            f"cannot be loaded as a model: {_first_line(error)}",
+            file=path,
+            remedy="copy or export the file again",
+        ) from error
+
+
+def _runtime():
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ProviderError("ONNX Runtime is not installed", remedy=PROVIDERS["cpu"][1]) from error
+    return onnxruntime
+
+
+def _tensor(node) -> Tensor:
+    dtype = {"tensor(float)": "float32", "tensor(float16)": "float16"}.get(node.type, node.type)
+    return Tensor(dtype, tuple(node.shape))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+@cache
+def _say_once(text: str) -> None:
+    log.warning(text)

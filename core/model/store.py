@@ -1,0 +1,91 @@
+"""Where models are found: the bundled ones inside the package, the user's in a folder of theirs.
+
+`resolve` turns what a user typed into a file; `installed`, `import_model` and `remove` serve
+`photochrom models`. A newer bundled model replaces the old one by one file in `bundled/`.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+
+from core.errors import DestinationError, ModelError, nearest
+from core.model.session import open_session
+
+BUNDLED: Final = Path(__file__).parent / "bundled"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model that can be named: `name` is the file's stem; bundled ones cannot be removed."""
+
+    name: str
+    path: Path
+    bundled: bool
+
+
+def user_folder() -> Path:
+    """The folder of the user's own models; `PHOTOCHROM_MODELS` overrides it."""
+    return Path(
+        os.environ.get("PHOTOCHROM_MODELS")
+        or platformdirs.user_data_path("photochrom", appauthor=False) / "models"
+    )
+
+
+def installed() -> Iterator[ModelFile]:
+    """All models by name, bundled first; a user's model of a bundled name is not listed."""
+    seen = set()
+    for folder, bundled in ((BUNDLED, True), (user_folder(), False)):
+        for path in sorted(folder.glob("*.onnx")):
+            if path.stem not in seen:
+                seen.add(path.stem)
+                yield ModelFile(path.stem, path, bundled)
+
+
+def resolve(model: str) -> Path:
+    """The file of a model given by name, or by a path that ends in .onnx."""
+    names = {found.name: found.path for found in installed()}
+    if model in names:
+        return names[model]
+    path = Path(model).expanduser()
+    if path.suffix == ".onnx" or len(path.parts) > 1:
+        if path.is_file():
+            return path
+        raise ModelError("no such model file", file=path, remedy="see `photochrom models list`")
+    raise ModelError(f"unknown model {model!r}", remedy=nearest(model, list(names)))
+
+
+def import_model(source: Path) -> ModelFile:
+    """Checks the file against contract 1 and copies it into the user's folder under its name."""
+    if not source.is_file():
+        raise ModelError("no such model file", file=source)
+    name = open_session(source, "cpu").description.name
+    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name[0] == ".":
+        raise ModelError(f"the model's name {name!r} cannot be a file's name", file=source)
+    if any(found.name == name and found.bundled for found in installed()):
+        raise ModelError(f"a bundled model is called {name!r} already", file=source)
+    target = user_folder() / f"{name}.onnx"
+    part = target.with_suffix(".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, part)
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise DestinationError(f"cannot be written ({error.strerror})", file=target) from error
+    return ModelFile(name, target, bundled=False)
+
+
+def remove(name: str) -> ModelFile:
+    """Removes a model of the user's; a bundled one is refused."""
+    for found in installed():
+        if found.name == name:
+            if found.bundled:
+                raise ModelError(f"{name} is part of the program and stays", file=found.path)
+            found.path.unlink()
+            return found
+    raise ModelError(f"unknown model {name!r}", remedy=nearest(name, [m.name for m in installed()]))

@@ -1,0 +1,109 @@
+"""`Options`: everything that a user may choose and that changes the picture.
+
+Each option is declared once, here, with its default, range and help; the command line, the queue,
+the local server and the documentation read them from `Options` by `declared()`. Frozen, validated
+at birth, and written canonically for the job key (contract 3). Stands on `core.errors`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, asdict, dataclass, field, fields
+from math import isfinite
+from typing import Any
+
+from core.errors import OptionsError, nearest
+
+DEFAULT_MODEL = "photochrom-lite"
+
+#: What `--format` accepts; `same` keeps the source's own.
+FORMATS = ("same", "jpeg", "png", "tiff", "webp", "avif", "jp2")
+
+
+def _option(default: Any, help: str, **limits: Any) -> Any:
+    return field(default=default, metadata={"help": help, **limits})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What changes the picture. Raises `OptionsError` for a value outside its range.
+
+    `hints` is the text of a hint document (see `core.hints`), not a path: the options of a job
+    travel to another machine whole.
+    """
+
+    model: str = _option(DEFAULT_MODEL, "model by name, or the path of an .onnx file")
+    side: int = _option(
+        0, "short side, in pixels, of what the network sees; 0 = the model's own", low=0, high=2048
+    )
+    vividness: float = _option(
+        1.0, "scales the colours: 0 = gray, 1 = as predicted, 2 = twice", low=0.0, high=2.0
+    )
+    hints: str = _option("", "colours that the user gave, as a hint document")
+    format: str = _option("same", "format of the result", choices=FORMATS)
+    quality: int = _option(92, "quality of lossy formats", low=1, high=100)
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            object.__setattr__(self, option.name, _checked(option, getattr(self, option.name)))
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> "Options":
+        """Options from untrusted key-value pairs; unknown names are refused by name."""
+        known = [option.name for option in fields(cls)]
+        for name in values:
+            if name not in known:
+                raise OptionsError(f"unknown option {name!r}", remedy=nearest(name, known))
+        return cls(**values)
+
+    def canonical(self) -> dict[str, Any]:
+        """What enters the job key: all options, defaults included, save two.
+
+        The model stands in the key by its SHA-256, so its name is left out; the hint document,
+        which can be large, stands here by its SHA-256.
+        """
+        values = asdict(self)
+        del values["model"]
+        values["hints"] = hashlib.sha256(self.hints.encode()).hexdigest() if self.hints else None
+        return values
+
+    def as_mapping(self) -> dict[str, Any]:
+        """The options as JSON values, for a queue message; `from_mapping` reads them back."""
+        return asdict(self)
+
+
+def declared() -> Iterator[tuple[str, type, Any, Mapping[str, Any]]]:
+    """(name, type, default, {help, low, high, choices}) of every option, in order."""
+    for option in fields(Options):
+        yield option.name, type(option.default), option.default, option.metadata
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys, no spaces and Python's shortest floats: equal values, equal text."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def _checked(option: Field, value: Any) -> Any:
+    """`value` in the option's own type, or `OptionsError`. `True` is no number."""
+    wanted = type(option.default)
+    limits = option.metadata
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not wanted:
+        raise OptionsError(f"{option.name} must be {_NOUNS[wanted]}, not {value!r}")
+    if wanted is float and not isfinite(value):
+        raise OptionsError(f"{option.name} must be a finite number, not {value!r}")
+    if "choices" in limits and value not in limits["choices"]:
+        raise OptionsError(
+            f"{option.name} is {value!r}", remedy=nearest(value, list(limits["choices"]))
+        )
+    if "low" in limits and not limits["low"] <= value <= limits["high"]:
+        raise OptionsError(
+            f"{option.name} is {value!r}", remedy=f"choose {limits['low']} to {limits['high']}"
+        )
+    return value
+
+
+_NOUNS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
