@@ -23,7 +23,8 @@ from core.options import Options
 #: film of 1 x 30,000 pixels does not become a thumbnail of millions.
 MAX_ASPECT: Final = 4
 
-#: paint(samples, top, out): fills `out` (h, W, 3) from `samples` (h, W) or (h, W, 3), rows from y = top
+#: paint(samples, top, out) fills `out` (h, W, 3) from `samples` (h, W) or (h, W, 3), whose first
+#: row is the picture's row `top`.
 Painter = Callable[[np.ndarray, int, np.ndarray], None]
 
 
@@ -44,7 +45,7 @@ class Colorizer:
 
     @classmethod
     def open(cls, model: str = Options().model, device: str = "auto") -> "Colorizer":
-        """The model of that name (or path) on that device; see `open_session` for what it raises."""
+        """The model of that name or path on that device; raises what `open_session` raises."""
         return cls(open_session(resolve(model), device))
 
     def look(self, height: int, width: int, options: Options) -> Look:

@@ -72,11 +72,15 @@ class PhotochromError(Exception):
 
     def __str__(self) -> str:
         """One line: the file (control characters escaped), what is wrong, what to do."""
-        line = self.message if self.file is None else f"{self.file}: {self.message}"
-        return line.encode("utf-8", "backslashreplace").decode().translate(_ESCAPES)
+        return printable(self.message if self.file is None else f"{self.file}: {self.message}")
 
     def __reduce__(self):
         return _rebuild, (type(self), self.what, self.file, self.remedy, self.kind)
+
+
+def printable(text: str) -> str:
+    """`text` on one line of valid UTF-8: a file's name may hold newlines and undecodable bytes."""
+    return text.encode("utf-8", "backslashreplace").decode().translate(_ESCAPES)
 
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127)}

@@ -114,7 +114,8 @@ def _lay_strokes(result, encoded: str, picture, thumbnail) -> None:
     if rows.size == 0:
         return
     chroma = srgb_to_lab(strokes[rows, columns, :3] / 255.0)[..., 1:]
-    cells = (rows * thumbnail[0] // picture[0]) * thumbnail[1] + columns * thumbnail[1] // picture[1]
+    rows, columns = rows * thumbnail[0] // picture[0], columns * thumbnail[1] // picture[1]
+    cells = rows * thumbnail[1] + columns
     count = np.bincount(cells, minlength=thumbnail[0] * thumbnail[1])
     # A thin stroke on a large scan never fills a cell: half of the best-covered neighbourhood
     # counts, so that a line stays a line.
@@ -144,7 +145,9 @@ def _point(entry: Any, label: str, file: object) -> Point:
         raise HintsError(f"{label} is no JSON object", file=file)
     for key in entry:
         if key not in _POINT_KEYS:
-            raise HintsError(f"{label} has an unknown key {key!r}", remedy=nearest(key, _POINT_KEYS))
+            raise HintsError(
+                f"{label} has an unknown key {key!r}", file=file, remedy=nearest(key, _POINT_KEYS)
+            )
     colour = entry.get("colour", entry.get("color"))
     if (colour is None) == (entry.get("a") is None and entry.get("b") is None):
         raise HintsError(f"{label} needs either a colour or both a and b", file=file)
@@ -188,5 +191,3 @@ def _chroma_of(colour: Any, label: str, file: object) -> tuple[float, float]:
 def is_empty(document: str) -> bool:
     """Whether the document gives no hint at all."""
     return not document or json.loads(document).get("points") == []
-
-

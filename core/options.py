@@ -17,7 +17,7 @@ from core.errors import OptionsError, nearest
 DEFAULT_MODEL = "photochrom-lite"
 
 #: What `--format` accepts; `same` keeps the source's own.
-FORMATS = ("same", "jpeg", "png", "tiff", "webp", "avif", "jp2")
+FORMATS = ("same", "jpeg", "png", "tiff", "webp", "avif", "jpeg2000")
 
 
 def _option(default: Any, help: str, **limits: Any) -> Any:

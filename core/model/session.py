@@ -77,9 +77,7 @@ class Session:
         stride = self.description.stride
         expected = (2, lightness.shape[0] // stride, lightness.shape[1] // stride)
         if chroma.shape != expected:
-            raise ModelError(
-                f"the model answered {chroma.shape}, not {expected}", file=self.path
-            )
+            raise ModelError(f"the model answered {chroma.shape}, not {expected}", file=self.path)
         if not np.isfinite(chroma).all():
             raise ModelError("the model answered with values that are no numbers", file=self.path)
         return Prediction(chroma, np.asarray(answer[1])[0] if distribution else None)
@@ -134,7 +132,7 @@ def _native_session(path: Path, provider: str) -> "onnxruntime.InferenceSession"
     settings.log_severity_level = 4  # what matters is raised, and said in our own words
     # Every picture has its own shape: an arena would grow with each (onnxruntime#11118).
     settings.enable_mem_pattern = False
-    providers = [provider] if provider == "CPUExecutionProvider" else [provider, "CPUExecutionProvider"]
+    providers = list(dict.fromkeys([provider, "CPUExecutionProvider"]))
     try:
         return runtime.InferenceSession(str(path), settings, providers=providers)
     except Exception as error:  # ONNX Runtime's own errors share no other root

@@ -1,0 +1,57 @@
+"""Arguments that several commands share: the picture's options, declared once in `core.options`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from core.options import Options, declared
+
+#: Values of --device; `core.model.session` knows what each stands for.
+DEVICES: Final = ("auto", "cpu", "cuda", "tensorrt", "directml", "coreml")
+
+device_option = click.option(
+    "--device", type=click.Choice(DEVICES), default="auto", show_default=True,
+    help="What to compute on; auto takes the best that loads.",
+)  # fmt: skip
+
+
+def picture_options(command: Callable) -> Callable:
+    """Adds one command-line option for each of `Options`; `options_of` reads them back."""
+    for name, kind, default, about in reversed(list(declared())):
+        command = click.option(
+            f"--{name}",
+            type=_type(name, kind, about),
+            default=None if name == "hints" else default,
+            show_default=name != "hints",
+            help=_sentence(about["help"]),
+        )(command)
+    return command
+
+
+def options_of(values: dict[str, Any]) -> Options:
+    """Takes the picture's options out of a command's keyword arguments."""
+    chosen = {name: values.pop(name) for name, *_ in declared()}
+    hints: Path | None = chosen["hints"]
+    chosen["hints"] = ""
+    if hints:
+        from core.hints import read_document
+
+        chosen["hints"] = read_document(hints)
+    return Options(**chosen)
+
+
+def _type(name: str, kind: type, about) -> Any:
+    if name == "hints":
+        return click.Path(exists=True, dir_okay=False, path_type=Path)
+    if "choices" in about:
+        return click.Choice(about["choices"])
+    if "low" in about:
+        span = click.FloatRange if kind is float else click.IntRange
+        return span(about["low"], about["high"])
+    return kind
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."

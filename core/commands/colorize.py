@@ -1,0 +1,171 @@
+"""`photochrom colorize`: files, folders and pipes in, coloured files out."""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from glob import glob
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from core.commands.arguments import device_option, options_of, picture_options
+from core.commands.progress import Progress
+from core.errors import EXIT_DONE, EXIT_SOME_FAILED, OptionsError
+
+if TYPE_CHECKING:
+    from core.job import Job, Outcome
+
+PIPE = "-"
+EXISTING_CHOICES = ("same", "skip", "overwrite", "fail")
+
+
+@click.command(epilog="Example: photochrom colorize scans/ -o coloured/ --report night.jsonl")
+@click.argument("sources", nargs=-1, required=True, metavar="SRC...")
+@click.option(
+    "-o", "--output", required=True, metavar="DEST",
+    help="A folder (the tree of SRC is mirrored in it), a file name for one SRC, or - for a pipe.",
+)  # fmt: skip
+@picture_options
+@device_option
+@click.option(
+    "--existing", type=click.Choice(EXISTING_CHOICES), default="same", show_default=True,
+    help="Where a result's name is taken: same = skip the very same work and fail for anything "
+    "else; skip = leave what is there; overwrite = replace it; fail = fail for that file.",
+)  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1), help="Processes at work.  [default: processors]")
+@click.option(
+    "--max-pixels", type=click.FloatRange(0, min_open=True), default=1000, show_default=True,
+    help="Refuse pictures of more megapixels than this.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would be done, touch nothing.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails.")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.jsonl",
+    help="Append one JSON line a file to this file.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the report lines instead of prose.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+def colorize(
+    sources: tuple[str, ...],
+    output: str,
+    device: str,
+    existing: str,
+    jobs: int | None,
+    max_pixels: float,
+    dry_run: bool,
+    fail_fast: bool,
+    report: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **values,
+) -> int:
+    """Colour photographs: full size, same format and depth, metadata kept, lightness untouched.
+
+    SRC may be files, folders, globs in quotes, or - for standard input.
+    """
+    from core.job import Job, run_all
+    from core.job.pool import available_processors
+
+    options = options_of(values)
+    like = Job(Path(), Path(), options, existing, round(max_pixels * 1e6))  # type: ignore[arg-type]
+    if PIPE in sources:
+        return _colorize_pipe(sources, output, like, device)
+    planned = list(_planned(sources, output, like))
+    if dry_run:
+        return _say_plan(planned)
+    work = [item for item in planned if isinstance(item, Job)]
+    refused = [item for item in planned if not isinstance(item, Job)]
+    processes = min(jobs or available_processors(), max(1, len(work)))
+    failed = False
+    with Progress(len(planned), report=report, as_json=as_json, quiet=quiet) as progress:
+        for outcome in _all_outcomes(refused, work, options.model, device, processes, run_all):
+            progress.tell(outcome)
+            failed |= outcome.status == "failed"
+            if failed and fail_fast:
+                break
+    return EXIT_SOME_FAILED if failed else EXIT_DONE
+
+
+def _all_outcomes(refused, work, model, device, processes, run_all) -> "Iterator[Outcome]":
+    yield from refused
+    if work:
+        yield from run_all(work, model=model, device=device, processes=processes)
+
+
+def _planned(sources: tuple[str, ...], output: str, like: "Job") -> "Iterator[Job | Outcome]":
+    from core.image.formats import by_suffix
+    from core.job import plan
+
+    paths = [path for source in sources for path in _expanded(source)]
+    target = Path(output)
+    if output == PIPE:
+        raise OptionsError("-o - needs - as its only source")
+    one_file = len(paths) == 1 and not paths[0].is_dir()
+    if one_file and not target.is_dir() and by_suffix(target.suffix) is not None:
+        yield _into_file(paths[0], target, like)
+        return
+    if target.exists() and not target.is_dir():
+        raise OptionsError(f"{output} is a file, not a folder", remedy="give -o a folder")
+    yield from plan(paths, target, like)
+
+
+def _expanded(source: str) -> list[Path]:
+    """A path, or what a glob in quotes matches; a path that exists is never taken for a glob."""
+    path = Path(source)
+    if path.exists() or not any(mark in source for mark in "*?["):
+        return [path]
+    found = sorted(glob(source, recursive=True))  # noqa: PTH207 (the pattern may be absolute)
+    if not found:
+        raise OptionsError(f"nothing matches {source!r}")
+    return [Path(name) for name in found]
+
+
+def _into_file(source: Path, target: Path, like: "Job") -> "Job":
+    """One source into one named file, whose suffix then tells the format."""
+    from core.image.formats import by_suffix
+
+    wanted = by_suffix(target.suffix)
+    assert wanted is not None
+    if like.options.format not in ("same", wanted.name):
+        raise OptionsError(f"--format {like.options.format} and the name {target.name} disagree")
+    same = by_suffix(source.suffix) is wanted
+    chosen = replace(like.options, format="same" if same else wanted.name)
+    return replace(like, source=source, destination=target, options=chosen)
+
+
+def _say_plan(planned: "list[Job | Outcome]") -> int:
+    from core.job import Job
+
+    refused = [item for item in planned if not isinstance(item, Job)]
+    for item in planned:
+        if isinstance(item, Job):
+            click.echo(f"{item.source} -> {item.destination}")
+    for item in refused:
+        click.echo(f"{item.source}: {item.error.message if item.error else ''}", err=True)
+    return EXIT_SOME_FAILED if refused else EXIT_DONE
+
+
+def _colorize_pipe(sources: tuple[str, ...], output: str, like: "Job", device: str) -> int:
+    """Standard input, spooled to a file since a picture is read twice, to a file or a pipe."""
+    from core.colorizer import Colorizer
+    from core.job import run
+
+    if sources != (PIPE,):
+        raise OptionsError("- must be the only source")
+    with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
+        source = Path(folder, "standard input")
+        source.write_bytes(sys.stdin.buffer.read())
+        if output == PIPE:
+            job = replace(like, source=source, destination=Path(folder, "standard output"))
+        else:
+            job = replace(_into_file(source, Path(output), like), source=source)
+        outcome = run(job, Colorizer.open(like.options.model, device))
+        if outcome.error:
+            click.echo(f"photochrom: standard input: {outcome.error.message}", err=True)
+            return EXIT_SOME_FAILED
+        if output == PIPE:
+            sys.stdout.buffer.write(job.destination.read_bytes())
+            sys.stdout.buffer.flush()
+    return EXIT_DONE

@@ -1,0 +1,59 @@
+"""`photochrom info`: what a picture is, and how it came to its colours."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from core.errors import EXIT_DONE, EXIT_SOME_FAILED, PhotochromError
+
+
+@click.command(epilog="Example: photochrom info coloured/grandmother.jpg")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line a file.")
+def info(files: tuple[Path, ...], as_json: bool) -> int:
+    """Show size, depth and pages of pictures, and the provenance of coloured ones."""
+    failed = False
+    for path in files:
+        try:
+            facts = _facts(path)
+        except PhotochromError as error:
+            failed = True
+            click.echo(f"photochrom: {error}", err=True)
+            continue
+        click.echo(json.dumps(facts) if as_json else _prose(facts))
+    return EXIT_SOME_FAILED if failed else EXIT_DONE
+
+
+def _facts(path: Path) -> dict:
+    from core.image.metadata import read_provenance
+    from core.image.read import open_source
+
+    with open_source(path) as source:
+        pages = [
+            {"width": p.width, "height": p.height, "depth": p.depth, "channels": p.channels,
+             "alpha": p.has_alpha}
+            for p in source.pages
+        ]  # fmt: skip
+        provenance = read_provenance(path)
+        return {
+            "file": str(path),
+            "format": source.format.name,
+            "pages": pages,
+            "provenance": provenance and asdict(provenance),
+        }
+
+
+def _prose(facts: dict) -> str:
+    first = facts["pages"][0]
+    count = len(facts["pages"])
+    lines = [
+        f"{facts['file']}: {facts['format']}, {first['width']}x{first['height']}, "
+        f"{first['depth']}-bit {first['channels']}"
+        + (" with alpha" if first["alpha"] else "")
+        + (f", {count} pages" if count > 1 else "")
+    ]
+    for key, value in (facts["provenance"] or {"coloured by photochrom": "no"}).items():
+        lines.append(f"  {key.replace('_', ' ')}: {value}")
+    return "\n".join(lines)

@@ -1,0 +1,74 @@
+"""`photochrom`: the group of commands, found through the entry points `photochrom.commands`.
+
+A command is imported when it is called, and heavy libraries when there is a picture to colour, so
+that `--help` answers at once. Errors leave as one line and the exit code of contract 5.
+"""
+
+import logging
+import sys
+from importlib.metadata import entry_points
+
+import click
+
+from core.errors import EXIT_INTERRUPTED, PhotochromError, nearest
+
+
+class EntryPointGroup(click.Group):
+    """A group whose commands come from the entry points of `photochrom.commands`."""
+
+    def _found(self) -> dict:
+        return {entry.name: entry for entry in entry_points(group="photochrom.commands")}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self._found())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = self._found().get(cmd_name)
+        return entry.load() if entry else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):
+        name = args[0]
+        if not name.startswith("-") and name not in self._found():
+            ctx.fail(f"no such command {name!r}; {nearest(name, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+@click.command(
+    cls=EntryPointGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: photochrom colorize scans/ -o coloured/",
+)
+@click.version_option(package_name="photochrom")
+@click.option("--verbose", is_flag=True, help="Say more, with tracebacks.")
+@click.pass_context
+def photochrom(ctx: click.Context, verbose: bool) -> None:
+    """Colour black-and-white photographs. The photographer's lightness stays."""
+    ctx.obj = verbose
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING, format="photochrom: %(message)s"
+    )
+    for chatty in ("pyvips", "numba", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def main() -> None:
+    """The console script: runs a command and leaves with the exit code of contract 5."""
+    # A file's name need not be valid UTF-8, and saying it must not fail.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        result = photochrom.main(prog_name="photochrom", standalone_mode=False)
+        sys.exit(result if isinstance(result, int) else 0)
+    except PhotochromError as error:
+        logging.getLogger(__name__).debug("", exc_info=True)
+        print(f"photochrom: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        print("photochrom: interrupted; run it again to go on", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,88 @@
+"""`photochrom models`: which models there are, what their cards say, adding and removing."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from core.errors import EXIT_DONE
+
+
+@click.group(epilog="Example: photochrom models list")
+def models() -> None:
+    """List, show, import and remove models."""
+
+
+@models.command("list", epilog="Example: photochrom models list --json")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line a model.")
+def list_models(as_json: bool) -> int:
+    """List the models by name: bundled ones and your own."""
+    from core.model.session import open_session
+    from core.model.store import installed
+
+    for found in installed():
+        description = open_session(found.path, "cpu").description
+        facts = {
+            "name": found.name,
+            "version": description.version,
+            "side": description.side,
+            "hints": description.takes_hints,
+            "bundled": found.bundled,
+            "bytes": found.path.stat().st_size,
+            "license": description.license,
+        }
+        if as_json:
+            click.echo(json.dumps(facts))
+        else:
+            click.echo(
+                f"{found.name}  {description.version}  {facts['bytes'] / 1e6:.1f} MB  "
+                f"side {description.side}  {'takes hints' if description.takes_hints else ''}"
+                f"{'  bundled' if found.bundled else ''}"
+            )
+    return EXIT_DONE
+
+
+@models.command("info", epilog="Example: photochrom models info photochrom-lite")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="Print the metadata as JSON.")
+def info_model(model: str, as_json: bool) -> int:
+    """Show a model's card: data, licences, figures, what it gets wrong."""
+    from core.model.session import open_session
+    from core.model.store import resolve
+
+    session = open_session(resolve(model), "cpu")
+    description = asdict(session.description)
+    if as_json:
+        click.echo(json.dumps(description | {"sha256": session.sha256, "path": str(session.path)}))
+        return EXIT_DONE
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console()
+    console.print(f"{session.path}\nsha256 {session.sha256}", highlight=False, soft_wrap=True)
+    for key in ("name", "version", "license", "side", "multiple", "stride", "training"):
+        console.print(f"{key}: {description[key]}", markup=False, highlight=False, soft_wrap=True)
+    console.print(Markdown(description["card"]))
+    return EXIT_DONE
+
+
+@models.command("import", epilog="Example: photochrom models import flagship.onnx")
+@click.argument("file", type=click.Path(path_type=Path))
+def import_a_model(file: Path) -> int:
+    """Check a model file and add it to your own models, under its own name."""
+    from core.model.store import import_model
+
+    added = import_model(file)
+    click.echo(f"{added.name}: imported; use it with --model {added.name}")
+    return EXIT_DONE
+
+
+@models.command("remove", epilog="Example: photochrom models remove flagship")
+@click.argument("name")
+def remove_a_model(name: str) -> int:
+    """Remove one of your own models."""
+    from core.model.store import remove
+
+    click.echo(f"{remove(name).path}: removed")
+    return EXIT_DONE

@@ -1,0 +1,116 @@
+"""What is said while files are coloured: a live line on a terminal, plain lines in a log.
+
+`Progress` also writes the report, one line a file, flushed at once: after a power cut the report
+tells what was done.
+"""
+
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from core.errors import DestinationError, printable
+
+if TYPE_CHECKING:
+    from core.job import Outcome
+
+
+class Progress:
+    """Counts outcomes and tells them: in prose, as JSON lines, in the report file."""
+
+    def __init__(self, total: int, *, report: Path | None, as_json: bool, quiet: bool) -> None:
+        self.count = {"done": 0, "skipped": 0, "failed": 0}
+        self._total = total
+        self._report_path = report
+        self._as_json = as_json
+        self._quiet = quiet
+        self._start = time.monotonic()
+        self._stack = ExitStack()
+        self._report = None
+        self._bar = None
+
+    def __enter__(self) -> "Progress":
+        if self._report_path:
+            try:
+                self._report = self._stack.enter_context(self._report_path.open("a"))
+            except OSError as error:
+                raise DestinationError(
+                    f"the report cannot be written ({error.strerror})", file=self._report_path
+                ) from error
+        if sys.stderr.isatty() and not self._quiet and not self._as_json and self._total > 1:
+            self._bar = self._stack.enter_context(_bar())
+            self._task = self._bar.add_task("colouring", total=self._total)
+        return self
+
+    def __exit__(self, *failure) -> None:
+        self._stack.close()
+        if not self._quiet and not self._as_json and self._total != 1:
+            click.echo(self._summary(), err=True)
+
+    def tell(self, outcome: "Outcome") -> None:
+        """One outcome, at the moment when it is known."""
+        from core.job import report_line
+
+        self.count[outcome.status] += 1
+        line = report_line(outcome)
+        if self._report:
+            self._report.write(line + "\n")
+            self._report.flush()
+        if self._as_json:
+            click.echo(line)
+        elif outcome.error:
+            self._print(f"photochrom: {printable(outcome.source)}: {outcome.error.message}")
+        elif not self._quiet and not self._bar:
+            click.echo(_prose(outcome), err=True)
+        if self._bar:
+            self._bar.advance(self._task)
+
+    def _print(self, text: str) -> None:
+        if self._bar:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            click.echo(text, err=True)
+
+    def _summary(self) -> str:
+        said = ", ".join(f"{count} {status}" for status, count in self.count.items() if count)
+        seconds = time.monotonic() - self._start
+        rate = f", {self.count['done'] / seconds:.1f} a second" if self.count["done"] > 1 else ""
+        return f"{said or 'nothing to do'} in {seconds:.1f} s{rate}"
+
+
+def _bar():
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed or 0:.1f}/s")
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _prose(outcome: "Outcome") -> str:
+    where = f"{printable(outcome.source)} -> {printable(outcome.output or '')}"
+    if outcome.status == "skipped":
+        return f"{where}  (done already)"
+    megapixels = (outcome.pixels or 0) / 1e6
+    return f"{where}  ({megapixels:.1f} MP, {outcome.seconds or 0:.2f} s, {outcome.provider})"

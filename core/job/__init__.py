@@ -1,0 +1,13 @@
+"""Files: planning them, the life of one, and what is said of it. `run` is the one way in.
+
+`plan` turns files and folders into `Job`s, `run` colours one file and answers with an `Outcome`,
+`run_all` runs many on several processes, `report_line` is what report, ledger and log hold of
+each. The command line, the queue and the server all call these. Stands on floors 0 to 2.
+"""
+
+from core.job.job import EXISTING, Job, Outcome, job_key, report_line
+from core.job.plan import plan
+from core.job.pool import run_all
+from core.job.run import run
+
+__all__ = ["EXISTING", "Job", "Outcome", "job_key", "plan", "report_line", "run", "run_all"]

@@ -1,0 +1,115 @@
+"""Planning: files and folders in, jobs out, one folder at a time, each with a name of its own.
+
+A folder is walked lazily, in the order of its names, so that fifty thousand scans cost no more
+memory than the largest folder among them. The tree is mirrored under the destination. Two sources
+never share a result: where names would meet (`a.tif` and `a.jpg`, both to PNG), each keeps its
+whole name (`a.tif.png`, `a.jpg.png`).
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from core.errors import Failure, PhotochromError, SourceError
+from core.image.formats import by_name, by_suffix
+from core.job.job import Job, Outcome
+
+
+def plan(sources: Iterable[Path], destination: Path, like: Job) -> Iterator[Job | Outcome]:
+    """The jobs for `sources` under the folder `destination`, with the settings of `like`.
+
+    Files are taken as they are; folders are walked for pictures (by suffix), their tree mirrored.
+    What cannot be planned comes as a failed `Outcome` in its place.
+    """
+    files = []
+    for source in sources:
+        if source.is_dir():
+            yield from _folder(source, destination, like, _Walk(destination))
+        else:
+            files.append(source)
+    yield from _jobs(files, destination, like)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file found in a folder is one to be coloured: by its suffix, and not hidden."""
+    return not path.name.startswith(".") and by_suffix(path.suffix) is not None
+
+
+class _Walk:
+    """What a walk must not enter: its own destination, and a folder that it is in already."""
+
+    def __init__(self, destination: Path) -> None:
+        self.destination = _identity(destination)
+        self.inside: set[tuple[int, int]] = set()
+
+
+def _folder(folder: Path, destination: Path, like: Job, walk: _Walk) -> Iterator[Job | Outcome]:
+    identity = _identity(folder)
+    if identity is None or identity == walk.destination or identity in walk.inside:
+        return
+    walk.inside.add(identity)
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        yield _failed(folder, SourceError(f"the folder cannot be read ({error.strerror})"))
+        entries = []
+    pictures = [Path(e.path) for e in entries if is_picture(Path(e.path)) and not _is_folder(e)]
+    yield from _jobs(pictures, destination, like)
+    for entry in entries:
+        if _is_folder(entry) and not entry.name.startswith("."):
+            yield from _folder(Path(entry.path), destination / entry.name, like, walk)
+    walk.inside.discard(identity)
+
+
+def _jobs(sources: list[Path], folder: Path, like: Job) -> Iterator[Job | Outcome]:
+    """Jobs for files whose results stand side by side in `folder`."""
+    wished = {source: _result_name(source, like) for source in sources}
+    # Case is folded: on many file systems A.tif and a.tif are one name.
+    count = Counter(name.casefold() for name in wished.values())
+    taken: set[str] = set()
+    for source, name in wished.items():
+        if count[name.casefold()] > 1 and name != source.name:
+            name = source.name + Path(name).suffix
+        if name in taken:
+            yield _failed(
+                source,
+                SourceError(
+                    f"another source is called {name} too",
+                    remedy="colour them into different folders",
+                    kind="conflict",
+                ),
+            )
+            continue
+        taken.add(name)
+        yield replace(like, source=source, destination=folder / name)
+
+
+def _result_name(source: Path, like: Job) -> str:
+    """The source's own name; with another suffix where `format` says so."""
+    if like.options.format == "same":
+        return source.name
+    wanted = by_name(like.options.format)
+    if by_suffix(source.suffix) is wanted:
+        return source.name
+    return source.stem + wanted.suffixes[0]
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a symbolic link to itself: read as a file, it fails with its reason
+        return False
+
+
+def _failed(source: Path, error: PhotochromError) -> Outcome:
+    return Outcome(str(source), None, "failed", attempts=0, error=Failure.of(error))

@@ -1,0 +1,143 @@
+"""Many jobs on several processes: each has its own warm model, none can take the others with it.
+
+A process that dies in a native decoder breaks the pool; the files that were in work then are
+tried again one by one, and the one that kills its process again is listed as failed. Heavy
+libraries are imported in the processes alone, after they are made.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from core.errors import EXIT_INTERRUPTED, Failure, InterruptedJob, PhotochromError
+from core.job.job import Job, Outcome
+
+if TYPE_CHECKING:
+    from core.colorizer import Colorizer
+
+
+def run_all(
+    jobs: Iterable[Job], *, model: str, device: str = "auto", processes: int = 1
+) -> Iterator[Outcome]:
+    """Outcomes of `jobs` as they finish; their order is the planned one with `processes` = 1.
+
+    `jobs` is drawn from as work goes on, so that planning may be as lazy as it likes. Raises what
+    `Colorizer.open` raises where the model or device is not to be had.
+    """
+    if processes == 1:
+        from core.colorizer import Colorizer
+        from core.job.run import run
+
+        colorizer = Colorizer.open(model, device)
+        yield from (run(job, colorizer) for job in jobs)
+        return
+    yield from _in_processes(iter(jobs), model, device, processes)
+
+
+def available_processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _in_processes(jobs: Iterator[Job], model: str, device: str, processes: int):
+    suspects: list[Job] = []
+    pool = _pool(processes, model, device)
+    running: dict[Future, Job] = {}
+    try:
+        while True:
+            # Two files in hand for each process: none waits, and little is lost when one dies.
+            for job in islice(jobs, 2 * processes - len(running)):
+                running[pool.submit(_run_here, job)] = job
+            if not running:
+                break
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                job = running.pop(future)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    suspects.append(job)
+            if suspects:
+                suspects += running.values()
+                running.clear()
+                pool.shutdown(wait=True)
+                for job in suspects:
+                    yield _alone(job, model, device)
+                suspects.clear()
+                pool = _pool(processes, model, device)
+    except BaseException:
+        _stop(pool)
+        raise
+    pool.shutdown()
+
+
+def _alone(job: Job, model: str, device: str) -> Outcome:
+    """The job in a process of its own: whoever kills that one is to blame himself."""
+    with _pool(1, model, device) as pool:
+        try:
+            return pool.submit(_run_here, job, 2).result()
+        except BrokenProcessPool:
+            failure = Failure("killed-its-worker", "the process that coloured it died, twice")
+            return Outcome(
+                str(job.source), str(job.destination), "failed", attempts=2, error=failure
+            )
+
+
+def _pool(processes: int, model: str, device: str) -> ProcessPoolExecutor:
+    # fork would copy a terminal's progress thread in the middle of its work.
+    method = "spawn" if sys.platform in ("win32", "darwin") else "forkserver"
+    return ProcessPoolExecutor(
+        processes,
+        mp_context=multiprocessing.get_context(method),
+        initializer=_open_here,
+        initargs=(model, device),
+    )
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    """Ends the processes at once; each removes the temporary file it was writing."""
+    # Public only from Python 3.14 on, as terminate_workers().
+    for process in list((pool._processes or {}).values()):
+        process.terminate()
+    pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Here:
+    """What one of the processes holds: its colorizer, or why it has none; whether it is at work."""
+
+    colorizer: "Colorizer | PhotochromError"
+    busy = False
+
+
+def _open_here(model: str, device: str) -> None:
+    from core.colorizer import Colorizer
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        _Here.colorizer = Colorizer.open(model, device)
+    except PhotochromError as error:  # raised here it would only say that the pool is broken
+        _Here.colorizer = error
+
+
+def _run_here(job: Job, attempts: int = 1) -> Outcome:
+    from core.job.run import run
+
+    if isinstance(_Here.colorizer, PhotochromError):
+        raise _Here.colorizer
+    _Here.busy = True
+    try:
+        return run(job, _Here.colorizer, attempts=attempts)
+    finally:
+        _Here.busy = False
+
+
+def _interrupt(*_) -> None:
+    if _Here.busy:
+        raise InterruptedJob("stopped")
+    os._exit(EXIT_INTERRUPTED)

@@ -1,0 +1,114 @@
+"""One file's whole life: identify it, ask whether the work is done, colour it, put it in place."""
+
+import logging
+import time
+from functools import cache
+from importlib.metadata import version
+
+import numpy as np
+
+from core.colorizer import Colorizer, Painter, painter
+from core.errors import DestinationError, Failure, InterruptedJob, PhotochromError
+from core.image.metadata import Provenance, read_provenance
+from core.image.read import Page, Source, open_source
+from core.image.write import save
+from core.job.job import Job, Outcome, job_key
+from core.options import canonical_json
+
+log = logging.getLogger(__name__)
+
+
+def run(job: Job, colorizer: Colorizer, *, attempts: int = 1) -> Outcome:
+    """Colours one file. A failure is an `Outcome`, not an exception: the next file goes on.
+
+    Only an interruption (`InterruptedJob`, Ctrl-C) is raised; nothing half-written is left then
+    either. `attempts` counts how often this job has been begun, this time included.
+    """
+    start = time.perf_counter()
+    status, key, pixels, error = "failed", None, None, None
+    try:
+        with open_source(job.source, max_pixels=job.max_pixels) as source:
+            key = job_key(source.sha256, colorizer.session.sha256, job.options)
+            if _is_done(job, key):
+                status = "skipped"
+            else:
+                _colour(job, source, key, colorizer)
+                status = "done"
+                pixels = sum(page.width * page.height for page in source.pages)
+    except InterruptedJob:
+        raise
+    except PhotochromError as known:
+        error = Failure.of(known)
+    except Exception as defect:
+        # One strange file must not end a night's batch: it is listed, its traceback in the log.
+        log.debug("%s", job.source, exc_info=True)
+        error = Failure.of(defect)
+    return Outcome(
+        source=str(job.source),
+        output=str(job.destination),
+        status=status,
+        key=key,
+        pixels=pixels,
+        seconds=time.perf_counter() - start,
+        model=colorizer.session.description.name,
+        provider=colorizer.session.provider,
+        attempts=attempts,
+        error=error,
+    )
+
+
+def _is_done(job: Job, key: str) -> bool:
+    """Whether nothing is to be done; raises `DestinationError` where the name is taken."""
+    if not job.destination.exists() or job.existing == "overwrite":
+        return False
+    if job.existing == "skip":
+        return True
+    if job.existing == "same":
+        provenance = read_provenance(job.destination)
+        if provenance is not None and provenance.job_key == key:
+            return True
+    raise DestinationError(
+        "another file stands there already",
+        file=job.destination,
+        remedy="choose another destination, or --existing overwrite",
+        kind="exists",
+    )
+
+
+def _colour(job: Job, source: Source, key: str, colorizer: Colorizer) -> None:
+    @cache
+    def page_painter(index: int) -> Painter:
+        # Asked for when the writer reaches the page, so that one page's field is held at a time.
+        return _painter_of(source.pages[index], job, colorizer)
+
+    def paint(index: int, top: int, samples: np.ndarray, out: np.ndarray) -> None:
+        page_painter(index)(samples, top, out)
+
+    save(
+        source,
+        job.destination,
+        paint,
+        format=None if job.options.format == "same" else job.options.format,
+        quality=job.options.quality,
+        provenance=_provenance(job, key, colorizer),
+        replace=job.existing == "overwrite",
+    )
+
+
+def _painter_of(page: Page, job: Job, colorizer: Colorizer) -> Painter:
+    look = colorizer.look(page.height, page.width, job.options)
+    height, width = look.thumbnail
+    field = colorizer.field(page.thumbnail(width, height), look, job.options)
+    return painter(field, job.options.vividness)
+
+
+def _provenance(job: Job, key: str, colorizer: Colorizer) -> Provenance:
+    model = colorizer.session.description
+    return Provenance(
+        job_key=key,
+        model_name=model.name,
+        model_version=model.version,
+        model_sha256=colorizer.session.sha256,
+        options=canonical_json(job.options.canonical()),
+        tool=f"photochrom {version('photochrom')}",
+    )

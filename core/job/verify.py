@@ -1,0 +1,140 @@
+"""The pixel promise (contract 2), measured on what a file really holds.
+
+`verify` decodes the original and the coloured file, strip by strip, and compares CIE L* in the
+float64 reference, pixel by pixel; alpha, size and pages must be the same. Lossy formats change
+pixels after they have left our hands, so each has a tolerance of its own, stated in `TOLERANCES`.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from core.colour.lab import lightness
+from core.image.read import Page, Source, open_source
+from core.job.job import MAX_PIXELS
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """Largest |dL*| of one pixel, and of the mean over a picture."""
+
+    worst: float
+    mean: float
+
+
+#: Contract 2 for what is lossless, by depth; for lossy formats by their name, for quality >= 90.
+#: Measured on grainy photographs: JPEG q 92 4:4:4 mean 0.5, worst 9 at hard edges of pure colour.
+TOLERANCES: Final = {
+    16: Tolerance(0.002, 0.002),
+    8: Tolerance(0.25, 0.10),
+    "lossy": Tolerance(12.0, 1.0),
+}
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What was found of one pair: L* differences over all pixels, and what else differs."""
+
+    original: str
+    coloured: str
+    pixels: int = 0
+    worst: float = 0.0
+    mean: float = 0.0
+    tolerance: Tolerance | None = None
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the promise holds."""
+        return not self.differences
+
+
+def verify(original: Path, coloured: Path, max_pixels: int = MAX_PIXELS) -> Comparison:
+    """Compares two files. Raises `SourceError` where one of them cannot be read."""
+    result = Comparison(str(original), str(coloured))
+    with (
+        open_source(original, max_pixels=max_pixels) as before,
+        open_source(coloured, max_pixels=max_pixels) as after,
+    ):
+        _compare(before, after, result)
+    return result
+
+
+def _compare(before: Source, after: Source, result: Comparison) -> None:
+    if len(before.pages) != len(after.pages):
+        result.differences.append(f"{len(before.pages)} pages became {len(after.pages)}")
+        return
+    result.tolerance = _tolerance(after)
+    total = 0.0
+    for number, (old, new) in enumerate(zip(before.pages, after.pages, strict=True), 1):
+        if (old.width, old.height) != (new.width, new.height):
+            result.differences.append(
+                f"page {number}: {old.width}x{old.height} became {new.width}x{new.height}"
+            )
+            return
+        if not after.is_lossy and old.depth > new.depth:
+            result.differences.append(f"page {number}: {old.depth} bits became {new.depth}")
+        total += _compare_pages(old, new, number, result)
+        result.pixels += old.width * old.height
+    result.mean = total / max(1, result.pixels)
+    if result.worst > result.tolerance.worst:
+        result.differences.append(
+            f"L* differs by {result.worst:.4g}, more than {result.tolerance.worst:g}"
+        )
+    if result.mean > result.tolerance.mean:
+        result.differences.append(
+            f"L* differs by {result.mean:.4g} in the mean, more than {result.tolerance.mean:g}"
+        )
+
+
+def _compare_pages(old: Page, new: Page, number: int, result: Comparison) -> float:
+    """Sum of |dL*| over the page; the two are read in step, whatever strips each comes in."""
+    total = 0.0
+    alpha_differs = False
+    for rows, partner in _in_step(old.strips(), new.strips()):
+        difference = np.abs(_lightness(rows[0]) - _lightness(partner[0]))
+        total += float(difference.sum())
+        result.worst = max(result.worst, float(difference.max(initial=0)))
+        if rows[1] is not None and partner[1] is not None:
+            alpha_differs |= not np.array_equal(rows[1], partner[1])
+    if alpha_differs:
+        result.differences.append(f"page {number}: the transparency differs")
+    return total
+
+
+def _in_step(first, second):
+    """Pairs of (samples, alpha) of equal height from two iterators of (top, samples, alpha)."""
+    left = right = None
+    while True:
+        left = next(first, None) if left is None else left
+        right = next(second, None) if right is None else right
+        if left is None or right is None:
+            return
+        height = min(len(left[1]), len(right[1]), 256)
+        yield _cut(left, slice(None, height)), _cut(right, slice(None, height))
+        left, right = (
+            (0, *_cut(strip, slice(height, None))) if len(strip[1]) > height else None
+            for strip in (left, right)
+        )
+
+
+def _cut(strip, rows: slice):
+    _, samples, alpha = strip
+    return samples[rows], None if alpha is None else alpha[rows]
+
+
+def _lightness(samples: np.ndarray) -> np.ndarray:
+    """CIE L* in float64 of sRGB codes, gray (h, w) or colour (h, w, 3)."""
+    full = np.iinfo(samples.dtype).max
+    if samples.ndim == 2:
+        table = lightness(np.repeat(np.arange(full + 1)[:, None] / full, 3, axis=1))
+        return table[samples]
+    return lightness(samples / full)
+
+
+def _tolerance(coloured: Source) -> Tolerance:
+    if coloured.is_lossy:
+        return TOLERANCES["lossy"]
+    return TOLERANCES[min(page.depth for page in coloured.pages)]
