@@ -1,0 +1,1 @@
+"""From photographs on disk to batches: `shards` reads, `cache` decodes once, `draw` draws and augments."""

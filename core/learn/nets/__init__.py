@@ -1,0 +1,43 @@
+"""The networks: one file each, one line in `NETS` each.
+
+A network is a `torch.nn.Module` that follows this agreement; nothing else is asked of it.
+
+- `forward(lightness, hints=None) -> Prediction`; `lightness` N,1,H,W is L* 0..100, `hints`
+  N,3,H,W is a*, b* (CIELAB units) and a mask 0/1, or None, which must give the same bits as zeros.
+  Normalisation is inside.
+- attributes `stride` (chroma's grid), `multiple` (H and W must be multiples of it), `takes_hints`,
+  and `bins`: a buffer Q,2 of a*, b* for a classifier, None for a regressor.
+- its constructor's keyword arguments are the keys of a recipe's `[network]` table.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+#: name in a recipe -> module:class. One line a network.
+NETS: dict[str, str] = {
+    "lite": "core.learn.nets.lite:Lite",
+}
+
+
+@dataclass(slots=True)
+class Prediction:
+    """What a network says of a batch.
+
+    `chroma` N,2,H/s,W/s in CIELAB units; `logits` N,Q,h,w of a classifier, or None; `native` what
+    the network predicts in a colour space of its own before `chroma` was derived from it, for
+    losses that live in that space, or None.
+    """
+
+    chroma: "Tensor"
+    logits: "Tensor | None" = None
+    native: "Tensor | None" = None
+
+
+def build(name: str, **settings: object) -> "nn.Module":
+    """The network of that name with those settings; raises KeyError or TypeError, see recipes."""
+    module, _, attribute = NETS[name].partition(":")
+    return getattr(import_module(module), attribute)(**settings)

@@ -1,0 +1,89 @@
+"""How good colours are: measures of one picture against the truth, on its true lightness.
+
+Pictures are a*, b* planes 2,H,W (numpy, float32 or float64) and sRGB H,W,3 in 0..1. `judge` gives
+one row for a picture, `summary` the means and the ratios of means over many, as the tables have it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def ab_rmse(ours: np.ndarray, truth: np.ndarray) -> float:
+    """Root of the mean squared difference over both channels and all pixels, CIELAB units."""
+    return float(np.sqrt(np.mean((ours - truth) ** 2)))
+
+
+def psnr(ours: np.ndarray, truth: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB of 8-bit sRGB (both rounded to codes), peak 255."""
+    codes = [np.round(np.clip(rgb, 0, 1) * 255) for rgb in (ours, truth)]
+    error = np.mean((codes[0] - codes[1]) ** 2)
+    return float(10 * np.log10(255**2 / error)) if error else float("inf")
+
+
+def auc(ours: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Area under the cumulative histogram of the ab distance, thresholds 0..150, in %.
+
+    Zhang, Isola, Efros 2016, section 3.1; `weights` H,W (one a pixel) for the rebalanced kind.
+    """
+    distance = np.hypot(*(ours - truth)).ravel()
+    flat = None if weights is None else weights.ravel()
+    shares = np.histogram(np.ceil(distance), bins=np.arange(-0.5, 152), weights=flat)[0]
+    total = distance.size if flat is None else flat.sum()
+    return float(100 * np.mean(np.cumsum(shares)[:151] / total))
+
+
+def colourfulness(rgb: np.ndarray) -> float:
+    """Hasler & Suesstrunk 2003, M(3), of sRGB 0..1 on its scale of 0..255, signed differences."""
+    red, green, blue = np.moveaxis(np.clip(rgb, 0, 1) * 255, -1, 0)
+    rg, yb = red - green, (red + green) / 2 - blue
+    return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
+
+
+def mean_chroma(ab: np.ndarray) -> float:
+    """Mean of sqrt(a*^2 + b*^2) over the pixels."""
+    return float(np.hypot(ab[0], ab[1]).mean())
+
+
+def judge(ours: np.ndarray, truth: np.ndarray, lightness: np.ndarray) -> dict[str, float]:
+    """One picture's row. `ours`, `truth` 2,H,W; `lightness` H,W, the true L*."""
+    import torch
+
+    from core.learn.lab_torch import lab_to_srgb
+
+    labs = torch.from_numpy(np.stack([np.concatenate((lightness[None], ab)) for ab in (ours, truth)]))
+    ours_rgb, truth_rgb = lab_to_srgb(labs).movedim(1, -1).numpy()
+    return {
+        "ab_rmse": ab_rmse(ours, truth),
+        "psnr": psnr(ours_rgb, truth_rgb),
+        "auc": auc(ours, truth),
+        "colourfulness": colourfulness(ours_rgb),
+        "colourfulness_truth": colourfulness(truth_rgb),
+        "chroma": mean_chroma(ours),
+        "chroma_truth": mean_chroma(truth),
+        "a": float(ours[0].std()),
+        "a_truth": float(truth[0].std()),
+        "b": float(ours[1].std()),
+        "b_truth": float(truth[1].std()),
+        "energy": float(np.mean(ours**2)),
+        "energy_truth": float(np.mean(truth**2)),
+        "agreement": float(np.mean(ours * truth)),
+    }
+
+
+def summary(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Means over pictures; colourfulness, chroma, a and b as ratios of the means ours/truth."""
+    mean = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    ratios = {}
+    for name in ("colourfulness", "chroma", "a", "b"):
+        truth = mean[f"{name}_truth"]
+        ratios[f"{name}_ratio"] = mean[name] / truth if truth else float("nan")
+    errors = {name: mean[name] for name in ("ab_rmse", "psnr", "auc")}
+    # RMSE rewards gray; scaled to the truth's mean chroma it compares models at equal vividness
+    scale = mean["chroma_truth"] / max(mean["chroma"], 1e-6)
+    squared = [
+        scale**2 * row["energy"] - 2 * scale * row["agreement"] + row["energy_truth"]
+        for row in rows
+    ]
+    vivid = float(np.mean(np.sqrt(np.maximum(squared, 0))))
+    return {"pictures": len(rows), **errors, "ab_rmse_at_true_chroma": vivid, **ratios}

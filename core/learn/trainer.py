@@ -1,0 +1,283 @@
+"""The training loop: data, forward, loss, backward, step, log, validate, save, in that order.
+
+One page without hooks. `train` is the only entry; a run lives in one folder: `last.pt` (all that
+a resumed run needs), `best.pt` (the averaged weights with the lowest validation score),
+TensorBoard files, `log.jsonl`.
+"""
+
+import contextlib
+import copy
+import json
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import InterruptedJob, PhotochromError
+from core.learn.losses import Batch, Term, objective
+
+#: Of checkpoints; one written by a newer program is refused.
+CHECKPOINT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A recipe's `[train]` table. Learning rates are peaks; times are in minutes."""
+
+    sizes: tuple[tuple[int, int], ...] = ((128, 24),)  # (side in px, pictures a batch)
+    steps: int = 10_000
+    optimizer: str = "adamw"
+    learning_rate: float = 1.2e-3
+    slow: tuple[str, ...] = ()  # name prefixes of tensors that learn at slow_factor of the rate
+    slow_factor: float = 0.3
+    weight_decay: float = 1e-4
+    momentum: float = 0.9
+    schedule: str = "cosine"  # or "constant"
+    final_rate: float = 0.02  # the cosine's end, as a share of the peak
+    warm_up: int = 200  # steps
+    clip: float = 2.0  # largest norm of the gradient; 0: none
+    ema: float = 0.9995
+    seed: int = 1
+    precision: str = "float32"  # or "bfloat16": autocast
+    log_every: int = 20  # steps
+    save_minutes: float = 5.0
+    validate_minutes: float = 15.0
+
+
+def train(
+    net: nn.Module,
+    batches: Callable[[int], Iterator[Batch]],
+    terms: Sequence[Term],
+    settings: Training,
+    out: Path,
+    *,
+    about: dict[str, Any],
+    validate: Callable[[nn.Module], dict[str, float]] | None = None,
+    budget_seconds: float | None = None,
+    resume: bool = False,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Train `net` and answer with the folder's best checkpoint (the last one without validation).
+
+    `batches(step)` starts the data at a step; `about` (recipe, commit, command) goes into every
+    checkpoint. With a budget the schedule follows the clock, else `settings.steps`; only the
+    latter resumes to the same bits. Raises InterruptedJob on SIGINT, after saving; SIGTERM saves
+    and returns; a loss that is not finite stops the run and names the last good checkpoint.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    net = net.to(device=device, memory_format=torch.channels_last).train()
+    optimizer = _optimizer(net, settings)
+    average = copy.deepcopy(net).eval().requires_grad_(False)
+    step, elapsed, best = 0, 0.0, math.inf
+    torch.manual_seed(settings.seed)
+    if resume:
+        saved = load_checkpoint(out / "last.pt")
+        same_recipe(saved, about, out / "last.pt")
+        net.load_state_dict(saved["net"])
+        average.load_state_dict(saved["average"])
+        optimizer.load_state_dict(saved["optimizer"])
+        torch.set_rng_state(saved["random"])
+        step, elapsed, best = saved["step"], saved["elapsed"], saved["best"]
+
+    def save(name: str, **extra: Any) -> None:
+        state = {
+            "version": CHECKPOINT_VERSION, "about": about, "step": step, "best": best,
+            "elapsed": elapsed, "average": average.state_dict(), **extra,
+        }  # fmt: skip
+        save_atomically(state, out / name)
+
+    def save_last() -> None:
+        save("last.pt", net=net.state_dict(), optimizer=optimizer.state_dict(),
+             random=torch.get_rng_state())  # fmt: skip
+
+    stop = _StopSignals()
+    board = _board(out)
+    data = batches(step)
+    started = time.monotonic() - elapsed
+    saved_at = validated_at = elapsed
+    seen, last_log = 0, time.monotonic()
+    with stop, (out / "log.jsonl").open("a") as log:
+        while not stop.asked:
+            progress = elapsed / budget_seconds if budget_seconds else step / settings.steps
+            if progress >= 1:
+                break
+            rate = learning_rate(settings, step, progress)
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["factor"]
+
+            batch = next(data)
+            lightness = batch.lightness.to(device, memory_format=torch.channels_last)
+            batch = Batch(lightness, batch.chroma.to(device), batch.hints.to(device))
+            with torch.autocast(device.type, torch.bfloat16, settings.precision == "bfloat16"):
+                prediction = net(batch.lightness, batch.hints)
+                loss, parts = objective(terms, prediction, batch, net)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(net.parameters(), settings.clip or math.inf)
+            if not math.isfinite(norm):  # the gradient's norm is nan or inf whenever the loss is
+                last = out / "last.pt"
+                good = f"the last good checkpoint is {last}" if last.is_file() else ""
+                raise PhotochromError(f"loss is not finite at step {step}", file=out, remedy=good)
+            optimizer.step()
+            step += 1
+            # a short memory at the start: the first weights should not linger in the average
+            _blend(average, net, min(settings.ema, (1 + step) / (10 + step)))
+
+            elapsed = time.monotonic() - started
+            seen += len(batch)
+            if step % settings.log_every == 0:
+                now = time.monotonic()
+                row = {"step": step, "minutes": round(elapsed / 60, 2), "loss": loss.item(),
+                       **{name: part.item() for name, part in parts.items()},
+                       "rate": rate, "pictures_per_second": seen / (now - last_log)}  # fmt: skip
+                seen, last_log = 0, now
+                _report(row, log, board, say)
+            if validate and elapsed - validated_at >= settings.validate_minutes * 60:
+                scores = validate(average)
+                if scores["score"] < best:
+                    best = scores["score"]
+                    save("best.pt")
+                _report({"step": step, **scores}, log, board, say)
+                elapsed = validated_at = time.monotonic() - started
+            if elapsed - saved_at >= settings.save_minutes * 60:
+                save_last()
+                saved_at = elapsed
+        save_last()
+        if validate and not stop.asked:
+            scores = validate(average)
+            _report({"step": step, **scores}, log, board, say)
+            if scores["score"] < best:
+                best = scores["score"]
+                save("best.pt")
+    board.close()
+    if stop.asked == signal.SIGINT:
+        raise InterruptedJob("stopped and saved", file=out, remedy="go on with --resume")
+    return out / ("best.pt" if (out / "best.pt").is_file() else "last.pt")
+
+
+def learning_rate(settings: Training, step: int, progress: float) -> float:
+    """The rate at a step; `progress` 0..1 is the share of the run that is done."""
+    rate = settings.learning_rate
+    if settings.schedule == "cosine":
+        cosine = (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+        rate *= settings.final_rate + (1 - settings.final_rate) * cosine
+    return rate * min(1.0, (step + 1) / max(1, settings.warm_up))
+
+
+def _optimizer(net: nn.Module, settings: Training) -> torch.optim.Optimizer:
+    groups: dict[tuple[float, float], list[Tensor]] = {}
+    for name, tensor in net.named_parameters():
+        if tensor.requires_grad:
+            factor = settings.slow_factor if name.startswith(settings.slow or ("\0",)) else 1.0
+            # norms and biases have no direction to shrink
+            decay = settings.weight_decay if tensor.ndim > 1 else 0.0
+            groups.setdefault((factor, decay), []).append(tensor)
+    parameters = [
+        {"params": tensors, "factor": factor, "weight_decay": decay}
+        for (factor, decay), tensors in groups.items()
+    ]
+    rate, momentum = settings.learning_rate, settings.momentum
+    match settings.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(parameters, lr=rate)
+        case "adam":
+            return torch.optim.Adam(parameters, lr=rate)
+        case "sgd":
+            return torch.optim.SGD(parameters, lr=rate, momentum=momentum)
+        case "rmsprop":
+            return torch.optim.RMSprop(parameters, lr=rate, momentum=momentum)
+    raise ValueError(settings.optimizer)
+
+
+@torch.no_grad()
+def _blend(average: nn.Module, net: nn.Module, decay: float) -> None:
+    """Exponential moving average of weights and of the norms' statistics, in place."""
+    current = net.state_dict()
+    for name, kept in average.state_dict().items():
+        if kept.is_floating_point():
+            kept.lerp_(current[name], 1 - decay)
+        else:
+            kept.copy_(current[name])
+
+
+def save_atomically(state: dict[str, Any], path: Path) -> None:
+    """A checkpoint is either the old one or the new one, whole: also on a full disk."""
+    temporary = path.with_suffix(".tmp")
+    try:
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's contents; raises PhotochromError when it is missing, damaged or too new."""
+    if not path.is_file():
+        raise PhotochromError("no checkpoint here", file=path, remedy="train first")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        version = int(state["version"])
+    except Exception as error:  # torch.load raises half a dozen types on damaged files
+        raise PhotochromError(f"not a whole checkpoint ({error})", file=path) from error
+    if version > CHECKPOINT_VERSION:
+        raise PhotochromError(
+            f"checkpoint of version {version}, this program reads {CHECKPOINT_VERSION}",
+            file=path,
+            remedy="use the program that wrote it",
+        )
+    return state
+
+
+def same_recipe(saved: dict[str, Any], about: dict[str, Any], path: Path) -> None:
+    """Raises PhotochromError when a checkpoint was made from another recipe."""
+    if saved["about"]["recipe"] != about["recipe"]:
+        raise PhotochromError(
+            "was made from another recipe", file=path, remedy="use that recipe, or another --out"
+        )
+
+
+class _StopSignals:
+    """SIGINT and SIGTERM ask the loop to stop after the step; outside the main thread: nothing."""
+
+    asked: int = 0
+
+    def __enter__(self) -> None:
+        self._before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, _frame: object) -> None:
+        self.asked = number
+
+
+def _board(out: Path):
+    from torch.utils.tensorboard import SummaryWriter  # imports for a second: not for every user
+
+    return SummaryWriter(str(out))
+
+
+def _report(row: dict[str, float], log, board, say: Callable[[str], None]) -> None:
+    log.write(json.dumps(row) + "\n")
+    log.flush()
+    for name, value in row.items():
+        if name != "step":
+            board.add_scalar(name, value, row["step"])
+    say("  ".join(f"{name} {value:.4g}" for name, value in row.items()))

@@ -1,0 +1,44 @@
+"""Endless batches for the trainer, in the order that the seed gives, from any position."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from core.learn.lab_torch import srgb_to_lab
+from core.learn.losses import Batch
+from train.data.augment import Augment, crop, draw_hints, old_film
+from train.data.cache import Pictures
+from train.data.draw import Draw
+
+
+def sample(pictures: Pictures, draw: Draw, position: int, size: int, settings: Augment):
+    """lightness 1,S,S, chroma 2,S,S, hints 3,S,S of the sample at this position."""
+    index, random = draw(position)
+    pixels = crop(pictures.picture(index), size, settings, random)
+    rgb = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+    lab = srgb_to_lab(rgb[None])[0]
+    lightness, chroma = lab[:1], lab[1:]
+    hints = draw_hints(chroma, settings, random)
+    if random.random() < settings.old_film:
+        lightness = old_film(rgb, lightness, settings, random)
+    return lightness, chroma, hints
+
+
+def batches(
+    pictures: Pictures,
+    draw: Draw,
+    sizes: Sequence[tuple[int, int]],
+    settings: Augment,
+    *,
+    seed: int,
+    step: int = 0,
+) -> Iterator[Batch]:
+    """Batches from `step` on. `sizes` are (side, pictures a batch); each step draws one of them."""
+    largest = max(count for _, count in sizes)
+    while True:
+        size, count = sizes[int(np.random.default_rng([seed, step, 1]).integers(len(sizes)))]
+        rows = [sample(pictures, draw, step * largest + i, size, settings) for i in range(count)]
+        lightness, chroma, hints = (torch.stack(parts) for parts in zip(*rows, strict=True))
+        yield Batch(lightness, chroma, hints)
+        step += 1

@@ -1,0 +1,145 @@
+"""A run in one TOML file: `[network] [data] [augment] [[loss]] [train]`, checked before anything starts.
+
+`read` answers with a frozen `Recipe`; an unknown key, a wrong type or a value that cannot be is an
+OptionsError that names the file, the key and the nearest known one.
+"""
+
+import difflib
+import inspect
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import OptionsError
+from train.data.augment import Augment
+
+T = typing.TypeVar("T")
+
+if typing.TYPE_CHECKING:
+    from core.learn.losses import Term
+    from core.learn.trainer import Training
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The `[data]` table: which pictures, at which size, drawn how."""
+
+    shards: str = "*.tar"
+    sets: tuple[str, ...] = ()  # only these; empty: all
+    short_side: int = 256  # px; larger pictures are reduced to it in the cache
+    validation: int = 300  # pictures kept out by their names' hash, never trained on
+    least_colour: float = 8.0  # pictures whose colours spread less (sepia, gray) are left out
+    set_power: float = 0.65  # a set of n pictures is drawn with probability ~ n^power x its weight
+    set_weights: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One run. `text` is the file as it was read: it goes into every checkpoint."""
+
+    name: str
+    text: str
+    network: str
+    network_settings: dict[str, Any]
+    data: Data
+    augment: Augment
+    loss: "tuple[Term, ...]"
+    train: "Training"
+
+
+def read(path: Path) -> Recipe:
+    """The recipe in a TOML file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise OptionsError(f"cannot be read ({error.strerror})", file=path) from error
+    except UnicodeDecodeError as error:
+        raise OptionsError("is no text", file=path, remedy="give a recipe in TOML") from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Recipe:
+    """The recipe in a TOML text; `path` names it in errors and gives its name."""
+    from core.learn.losses import LOSSES, Term
+    from core.learn.nets import NETS
+    from core.learn.trainer import Training
+
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise OptionsError(f"is not TOML ({error})", file=path) from error
+    _known(table, ("network", "data", "augment", "loss", "train"), "", path)
+
+    network = dict(table.get("network", {}))
+    name = network.pop("name", None)
+    _one_of(name, NETS, "network.name", path)
+    loss = []
+    for term in table.get("loss", []):
+        parameters = dict(term)
+        loss_name, weight = parameters.pop("name", None), parameters.pop("weight", 1.0)
+        _one_of(loss_name, LOSSES, "loss.name", path)
+        known = [
+            p.name
+            for p in inspect.signature(LOSSES[loss_name]).parameters.values()
+            if p.kind is inspect.Parameter.KEYWORD_ONLY
+        ]
+        _known(parameters, known, f"loss {loss_name}: ", path)
+        loss.append(Term(loss_name, float(weight), parameters))
+    if not loss:
+        raise OptionsError("has no [[loss]]", file=path, remedy=f"add one of {', '.join(LOSSES)}")
+    return Recipe(
+        path.stem, text, name, network,
+        _table(Data, table.get("data", {}), "data", path),
+        _table(Augment, table.get("augment", {}), "augment", path),
+        tuple(loss),
+        _table(Training, table.get("train", {}), "train", path),
+    )  # fmt: skip
+
+
+def nearest(word: str, known: typing.Iterable[str]) -> str:
+    """`; did you mean X` for a misspelt word, or the list of what there is."""
+    known = list(known)
+    close = difflib.get_close_matches(word, known, 1)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+
+
+def _one_of(value: object, known: typing.Iterable[str], key: str, path: Path) -> None:
+    if value not in known:
+        raise OptionsError(f"unknown {key} {value!r}", file=path, remedy=nearest(str(value), known))
+
+
+def _known(table: dict[str, Any], known: typing.Iterable[str], where: str, path: Path) -> None:
+    for key in table:
+        if key not in known:
+            raise OptionsError(f"{where}unknown key {key!r}", file=path, remedy=nearest(key, known))
+
+
+def _table(kind: type[T], table: dict[str, Any], where: str, path: Path) -> T:
+    hints = typing.get_type_hints(kind)
+    _known(table, hints, f"[{where}] ", path)
+    return kind(**{k: _typed(v, hints[k], f"{where}.{k}", path) for k, v in table.items()})
+
+
+def _typed(value: Any, kind: Any, key: str, path: Path) -> Any:
+    """A TOML value as the dataclass wants it; TOML has no tuples and writes 1 for 1.0."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple and isinstance(value, list):
+        if arguments[-1] is Ellipsis:
+            return tuple(_typed(item, arguments[0], key, path) for item in value)
+        if len(value) == len(arguments):
+            pairs = zip(value, arguments, strict=True)
+            return tuple(_typed(item, argument, key, path) for item, argument in pairs)
+    elif origin is dict and isinstance(value, dict):
+        return {k: _typed(v, arguments[1], f"{key}.{k}", path) for k, v in value.items()}
+    elif kind is float and type(value) in (int, float):
+        return float(value)
+    elif isinstance(kind, type) and type(value) is kind:
+        return value
+    raise OptionsError(f"{key} is {value!r}, wanted {_name(kind)}", file=path)
+
+
+def _name(kind: Any) -> str:
+    return str(kind) if isinstance(kind, types.GenericAlias) else kind.__name__

@@ -1,0 +1,137 @@
+"""A recipe, data and a folder make a run: what `photochrom train` does once its words are parsed."""
+
+import hashlib
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from core.errors import OptionsError, PhotochromError
+from core.learn import answer
+from core.learn.lab_torch import srgb_to_lab
+from core.learn.measures import judge, summary
+from core.learn.nets import build
+from core.learn.trainer import train
+from train.data.batches import batches
+from train.data.cache import Pictures
+from train.data.cache import build as build_cache
+from train.data.draw import Draw, has_colour, split
+from train.recipe import Recipe
+
+
+def run(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    *,
+    cache: Path,
+    initial: Path | None = None,
+    budget_seconds: float | None = None,
+    resume: bool = False,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Train the recipe's network on `data` into `out`; answers with the checkpoint to export."""
+    torch.manual_seed(recipe.train.seed)
+    try:
+        net = build(recipe.network, **recipe.network_settings)
+    except TypeError as error:
+        raise OptionsError(f"[network] {error}", file=recipe.name) from error
+    if initial and not resume:
+        say(load_initial(net, initial))
+
+    pictures = build_cache(data, cache_of(data, cache), short_side=recipe.data.short_side)
+    training, validation = split(pictures.entries, recipe.data.validation)
+    if recipe.data.sets:
+        wanted = set(recipe.data.sets)
+        training = [i for i in training if pictures.entries[i].set_name in wanted]
+    coloured = [i for i in training if has_colour(pictures.picture(i), recipe.data.least_colour)]
+    if not coloured:
+        raise PhotochromError(
+            f"none of its {len(training)} pictures has colours", file=data,
+            remedy="give colour photographs, or lower data.least_colour",
+        )  # fmt: skip
+    say(
+        f"{len(coloured)} pictures to train on, {len(training) - len(coloured)} without colours, "
+        f"{len(validation)} to validate, {len(pictures.damaged)} damaged"
+    )
+    draw = Draw(
+        pictures, coloured,
+        seed=recipe.train.seed, power=recipe.data.set_power, weights=recipe.data.set_weights,
+    )  # fmt: skip
+    return train(
+        net,
+        lambda step: batches(
+            pictures, draw, recipe.train.sizes, recipe.augment, seed=recipe.train.seed, step=step
+        ),
+        recipe.loss,
+        recipe.train,
+        out,
+        about={"recipe": recipe.text, "name": recipe.name, "commit": commit(),
+               "command": shlex.join(["photochrom", *sys.argv[1:]]),
+               "sets": sorted({pictures.entries[i].set_name for i in coloured})},
+        validate=(lambda net: score(net, pictures, validation)) if validation else None,
+        budget_seconds=budget_seconds,
+        resume=resume,
+        say=say,
+    )  # fmt: skip
+
+
+def score(net: nn.Module, pictures: Pictures, indices: list[int]) -> dict[str, float]:
+    """The measures over the validation pictures, and `score`, of which less is better.
+
+    The score is the ab RMSE at the truth's mean chroma, so that neither gray nor gaudy wins.
+    """
+    ask = answer.of_network(net)
+    rows = []
+    for index in indices:
+        lightness, truth = lab_of(pictures.picture(index))
+        rows.append(judge(answer.chroma_for(ask, lightness), truth, lightness))
+    scores = summary(rows)
+    return {**scores, "score": scores["ab_rmse_at_true_chroma"]}
+
+
+def lab_of(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """L* H,W and a*, b* 2,H,W, float32, of a uint8 sRGB picture H,W,3."""
+    rgb = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
+    lab = srgb_to_lab(rgb)[0].numpy()
+    return lab[0], lab[1:]
+
+
+def cache_of(data: Path, cache: Path) -> Path:
+    """Where the decoded pictures of `data` lie: told apart by the names and sizes of its files."""
+    files = [data] if data.is_file() else sorted(p for p in data.rglob("*") if p.is_file())
+    identity = "\n".join(f"{path.resolve()} {path.stat().st_size}" for path in files)
+    return cache / f"{data.name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+
+
+def load_initial(net: nn.Module, path: Path) -> str:
+    """Load what matches by name and shape from .safetensors; answers with what was loaded."""
+    from safetensors.torch import load_file
+
+    try:
+        given = load_file(path)
+    except Exception as error:  # safetensors has its own, undeclared, error types
+        raise PhotochromError(f"no weights could be read ({error})", file=path) from error
+    own = net.state_dict()
+    fits = {k: v.to(own[k].dtype) for k, v in given.items() if k in own and v.shape == own[k].shape}
+    if not fits:
+        raise PhotochromError("no tensor in it has a name and shape of this network", file=path)
+    net.load_state_dict(fits, strict=False)
+    return f"{len(fits)} of {len(own)} tensors from {path}"
+
+
+def commit() -> str:
+    """The commit that is checked out, or `unknown` outside a checkout."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True,
+            cwd=Path(__file__).parent,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return answer.stdout.strip()
