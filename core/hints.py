@@ -129,14 +129,14 @@ def _lay_strokes(result, encoded: str, picture, thumbnail) -> None:
 
 def _strokes(data: bytes, file: object) -> np.ndarray:
     """The strokes as uint8 (H, W, 4) sRGB with alpha."""
-    import pyvips
+    from core.image.vips import library, load
 
     try:
-        image = pyvips.Image.new_from_buffer(data, "", fail_on="error")
+        image = load("pngload", data)
         if not image.hasalpha():
             raise HintsError("the hints picture has no transparency", file=file)
         return image.colourspace("srgb").cast("uchar").numpy()
-    except pyvips.Error as error:
+    except library().Error as error:
         raise HintsError("the hints picture cannot be read as a PNG", file=file) from error
 
 

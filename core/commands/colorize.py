@@ -12,7 +12,7 @@ import click
 
 from core.commands.arguments import device_option, options_of, picture_options
 from core.commands.progress import Progress
-from core.errors import EXIT_DONE, EXIT_SOME_FAILED, OptionsError
+from core.errors import EXIT_DONE, EXIT_SOME_FAILED, OptionsError, printable
 
 if TYPE_CHECKING:
     from core.job import Job, Outcome
@@ -45,6 +45,10 @@ EXISTING_CHOICES = ("same", "skip", "overwrite", "fail")
     "--report", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.jsonl",
     help="Append one JSON line a file to this file.",
 )  # fmt: skip
+@click.option(
+    "--before-after", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.png",
+    help="Also write a picture of one SRC before and after.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report lines instead of prose.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def colorize(
@@ -57,6 +61,7 @@ def colorize(
     dry_run: bool,
     fail_fast: bool,
     report: Path | None,
+    before_after: Path | None,
     as_json: bool,
     quiet: bool,
     **values,
@@ -77,6 +82,8 @@ def colorize(
         return _say_plan(planned)
     work = [item for item in planned if isinstance(item, Job)]
     refused = [item for item in planned if not isinstance(item, Job)]
+    if before_after and (len(work) != 1 or refused):
+        raise OptionsError("--before-after takes one SRC")
     processes = min(jobs or available_processors(), max(1, len(work)))
     failed = False
     with Progress(len(planned), report=report, as_json=as_json, quiet=quiet) as progress:
@@ -85,7 +92,16 @@ def colorize(
             failed |= outcome.status == "failed"
             if failed and fail_fast:
                 break
+    if before_after and not failed:
+        _write_before_after(work[0], before_after)
     return EXIT_SOME_FAILED if failed else EXIT_DONE
+
+
+def _write_before_after(job: "Job", destination: Path) -> None:
+    from core.job.before_after import before_after
+
+    before_after(job.source, job.destination, destination)
+    click.echo(f"before and after: {printable(str(destination))}", err=True)
 
 
 def _all_outcomes(refused, work, model, device, processes, run_all) -> "Iterator[Outcome]":

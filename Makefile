@@ -1,0 +1,58 @@
+# Two commands set up a bare machine: `make colorize` colours a photograph, `make test` proves it all.
+# Both install what they need (as root also the system's packages) and are quick when run again.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The build of PyTorch that is tested here; it is asked for by number so that no GPU build comes.
+TORCH ?= torch==2.13.0
+
+PHOTO ?= docs/images/sample.jpg
+OUT ?= out
+
+APT_TEST := redis-server chromium
+
+.PHONY: colorize test lint bench bench-queue soak gimp gimp-gui clean
+
+colorize: $(VENV)/runtime.stamp
+	@$(BIN)/photochrom colorize "$(PHOTO)" -o "$(OUT)" --existing overwrite \
+		--before-after "$(OUT)/before-after.png"
+
+test: $(VENV)/development.stamp $(VENV)/system.stamp
+	$(BIN)/pytest -q $(ARGS)
+
+lint: $(VENV)/development.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: $(VENV)/development.stamp
+	$(BIN)/photochrom bench
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "photochrom needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV) || { \
+		apt-get -q update && apt-get -qy install --no-install-recommends python3-venv && \
+		$(PYTHON) -m venv $(VENV); }
+
+# What colours pictures: no torch, no gradio, no celery. The kernels are compiled once, here.
+$(VENV)/runtime.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q -e '.[cpu]'
+	$(BIN)/python -c 'from core.colour.kernels import warm; warm()'
+	@touch $@
+
+$(VENV)/development.stamp: pyproject.toml $(VENV)/runtime.stamp
+	$(BIN)/python -m pip install -q '$(TORCH)'
+	$(BIN)/python -m pip install -q -e '.[cpu,worker,demo,train,dev]'
+	@touch $@
+
+$(VENV)/system.stamp: Makefile
+	@missing=$$(for p in $(APT_TEST); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+		apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install \
+			--no-install-recommends $$missing; fi
+	@mkdir -p $(VENV) && touch $@
+
+clean:
+	rm -rf $(VENV) out build dist *.egg-info
