@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 
@@ -17,12 +18,18 @@ from core.options import canonical_json
 
 log = logging.getLogger(__name__)
 
+#: check() is called before every inference and every strip; it stops the work by raising.
+Check = Callable[[], None]
 
-def run(job: Job, colorizer: Colorizer, *, attempts: int = 1) -> Outcome:
+
+def run(
+    job: Job, colorizer: Colorizer, *, attempts: int = 1, check: Check = lambda: None
+) -> Outcome:
     """Colours one file. A failure is an `Outcome`, not an exception: the next file goes on.
 
     Only an interruption (`InterruptedJob`, Ctrl-C) is raised; nothing half-written is left then
-    either. `attempts` counts how often this job has been begun, this time included.
+    either. `attempts` counts how often this job has been begun, this time included; `check`
+    raises `InterruptedJob` once the work is no longer wanted.
     """
     start = time.perf_counter()
     status, key, pixels, error = "failed", None, None, None
@@ -32,7 +39,7 @@ def run(job: Job, colorizer: Colorizer, *, attempts: int = 1) -> Outcome:
             if _is_done(job, key):
                 status = "skipped"
             else:
-                _colour(job, source, key, colorizer)
+                _colour(job, source, key, colorizer, check)
                 status = "done"
                 pixels = sum(page.width * page.height for page in source.pages)
     except InterruptedJob:
@@ -75,13 +82,14 @@ def _is_done(job: Job, key: str) -> bool:
     )
 
 
-def _colour(job: Job, source: Source, key: str, colorizer: Colorizer) -> None:
+def _colour(job: Job, source: Source, key: str, colorizer: Colorizer, check: Check) -> None:
     @cache
     def page_painter(index: int) -> Painter:
         # Asked for when the writer reaches the page, so that one page's field is held at a time.
         return _painter_of(source.pages[index], job, colorizer)
 
     def paint(index: int, top: int, samples: np.ndarray, out: np.ndarray) -> None:
+        check()
         page_painter(index)(samples, top, out)
 
     save(
