@@ -23,13 +23,12 @@ def plan(sources: Iterable[Path], destination: Path, like: Job) -> Iterator[Job 
     Files are taken as they are; folders are walked for pictures (by suffix), their tree mirrored.
     What cannot be planned comes as a failed `Outcome` in its place.
     """
-    files = []
+    sources = list(sources)
+    walk = _Walk(destination, one_tree=len(sources) == 1)
     for source in sources:
         if source.is_dir():
-            yield from _folder(source, destination, like, _Walk(destination))
-        else:
-            files.append(source)
-    yield from _jobs(files, destination, like)
+            yield from _folder(source, destination, like, walk)
+    yield from _jobs([s for s in sources if not s.is_dir()], destination, like, walk)
 
 
 def is_picture(path: Path) -> bool:
@@ -38,11 +37,14 @@ def is_picture(path: Path) -> bool:
 
 
 class _Walk:
-    """What a walk must not enter: its own destination, and a folder that it is in already."""
+    """What a walk must not enter (its own destination, a folder that it is in already) and the
+    results that are spoken for."""
 
-    def __init__(self, destination: Path) -> None:
+    def __init__(self, destination: Path, one_tree: bool) -> None:
         self.destination = _identity(destination)
         self.inside: set[tuple[int, int]] = set()
+        self.one_tree = one_tree
+        self.taken: set[Path] = set()
 
 
 def _folder(folder: Path, destination: Path, like: Job, walk: _Walk) -> Iterator[Job | Outcome]:
@@ -56,23 +58,24 @@ def _folder(folder: Path, destination: Path, like: Job, walk: _Walk) -> Iterator
         yield _failed(folder, SourceError(f"the folder cannot be read ({error.strerror})"))
         entries = []
     pictures = [Path(e.path) for e in entries if is_picture(Path(e.path)) and not _is_folder(e)]
-    yield from _jobs(pictures, destination, like)
+    yield from _jobs(pictures, destination, like, walk)
+    if walk.one_tree:  # its folders have results in folders of their own: forget, and stay small
+        walk.taken.clear()
     for entry in entries:
         if _is_folder(entry) and not entry.name.startswith("."):
             yield from _folder(Path(entry.path), destination / entry.name, like, walk)
     walk.inside.discard(identity)
 
 
-def _jobs(sources: list[Path], folder: Path, like: Job) -> Iterator[Job | Outcome]:
+def _jobs(sources: list[Path], folder: Path, like: Job, walk: _Walk) -> Iterator[Job | Outcome]:
     """Jobs for files whose results stand side by side in `folder`."""
     wished = {source: _result_name(source, like) for source in sources}
     # Case is folded: on many file systems A.tif and a.tif are one name.
     count = Counter(name.casefold() for name in wished.values())
-    taken: set[str] = set()
     for source, name in wished.items():
         if count[name.casefold()] > 1 and name != source.name:
             name = source.name + Path(name).suffix
-        if name in taken:
+        if folder / name in walk.taken:
             yield _failed(
                 source,
                 SourceError(
@@ -82,7 +85,7 @@ def _jobs(sources: list[Path], folder: Path, like: Job) -> Iterator[Job | Outcom
                 ),
             )
             continue
-        taken.add(name)
+        walk.taken.add(folder / name)
         yield replace(like, source=source, destination=folder / name)
 
 

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from importlib.metadata import version
 
 import numpy as np
@@ -83,7 +83,7 @@ def _is_done(job: Job, key: str) -> bool:
 
 
 def _colour(job: Job, source: Source, key: str, colorizer: Colorizer, check: Check) -> None:
-    @cache
+    @lru_cache(maxsize=1)
     def page_painter(index: int) -> Painter:
         # Asked for when the writer reaches the page, so that one page's field is held at a time.
         return _painter_of(source.pages[index], job, colorizer)

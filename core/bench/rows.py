@@ -1,0 +1,243 @@
+"""The figures that the README states, each measured here and nowhere else."""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from core.bench import rivals
+from core.bench.pictures import chroma, photograph
+from core.colorizer import Colorizer
+from core.image.vips import library
+from core.job import Job, run
+from core.model.session import Prediction
+from core.options import DEFAULT_MODEL
+
+#: Name of a picture -> its grain. At quality 92 they take about 0.9 and 1.6 bits a pixel.
+PICTURES: Final = {"smooth": 1.5, "grainy": 3.0}
+REPEATS: Final = 5
+MEGABYTE: Final = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure. `value` in `unit` ('x' = ratio); `must` is the bound, below or above it."""
+
+    what: str
+    value: float | None
+    unit: str
+    must: float
+    at_least: bool = False
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the figure is met; None where it could not be measured."""
+        if self.value is None:
+            return None
+        return self.value >= self.must if self.at_least else self.value <= self.must
+
+
+def rows(quick: bool = False) -> Iterator[Row]:
+    """All figures, as they are measured. `quick` leaves the 400-megapixel scan out."""
+    with tempfile.TemporaryDirectory(prefix="photochrom-bench-") as name:
+        folder = Path(name)
+        colorizer = Colorizer.open(DEFAULT_MODEL, "cpu")
+        yield from _start_up()
+        yield from _jpegs(folder, colorizer)
+        yield from _tiff_of_100_megapixels(folder, colorizer)
+        if not quick:
+            yield from _tiff_of_400_megapixels(folder)
+        yield from _folder_on_two_processes(folder)
+
+
+class _StillSession:
+    """A session that answers at once with a chroma of its own: what a job costs without the net."""
+
+    def __init__(self, colorizer: Colorizer) -> None:
+        session = colorizer.session
+        self.description, self.sha256 = session.description, session.sha256
+        self.provider = "none"
+
+    def predict(self, lightness: np.ndarray, hints=None, *, distribution=False) -> Prediction:
+        stride = self.description.stride
+        return Prediction(chroma(lightness.shape[0] // stride, lightness.shape[1] // stride))
+
+
+def _without_network(colorizer: Colorizer) -> Colorizer:
+    return Colorizer(_StillSession(colorizer))  # type: ignore[arg-type]
+
+
+def _jpegs(folder: Path, colorizer: Colorizer) -> Iterator[Row]:
+    still = _without_network(colorizer)
+    for name, grain in PICTURES.items():
+        gray = photograph(4000, 6000, grain=grain)
+        files = {
+            "gray": (_save_jpeg(folder / "gray.jpg", gray), 1.4),
+            "colour": (_save_jpeg(folder / "colour.jpg", _tinted(gray)), 1.6),
+            "neutral colour": (_save_jpeg(folder / "neutral.jpg", _neutral(gray)), 1.2),
+        }
+        for kind, (source, must) in files.items():
+            target = folder / "out.jpg"
+            job = Job(source, target, existing="overwrite")
+            _done(run(job, still))
+            coloured = library().Image.new_from_file(str(target)).copy_memory()
+            work: list[Callable] = [
+                lambda s=source, c=coloured: _decode_and_encode(s, c, folder / "base.jpg"),
+                lambda j=job: _done(run(j, still)),
+            ]
+            if kind == "gray":
+                work.append(lambda j=job: _done(run(j, colorizer)))
+            base, ours, *with_network = cpu_seconds(work)
+            what = f"24 MP {kind} JPEG, {name}: job / decode+encode"
+            yield Row(f"{what}, without inference", ours / base, "x", must)
+            if with_network:
+                note = f"inference {1000 * (with_network[0] - ours):.0f} ms"
+                yield Row(f"{what}, with inference", with_network[0] / base, "x", 1.8, note=note)
+                yield from _against_rivals(source, folder, ours, name)
+
+
+def _against_rivals(source: Path, folder: Path, ours: float, name: str) -> Iterator[Row]:
+    field = chroma(256, 384)
+    for title, script, must in (
+        ("scikit-image", rivals.with_skimage, 20.0),
+        ("OpenCV float32", rivals.with_opencv, 3.0),
+    ):
+        what = f"24 MP gray JPEG, {name}: usual {title} script / ours"
+        try:
+            (theirs,) = cpu_seconds([lambda s=script: s(source, field, folder / "rival.jpg")], 2)
+        except ImportError as error:
+            yield Row(what, None, "x", must, True, f"not measured: {error.name} is not installed")
+        else:
+            yield Row(what, theirs / ours, "x", must, True)
+
+
+def _tiff_of_100_megapixels(folder: Path, colorizer: Colorizer) -> Iterator[Row]:
+    still = _without_network(colorizer)
+    for name, grain in PICTURES.items():
+        gray = photograph(8660, 11547, grain=grain).astype(np.uint16) * 257
+        source, target = folder / "scan.tif", folder / "out.tif"
+        library().Image.new_from_array(gray).tiffsave(str(source))
+        job = Job(source, target, existing="overwrite")
+        del gray
+        base, ours = cpu_seconds(
+            [
+                lambda s=source, t=target: _read_and_write_strips(s, t),
+                lambda j=job: _done(run(j, still)),
+            ],
+            repeats=3,
+        )
+        what = f"100 MP 16-bit gray TIFF, {name}: job / read+write"
+        yield Row(what, ours / base, "x", 1.6)
+    peak = _peak_of_command(source, folder / "peak.tif")
+    yield Row("100 MP 16-bit gray TIFF: peak memory of the command", peak, "GB", 0.7)
+
+
+def _tiff_of_400_megapixels(folder: Path) -> Iterator[Row]:
+    source = folder / "huge.tif"
+    library().Image.new_from_array(photograph(17320, 23094, grain=2.0)).tiffsave(str(source))
+    peak = _peak_of_command(source, folder / "huge-out.tif")
+    yield Row("400 MP 8-bit TIFF: peak memory of the command", peak, "GB", 1.2)
+
+
+def _folder_on_two_processes(folder: Path) -> Iterator[Row]:
+    scans = folder / "scans"
+    scans.mkdir()
+    first = photograph(1160, 1740, grain=2.0)
+    for number in range(200):
+        _save_jpeg(scans / f"{number:03}.jpg", np.roll(first, 5 * number, axis=1))
+    walls = []
+    for jobs in (1, 2):
+        start = time.perf_counter()
+        _command("colorize", scans, "-o", folder / f"with-{jobs}", "--jobs", jobs, "--quiet")
+        walls.append(time.perf_counter() - start)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    note = f"wall clock; load average {load:.1f}; means something on two idle cores only"
+    what = "200 two-megapixel JPEGs: --jobs 2 / --jobs 1, throughput"
+    yield Row(what, walls[0] / walls[1], "x", 1.7, True, note)
+
+
+def _start_up() -> Iterator[Row]:
+    _command("--help")
+    seconds = min(_wall(lambda: _command("--help")) for _ in range(REPEATS))
+    yield Row("photochrom --help, wall clock", seconds, "s", 0.5)
+
+
+def cpu_seconds(work: list[Callable[[], object]], repeats: int = REPEATS) -> list[float]:
+    """Least CPU seconds of this process for each of `work`, taken in turns."""
+    least = [float("inf")] * len(work)
+    for _ in range(repeats):
+        for index, function in enumerate(work):
+            start = time.process_time()
+            function()
+            least[index] = min(least[index], time.process_time() - start)
+    return least
+
+
+def _wall(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def _done(outcome) -> None:
+    if outcome.status != "done":
+        raise RuntimeError(f"the job to be measured failed: {outcome}")
+
+
+def _command(*arguments: object) -> None:
+    start = "from core.commands.main import main; main()"
+    words = [str(argument) for argument in arguments]
+    subprocess.run([sys.executable, "-c", start, *words], check=True, stdout=subprocess.DEVNULL)
+
+
+def _peak_of_command(source: Path, target: Path) -> float:
+    """Peak resident memory, in GB, of `photochrom colorize` on one file."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    _command("colorize", source, "-o", target, "--quiet")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    if after <= before:
+        raise RuntimeError("an earlier child used more memory; measure in a fresh process")
+    return after * 1024 / 1e9 if sys.platform != "darwin" else after / 1e9
+
+
+def _decode_and_encode(source: Path, coloured, target: Path) -> None:
+    """The base: decode the same file, encode the coloured pixels with the same settings."""
+    image = library().Image.new_from_file(str(source), access="sequential", fail_on="error")
+    image.write_to_memory()
+    coloured.jpegsave(str(target), Q=92, subsample_mode="off")
+
+
+def _read_and_write_strips(source: Path, target: Path) -> None:
+    """The base: read every strip of the source, write as many 16-bit RGB strips of black."""
+    vips = library()
+    image = vips.Image.new_from_file(str(source), access="sequential", fail_on="error")
+    strips = vips.Region.new(image)
+    for top in range(0, image.height, 64):
+        strips.fetch(0, top, image.width, min(64, image.height - top))
+    black = vips.Image.black(image.width, image.height, bands=3)
+    black.cast("ushort").copy(interpretation="rgb16").tiffsave(str(target))
+
+
+def _save_jpeg(path: Path, pixels: np.ndarray) -> Path:
+    image = library().Image.new_from_array(pixels)
+    image.jpegsave(str(path), Q=92, subsample_mode="off")
+    return path
+
+
+def _neutral(gray: np.ndarray) -> np.ndarray:
+    return np.repeat(gray[..., None], 3, axis=2)
+
+
+def _tinted(gray: np.ndarray) -> np.ndarray:
+    """A sepia print."""
+    tint = np.array([1.0, 0.92, 0.78], np.float32)
+    return (gray[..., None] * tint).astype(np.uint8)

@@ -1,0 +1,52 @@
+"""The reference page says what the commands say; every command has an example."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from core.commands.main import photochrom
+from docs.make_reference import PAGE, page
+
+
+def every_command() -> list[tuple[str, click.Command]]:
+    found = []
+    waiting = [("", photochrom)]
+    for prefix, group in waiting:
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
+            found.append((f"{prefix}{name}", command))
+            if isinstance(command, click.Group):
+                waiting.append((f"{prefix}{name} ", command))
+    return found
+
+
+COMMANDS = every_command()
+
+
+def test_the_reference_page_is_up_to_date():
+    assert PAGE.read_text() == page(), "run: python docs/make_reference.py"
+
+
+@pytest.mark.parametrize("command", [c for _, c in COMMANDS], ids=[n for n, _ in COMMANDS])
+def test_every_command_has_a_sentence_of_help_an_example_and_help_for_every_option(command):
+    assert command.help and command.help.strip().endswith((".", ")"))
+    assert (command.epilog or "").startswith("Example: photochrom ")
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_every_file_that_a_document_links_to_exists(document):
+    top = PAGE.parents[1]
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (top / document).read_text())
+    assert [link for link in links if not Path(top, link).exists()] == []
+
+
+def test_every_command_in_the_readme_exists():
+    words = re.findall(r"^photochrom ([a-z]+)", (PAGE.parents[1] / "README.md").read_text(), re.M)
+    assert words and set(words) <= {name.split()[0] for name, _ in COMMANDS}
