@@ -1,0 +1,137 @@
+"""Colorize Layer: from the user's choice to the coloured layer, in the order in which it happens.
+
+Everything that waits (server, transfer, inference) comes before the undo group is opened: when
+the user cancels, GIMP ends this process, and the image is as it was.
+"""
+# pyright: reportMissingImports=false
+# gi exists in GIMP's own Python only.
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import hints
+import server
+from client import Colouring
+from gi.repository import Gimp
+from layers import Target
+from pixels import Colours, Pixels, form_of
+from trouble import Busy, Trouble
+
+BUSY_SECONDS = 120.0  # how long a busy server is asked again
+
+# What the progress bar shows of the whole: sending, thinking (it pulses), receiving.
+SENT, RECEIVED = 0.3, 0.95
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user chose besides the layer; names and ranges as everywhere in Photochrom."""
+
+    model: str
+    vividness: float
+    hints: Gimp.Layer | None
+    convert_gray: bool
+    address: str
+    token: str
+
+
+def colorize(target: Target, choice: Choice) -> Gimp.Layer:
+    """Colours the target; returns the layer that holds the colours. Raises `Trouble`."""
+    target.check()
+    if target.is_gray and not choice.convert_gray:
+        raise Trouble(
+            "A grayscale image holds no colour; allow its conversion to RGB (argument "
+            "'convert-gray'), or convert it first with Image > Mode > RGB"
+        )
+    if choice.hints and choice.hints.get_id() == target.layer.get_id():
+        raise Trouble("The hints layer cannot colour itself; choose the photograph's layer")
+    Gimp.progress_init("Photochrom")
+    colours = _fetch(target, choice)
+    Gimp.progress_set_text("Placing the colours…")
+    target.image.undo_group_start()
+    try:
+        if target.is_gray:
+            target.image.convert_rgb()
+        result = target.place(colours)
+        if choice.hints:
+            choice.hints.set_visible(False)  # paint would lie over the colours that it led to
+    finally:
+        target.image.undo_group_end()
+        colours.close()
+    Gimp.progress_end()
+    return result
+
+
+def _fetch(target: Target, choice: Choice) -> Colours:
+    """The layer's pixels in colour, from the server."""
+    form = form_of(target.image)
+    with_filters = _as_seen(target)
+    try:
+        pixels = Pixels(with_filters or target.layer, form)
+        paint = hints.as_png(choice.hints, target.layer) if choice.hints else b""
+        found = server.ensure(choice.address, choice.token, _pulse)
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return _ask(found, pixels, choice, paint)
+            except Busy as busy:
+                if time.monotonic() + busy.seconds > deadline:
+                    raise
+                _wait(busy.seconds, "The colour server is busy, waiting…")
+    finally:
+        if with_filters:
+            with_filters.get_image().delete()
+
+
+def _ask(found: server.Server, pixels: Pixels, choice: Choice, paint: bytes) -> Colours:
+    """One request: samples out, colours in."""
+    height = pixels.height
+
+    def sending():
+        for strip in pixels.strips():
+            Gimp.progress_update(SENT * strip.y / height)
+            yield pixels.samples(strip)
+
+    def heights():
+        for strip in pixels.strips():
+            Gimp.progress_update(SENT + (RECEIVED - SENT) * strip.y / height)
+            yield strip.height
+
+    colouring = Colouring(found, pixels.request(choice.vividness, choice.model), paint)
+    try:
+        Gimp.progress_set_text("Sending the layer…")
+        colouring.send(sending())
+        Gimp.progress_set_text("Finding colours…")
+        colouring.wait(Gimp.progress_pulse)
+        Gimp.progress_set_text("Receiving the colours…")
+        return pixels.coloured(colouring.rows(heights()))
+    finally:
+        colouring.close()
+
+
+def _as_seen(target: Target) -> Gimp.Layer | None:
+    """The layer with its live filters applied, in a copy of the image; None where it has none.
+
+    A colour layer lies over what is seen, so its colours must fit that lightness; the other
+    results carry the filters on top.
+    """
+    if target.output != "colour-layer" or not target.layer.get_filters():
+        return None
+    copy = target.image.duplicate()
+    layer = copy.get_layer_by_tattoo(target.layer.get_tattoo())
+    layer.merge_filters()
+    return layer
+
+
+def _pulse(text: str) -> None:
+    Gimp.progress_set_text(text)
+    Gimp.progress_pulse()
+
+
+def _wait(seconds: float, text: str) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        _pulse(text)
+        time.sleep(0.1)

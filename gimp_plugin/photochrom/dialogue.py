@@ -1,0 +1,148 @@
+"""The dialog of Colorize Layer. While the user chooses, the server is found or started."""
+# pyright: reportMissingImports=false
+# gi exists in GIMP's own Python only.
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+
+import server  # noqa: E402
+from gi.repository import Gimp, GimpUi, GLib, Gtk  # noqa: E402
+from trouble import Trouble  # noqa: E402
+
+ROWS = ["vividness", "output", "respect-selection", "hints"]
+ADVANCED = ["server", "token"]
+SPACING = 6
+
+
+def ask(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, is_gray: bool, about_hints: str
+) -> bool:
+    """Shows the dialog; True when the user agrees. His choices are then in `config`.
+
+    `about_hints`: what happens with the hints layer, or "".
+    """
+    GimpUi.init("photochrom")
+    dialog = GimpUi.ProcedureDialog.new(procedure, config, "Photochrom: Colorize Layer")
+    dialog.set_ok_label("_Colorize")
+    models = _Models(config)
+    content = dialog.get_content_area()
+    content.pack_start(models.row, False, False, 0)
+    dialog.get_scale_entry("vividness", 1.0)
+    if is_gray:
+        # The default is "no" for scripts; a person sees the question and can take the tick away.
+        config.set_property("convert-gray", True)
+    dialog.fill([*ROWS, *(["convert-gray"] if is_gray else [])])
+    if about_hints:
+        content.pack_start(_note(about_hints), False, False, 0)
+    dialog.fill_box("advanced-rows", ADVANCED)
+    dialog.get_label("advanced-label", "_Advanced", False, True)
+    expander = dialog.fill_expander("advanced", "advanced-label", False, "advanced-rows")
+    expander.set_expanded(bool(config.get_property("server")))
+    dialog.fill(["advanced"])
+    content.pack_start(models.status, False, False, 0)
+    models.load()
+    agreed = dialog.run()
+    models.forget()
+    dialog.destroy()
+    return agreed
+
+
+def confirm_conversion() -> bool:
+    """Asks whether a grayscale image may become RGB, so that paint on it can have a colour."""
+    GimpUi.init("photochrom")
+    dialog = Gtk.MessageDialog(
+        message_type=Gtk.MessageType.QUESTION,
+        buttons=Gtk.ButtonsType.NONE,
+        text="Convert this grayscale image to RGB?",
+        secondary_text="A grayscale image holds no colour to paint with. "
+        "One undo brings the grayscale image back.",
+    )
+    dialog.add_buttons("_Cancel", Gtk.ResponseType.CANCEL, "Convert to _RGB", Gtk.ResponseType.OK)
+    dialog.set_default_response(Gtk.ResponseType.OK)
+    agreed = dialog.run() == Gtk.ResponseType.OK
+    dialog.destroy()
+    return agreed
+
+
+class _Models:
+    """The row that chooses the model, and the line that says what the server is doing.
+
+    Which models there are is known by the server alone, so they arrive while the dialog is open.
+    """
+
+    def __init__(self, config: Gimp.ProcedureConfig) -> None:
+        self._config = config
+        self._open = True
+        self._box = Gtk.ComboBoxText()
+        self._box.append("", "The server's own choice")
+        wanted = config.get_property("model") or ""
+        if wanted:
+            self._box.append(wanted, wanted)
+        self._box.set_active_id(wanted)
+        self._box.connect("changed", self._keep)
+        label = Gtk.Label.new_with_mnemonic("_Model")
+        label.set_mnemonic_widget(self._box)
+        self.row = Gtk.Box(spacing=2 * SPACING)
+        self.row.pack_start(label, False, False, 0)
+        self.row.pack_start(self._box, True, True, 0)
+        self.row.show_all()
+        self.status = _note("Looking for the colour server…")
+
+    def load(self) -> None:
+        """Find or start the server without keeping the dialog waiting."""
+        choice = [self._config.get_property(name) or "" for name in ADVANCED]
+        threading.Thread(target=self._load, args=choice, daemon=True).start()
+
+    def forget(self) -> None:
+        """The dialog is gone: what still arrives is for nobody."""
+        self._open = False
+
+    def _load(self, address: str, token: str) -> None:
+        said: list[str] = []
+
+        def report(text: str) -> None:
+            if not said:
+                said.append(text)
+                GLib.idle_add(self._say, text)
+
+        try:
+            found = server.ensure(address, token, report)
+            GLib.idle_add(self._show, server.models(found))
+        except Trouble as trouble:
+            GLib.idle_add(self._say, f"{trouble}.")
+
+    def _say(self, text: str) -> None:
+        if self._open:
+            self.status.set_text(text)
+
+    def _show(self, models: list[dict[str, Any]]) -> None:
+        if not self._open:
+            return
+        wanted = self._box.get_active_id() or ""
+        self._box.remove_all()
+        default = next((m["name"] for m in models if m.get("default")), "")
+        self._box.append("", f"Default ({default})" if default else "Default")
+        names = [str(model["name"]) for model in models]
+        for model in models:
+            takes = "" if model.get("hints") else ", takes no hints"
+            version = f" {model['version']}" if model.get("version") else ""
+            self._box.append(str(model["name"]), f"{model['name']}{version}{takes}")
+        self._box.set_active_id(wanted if wanted in names else "")
+        self.status.set_text("The colour server is ready.")
+
+    def _keep(self, box: Gtk.ComboBoxText) -> None:
+        self._config.set_property("model", box.get_active_id() or "")
+
+
+def _note(text: str) -> Gtk.Label:
+    """A quiet line of prose."""
+    note = Gtk.Label(label=text, xalign=0, wrap=True, max_width_chars=48)
+    note.get_style_context().add_class("dim-label")
+    note.show()
+    return note

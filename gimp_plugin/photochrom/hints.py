@@ -1,0 +1,95 @@
+"""The hints layer: a transparent layer on which the user paints the colours that he knows.
+
+`new_hints_layer` makes one, `find` finds it again by its mark, `as_png` makes of it what the
+server wants: a PNG of the photograph's size.
+"""
+# pyright: reportMissingImports=false
+# gi exists in GIMP's own Python only.
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+from gi.repository import Gegl, Gimp
+from layers import HINTS_MARK, mark, photograph_of
+from pixels import NOTHING_OUTSIDE, STRIP_BYTES
+
+NAME = "Photochrom hints"
+PAINTED = "R'G'B'A u8"
+
+
+def new_hints_layer(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer:
+    """A transparent layer above `photograph`, of the image's size, ready to be painted on.
+
+    In LCh Color mode, so that paint shows as the colour that it stands for.
+    """
+    layer = Gimp.Layer.new(
+        image,
+        NAME,
+        image.get_width(),
+        image.get_height(),
+        Gimp.ImageType.RGBA_IMAGE,
+        100,
+        Gimp.LayerMode.LCH_COLOR,
+    )
+    layer.fill(Gimp.FillType.TRANSPARENT)
+    mark(layer, HINTS_MARK, photograph)
+    image.insert_layer(layer, photograph.get_parent(), image.get_item_position(photograph))
+    image.set_selected_layers([layer])
+    return layer
+
+
+def find(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer | None:
+    """The topmost hints layer that was made for `photograph`."""
+    for layer in _all_layers(image.get_layers()):
+        meant = photograph_of(image, layer, HINTS_MARK)
+        if meant and meant.get_id() == photograph.get_id():
+            return layer
+    return None
+
+
+def as_png(hints: Gimp.Layer, photograph: Gimp.Layer) -> bytes:
+    """The paint where it lies over the photograph, as a PNG; b"" where nothing is painted."""
+    width, height = photograph.get_width(), photograph.get_height()
+    _, left, top = photograph.get_offsets()
+    _, hints_left, hints_top = hints.get_offsets()
+    x, y = left - hints_left, top - hints_top
+    rows_at_once = max(1, STRIP_BYTES // (4 * width))
+    buffer = hints.get_buffer()
+    packer = zlib.compressobj(1)
+    packed = bytearray()
+    painted = False
+    for row in range(0, height, rows_at_once):
+        count = min(rows_at_once, height - row)
+        area = Gegl.Rectangle.new(x, y + row, width, count)
+        pixels = buffer.get(area, 1.0, PAINTED, NOTHING_OUTSIDE)
+        painted = painted or any(pixels[3::4])
+        packed += packer.compress(_scanlines(pixels, 4 * width))
+    packed += packer.flush()
+    return _png(width, height, bytes(packed)) if painted else b""
+
+
+def _scanlines(pixels: bytes, row_bytes: int) -> bytes:
+    """PNG's rows: each begins with its filter, 0 for none."""
+    rows = (pixels[start : start + row_bytes] for start in range(0, len(pixels), row_bytes))
+    return b"".join(b"\0" + row for row in rows)
+
+
+def _png(width: int, height: int, packed: bytes) -> bytes:
+    """A PNG file of 8-bit RGBA (ISO/IEC 15948)."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"IDAT", packed), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def _all_layers(layers: list) -> Iterator[Gimp.Layer]:
+    """The layers and those in their groups, topmost first."""
+    for layer in layers:
+        yield layer
+        if layer.is_group():
+            yield from _all_layers(layer.get_children())
