@@ -20,7 +20,7 @@ def verify(original: Path, coloured: Path, as_json: bool) -> int:
     Tolerances: 16-bit 0.002; 8-bit 0.25, mean 0.10. JPEG, WebP and AVIF change pixels when they
     are encoded: worst 12, mean 1.0 for quality 90 and above.
     """
-    from core.job.verify import verify as compare
+    from core.job.promise import verify as compare
 
     failed = False
     for before, after in _pairs(original, coloured):
@@ -50,7 +50,7 @@ def _pairs(original: Path, coloured: Path) -> Iterator[tuple[Path, Path | None]]
         inside = coloured / original.name
         yield original, (inside if inside.is_file() else None) if coloured.is_dir() else coloured
         return
-    from core.job.plan import is_picture
+    from core.job.planning import is_picture
 
     for path in sorted(original.rglob("*")):
         if path.is_file() and is_picture(path) and not path.is_relative_to(coloured):

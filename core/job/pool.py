@@ -32,7 +32,7 @@ def run_all(
     """
     if processes == 1:
         from core.colorizer import Colorizer
-        from core.job.run import run
+        from core.job.life import run
 
         colorizer = Colorizer.open(model, device)
         yield from (run(job, colorizer) for job in jobs)
@@ -126,7 +126,7 @@ def _open_here(model: str, device: str) -> None:
 
 
 def _run_here(job: Job, attempts: int = 1) -> Outcome:
-    from core.job.run import run
+    from core.job.life import run
 
     if isinstance(_Here.colorizer, PhotochromError):
         raise _Here.colorizer

@@ -74,7 +74,7 @@ def _compare(before: Source, after: Source, result: Comparison) -> None:
                 f"page {number}: {old.width}x{old.height} became {new.width}x{new.height}"
             )
             return
-        if not after.is_lossy and old.depth > new.depth:
+        if after.is_lossless and old.depth > new.depth:
             result.differences.append(f"page {number}: {old.depth} bits became {new.depth}")
         total += _compare_pages(old, new, number, result)
         result.pixels += old.width * old.height
@@ -135,6 +135,6 @@ def _lightness(samples: np.ndarray) -> np.ndarray:
 
 
 def _tolerance(coloured: Source) -> Tolerance:
-    if coloured.is_lossy:
+    if not coloured.is_lossless:
         return TOLERANCES["lossy"]
     return TOLERANCES[min(page.depth for page in coloured.pages)]

@@ -1,0 +1,196 @@
+"""`photochrom colorize` as a person uses it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from tests.photographs import gray, save
+
+START = [sys.executable, "-c", "from core.commands.main import main; main()"]
+
+
+@pytest.fixture
+def scans(tmp_path):
+    for number in range(3):
+        save(tmp_path / f"scans/{number}.png", gray(60, 80, seed=number))
+    return tmp_path / "scans"
+
+
+def names(folder) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def test_a_file_is_coloured_into_a_folder_under_its_own_name(cli, scans, tmp_path, model):
+    answer = cli("colorize", scans / "0.png", "-o", tmp_path / "out", "--model", model)
+    assert (answer.code, answer.out) == (0, "")
+    assert "0.png -> " in answer.err
+    assert Image.open(tmp_path / "out/0.png").mode == "RGB"
+
+
+def test_a_file_may_be_given_its_results_name_and_format(cli, scans, tmp_path, model):
+    assert cli("colorize", scans / "0.png", "-o", tmp_path / "x.jpg", "--model", model).code == 0
+    assert Image.open(tmp_path / "x.jpg").format == "JPEG"
+
+
+def test_a_folder_is_mirrored_and_a_second_run_does_nothing(cli, scans, tmp_path, model):
+    save(scans / "box/4.png")
+    words = ("colorize", scans, "-o", tmp_path / "out", "--model", model, "--jobs", 1)
+    assert cli(*words).code == 0
+    assert names(tmp_path / "out") == ["0.png", "1.png", "2.png", "box/4.png"]
+    again = cli(*words)
+    assert again.code == 0 and "4 skipped" in again.err
+
+
+def test_a_bad_file_is_one_clear_line_and_the_others_are_done(cli, scans, tmp_path, model):
+    (scans / "1.png").write_text("a letter")
+    answer = cli("colorize", scans, "-o", tmp_path / "out", "--model", model, "--jobs", 1)
+    assert answer.code == 1
+    (line,) = [line for line in answer.err.splitlines() if "1.png" in line]
+    assert line.startswith(f"photochrom: {scans / '1.png'}: ")
+    assert names(tmp_path / "out") == ["0.png", "2.png"]
+
+
+def test_fail_fast_stops_at_the_first(cli, scans, tmp_path, model):
+    (scans / "1.png").write_text("a letter")
+    answer = cli(
+        "colorize", scans, "-o", tmp_path / "out", "--model", model, "--jobs", 1, "--fail-fast"
+    )
+    assert answer.code == 1
+    assert names(tmp_path / "out") == ["0.png"]
+
+
+def test_a_report_has_a_line_a_file_and_grows(cli, scans, tmp_path, model):
+    words = ("colorize", scans, "-o", tmp_path / "out", "--model", model, "--jobs", 1)
+    cli(*words, "--report", tmp_path / "r.jsonl")
+    cli(*words, "--report", tmp_path / "r.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert [line["status"] for line in lines] == ["done"] * 3 + ["skipped"] * 3
+
+
+def test_json_prints_the_report_lines_and_nothing_else(cli, scans, tmp_path, model):
+    answer = cli("colorize", scans, "-o", tmp_path / "out", "--model", model, "--jobs", 1, "--json")
+    assert [json.loads(line)["status"] for line in answer.out.splitlines()] == ["done"] * 3
+    assert answer.err == ""
+
+
+def test_quiet_says_nothing(cli, scans, tmp_path, model):
+    answer = cli(
+        "colorize", scans, "-o", tmp_path / "out", "--model", model, "--jobs", 1, "--quiet"
+    )
+    assert (answer.out, answer.err) == ("", "")
+
+
+def test_a_dry_run_says_what_would_be_done_and_touches_nothing(cli, scans, tmp_path, model):
+    answer = cli("colorize", scans, "-o", tmp_path / "out", "--model", model, "--dry-run")
+    assert answer.out.splitlines()[0] == f"{scans / '0.png'} -> {tmp_path / 'out/0.png'}"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_glob_in_quotes_is_expanded(cli, scans, tmp_path, model):
+    answer = cli("colorize", f"{scans}/[01].png", "-o", tmp_path / "out", "--model", model)
+    assert answer.code == 0
+    assert names(tmp_path / "out") == ["0.png", "1.png"]
+
+
+def test_before_and_after_stand_side_by_side(cli, scans, tmp_path, model):
+    sheet = tmp_path / "sheet.png"
+    words = ("colorize", scans / "0.png", "-o", tmp_path / "out", "--model", model)
+    assert cli(*words, "--before-after", sheet).code == 0
+    assert Image.open(sheet).size == (80 + 12 + 80, 60)
+
+
+def test_a_folder_of_nothing_is_done_at_once(cli, tmp_path, model):
+    (tmp_path / "empty").mkdir()
+    answer = cli("colorize", tmp_path / "empty", "-o", tmp_path / "out", "--model", model)
+    assert answer.code == 0 and "nothing to do" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["colorize", "SCANS", "-o", "OUT", "--vividnes", "1"], 2, "--vividness"),
+        (["colorize", "SCANS", "-o", "OUT", "--vividness", "3"], 2, "3.0 is not in the range"),
+        (["colorize", "SCANS", "-o", "OUT", "--vividness", "nan"], 2, "nan"),
+        (["colorize", "SCANS", "-o", "OUT", "--model", "photochrom-lte"], 3, "did you mean"),
+        (["colorize", "SCANS", "-o", "OUT", "--device", "cuda"], 3, "install"),
+        (["colorize", "SCANS"], 2, "--output"),
+        (["colorise", "SCANS"], 2, "did you mean 'colorize'?"),
+        (["colorize", "SCANS/*.gif", "-o", "OUT"], 2, "nothing matches"),
+        (["colorize", "SCANS/0.png", "-o", "-"], 2, "only source"),
+        (["colorize", "SCANS", "-o", "SCANS/0.png"], 2, "a folder"),
+    ],
+)
+def test_a_wrong_command_line_is_refused_with_what_would_be_right(
+    cli, scans, tmp_path, words, code, says
+):
+    words = [w.replace("SCANS", str(scans)).replace("OUT", str(tmp_path / "out")) for w in words]
+    answer = cli(*words)
+    assert answer.code == code, answer.err
+    assert says in answer.err
+    assert "Traceback" not in answer.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_file_fails_and_the_others_are_done(cli, scans, tmp_path, model):
+    answer = cli(
+        "colorize", scans / "0.png", scans / "9.png", "-o", tmp_path / "out", "--model", model
+    )
+    assert answer.code == 1 and "9.png" in answer.err
+    assert names(tmp_path / "out") == ["0.png"]
+
+
+def test_a_source_is_never_written_over(cli, scans, model):
+    before = (scans / "0.png").read_bytes()
+    answer = cli("colorize", scans / "0.png", "-o", scans, "--model", model)
+    assert answer.code == 1
+    assert (scans / "0.png").read_bytes() == before
+
+
+def test_a_pipe_takes_a_picture_and_gives_one(scans, model):
+    answer = subprocess.run(
+        [*START, "colorize", "-", "-o", "-", "--model", str(model)],
+        input=(scans / "0.png").read_bytes(),
+        capture_output=True,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.startswith(b"\x89PNG")
+
+
+def test_a_pipe_of_junk_fails_and_gives_nothing(model):
+    answer = subprocess.run(
+        [*START, "colorize", "-", "-o", "-", "--model", str(model)],
+        input=b"junk",
+        capture_output=True,
+    )
+    assert (answer.returncode, answer.stdout) == (1, b"")
+    assert b"standard input" in answer.stderr
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_leaves_nothing_half_written_and_run_again_it_goes_on(scans, tmp_path, model, jobs):
+    big = gray(1500, 2000)
+    for number in range(40):
+        save(scans / f"{number}.png", big, compress_level=1)
+    out = tmp_path / "out"
+    words = [*START, "colorize", str(scans), "-o", str(out), "--model", str(model), "--jobs", jobs]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not (out.exists() and names(out)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole group
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert b"Traceback" not in said
+    done = names(out)
+    assert 0 < len(done) < 40
+    assert all(name.endswith(".png") and not name.startswith(".") for name in done)
+    again = subprocess.run([*words, "--json"], capture_output=True, text=True)
+    status = [json.loads(line)["status"] for line in again.stdout.splitlines()]
+    assert again.returncode == 0
+    assert (status.count("skipped"), status.count("done")) == (len(done), 40 - len(done))

@@ -1,0 +1,96 @@
+"""`verify`, `info`, `models`, `doctor`: what they say and how they leave."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.model_files import write_model
+from tests.photographs import save
+
+
+@pytest.fixture
+def pair(cli, tmp_path, model):
+    """A folder of one scan, and it coloured."""
+    save(tmp_path / "scans/a.png")
+    cli("colorize", tmp_path / "scans", "-o", tmp_path / "out", "--model", model)
+    return tmp_path / "scans", tmp_path / "out"
+
+
+def test_verify_says_that_the_promise_is_kept(cli, pair):
+    answer = cli("verify", *pair)
+    assert answer.code == 0 and "a.png: kept" in answer.out
+
+
+def test_verify_finds_a_picture_that_was_made_brighter(cli, pair):
+    pixels = np.asarray(Image.open(pair[1] / "a.png")).astype(int)
+    Image.fromarray(np.clip(pixels + 3, 0, 255).astype(np.uint8)).save(pair[1] / "a.png")
+    answer = cli("verify", *pair, "--json")
+    assert answer.code == 1
+    assert json.loads(answer.out)["kept"] is False
+
+
+def test_verify_finds_a_scan_that_was_never_coloured(cli, pair):
+    save(pair[0] / "forgotten.png")
+    answer = cli("verify", *pair)
+    assert answer.code == 1 and "forgotten.png: has no coloured file" in answer.err
+
+
+def test_verify_knows_a_result_in_another_format(cli, tmp_path, model):
+    save(tmp_path / "scans/a.tif")
+    cli("colorize", tmp_path / "scans", "-o", tmp_path / "out", "--model", model, "--format", "png")
+    assert cli("verify", tmp_path / "scans", tmp_path / "out").code == 0
+
+
+def test_verify_holds_jpeg_to_its_own_tolerance(cli, tmp_path, model):
+    save(tmp_path / "scans/a.jpg", quality=95)
+    cli("colorize", tmp_path / "scans", "-o", tmp_path / "out", "--model", model)
+    answer = cli("verify", tmp_path / "scans", tmp_path / "out", "--json")
+    assert answer.code == 0
+    assert json.loads(answer.out)["worst"] > 0.25
+
+
+def test_info_reads_the_provenance_back(cli, pair, model):
+    answer = cli("info", pair[1] / "a.png", "--json")
+    facts = json.loads(answer.out)
+    assert facts["pages"] == [
+        {"width": 160, "height": 120, "depth": 8, "channels": "rgb", "alpha": False}
+    ]
+    assert facts["provenance"]["model_name"] == "tiny"
+
+
+def test_info_of_a_photograph_that_is_not_ours_says_so(cli, pair):
+    answer = cli("info", pair[0] / "a.png")
+    assert answer.code == 0 and "coloured by photochrom: no" in answer.out
+
+
+def test_info_of_junk_fails_and_goes_on(cli, pair, tmp_path):
+    (tmp_path / "junk.jpg").write_text("junk")
+    answer = cli("info", tmp_path / "junk.jpg", pair[0] / "a.png")
+    assert answer.code == 1 and "junk.jpg" in answer.err and "a.png" in answer.out
+
+
+def test_models_are_imported_listed_shown_and_removed(cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("PHOTOCHROM_MODELS", str(tmp_path / "models"))
+    file = write_model(tmp_path / "m.onnx", name="sunset")
+    assert cli("models", "import", file).code == 0
+    listed = [json.loads(line) for line in cli("models", "list", "--json").out.splitlines()]
+    assert {m["name"]: m["bundled"] for m in listed} == {"sunset": False, "photochrom-lite": True}
+    assert "Paints bright things warm" in cli("models", "info", "sunset").out
+    assert cli("models", "remove", "sunset").code == 0
+    assert cli("models", "info", "sunset").code == 3
+
+
+def test_importing_a_foreign_file_is_refused(cli, tmp_path):
+    (tmp_path / "m.onnx").write_bytes(b"no model")
+    answer = cli("models", "import", tmp_path / "m.onnx")
+    assert answer.code == 3 and "m.onnx" in answer.err
+
+
+def test_doctor_says_what_the_machine_can_do_and_how_to_mend_the_rest(cli):
+    answer = cli("doctor", "--json")
+    checks = {check["name"]: check for check in map(json.loads, answer.out.splitlines())}
+    assert answer.code == 0
+    assert checks["image files"]["works"] and checks["device cpu"]["works"]
+    assert all(check["remedy"] for check in checks.values() if not check["works"])

@@ -1,0 +1,119 @@
+"""One file's life: coloured once, recognised afterwards, never half-written."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.colorizer import Colorizer
+from core.errors import InterruptedJob
+from core.image.metadata import read_provenance
+from core.job import Job, job_key, run
+from core.job.promise import verify
+from core.model.session import open_session
+from core.options import Options, canonical_json
+from tests.model_files import write_model
+from tests.photographs import gray, save
+
+
+@pytest.fixture
+def job(tmp_path) -> Job:
+    return Job(save(tmp_path / "in/a.png"), tmp_path / "out/a.png")
+
+
+def bits(path) -> bytes:
+    return path.read_bytes()
+
+
+def test_a_photograph_is_coloured_and_the_promise_kept(job, colorizer):
+    outcome = run(job, colorizer)
+    assert (outcome.status, outcome.pixels, outcome.error) == ("done", 120 * 160, None)
+    assert verify(job.source, job.destination).kept
+    assert np.ptp(np.asarray(Image.open(job.destination)).astype(int), axis=2).max() > 20
+
+
+def test_the_result_tells_how_it_was_made(job, colorizer):
+    outcome = run(job, colorizer)
+    provenance = read_provenance(job.destination)
+    assert provenance is not None
+    assert provenance.job_key == outcome.key
+    assert provenance.model_sha256 == colorizer.session.sha256
+    assert provenance.options == canonical_json(Options().canonical())
+
+
+def test_the_same_work_is_skipped_and_nothing_touched(job, colorizer):
+    first = run(job, colorizer)
+    before = job.destination.stat().st_mtime_ns, bits(job.destination)
+    second = run(job, colorizer)
+    assert (second.status, second.key) == ("skipped", first.key)
+    assert (job.destination.stat().st_mtime_ns, bits(job.destination)) == before
+
+
+def test_work_with_other_options_does_not_replace_what_is_there(job, colorizer):
+    run(job, colorizer)
+    before = bits(job.destination)
+    other = Job(job.source, job.destination, Options(vividness=0.5))
+    outcome = run(other, colorizer)
+    assert outcome.status == "failed" and outcome.error and outcome.error.kind == "exists"
+    assert bits(job.destination) == before
+
+
+@pytest.mark.parametrize(
+    ("existing", "status"), [("skip", "skipped"), ("overwrite", "done"), ("fail", "failed")]
+)
+def test_each_choice_for_a_taken_name_does_what_it_says(job, colorizer, existing, status):
+    save(job.destination)
+    before = bits(job.destination)
+    outcome = run(Job(job.source, job.destination, existing=existing), colorizer)
+    assert outcome.status == status
+    assert (bits(job.destination) == before) == (existing != "overwrite")
+
+
+def test_a_file_that_is_no_picture_is_a_failure_with_its_kind(tmp_path, colorizer):
+    source = tmp_path / "a.jpg"
+    source.write_text("a letter")
+    outcome = run(Job(source, tmp_path / "out/a.jpg"), colorizer)
+    assert outcome.status == "failed" and outcome.error and outcome.error.kind == "not-an-image"
+    assert not (tmp_path / "out/a.jpg").exists()
+
+
+def test_a_model_that_answers_with_no_number_leaves_no_file(job, tmp_path):
+    broken = write_model(tmp_path / "nan.onnx", constant=float("nan"))
+    outcome = run(job, Colorizer(open_session(broken, "cpu")))
+    assert outcome.error and outcome.error.kind == "model"
+    assert [path.name for path in job.destination.parent.glob("*")] == []
+
+
+def test_an_interruption_is_raised_and_leaves_no_file(job, colorizer):
+    def check() -> None:
+        raise InterruptedJob("stopped")
+
+    with pytest.raises(InterruptedJob):
+        run(job, colorizer, check=check)
+    assert [path.name for path in job.destination.parent.glob("*")] == []
+
+
+def test_the_key_in_the_report_is_that_of_the_contract(job, colorizer):
+    import hashlib
+
+    source = hashlib.sha256(bits(job.source)).hexdigest()
+    assert run(job, colorizer).key == job_key(source, colorizer.session.sha256, Options())
+
+
+def test_every_page_is_coloured(tmp_path, colorizer):
+    pages = [Image.fromarray(gray(seed=seed)) for seed in (1, 2, 3)]
+    source = tmp_path / "book.tif"
+    pages[0].save(source, save_all=True, append_images=pages[1:])
+    outcome = run(Job(source, tmp_path / "out/book.tif"), colorizer)
+    assert outcome.pixels == 3 * 120 * 160
+    assert verify(source, tmp_path / "out/book.tif").kept
+    with Image.open(tmp_path / "out/book.tif") as book:
+        assert book.n_frames == 3  # type: ignore[attr-defined]
+
+
+def test_verify_sees_one_changed_pixel(job, colorizer):
+    run(job, colorizer)
+    pixels = np.array(Image.open(job.destination))
+    pixels[5, 5] = np.minimum(pixels[5, 5] + 2, 255)
+    Image.fromarray(pixels).save(job.destination)
+    result = verify(job.source, job.destination)
+    assert not result.kept and "L* differs" in result.differences[0]

@@ -1,0 +1,97 @@
+"""`Colorizer`: lightness in, colour out, whatever the size."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.colorizer import MAX_ASPECT, Colorizer
+from core.colour.lab import lightness, srgb_to_lab
+from core.errors import HintsError
+from core.hints import document_of
+from core.model.session import open_session
+from core.options import Options
+from tests.model_files import write_model
+from tests.photographs import gray
+
+
+@pytest.fixture(scope="module")
+def colorizer(tmp_path_factory) -> Colorizer:
+    return Colorizer(open_session(write_model(tmp_path_factory.mktemp("m") / "m.onnx"), "cpu"))
+
+
+def worst_difference(before: np.ndarray, after: np.ndarray) -> float:
+    full = np.iinfo(before.dtype).max
+    if before.ndim == 2:
+        before = np.repeat(before[..., None], 3, axis=2)
+    return float(np.abs(lightness(before / full) - lightness(after / full)).max())
+
+
+@pytest.mark.parametrize(("depth", "bound"), [(np.uint8, 0.25), (np.uint16, 0.002)])
+def test_the_lightness_stays_and_colour_comes(colorizer, depth, bound):
+    samples = gray().astype(depth) * (257 if depth == np.uint16 else 1)
+    result = colorizer.colorize(samples)
+    assert result.shape == (*samples.shape, 3) and result.dtype == depth
+    assert worst_difference(samples, result) <= bound
+    assert np.ptp(result.astype(int), axis=2).max() > 20 * np.iinfo(depth).max / 255
+
+
+def test_vividness_nought_gives_the_sources_own_codes(colorizer):
+    samples = gray()
+    result = colorizer.colorize(samples, Options(vividness=0))
+    assert np.array_equal(result, np.repeat(samples[..., None], 3, axis=2))
+
+
+def test_more_vividness_is_more_chroma(colorizer):
+    chroma = [
+        np.hypot(*np.moveaxis(srgb_to_lab(result / 255)[..., 1:], -1, 0)).mean()
+        for result in (colorizer.colorize(gray(), Options(vividness=v)) for v in (0.5, 1.0, 1.5))
+    ]
+    assert chroma[0] < chroma[1] < chroma[2]
+    assert chroma[1] == pytest.approx(2 * chroma[0], rel=0.1)
+
+
+def test_a_colour_source_is_coloured_from_its_lightness(colorizer):
+    sepia = (gray()[..., None] * np.array([1.0, 0.9, 0.7])).astype(np.uint8)
+    assert worst_difference(sepia, colorizer.colorize(sepia)) <= 0.25
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (7, 5), (64, 64), (65, 33)])
+def test_every_small_or_thin_picture_works(colorizer, size):
+    samples = gray(*(max(2, side) for side in size))[: size[0], : size[1]]
+    assert worst_difference(samples, colorizer.colorize(np.ascontiguousarray(samples))) <= 0.25
+
+
+@settings(max_examples=200)
+@given(st.integers(1, 100_000), st.integers(1, 100_000), st.integers(1, 2048))
+def test_every_thumbnail_keeps_the_aspect_and_a_bounded_size(colorizer, height, width, side):
+    look = colorizer.look(height, width, Options(side=side))
+    assert max(look.thumbnail) <= MAX_ASPECT * side + 1
+    assert all(
+        p % 32 == 0 and 0 <= p - t < 32 for p, t in zip(look.padded, look.thumbnail, strict=True)
+    )
+    if max(height, width) <= MAX_ASPECT * min(height, width):
+        assert min(look.thumbnail) == side
+
+
+def test_a_hint_moves_the_colour_under_it_toward_itself(colorizer):
+    samples = gray(240, 320)
+    hint = document_of(b'{"points": [{"x": 80, "y": 60, "radius": 30, "a": 40, "b": -40}]}')
+    hinted = colorizer.colorize(samples, Options(hints=hint))
+    a, b = srgb_to_lab(hinted[60, 80] / 255)[1:]
+    assert a > 15 and b < -15
+    far = np.abs(hinted[200:, 250:].astype(int) - colorizer.colorize(samples)[200:, 250:])
+    assert far.max() == 0
+
+
+def test_hints_for_a_model_that_takes_none_are_refused(tmp_path):
+    model = write_model(tmp_path / "m.onnx", hints=False)
+    hint = document_of(b'{"points": [{"x": 1, "y": 1, "a": 40, "b": -40}]}')
+    with pytest.raises(HintsError, match="takes no hints"):
+        Colorizer(open_session(model)).colorize(gray(), Options(hints=hint))
+
+
+def test_the_same_picture_gives_the_same_bits_again(colorizer):
+    first = colorizer.colorize(gray())
+    colorizer.colorize(gray(50, 90, seed=2))
+    assert np.array_equal(first, colorizer.colorize(gray()))
