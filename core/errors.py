@@ -24,6 +24,7 @@ KINDS: Final[dict[str, bool]] = {
     "conflict": False,  # two sources would be written to one result, or a source over itself
     "hints": False,  # the hints are malformed, outside the picture, or not for this model
     "options": False,  # an option has a value outside its range
+    "outside-roots": False,  # a worker was asked for a file that it may not touch
     "model": False,  # the model file is refused, or answered with something that is no colour
     "out-of-memory": True,  # the machine had too little memory at that moment
     "provider": False,  # the execution provider asked for does not load on this machine
