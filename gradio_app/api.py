@@ -1,0 +1,339 @@
+"""The routes under `/v1/` (contract 4): health, models, colorize, cancel.
+
+A request takes its place in the workshop first, then its body is read to disk, coloured by
+`core.job.run` (files) or `raw.colour` (samples), and sent from disk. Stands on FastAPI.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from core.errors import Failure, HintsError, OptionsError, PhotochromError
+from core.hints import PNG_SIGNATURE, document_of
+from core.image.formats import HEAD_BYTES, by_suffix, recognize
+from core.job import Job, Outcome, report_line, run
+from core.options import Options, declared
+from gradio_app import raw, reference
+from gradio_app.discovery import API_VERSION
+from gradio_app.problems import Refused, problem, problem_of
+from gradio_app.upload import Form, drain, file_name, spool, spool_form
+from gradio_app.workshop import Place, Workshop
+
+log = logging.getLogger(__name__)
+
+#: Bytes sent at once, and how long a client may take for them before it is given up.
+CHUNK_BYTES: Final = 1 << 20
+SEND_S: Final = 60.0
+#: A hints picture is held whole, four bytes a pixel.
+MAX_HINT_PIXELS: Final = 150_000_000
+
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class FileAnswer(Response):
+    """A file as the body, sent in pieces; what the request holds is let go afterwards."""
+
+    def __init__(self, path: Path, media_type: str, headers: dict[str, str]) -> None:
+        super().__init__(None, headers=headers, media_type=media_type)
+        self.path = path
+        self.held = ExitStack()
+        self.headers["Content-Length"] = str(path.stat().st_size)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self.held, self.path.open("rb") as stream:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            more = True
+            while more:
+                chunk = await asyncio.to_thread(stream.read, CHUNK_BYTES)
+                more = len(chunk) == CHUNK_BYTES
+                message = {"type": "http.response.body", "body": chunk, "more_body": more}
+                await asyncio.wait_for(send(message), SEND_S)
+
+
+def add_routes(app: FastAPI, workshop: Workshop) -> None:
+    """Adds the routes, the reference page and the problem documents to `app`."""
+    router = APIRouter(prefix="/v1")
+    router.add_api_route(
+        "/health", partial(_health, workshop), methods=["GET"], name="health",
+        summary="Whether the server answers, and what it runs on",
+    )  # fmt: skip
+    router.add_api_route(
+        "/models", partial(_models, workshop), methods=["GET"], name="models",
+        summary="The models that a request may name",
+    )  # fmt: skip
+
+    @router.post("/colorize", openapi_extra=reference.COLORIZE, response_class=Response)
+    async def colorize(request: Request) -> Response:
+        """Colours one picture: a file gives a file, raw samples give raw samples."""
+        return await _colorize(workshop, request)
+
+    @router.post("/cancel/{id}")
+    async def cancel(id: str) -> JSONResponse:
+        """Cancels the request that was sent with this id."""
+        if not workshop.cancel(id):
+            raise Refused(404, "no request with this id is at work")
+        return JSONResponse({"cancelled": id})
+
+    app.include_router(router)
+    app.add_api_route("/v1/reference", partial(reference.page, app), include_in_schema=False)
+    app.add_exception_handler(Refused, _answer_problem)
+    app.add_exception_handler(PhotochromError, _answer_problem)
+    app.add_exception_handler(MemoryError, _answer_problem)
+    app.add_exception_handler(HTTPException, _answer_http)
+
+
+async def _answer_problem(request: Request, error: Exception) -> Response:
+    await drain(request)
+    return problem_of(error)
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = {404: "path", 405: "method"}.get(error.status_code, "request")
+    return problem(error.status_code, kind, str(error.detail), error.headers)
+
+
+async def _health(workshop: Workshop) -> dict[str, Any]:
+    session = workshop.colorizer.session
+    return {
+        "service": "photochrom",
+        "version": version("photochrom"),
+        "api": API_VERSION,
+        "model": session.description.name,
+        "provider": session.provider,
+    }
+
+
+async def _models(workshop: Workshop) -> dict[str, Any]:
+    own = workshop.colorizer.session.description.name
+    with workshop.place() as place:
+        descriptions = await place.run(workshop.descriptions)
+    return {
+        "models": [
+            {
+                "name": name,
+                "version": about.version,
+                "hints": about.takes_hints,
+                "side": about.side,
+                "default": name == own,
+                "card": about.card,
+            }
+            for name, about in descriptions.items()
+        ]
+    }
+
+
+async def _colorize(workshop: Workshop, request: Request) -> Response:
+    values = _query(request)
+    name = values.pop("id", "")
+    if name and not _ID.fullmatch(name):
+        raise OptionsError("id is 1 to 64 letters, digits, dots, dashes and underscores")
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    with ExitStack() as held:
+        place = held.enter_context(workshop.place(name))
+        folder = held.enter_context(workshop.folder_for_one())
+        if media_type == raw.MEDIA_TYPE:
+            answer = await _of_raw(workshop, request, place, folder, values)
+        elif media_type == "multipart/form-data":
+            answer = await _of_form(workshop, request, place, folder, values)
+        elif media_type.startswith("image/"):
+            size = await spool(request, folder / "source", workshop.settings.max_upload)
+            _refuse_empty(size)
+            answer = await _of_file(
+                workshop, request, place, folder / "source", values, given_name="", hints=b""
+            )
+        else:
+            raise Refused(
+                415, "send an image (Content-Type image/...), multipart/form-data, or raw samples "
+                f"({raw.MEDIA_TYPE}), not {media_type[:60] or 'a body without a type'!r}",
+                headers={"Accept": f"image/*, multipart/form-data, {raw.MEDIA_TYPE}"},
+            )  # fmt: skip
+        answer.held = held.pop_all()
+    return answer
+
+
+async def _of_raw(
+    workshop: Workshop, request: Request, place: Place, folder: Path, values: dict[str, str]
+) -> FileAnswer:
+    shape = _shape(values, workshop)
+    options = _options(values, b"", workshop)
+    size = await spool(request, folder / "source", workshop.settings.max_upload)
+    raw.check_size(shape, size)
+    return await _of_samples(workshop, request, place, folder / "source", shape, options)
+
+
+async def _of_form(
+    workshop: Workshop, request: Request, place: Place, folder: Path, values: dict[str, str]
+) -> FileAnswer:
+    form = await spool_form(request, folder, workshop.settings.max_upload)
+    for name, text in form.fields.items():
+        if name in values:
+            raise OptionsError(f"{name} is given twice, in the query and in the body")
+        values[name] = text
+    if foreign := form.files.keys() - {"image", "pixels", "hints"}:
+        raise OptionsError(f"unknown file {min(foreign)[:40]!r}", remedy="send image or pixels")
+    if ("image" in form.files) == ("pixels" in form.files):
+        raise Refused(400, "a multipart request has one file named image, or one named pixels")
+    hints = _hints(values, form)
+    if "pixels" in form.files:
+        path = form.files["pixels"][0]
+        shape = _shape(values, workshop)
+        options = _options(values, hints, workshop)
+        raw.check_size(shape, path.stat().st_size)
+        return await _of_samples(workshop, request, place, path, shape, options)
+    path, given_name = form.files["image"]
+    _refuse_empty(path.stat().st_size)
+    return await _of_file(workshop, request, place, path, values, given_name, hints)
+
+
+async def _of_file(
+    workshop: Workshop, request: Request, place: Place, source: Path, values: dict[str, str],
+    given_name: str, hints: bytes,
+) -> FileAnswer:  # fmt: skip
+    options = _options(values, hints, workshop)
+    target = source.with_name("result")
+    job = Job(source, target, options, max_pixels=workshop.settings.max_pixels)
+
+    def work() -> Outcome:
+        return run(job, workshop.colorizer_of(options.model), check=place.stop.check)
+
+    outcome = await place.run_while(_leaving(request), work)
+    _tell(replace(outcome, source=given_name or "upload", output=None))
+    if outcome.error:
+        raise _Failed(outcome.error)
+    with target.open("rb") as stream:
+        format = recognize(stream.read(HEAD_BYTES))
+    assert format is not None, "what we wrote has a known format"
+    suffix = Path(given_name.rpartition("/")[2]).suffix
+    suffix = suffix if suffix and by_suffix(suffix) is format else format.suffixes[0]
+    headers = _work_headers(outcome.model, outcome.provider, outcome.seconds)
+    headers["Content-Disposition"] = attachment(file_name(given_name, suffix))
+    return FileAnswer(target, format.media_type, headers)
+
+
+async def _of_samples(
+    workshop: Workshop, request: Request, place: Place, source: Path, shape: raw.Shape,
+    options: Options,
+) -> FileAnswer:  # fmt: skip
+    target = source.with_name("result")
+
+    def work() -> tuple[str, str, float]:
+        start = time.perf_counter()
+        colorizer = workshop.colorizer_of(options.model)
+        raw.colour(source, target, shape, options, colorizer, place.stop.check)
+        session = colorizer.session
+        return session.description.name, session.provider, time.perf_counter() - start
+
+    model, provider, seconds = await place.run_while(_leaving(request), work)
+    outcome = Outcome(
+        "raw samples", None, "done", pixels=shape.width * shape.height, seconds=seconds,
+        model=model, provider=provider,
+    )  # fmt: skip
+    _tell(outcome)
+    headers = _work_headers(model, provider, seconds)
+    headers |= {"X-Photochrom-Width": str(shape.width), "X-Photochrom-Height": str(shape.height)}
+    return FileAnswer(target, raw.MEDIA_TYPE, headers)
+
+
+class _Failed(PhotochromError):
+    """An outcome's failure, on its way to becoming a problem document."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message, kind=failure.kind)
+
+
+async def _leaving(request: Request) -> None:
+    """Comes true when the client closes its socket; its body has been read by then."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _query(request: Request) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in values:
+            raise OptionsError(f"{name[:40]} is given twice")
+        values[name] = value
+    return values
+
+
+def _shape(values: dict[str, str], workshop: Workshop) -> raw.Shape:
+    shape = raw.Shape.take_from(values)
+    limit = workshop.settings.max_pixels
+    if shape.width * shape.height > limit:
+        raise Refused(
+            413, f"{shape.width} x {shape.height} pixels are more than {limit / 1e6:g} million",
+            kind="too-large",
+        )  # fmt: skip
+    return shape
+
+
+def _options(values: dict[str, str], hints: bytes, workshop: Workshop) -> Options:
+    """Options from text values; `hints` is a hint document's bytes."""
+    kinds = {name: kind for name, kind, *_ in declared()}
+    if "hints" in values:
+        hints = values.pop("hints").encode()
+    typed: dict[str, Any] = {}
+    for name, text in values.items():
+        kind = kinds.get(name, str)
+        try:
+            typed[name] = kind(text)
+        except ValueError as error:
+            raise OptionsError(f"{name} is {text[:40]!r}, which is no number") from error
+    typed["model"] = typed.get("model") or workshop.colorizer.session.description.name
+    if typed["model"] not in workshop.model_names():
+        workshop.colorizer_of(typed["model"])  # refuses it by name, with what there is
+    return Options.from_mapping(typed | {"hints": _document(hints) if hints else ""})
+
+
+def _document(hints: bytes) -> str:
+    if hints.startswith(PNG_SIGNATURE):
+        width, height = int.from_bytes(hints[16:20]), int.from_bytes(hints[20:24])
+        if width * height > MAX_HINT_PIXELS:
+            raise HintsError(f"a hints picture of {width}x{height} pixels is too large")
+    return document_of(hints)
+
+
+def _hints(values: dict[str, str], form: Form) -> bytes:
+    if "hints" not in form.files:
+        return b""
+    if "hints" in values:
+        raise OptionsError("hints are given twice")
+    return form.files["hints"][0].read_bytes()
+
+
+def _refuse_empty(size: int) -> None:
+    if size == 0:
+        raise Refused(400, "the body is empty; send the image's bytes", kind="not-an-image")
+
+
+def _work_headers(model: str | None, provider: str | None, seconds: float | None) -> dict[str, str]:
+    return {
+        "X-Photochrom-Model": quote(model or ""),
+        "X-Photochrom-Provider": provider or "",
+        "X-Photochrom-Seconds": f"{seconds or 0:.4f}",
+    }
+
+
+def attachment(name: str) -> str:
+    """The Content-Disposition for a file of that name, in RFC 6266's two spellings."""
+    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _tell(outcome: Outcome) -> None:
+    log.info(report_line(outcome))

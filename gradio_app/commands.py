@@ -1,0 +1,104 @@
+"""`photochrom demo`: starts the local server and opens its page."""
+
+import os
+from importlib.util import find_spec
+
+import click
+
+from core.commands.arguments import device_option
+from core.errors import EXIT_DONE, ServiceError
+from core.options import DEFAULT_MODEL
+from gradio_app import discovery
+from gradio_app.settings import DEFAULT_PORT, Settings, is_loopback
+
+
+@click.command(epilog="Example: photochrom demo --port 8000")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True,
+    help="Address to listen on; any but this machine's own needs a token.",
+)  # fmt: skip
+@click.option(
+    "--port", type=click.IntRange(0, 65535),
+    help=f"Port to listen on; 0 = any free one.  [default: {DEFAULT_PORT}, or the next free one]",
+)  # fmt: skip
+@click.option("--open/--no-open", "open_browser", default=True, help="Open the page in a browser.")
+@click.option(
+    "--token", envvar="PHOTOCHROM_TOKEN", default="",
+    help="The secret that requests carry, by default a new one each time; better given in the "
+    "environment variable PHOTOCHROM_TOKEN, which other users cannot see.",
+)  # fmt: skip
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Model to keep warm.")
+@device_option
+@click.option(
+    "--workers", type=click.IntRange(1, 64),
+    help="Pictures coloured at once.  [default: processors]",
+)  # fmt: skip
+@click.option(
+    "--queue", type=click.IntRange(0, 10000), default=32, show_default=True,
+    help="Requests that may wait; more are told to come again.",
+)  # fmt: skip
+@click.option(
+    "--max-upload", type=click.IntRange(1), default=640, show_default=True,
+    help="Largest body of a request, in MiB.",
+)  # fmt: skip
+@click.option(
+    "--max-pixels", type=click.FloatRange(0, min_open=True), default=400, show_default=True,
+    help="Refuse pictures of more megapixels than this.",
+)  # fmt: skip
+@click.option(
+    "--idle-exit", type=click.FloatRange(0), default=0, metavar="SECONDS",
+    help="End after this long without a request or an open page.",
+)  # fmt: skip
+def demo(
+    host: str, port: int | None, open_browser: bool, token: str, model: str, device: str,
+    workers: int | None, queue: int, max_upload: int, max_pixels: float, idle_exit: float,
+) -> int:  # fmt: skip
+    """Colour photographs in the browser; also the server that GIMP and scripts talk to.
+
+    Everything stays on this machine: nothing is sent anywhere and nothing is fetched.
+    """
+    _check_installed()
+    from gradio_app.server import bind, open_page, serve
+
+    asked_for_another = port is not None or token or model != DEFAULT_MODEL or not is_loopback(host)
+    running = None if asked_for_another else discovery.find()
+    if running is not None:
+        url = f"http://127.0.0.1:{running.port}/"
+        click.echo(f"photochrom runs already at {url} (process {running.pid})")
+        if open_browser:
+            open_page(url)
+        return EXIT_DONE
+    settings = Settings(
+        host=host,
+        port=DEFAULT_PORT if port is None else port,
+        token=token or _new_token(),
+        model=model,
+        device=device,
+        workers=workers or _processors(),
+        queue=queue,
+        max_upload=max_upload << 20,
+        max_pixels=round(max_pixels * 1e6),
+        idle_exit=idle_exit,
+    )
+    listener = bind(settings.host, settings.port, try_next=port is None)
+    serve(settings, listener, open_browser=open_browser)
+    return EXIT_DONE
+
+
+def _new_token() -> str:
+    import secrets
+
+    return secrets.token_urlsafe(24)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_installed() -> None:
+    missing = [name for name in ("fastapi", "gradio", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise ServiceError(
+            f"the local server needs {' and '.join(missing)}",
+            remedy="pip install 'photochrom[demo]'",
+        )

@@ -1,0 +1,118 @@
+"""The state file: how GIMP and others find the running server (contract 4).
+
+`{pid, port, token, api, version, started}` as JSON, mode 600, in the user's runtime folder. A
+server killed without a word leaves its file behind; `find` recognises that by asking. Standard
+library and platformdirs alone.
+"""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import platformdirs
+
+from core.errors import ServiceError
+
+API_VERSION: Final = 1
+#: A server that is starting answers when its imports are done, some seconds after it listens.
+PATIENCE_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """What the state file holds. `started` is in seconds since 1970."""
+
+    pid: int
+    port: int
+    token: str
+    api: int
+    version: str
+    started: float
+
+
+def state_path() -> Path:
+    """The state file's place; `PHOTOCHROM_STATE` overrides it."""
+    return Path(
+        os.environ.get("PHOTOCHROM_STATE")
+        or platformdirs.user_runtime_path("photochrom", appauthor=False) / "server.json"
+    )
+
+
+def write(state: ServerState) -> None:
+    """Puts the state file in its place, whole or not at all; raises `ServiceError`."""
+    path = state_path()
+    part = path.with_name(f".{path.name}.{state.pid}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Without a session's own runtime folder it lies in /tmp, where a stranger may have been
+        # before us: a token is written into no folder but our own.
+        if hasattr(os, "getuid") and path.parent.stat().st_uid != os.getuid():
+            raise ServiceError(f"{path.parent} belongs to another user", remedy="remove it")
+        part.unlink(missing_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            json.dump(asdict(state), stream)
+        part.replace(path)
+    except OSError as error:
+        raise ServiceError(
+            f"the state file cannot be written ({error.strerror})", file=path
+        ) from error
+
+
+def read() -> ServerState | None:
+    """The state file's content, of a server that may be dead; None where there is no good one."""
+    try:
+        value = json.loads(state_path().read_bytes())
+        return ServerState(**{name: value[name] for name in ServerState.__slots__})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remove(state: ServerState) -> None:
+    """Removes the state file, if it is still the one of this server."""
+    if read() == state:
+        state_path().unlink(missing_ok=True)
+
+
+def find() -> ServerState | None:
+    """The server that runs, or None: a stale state file is none."""
+    state = read()
+    if state is None or state.api != API_VERSION or not is_alive(state.pid):
+        return None
+    health = health_of(state.port, state.token)
+    return state if health and health.get("version") == state.version else None
+
+
+def health_of(port: int, token: str = "", patience: float = PATIENCE_S) -> dict[str, Any] | None:
+    """What a photochrom server on this machine says at `port`; None where there is none.
+
+    Waits `patience` seconds, since one that is starting listens before it answers.
+    """
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/health")
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    # A proxy from the environment has no business on this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=patience) as answer:
+            health = json.loads(answer.read(65536))
+    except (OSError, ValueError):  # urllib's errors are OSErrors; JSON's are ValueErrors
+        return None
+    return health if isinstance(health, dict) and health.get("service") == "photochrom" else None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this user has that number (always True on Windows)."""
+    if os.name == "nt":  # os.kill would end the process there; the health check decides
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError, TypeError):
+        return False  # another user's: not our server
+    return True

@@ -1,0 +1,82 @@
+"""Errors as problem documents (RFC 9457), so that a client can tell them apart without prose.
+
+`problem_of` turns what was raised into an answer; `Refused` is what the server itself raises for
+requests that never reach a picture. Stands on `core.errors` and Starlette.
+"""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from starlette.responses import JSONResponse
+
+from core.errors import Failure, PhotochromError
+
+log = logging.getLogger(__name__)
+
+#: kind of error -> HTTP status. What is missing here is the server's own fault: 500.
+STATUS: Final[Mapping[str, int]] = {
+    "not-an-image": 400,
+    "truncated": 400,
+    "too-large": 413,
+    "unsupported": 415,
+    "hints": 422,
+    "options": 422,
+    "interrupted": 409,
+    "out-of-memory": 503,
+}
+
+
+class Refused(Exception):
+    """A request that is answered with `status` and one sentence, `detail`."""
+
+    def __init__(
+        self, status: int, detail: str, *, kind: str = "request",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.status = status
+        self.detail = detail
+        self.kind = kind
+        self.headers = dict(headers or {})
+        super().__init__(detail)
+
+
+class Busy(Refused):
+    """The queue is full: `wait` is a guess, in seconds, when to come again."""
+
+    def __init__(self, waiting: int, wait: float) -> None:
+        seconds = max(1, round(wait))
+        super().__init__(
+            503, f"{waiting} pictures wait already; try again in about {seconds} s",
+            kind="busy", headers={"Retry-After": str(seconds)},
+        )  # fmt: skip
+
+
+def problem_of(error: BaseException) -> JSONResponse:
+    """The answer that stands for `error`, in the words that the command line would use."""
+    if isinstance(error, Refused):
+        return problem(error.status, error.kind, error.detail, error.headers)
+    failure = Failure.of(error)
+    if not isinstance(error, PhotochromError | MemoryError):
+        log.error("a defect of this program", exc_info=error)
+        failure = Failure("internal", "the server made a mistake; its log says more")
+    return problem(STATUS.get(failure.kind, 500), failure.kind, failure.message)
+
+
+def problem(
+    status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """A problem document. Its `kind` is one of contract 5's, or of the server's own:
+    request, busy, token, host, origin, method, path, timeout."""
+    headers = dict(headers or {})
+    if status == 503:
+        headers.setdefault("Retry-After", "2")
+    content = {
+        "type": f"urn:photochrom:problem:{kind}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "kind": kind,
+    }
+    return JSONResponse(content, status, headers, media_type="application/problem+json")

@@ -1,0 +1,144 @@
+"""Raw mode of contract 4: interleaved little-endian samples in, samples or chroma out.
+
+Samples lie in files that are mapped, not read: a layer of 100 megapixels costs strips of memory.
+Stands on `core.colorizer` and `core.colour`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from core.errors import OptionsError
+from core.options import Options
+from gradio_app.problems import Refused
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from core.colorizer import Colorizer
+
+MEDIA_TYPE: Final = "application/octet-stream"
+#: Pixels that are painted between two looks at whether the work is still wanted: about 10 ms.
+STRIP_PIXELS: Final = 1 << 20
+_SIDES: Final = range(1, 1_000_001)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What raw samples are: sizes in pixels, 1 or 3 `channels`, `depth` bits a sample."""
+
+    width: int
+    height: int
+    channels: Literal[1, 3]
+    depth: Literal[8, 16]
+    want: Literal["rgb", "chroma"]
+
+    @classmethod
+    def take_from(cls, values: dict[str, str]) -> "Shape":
+        """Takes the shape out of a request's parameters; raises `OptionsError`."""
+        width = _whole(values, "width", _SIDES)
+        height = _whole(values, "height", _SIDES)
+        channels = _whole(values, "channels", (1, 3))
+        depth = _whole(values, "depth", (8, 16))
+        space = _one_of(values, "space", ("gray", "srgb"), "gray" if channels == 1 else "srgb")
+        if (space == "gray") != (channels == 1):
+            raise OptionsError(f"space {space} does not go with {channels} channels")
+        want = _one_of(values, "want", ("rgb", "chroma"), "rgb")
+        return cls(width, height, channels, depth, want)  # type: ignore[arg-type]
+
+    @property
+    def sample_type(self) -> str:
+        """numpy's name of the sample type."""
+        return "u1" if self.depth == 8 else "<u2"
+
+    @property
+    def source_bytes(self) -> int:
+        """How many bytes the samples have."""
+        return self.width * self.height * self.channels * self.depth // 8
+
+    @property
+    def answer_type(self) -> str:
+        """numpy's name of the answer's sample type."""
+        return "<f4" if self.want == "chroma" else self.sample_type
+
+    @property
+    def answer_channels(self) -> int:
+        """2 for chroma (a*, b*), 3 for colours."""
+        return 2 if self.want == "chroma" else 3
+
+
+def check_size(shape: Shape, size: int) -> None:
+    """Raises `Refused` where `size` bytes are not the samples that were announced."""
+    if size != shape.source_bytes:
+        raise Refused(
+            400, f"{size} bytes came, but {shape.width} x {shape.height} pixels of "
+            f"{shape.channels} x {shape.depth} bits are {shape.source_bytes}",
+        )  # fmt: skip
+
+
+def colour(
+    source: Path, target: Path, shape: Shape, options: Options, colorizer: "Colorizer",
+    check: Callable[[], None],
+) -> None:  # fmt: skip
+    """Colours the samples in `source` into `target`; `check` raises to stop between strips."""
+    import numpy as np
+    from core.image.thumbnail import thumbnail_of
+
+    from core.colorizer import painter
+
+    pixels = (shape.height, shape.width)
+    samples = np.memmap(source, shape.sample_type, "r", shape=_with(pixels, shape.channels))
+    answer = np.memmap(
+        target, shape.answer_type, "w+", shape=(*pixels, shape.answer_channels)
+    )  # fmt: skip
+    look = colorizer.look(*pixels, options)
+    thumbnail = thumbnail_of(samples, *reversed(look.thumbnail))
+    check()
+    paint = painter(colorizer.field(thumbnail, look, options), options.vividness)
+    rows = max(1, STRIP_PIXELS // shape.width)
+    for top in range(0, shape.height, rows):
+        check()
+        strip = np.ascontiguousarray(samples[top : top + rows])
+        if shape.want == "rgb":
+            paint(strip, top, answer[top : top + rows])
+        else:
+            answer[top : top + rows] = _chroma(strip, top, paint)
+    answer.flush()
+
+
+def _chroma(strip: "np.ndarray", top: int, paint) -> "np.ndarray":
+    """a*, b* float32 of the strip in colour, taken at 16 bits whatever the strip's own depth."""
+    import numpy as np
+
+    from core.colour.lab import srgb_to_lab
+
+    deep = strip if strip.dtype == np.uint16 else strip.astype(np.uint16) * np.uint16(257)
+    painted = np.empty((*strip.shape[:2], 3), np.uint16)
+    paint(deep, top, painted)
+    return srgb_to_lab(painted / 65535.0)[..., 1:].astype(np.float32)
+
+
+def _with(pixels: tuple[int, int], channels: int) -> tuple[int, ...]:
+    return pixels if channels == 1 else (*pixels, channels)
+
+
+def _whole(values: dict[str, str], name: str, allowed: Any) -> int:
+    text = values.pop(name, "")
+    if not text:
+        raise OptionsError(f"raw samples need {name}")
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) in allowed):
+        span = (
+            f"{allowed[0]} to {allowed[-1]}"
+            if isinstance(allowed, range)
+            else (" or ".join(map(str, allowed)))
+        )
+        raise OptionsError(f"{name} is {text[:20]!r}", remedy=f"give {span}")
+    return int(text)
+
+
+def _one_of(values: dict[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:
+    text = values.pop(name, default)
+    if text not in allowed:
+        raise OptionsError(f"{name} is {text[:20]!r}", remedy=f"give {' or '.join(allowed)}")
+    return text

@@ -1,0 +1,240 @@
+"""The application and its running: one process, one port, ended by Ctrl-C or by idle time.
+
+`build` puts guard, API and page together; `serve` binds, tells others where it is (the state
+file), runs, and leaves nothing behind. Stands on FastAPI and uvicorn.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Final
+
+import h11
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from core.errors import ServiceError
+from gradio_app import api, discovery
+from gradio_app.discovery import API_VERSION, ServerState
+from gradio_app.guard import Activity, Guard
+from gradio_app.settings import Settings
+from gradio_app.workshop import Workshop
+
+log = logging.getLogger(__name__)
+
+#: A request's headers arrive whole within this; uvicorn itself would wait for ever.
+HEADERS_S: Final = 10.0
+#: Connections at once; more are told 503 by uvicorn.
+CONNECTIONS: Final = 512
+#: How long a stopping server waits for answers that are being sent.
+FAREWELL_S: Final = 3
+_PORTS_TRIED: Final = 20
+
+
+class PatientProtocol(H11Protocol):
+    """uvicorn's protocol, with an end to its patience for a request that never becomes whole."""
+
+    _limit: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._limit = self.loop.call_later(HEADERS_S, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        waits_for_headers = self.conn.their_state is h11.IDLE
+        if waits_for_headers and self._limit is None:
+            self._limit = self.loop.call_later(HEADERS_S, self.transport.close)
+        elif not waits_for_headers:
+            self._forget_limit()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_limit()
+        super().connection_lost(exc)
+
+    def _forget_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which says when it is ready and ends of itself after idle time."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end the server; uvicorn would raise them again when all is done."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        wanted = (signal.SIGINT, signal.SIGTERM)
+        former = {number: signal.signal(number, self.handle_exit) for number in wanted}
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+
+def build(workshop: Workshop, activity: Activity, *, with_page: bool = True) -> ASGIApp:
+    """The whole application, guarded."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI):
+        # The first request should not pay for loading kernels; a failure shows with the picture.
+        threading.Thread(target=_warm_up, args=(workshop,), daemon=True).start()
+        yield
+
+    app = FastAPI(
+        title="photochrom", version=version("photochrom"), lifespan=lifespan,
+        docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json",
+        description="Colours black-and-white photographs on this machine (contract 4).",
+    )  # fmt: skip
+    api.add_routes(app, workshop)
+    if with_page:
+        from gradio_app.page import add_page
+
+        add_page(app, workshop)
+    return Guard(app, workshop.settings, activity)
+
+
+def _warm_up(workshop: Workshop) -> None:
+    try:
+        workshop.warm_up()
+    except Exception:  # whatever it is, the first picture will say it better
+        log.debug("warming up failed", exc_info=True)
+
+
+def bind(host: str, port: int, *, try_next: bool) -> socket.socket:
+    """A listening socket at `port`, or at the next free one where `try_next`.
+
+    It listens at once, so that of two servers started together the second sees the first.
+    """
+    ports = range(port, min(port + _PORTS_TRIED, 65536)) if try_next and port else (port,)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    reason = ""
+    for candidate in ports:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        if os.name != "nt":  # there it would let two servers share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, candidate))
+            listener.listen(128)
+        except OSError as error:
+            listener.close()
+            reason = error.strerror
+            continue
+        return listener
+    raise ServiceError(
+        f"port {port} cannot be opened on {host} ({reason}){_by_whom(port)}",
+        remedy=f"start with --port {_free_port(host, port)}",
+    )
+
+
+def serve(settings: Settings, listener: socket.socket, *, open_browser: bool) -> None:
+    """Serves until Ctrl-C, SIGTERM or idle time; then cleans up. Raises what a model raises."""
+    settings = replace(settings, port=listener.getsockname()[1])
+    if not settings.token:
+        settings = replace(settings, token=secrets.token_urlsafe(24))
+    workshop = Workshop(settings)
+    activity = Activity()
+    state = ServerState(
+        os.getpid(), settings.port, settings.token, API_VERSION, version("photochrom"), time.time()
+    )
+    found_by_others = settings.is_local or settings.host in ("0.0.0.0", "::")
+
+    def ready() -> None:
+        if found_by_others and discovery.find() is None:
+            discovery.write(state)
+        _greet(settings, open_browser)
+
+    config = uvicorn.Config(
+        build(workshop, activity), http=PatientProtocol, ws="none", lifespan="on",
+        log_config=None, access_log=False, server_header=False, limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=FAREWELL_S,
+    )  # fmt: skip
+    server = Server(config, ready)
+    try:
+        asyncio.run(_run(server, listener, activity, settings.idle_exit))
+    finally:
+        discovery.remove(state)
+        workshop.close()
+
+
+async def _run(
+    server: Server, listener: socket.socket, activity: Activity, idle_exit: float
+) -> None:
+    async def watch() -> None:
+        while activity.idle_seconds < idle_exit:
+            await asyncio.sleep(min(1.0, idle_exit / 4))
+        server.should_exit = True
+
+    watcher = asyncio.create_task(watch()) if idle_exit else None
+    try:
+        await server.serve([listener])
+    finally:
+        if watcher:
+            watcher.cancel()
+
+
+def _greet(settings: Settings, open_browser: bool) -> None:
+    print(f"photochrom is at {settings.url}  (Ctrl-C ends it)", flush=True)
+    if not settings.is_local:
+        print(
+            f"Other machines may use it with this token: {settings.token}\n"
+            "The connection is not encrypted; put a TLS proxy before it on a network you share.",
+            flush=True,
+        )
+    if open_browser:
+        open_page(settings.url)
+
+
+def open_page(url: str) -> None:
+    """Opens the page in a browser, where there is a display; says so where there is none."""
+    has_display = sys.platform in ("win32", "darwin") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    )
+    # A thread, since a text browser or a slow desktop must not hold the server up.
+    if has_display:
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+    else:
+        print(f"There is no display here; open {url} where there is one.", flush=True)
+
+
+def _by_whom(port: int) -> str:
+    health = discovery.health_of(port, patience=2.0)
+    return f": photochrom {health['version']} answers there" if health else ""
+
+
+def _free_port(host: str, port: int) -> int:
+    """The next port that could be had just now; any, where none near is free."""
+    for candidate in (*range(port + 1, min(port + _PORTS_TRIED, 65536)), 0):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            try:
+                probe.bind((host, candidate))
+                return probe.getsockname()[1]
+            except OSError:
+                continue
+    return 0

@@ -1,0 +1,217 @@
+"""The workshop: warm models and a bounded number of places at which pictures are coloured.
+
+A request takes a place before its body is read and gives it back with its answer; beyond the
+queue it is told to come again (`Busy`), so that memory and disk stay bounded. The page and the
+API share one workshop. Stands on `core.colorizer` and `core.model.store`.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+
+from core.errors import InterruptedJob, ModelError, OptionsError, nearest
+from core.model.store import installed
+from gradio_app.discovery import is_alive
+from gradio_app.problems import Busy, Refused
+from gradio_app.settings import Settings
+
+if TYPE_CHECKING:
+    from core.colorizer import Colorizer
+    from core.model.contract import ModelDescription
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Warm models at once, the server's own beside them: a model holds 20 to 150 MB.
+WARM_MODELS: Final = 2
+_FOLDER_PREFIX: Final = "photochrom-server-"
+
+
+class Stop:
+    """Whether a piece of work is still wanted; shared between the request and its worker."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+
+    def ask(self) -> None:
+        """From now on the work is not wanted."""
+        self._asked.set()
+
+    def check(self) -> None:
+        """Raises `InterruptedJob` once the work is not wanted."""
+        if self._asked.is_set():
+            raise InterruptedJob("cancelled")
+
+
+class Place:
+    """One admitted request: its `stop`, and `run` to work in the pool."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self.stop = Stop()
+        self._pool = pool
+        self._work: asyncio.Future | None = None
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`work(...)` in one of the pool's threads; `InterruptedJob` where it was cancelled."""
+        self.stop.check()
+        loop = asyncio.get_running_loop()
+        self._work = loop.run_in_executor(self._pool, lambda: work(*args, **kwargs))
+        try:
+            return await self._work
+        except asyncio.CancelledError:
+            self.cancel()
+            raise InterruptedJob("cancelled") from None
+
+    def cancel(self) -> None:
+        """Ends the work at its next strip, or at once where it still waits for its turn."""
+        self.stop.ask()
+        if self._work is not None:
+            self._work.cancel()
+
+    async def run_while(self, gone: Awaitable[object], work: Callable[P, T], *args: P.args,
+                        **kwargs: P.kwargs) -> T:  # fmt: skip
+        """`run`, cancelled as soon as `gone` (the client's leaving) comes true."""
+        leaving = asyncio.ensure_future(gone)
+        working = asyncio.ensure_future(self.run(work, *args, **kwargs))
+        try:
+            await asyncio.wait((leaving, working), return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                self.cancel()
+            return await working
+        finally:
+            leaving.cancel()
+
+
+class Workshop:
+    """Models, threads, places and the temporary folder of one server."""
+
+    def __init__(self, settings: Settings) -> None:
+        from core.colorizer import Colorizer
+
+        self.settings = settings
+        self.colorizer = Colorizer.open(settings.model, settings.device)
+        self._others: OrderedDict[str, Colorizer] = OrderedDict()
+        self._opening = threading.Lock()
+        self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="photochrom")
+        self._places: dict[str, Place] = {}
+        self._taken = 0
+        self._seconds = 1.0  # what a picture took lately, for Retry-After
+        self._descriptions: dict[Path, tuple[float, ModelDescription]] = {}
+        _sweep()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
+
+    def close(self) -> None:
+        """Cancels what is at work and removes the temporary folder."""
+        for place in list(self._places.values()):
+            place.cancel()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextmanager
+    def place(self, name: str = ""):
+        """A place for one request, known to `cancel` as `name`. Raises `Busy`, `Refused`."""
+        if self._taken >= self.settings.workers + self.settings.queue:
+            waiting = self._taken - self.settings.workers
+            raise Busy(waiting, waiting * self._seconds / self.settings.workers)
+        if name and name in self._places:
+            raise Refused(409, f"the id {name!r} is at work already")
+        place = Place(self._pool)
+        key = name or f"\0{id(place)}"
+        self._places[key] = place
+        self._taken += 1
+        start = time.monotonic()
+        try:
+            yield place
+            self._seconds += 0.2 * (time.monotonic() - start - self._seconds)
+        finally:
+            self._taken -= 1
+            del self._places[key]
+
+    def cancel(self, name: str) -> bool:
+        """Cancels the request of that name; False where there is none."""
+        place = self._places.get(name)
+        if place is not None:
+            place.cancel()
+        return place is not None
+
+    @contextmanager
+    def folder_for_one(self):
+        """A folder of its own for one request, removed afterwards whatever happens."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def warm_up(self) -> None:
+        """Loads (or compiles) the kernels, so that the first picture does not wait for them."""
+        import numpy as np
+
+        for dtype in (np.uint8, np.uint16):
+            self.colorizer.colorize(np.full((64, 64), 99, dtype))
+            self.colorizer.colorize(np.full((64, 64, 3), 99, dtype))
+
+    def model_names(self) -> list[str]:
+        """The models that a request may name, the server's own first."""
+        own = self.colorizer.session.description.name
+        return list(dict.fromkeys([own, *(found.name for found in installed())]))
+
+    def colorizer_of(self, model: str) -> "Colorizer":
+        """The warm colorizer of a model *name* ('' = the server's own); to be called in the pool.
+
+        A path is never taken from a request: only the server's own model and installed ones have
+        names.
+        """
+        from core.colorizer import Colorizer
+
+        if model in ("", self.settings.model, self.colorizer.session.description.name):
+            return self.colorizer
+        if model not in self.model_names():
+            raise OptionsError(
+                f"unknown model {model!r}", remedy=nearest(model, self.model_names())
+            )
+        with self._opening:
+            if model not in self._others:
+                self._others[model] = Colorizer.open(model, self.settings.device)
+            self._others.move_to_end(model)
+            if len(self._others) > WARM_MODELS:
+                self._others.popitem(last=False)
+            return self._others[model]
+
+    def descriptions(self) -> "dict[str, ModelDescription]":
+        """name -> description of every model that loads; to be called in the pool."""
+        from core.model.session import open_session
+
+        own = self.colorizer.session.description
+        result = {own.name: own}
+        for found in installed():
+            if found.name in result:
+                continue
+            changed = found.path.stat().st_mtime
+            known = self._descriptions.get(found.path)
+            if known is None or known[0] != changed:
+                try:
+                    known = changed, open_session(found.path, "cpu").description
+                except ModelError:  # listed by `photochrom models`, with its reason
+                    continue
+                self._descriptions[found.path] = known
+            result[found.name] = known[1]
+        return result
+
+
+def _sweep() -> None:
+    """Removes what servers that were killed left behind, a day after they last touched it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        pid = folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]
+        old = time.time() - folder.stat().st_mtime > 24 * 3600
+        if old and pid.isdigit() and not is_alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
