@@ -27,7 +27,7 @@ def info(files: tuple[Path, ...], as_json: bool) -> int:
 
 
 def _facts(path: Path) -> dict:
-    from core.image.metadata import read_provenance
+    from core.image.provenance import read_provenance
     from core.image.read import open_source
 
     with open_source(path) as source:

@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
 from core.colorizer import Colorizer, Painter, painter
 from core.errors import DestinationError, Failure, InterruptedJob, PhotochromError
-from core.image.metadata import Provenance, read_provenance
+from core.image.formats import by_name
+from core.image.provenance import Provenance, read_provenance
 from core.image.read import Page, Source, open_source
 from core.image.write import save
 from core.job.job import Job, Outcome, job_key
@@ -92,15 +94,27 @@ def _colour(job: Job, source: Source, key: str, colorizer: Colorizer, check: Che
         check()
         page_painter(index)(samples, top, out)
 
+    _make_folder(job.destination.parent)
     save(
         source,
         job.destination,
         paint,
-        format=None if job.options.format == "same" else job.options.format,
+        format=None if job.options.format == "same" else by_name(job.options.format),
         quality=job.options.quality,
         provenance=_provenance(job, key, colorizer),
         replace=job.existing == "overwrite",
     )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DestinationError(
+            f"the folder cannot be made ({error.strerror})",
+            file=folder,
+            remedy="choose another destination",
+        ) from error
 
 
 def _painter_of(page: Page, job: Job, colorizer: Colorizer) -> Painter:
