@@ -1,10 +1,9 @@
-"""A run in one TOML file: `[network] [data] [augment] [[loss]] [train]`, checked before anything starts.
+"""A run in one TOML file: `[model] [network] [data] [augment] [[loss]] [train]`.
 
-`read` answers with a frozen `Recipe`; an unknown key, a wrong type or a value that cannot be is an
-OptionsError that names the file, the key and the nearest known one.
+`read` answers with a frozen `Recipe`, checked before anything starts; an unknown key, a wrong type
+or a value that cannot be is an OptionsError that names the file, the key and the nearest known one.
 """
 
-import difflib
 import inspect
 import tomllib
 import types
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.errors import OptionsError
+from core.errors import OptionsError, nearest
 from train.data.augment import Augment
 
 T = typing.TypeVar("T")
@@ -37,6 +36,16 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """The `[model]` table: what the exported file says of itself."""
+
+    name: str = ""  # default: photochrom- and the recipe's name
+    version: str = "1"
+    license: str = "Apache-2.0"
+    side: int = 256  # px: the short side that suits it best
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """One run. `text` is the file as it was read: it goes into every checkpoint."""
 
@@ -48,6 +57,7 @@ class Recipe:
     augment: Augment
     loss: "tuple[Term, ...]"
     train: "Training"
+    model: Model
 
 
 def read(path: Path) -> Recipe:
@@ -71,7 +81,7 @@ def parse(text: str, path: Path) -> Recipe:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise OptionsError(f"is not TOML ({error})", file=path) from error
-    _known(table, ("network", "data", "augment", "loss", "train"), "", path)
+    _known(table, ("model", "network", "data", "augment", "loss", "train"), "", path)
 
     network = dict(table.get("network", {}))
     name = network.pop("name", None)
@@ -96,25 +106,23 @@ def parse(text: str, path: Path) -> Recipe:
         _table(Augment, table.get("augment", {}), "augment", path),
         tuple(loss),
         _table(Training, table.get("train", {}), "train", path),
+        _table(Model, table.get("model", {}), "model", path),
     )  # fmt: skip
 
 
-def nearest(word: str, known: typing.Iterable[str]) -> str:
-    """`; did you mean X` for a misspelt word, or the list of what there is."""
-    known = list(known)
-    close = difflib.get_close_matches(word, known, 1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
-
-
-def _one_of(value: object, known: typing.Iterable[str], key: str, path: Path) -> None:
+def _one_of(value: Any, known: typing.Iterable[str], key: str, path: Path) -> None:
     if value not in known:
-        raise OptionsError(f"unknown {key} {value!r}", file=path, remedy=nearest(str(value), known))
+        raise OptionsError(
+            f"unknown {key} {value!r}", file=path, remedy=nearest(str(value), list(known))
+        )
 
 
 def _known(table: dict[str, Any], known: typing.Iterable[str], where: str, path: Path) -> None:
     for key in table:
         if key not in known:
-            raise OptionsError(f"{where}unknown key {key!r}", file=path, remedy=nearest(key, known))
+            raise OptionsError(
+                f"{where}unknown key {key!r}", file=path, remedy=nearest(key, list(known))
+            )
 
 
 def _table(kind: type[T], table: dict[str, Any], where: str, path: Path) -> T:

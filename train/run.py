@@ -1,10 +1,11 @@
-"""A recipe, data and a folder make a run: what `photochrom train` does once its words are parsed."""
+"""A recipe, data and a folder make a run: what `photochrom train` does once words are parsed."""
 
 import hashlib
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,14 @@ def run(
     *,
     cache: Path,
     initial: Path | None = None,
+    steps: int | None = None,
     budget_seconds: float | None = None,
     resume: bool = False,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Train the recipe's network on `data` into `out`; answers with the checkpoint to export."""
-    torch.manual_seed(recipe.train.seed)
+    settings = recipe.train if steps is None else replace(recipe.train, steps=steps)
+    torch.manual_seed(settings.seed)
     try:
         net = build(recipe.network, **recipe.network_settings)
     except TypeError as error:
@@ -69,7 +72,7 @@ def run(
             pictures, draw, recipe.train.sizes, recipe.augment, seed=recipe.train.seed, step=step
         ),
         recipe.loss,
-        recipe.train,
+        settings,
         out,
         about={"recipe": recipe.text, "name": recipe.name, "commit": commit(),
                "command": shlex.join(["photochrom", *sys.argv[1:]]),

@@ -51,7 +51,9 @@ def judge(ours: np.ndarray, truth: np.ndarray, lightness: np.ndarray) -> dict[st
 
     from core.learn.lab_torch import lab_to_srgb
 
-    labs = torch.from_numpy(np.stack([np.concatenate((lightness[None], ab)) for ab in (ours, truth)]))
+    labs = torch.from_numpy(
+        np.stack([np.concatenate((lightness[None], ab)) for ab in (ours, truth)])
+    )
     ours_rgb, truth_rgb = lab_to_srgb(labs).movedim(1, -1).numpy()
     return {
         "ab_rmse": ab_rmse(ours, truth),

@@ -74,10 +74,10 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    net = net.to(device=device, memory_format=torch.channels_last).train()
+    net = net.to(device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     optimizer = _optimizer(net, settings)
     average = copy.deepcopy(net).eval().requires_grad_(False)
-    step, elapsed, best = 0, 0.0, math.inf
+    step, elapsed, progress, best = 0, 0.0, 0.0, math.inf
     torch.manual_seed(settings.seed)
     if resume:
         saved = load_checkpoint(out / "last.pt")
@@ -91,7 +91,7 @@ def train(
     def save(name: str, **extra: Any) -> None:
         state = {
             "version": CHECKPOINT_VERSION, "about": about, "step": step, "best": best,
-            "elapsed": elapsed, "average": average.state_dict(), **extra,
+            "elapsed": elapsed, "progress": progress, "average": average.state_dict(), **extra,
         }  # fmt: skip
         save_atomically(state, out / name)
 
@@ -217,7 +217,7 @@ def save_atomically(state: dict[str, Any], path: Path) -> None:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()

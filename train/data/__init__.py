@@ -1,1 +1,4 @@
-"""From photographs on disk to batches: `shards` reads, `cache` decodes once, `draw` draws and augments."""
+"""From photographs on disk to batches.
+
+`shards` reads, `cache` decodes once, `draw` draws, `augment` alters, `batches` puts together.
+"""

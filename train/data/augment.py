@@ -65,9 +65,15 @@ def _emulsion(rgb: Tensor, strength: float) -> Tensor:
     linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     weights = torch.lerp(torch.tensor(PANCHROMATIC), torch.tensor(ORTHOCHROMATIC), strength)
     luminance = torch.einsum("c,chw->hw", weights, linear)[None]
-    return 116 * torch.where(
-        luminance > 216 / 24389, luminance.clamp_min(1e-6) ** (1 / 3), luminance * 7.787 + 16 / 116
-    ) - 16
+    return (
+        116
+        * torch.where(
+            luminance > 216 / 24389,
+            luminance.clamp_min(1e-6) ** (1 / 3),
+            luminance * 7.787 + 16 / 116,
+        )
+        - 16
+    )
 
 
 def _blur(plane: Tensor, sigma: float) -> Tensor:

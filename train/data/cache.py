@@ -8,7 +8,6 @@ and built again.
 
 import io
 import json
-import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,11 +90,13 @@ def build(data: Path, folder: Path, *, short_side: int = 256, processes: int = 1
     if not entries:
         raise SourceError("no pictures in it", file=data, remedy="give a folder of photographs")
     if len(damaged) > DAMAGED_SHARE * (len(entries) + len(damaged)):
-        raise SourceError(f"{len(damaged)} pictures cannot be decoded, first {damaged[0]}", file=data)
+        raise SourceError(
+            f"{len(damaged)} pictures cannot be decoded, first {damaged[0]}", file=data
+        )
     rows = [[e.name, e.set_name, e.offset, e.height, e.width] for e in entries]
     temporary = folder / "index.json.tmp"
     temporary.write_text(json.dumps({"entries": rows, "damaged": damaged}))
-    os.replace(temporary, folder / "index.json")
+    temporary.replace(folder / "index.json")
     return Pictures(folder)
 
 

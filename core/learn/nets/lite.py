@@ -111,6 +111,9 @@ class Lite(nn.Module):
     stride = 2
     multiple = 32
     takes_hints = True
+    centers: Tensor
+    prior: Tensor
+    gain: Tensor
 
     def __init__(self, temperature: float = 0.38) -> None:
         super().__init__()
@@ -135,7 +138,8 @@ class Lite(nn.Module):
         self.d2 = _conv(32 + 16 + 2 + 1 + 3, 32, 3)
         self.ref = nn.Conv2d(32, 2, 3, padding=1)
         nn.init.zeros_(self.ref.weight)
-        nn.init.zeros_(self.ref.bias)
+        if self.ref.bias is not None:
+            nn.init.zeros_(self.ref.bias)
 
     @property
     def bins(self) -> Tensor:
@@ -153,8 +157,9 @@ class Lite(nn.Module):
         x = self.d16(torch.cat((_double(x), self.p16(t16)), 1))
         x = self.d8(torch.cat((_double(x), self.p8(t8)), 1))
         x = self.d4(torch.cat((_double(x), self.p4(t4)), 1))
-        logits = self.head(x)
-        finer = _double(self.annealed_mean(logits))
+        # bins last: ONNX Runtime's softmax over a strided axis took a quarter of the whole
+        logits = F.linear(x.permute(0, 2, 3, 1), self.head.weight.flatten(1), self.head.bias)
+        finer = _double(self.annealed_mean(logits).permute(0, 3, 1, 2))
         near = torch.cat(
             (
                 _double(self.r4(x)),
@@ -166,9 +171,8 @@ class Lite(nn.Module):
             1,
         )
         chroma = finer + self.ref(self.d2(near)) * REFINEMENT_SCALE
-        return Prediction(chroma * self.gain[:, None, None], logits)
+        return Prediction(chroma * self.gain[:, None, None], logits.permute(0, 3, 1, 2))
 
     def annealed_mean(self, logits: Tensor) -> Tensor:
-        """N,Q,h,w to N,2,h,w: the mean colour of the distribution sharpened by the temperature."""
-        probability = (logits / self.temperature).softmax(1)
-        return torch.einsum("nqhw,qc->nchw", probability, self.centers)
+        """...,Q to ...,2: the mean colour of the distribution sharpened by the temperature."""
+        return (logits / self.temperature).softmax(-1) @ self.centers

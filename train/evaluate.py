@@ -1,0 +1,229 @@
+"""What `photochrom evaluate` measures: a model file against pictures at their stored size.
+
+The file runs as the product runs it (`core.model.session`); lightness comes from the true picture,
+chroma is upsampled bicubically. `evaluate` gives rows and their summary, `stability` how far the
+answer moves with the size and the crop, `sheet` the pictures to look at.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from core.colour import gamut
+from core.colour.lab import lab_to_srgb, srgb_to_lab
+from core.errors import HintsError, SourceError
+from core.learn.answer import Ask, chroma_for
+from core.learn.measures import judge, summary
+from core.model.session import Session, open_session
+from train.data.cache import decode
+from train.data.shards import members, sources
+
+#: Hints as the figures ask for them, in pixels: one disc in the centre of every cell.
+HINT_CELL = 64
+HINT_RADIUS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """A picture to judge by: uint8 sRGB H,W,3, and its L* H,W and a*, b* 2,H,W."""
+
+    name: str
+    set_name: str
+    rgb: np.ndarray
+    lightness: np.ndarray
+    chroma: np.ndarray
+
+    @classmethod
+    def of(cls, name: str, set_name: str, rgb: np.ndarray) -> "Photograph":
+        lab = srgb_to_lab(rgb / 255).astype(np.float32)
+        return cls(name, set_name, rgb, lab[..., 0], np.moveaxis(lab[..., 1:], -1, 0))
+
+    def at_side(self, side: int) -> "Photograph":
+        """The same picture with this short side."""
+        scale = side / min(self.rgb.shape[:2])
+        height, width = (max(1, round(length * scale)) for length in self.rgb.shape[:2])
+        image = Image.fromarray(self.rgb).resize((width, height), Image.Resampling.BICUBIC)
+        return Photograph.of(self.name, self.set_name, np.asarray(image))
+
+    def cropped(self, share: float) -> "Photograph":
+        """The same picture without `share` of its height and width, half of it on each side."""
+        return Photograph.of(self.name, self.set_name, self.rgb[self.crop_box(share)])
+
+    def crop_box(self, share: float) -> tuple[slice, slice]:
+        """Rows and columns that `cropped` keeps."""
+        height, width = self.rgb.shape[:2]
+        top, left = round(height * share / 2), round(width * share / 2)
+        return slice(top, height - top), slice(left, width - left)
+
+
+class Model:
+    """A model file, asked for the chroma of photographs."""
+
+    def __init__(self, path: Path, device: str = "cpu") -> None:
+        self._session: Session = open_session(path, device)
+        self.description = self._session.description
+        self.ask: Ask = lambda lightness, hints: self._session.predict(
+            lightness[0, 0], None if hints is None else hints[0]
+        ).chroma[None]
+
+    def colour(self, photograph: Photograph, hints: np.ndarray | None = None) -> np.ndarray:
+        """a*, b* 2,H,W."""
+        multiple = self.description.multiple
+        return chroma_for(self.ask, photograph.lightness, hints, multiple=multiple)
+
+
+def photographs(data: Path) -> Iterator[Photograph]:
+    """The pictures of a tar or folder at their stored size; what cannot be decoded is an error."""
+    found = False
+    for source in sources(data):
+        for member in members(source):
+            try:
+                rgb = decode(member.data)
+            except (OSError, ValueError, SyntaxError) as error:  # Pillow's, on damaged data
+                raise SourceError(f"{member.name} is damaged ({error})", file=source) from error
+            found = True
+            yield Photograph.of(member.name, member.set_name, rgb)
+    if not found:
+        raise SourceError("no pictures in it", file=data, remedy="give a folder of photographs")
+
+
+def evaluate(
+    model: Model, data: Path, *, hints: str = "", watch: Callable[[Photograph], None] | None = None
+) -> dict:
+    """Summary over all pictures, per set, and of gray; with `hints` grid or worst also theirs."""
+    if hints and not model.description.takes_hints:
+        raise HintsError("this model takes no hints", file=model.description.name)
+    rows, gray, sets, hinted, cells = [], [], [], [], []
+    for photograph in photographs(data):
+        if watch:
+            watch(photograph)
+        truth, lightness = photograph.chroma, photograph.lightness
+        ours = model.colour(photograph)
+        rows.append(judge(ours, truth, lightness))
+        gray.append(judge(np.zeros_like(truth), truth, lightness))
+        sets.append(photograph.set_name)
+        if hints == "grid":
+            hinted.append(judge(model.colour(photograph, grid_hints(truth)), truth, lightness))
+        elif hints == "worst":
+            box = worst_cell(ours, truth)
+            single = model.colour(photograph, hint_in(truth, box))
+            cells.append([_rmse(answer[:, *box], truth[:, *box]) for answer in (ours, single)])
+    result = {
+        "model": model.description.name,
+        "version": model.description.version,
+        **summary(rows),
+        "gray": summary(gray),
+        "sets": {
+            name: summary([row for row, of in zip(rows, sets, strict=True) if of == name])
+            for name in sorted(set(sets))
+        },
+    }
+    if hints == "grid":
+        result["hints_grid"] = summary(hinted)
+    elif hints == "worst":
+        before, after = np.mean(cells, axis=0)
+        result["hints_worst"] = {"cell_rmse": before, "cell_rmse_hinted": after}
+    return result
+
+
+def stability(model: Model, data: Path, *, sides: Sequence[int] = (), crop: float = 0.0) -> dict:
+    """Mean distance in the a* b* plane between answers: at two sides, and with and without a crop.
+
+    The other answer is resized (bicubic) to the first one's pixels, or compared where both are.
+    """
+    between_sides, under_crop = [], []
+    for photograph in photographs(data):
+        if sides:
+            first, other = (model.colour(photograph.at_side(side)) for side in sides)
+            moved = np.stack([_resized(plane, first.shape[1:]) for plane in other])
+            between_sides.append(np.hypot(*(moved - first)).mean())
+        if crop:
+            whole = model.colour(photograph)[:, *photograph.crop_box(crop)]
+            under_crop.append(np.hypot(*(model.colour(photograph.cropped(crop)) - whole)).mean())
+    result = {}
+    if sides:
+        result["moved_between_sides"] = float(np.mean(between_sides))
+    if crop:
+        result["moved_under_crop"] = float(np.mean(under_crop))
+    return result
+
+
+def grid_hints(truth: np.ndarray) -> np.ndarray:
+    """3,H,W: a disc with the true mean colour under it in the centre of every cell of 64 x 64."""
+    _, height, width = truth.shape
+    hints = np.zeros((3, height, width), np.float32)
+    for top in range(0, height, HINT_CELL):
+        for left in range(0, width, HINT_CELL):
+            rows = slice(top, min(top + HINT_CELL, height))
+            columns = slice(left, min(left + HINT_CELL, width))
+            hints += hint_in(truth, (rows, columns))
+    return hints
+
+
+def hint_in(truth: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
+    """3,H,W: one disc in the centre of `box`, with the true mean colour under it."""
+    _, height, width = truth.shape
+    y, x = ((side.start + side.stop) / 2 for side in box)
+    rows, columns = np.arange(height)[:, None] + 0.5, np.arange(width)[None] + 0.5
+    disc = (rows - y) ** 2 + (columns - x) ** 2 <= HINT_RADIUS**2
+    hints = np.zeros((3, height, width), np.float32)
+    if disc.any():
+        hints[:2, disc] = truth[:, disc].mean(1, keepdims=True)
+        hints[2, disc] = 1
+    return hints
+
+
+def worst_cell(ours: np.ndarray, truth: np.ndarray) -> tuple[slice, slice]:
+    """The whole cell of 64 x 64 whose answer is furthest from the truth (all, if none is whole)."""
+    _, height, width = truth.shape
+    boxes = [
+        (slice(top, top + HINT_CELL), slice(left, left + HINT_CELL))
+        for top in range(0, height - HINT_CELL + 1, HINT_CELL)
+        for left in range(0, width - HINT_CELL + 1, HINT_CELL)
+    ]
+    boxes = boxes or [(slice(0, height), slice(0, width))]
+    return max(boxes, key=lambda box: _rmse(ours[:, *box], truth[:, *box]))
+
+
+def sheet(model: Model, data: Path, path: Path, *, most: int = 48, height: int = 192) -> Path:
+    """A contact sheet (PNG): gray, ours, truth, side by side, three pictures a row.
+
+    Pictures are taken evenly from all of `data`.
+    """
+    chosen = list(photographs(data))
+    chosen = chosen[:: max(1, len(chosen) // most)][:most]
+    strips = []
+    for photograph in chosen:
+        ours = model.colour(photograph)
+        panels = [show(photograph.lightness, ab) for ab in (ours * 0, ours, photograph.chroma)]
+        strip = Image.fromarray(np.concatenate(panels, axis=1))
+        strips.append(strip.resize((round(strip.width * height / strip.height), height)))
+    lines = [strips[start : start + 3] for start in range(0, len(strips), 3)]
+    width = max(sum(strip.width + 8 for strip in line) for line in lines)
+    page = Image.new("RGB", (width, len(lines) * (height + 8)), "white")
+    for number, line in enumerate(lines):
+        left = 0
+        for strip in line:
+            page.paste(strip, (left, number * (height + 8)))
+            left += strip.width + 8
+    path.parent.mkdir(parents=True, exist_ok=True)
+    page.save(path)
+    return path
+
+
+def show(lightness: np.ndarray, chroma: np.ndarray) -> np.ndarray:
+    """uint8 H,W,3 of L* and a*, b*, fitted to the gamut at constant lightness."""
+    lab = np.concatenate((lightness[..., None], np.moveaxis(chroma, 0, -1)), axis=-1)
+    return np.round(lab_to_srgb(gamut.fit(lab)).clip(0, 1) * 255).astype(np.uint8)
+
+
+def _rmse(ours: np.ndarray, truth: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((ours - truth) ** 2)))
+
+
+def _resized(plane: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    image = Image.fromarray(plane.astype(np.float32))
+    return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BICUBIC))
