@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 #: name in a recipe -> module:class. One line a network.
 NETS: dict[str, str] = {
     "lite": "core.learn.nets.lite:Lite",
+    "compact_cnn": "core.learn.nets.compact_cnn:CompactCNN",
+    "in_living_color": "core.learn.nets.in_living_color:InLivingColor",
+    "hypercolumn": "core.learn.nets.hypercolumn:Hypercolumn",
+    "residual_encoder": "core.learn.nets.residual_encoder:ResidualEncoder",
+    "cnn_3p9m": "core.learn.nets.cnn_3p9m:CNN3p9M",
+    "resnet18": "core.learn.nets.resnet18:ResNet18",
+    "zhang": "core.learn.nets.zhang:Zhang",
+    "fusion": "core.learn.nets.fusion:Fusion",
+    "unet_gan": "core.learn.nets.unet_gan:UNetGAN",
+    "ensemble": "core.learn.nets.ensemble:Ensemble",
 }
 
 

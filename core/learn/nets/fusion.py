@@ -1,0 +1,120 @@
+"""`fusion`: Baldassarre, Gonzalez Morin, Rodes-Guirao 2017, "Deep Koalarization".
+
+An encoder of eight convolutions to 256 channels at stride 8; beside it the embedding of the gray
+picture by Inception-ResNet-v2 (its 1,000 logits), replicated to every place and fused by 256 1x1
+kernels; a decoder with nearest-neighbour doublings. Without the 55.8 M of the embedding: 6,573,794
+parameters. (The paper's Inception has a 1,001st class for background; timm's file has none.)
+
+| encoder, 3x3 | stride | fusion | decoder, 3x3 |
+| --- | --- | --- | --- |
+| 64 | 2 | [256 + 1000] | 128, up |
+| 128 | 1 | 1x1 256 | 64 |
+| 128 | 2 | | 64, up |
+| 256 | 1 | | 32 |
+| 256 | 2 | | 2 tanh, up |
+| 512 | 1 | | |
+| 512 | 1 | | |
+| 256 | 1 | | |
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.errors import OptionsError
+from core.learn import pretrained as published
+from core.learn.backbones.inception_resnet_v2 import CLASSES, REPEATS, InceptionResNetV2
+from core.learn.nets import Prediction
+from core.learn.nets.compact_cnn import AB_UNIT
+from core.learn.yuv_torch import gray_of
+
+#: (channels, stride) of the encoder.
+ENCODER = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1))
+#: Below this the embedding's last reductions have nothing left to reduce.
+LEAST_SIDE = 75
+
+
+class Fusion(nn.Module):
+    """`pretrained` is timm's Inception-ResNet-v2; `freeze` keeps it as it is, as the study did.
+
+    `embed` off leaves the embedding out: what does it pay? `side` is the square that the embedding
+    sees; `repeats` other than 10, 20, 10 make it a smaller one, which no published file fits.
+    """
+
+    stride = 1
+    multiple = 8
+    takes_hints = False
+    bins = None
+
+    def __init__(
+        self,
+        pretrained: str = "",
+        freeze: bool = True,
+        embed: bool = True,
+        side: int = 299,
+        repeats: Sequence[int] = REPEATS,
+    ) -> None:
+        super().__init__()
+        _check(embed, pretrained, side, repeats)
+        self.side = side
+        self.embedding = InceptionResNetV2(repeats) if embed else None
+        if self.embedding is not None:
+            if pretrained:
+                published.load(self.embedding, pretrained)
+            self.embedding.requires_grad_(not freeze)
+        self.frozen = freeze
+        encoder: list[nn.Module] = []
+        channels = 1
+        for width, stride in ENCODER:
+            encoder += [nn.Conv2d(channels, width, 3, stride, 1), nn.ReLU()]
+            channels = width
+        self.encoder = nn.Sequential(*encoder)
+        self.fuse = nn.Conv2d(channels + (CLASSES if embed else 0), 256, 1)
+        self.decoder = nn.Sequential(
+            *_conv(256, 128),
+            nn.Upsample(scale_factor=2),
+            *_conv(128, 64),
+            *_conv(64, 64),
+            nn.Upsample(scale_factor=2),
+            *_conv(64, 32),
+            nn.Conv2d(32, 2, 3, padding=1),
+            nn.Tanh(),
+            nn.Upsample(scale_factor=2),
+        )
+
+    def train(self, mode: bool = True) -> "Fusion":
+        super().train(mode)
+        if self.frozen and self.embedding is not None:
+            self.embedding.eval()  # its norms keep their statistics too
+        return self
+
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
+        x = self.encoder(lightness / 50 - 1)
+        if self.embedding is not None:
+            gray = F.interpolate(
+                gray_of(lightness),
+                size=(self.side, self.side),
+                mode="bilinear",
+                align_corners=False,
+            )
+            said = self.embedding((2 * gray - 1).expand(-1, 3, -1, -1))[:, :, None, None]
+            x = torch.cat((x, said.expand(-1, -1, x.shape[2], x.shape[3])), 1)
+        return Prediction(self.decoder(torch.relu(self.fuse(x))) * AB_UNIT)
+
+
+def _conv(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module]:
+    return nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()
+
+
+def _check(embed: bool, pretrained: str, side: int, repeats: Sequence[int]) -> None:
+    if not embed and pretrained:
+        raise OptionsError(
+            "network.pretrained is for the embedding, which network.embed leaves out",
+            remedy="remove one of the two",
+        )
+    if side < LEAST_SIDE:
+        raise OptionsError(f"network.side is {side}", remedy=f"give {LEAST_SIDE} or more")
+    if len(repeats) != 3 or min(repeats) < 1:
+        raise OptionsError(f"network.repeats is {list(repeats)}", remedy="give three counts")

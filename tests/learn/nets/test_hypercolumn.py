@@ -1,0 +1,71 @@
+"""`hypercolumn` in the chapters that every network has, and what is its own."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.errors import PhotochromError
+from core.learn.nets.hypercolumn import Hypercolumn
+from tests.learn.nets import chapters
+
+
+def make() -> Hypercolumn:
+    torch.manual_seed(1)
+    return Hypercolumn()
+
+
+def test_it_answers_with_chroma_at_its_stride_for_every_size():
+    chapters.answers_at_its_stride(make())
+
+
+def test_it_has_as_many_parameters_as_its_source():
+    assert chapters.parameters(make()) == 8_821_826
+
+
+def test_every_weight_learns():
+    chapters.every_weight_learns(make(), "blurred_uv")
+
+
+def test_its_model_file_answers_as_it_does(tmp_path: Path):
+    chapters.its_file_answers_as_it_does(make().eval(), tmp_path)
+
+
+def test_a_run_taken_up_again_ends_with_the_same_bits(tmp_path: Path):
+    chapters.goes_on_to_the_same_bits(make, tmp_path, "blurred_uv")
+
+
+def test_each_pixel_has_963_channels():
+    first = make().near[0]
+    assert isinstance(first, torch.nn.Conv2d)
+    assert first.in_channels == 963
+
+
+def test_a_torchvision_file_loads_without_its_classifier(tmp_path: Path):
+    torch.save(torchvision_names(), tmp_path / "vgg16.pth")
+    net = Hypercolumn(pretrained=str(tmp_path / "vgg16.pth"), freeze=True)
+    assert float(net.state_dict()["vgg.features.21.weight"][511, 511, 2, 2]) == 0.25
+    assert not any(tensor.requires_grad for tensor in net.vgg.parameters())
+
+
+def test_missing_and_misshapen_tensors_are_named(tmp_path: Path):
+    given = torchvision_names()
+    del given["features.5.bias"]
+    given["features.7.weight"] = torch.zeros(128, 64, 3, 3)
+    torch.save(given, tmp_path / "vgg16.pth")
+    with pytest.raises(PhotochromError) as refused:
+        Hypercolumn(pretrained=str(tmp_path / "vgg16.pth"))
+    assert "lacks features.5.bias" in str(refused.value)
+    assert "misshapen features.7.weight (128x64x3x3, wanted 128x128x3x3)" in str(refused.value)
+    assert "vgg16.pth" in str(refused.value)
+
+
+def torchvision_names() -> dict[str, torch.Tensor]:
+    """Some of the names and shapes of torchvision's vgg16: what is needed, and one name more."""
+    widths = {0: (64, 3), 2: (64, 64), 5: (128, 64), 7: (128, 128), 10: (256, 128), 12: (256, 256),
+              14: (256, 256), 17: (512, 256), 19: (512, 512), 21: (512, 512)}  # fmt: skip
+    given = {"classifier.6.bias": torch.zeros(1000)}
+    for index, (outputs, inputs) in widths.items():
+        given[f"features.{index}.weight"] = torch.full((outputs, inputs, 3, 3), 0.25)
+        given[f"features.{index}.bias"] = torch.zeros(outputs)
+    return given

@@ -1,0 +1,128 @@
+"""`zhang` in the chapters that every network has, and what is its own."""
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.errors import OptionsError
+from core.learn.nets.zhang import Zhang
+from tests.learn.nets import chapters
+
+
+def make() -> Zhang:
+    torch.manual_seed(1)
+    return Zhang(width=8)
+
+
+def test_it_answers_with_chroma_at_its_stride_for_every_size():
+    chapters.answers_at_its_stride(make())
+
+
+def test_it_has_as_many_parameters_as_its_source():
+    assert chapters.parameters(Zhang()) == 32_235_385
+
+
+def test_every_weight_learns():
+    chapters.every_weight_learns(make(), "soft_cross_entropy")
+
+
+def test_its_model_file_answers_as_it_does(tmp_path: Path):
+    chapters.its_file_answers_as_it_does(make().eval(), tmp_path)
+
+
+def test_a_run_taken_up_again_ends_with_the_same_bits(tmp_path: Path):
+    chapters.goes_on_to_the_same_bits(make, tmp_path, "soft_cross_entropy")
+
+
+def test_it_classifies_into_the_313_published_bins():
+    net = make()
+    assert net.bins is not None
+    assert net.bins.shape == (313, 2)
+    assert net(chapters.batch(32, 32).lightness).logits.shape == (2, 313, 8, 8)
+
+
+def test_the_annealed_mean_lies_between_the_mean_and_the_mode():
+    net = make()
+    assert net.bins is not None
+    logits = torch.randn(1, 313, 4, 4, generator=torch.Generator().manual_seed(2)) * 3
+    probability = logits.softmax(1)
+    mean = torch.einsum("nqhw,qc->nchw", probability, net.bins)
+    mode = net.bins[logits.argmax(1)].movedim(-1, 1)
+    annealed = net.annealed_mean(logits)
+    assert (annealed - mode).norm() < (mean - mode).norm()
+    assert (annealed - mean).norm() < (mode - mean).norm()
+
+
+def test_a_regressor_has_two_channels_instead_of_313():
+    net = Zhang(head="regression", width=4)
+    prediction = net(chapters.batch(32, 32).lightness)
+    assert net.bins is None and prediction.logits is None
+    chapters.every_weight_learns(net, "sse")
+
+
+@pytest.mark.parametrize("depth", [5, 6, 7, 8])
+def test_each_depth_leaves_out_blocks_of_three_convolutions(depth: int):
+    net = Zhang(depth=depth, width=4)
+    convolutions = [m for m in net.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert len(convolutions) == 2 + 2 + 3 + 3 + 3 * (depth - 5) + 3
+    chapters.answers_at_its_stride(net)
+
+
+def test_dilation_and_batch_norm_can_be_left_out():
+    def dilations(net: Zhang) -> set[int]:
+        return {int(m.dilation[0]) for m in net.modules() if isinstance(m, torch.nn.Conv2d)}
+
+    def norms(net: Zhang) -> int:
+        return sum(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules())
+
+    assert dilations(Zhang(width=4)) == {1, 2} and norms(Zhang(width=4)) == 7
+    assert dilations(Zhang(width=4, dilation=False)) == {1}
+    assert norms(Zhang(width=4, batch_norm=False)) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"head": "both"}, "network.head is 'both'; give bins or regression"),
+        ({"depth": 9}, "network.depth is 9; give 5 to 8"),
+        ({"temperature": 0.0}, "network.temperature is 0.0; give more than 0"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_by_name(settings, says):
+    with pytest.raises(OptionsError) as refused:
+        Zhang(**settings)
+    assert str(refused.value) == says
+
+
+def test_the_authors_file_loads(tmp_path: Path):
+    """Their state dict has one tensor more: the bins as a 1x1 convolution, which is left aside."""
+    theirs = {k: v for k, v in make().state_dict().items() if k not in ("bins", "prior")}
+    theirs = {k: torch.full_like(v, 0.5) for k, v in theirs.items()}
+    torch.save({**theirs, "model_out.weight": torch.zeros(2, 313, 1, 1)}, tmp_path / "eccv16.pth")
+    net = Zhang(width=8, pretrained=str(tmp_path / "eccv16.pth"))
+    assert float(net.state_dict()["model8.6.bias"][312]) == 0.5
+    assert net.bins is not None and net.bins.shape == (313, 2)
+
+
+def test_it_costs_no_more_than_a_plain_sequence_of_its_layers():
+    """At most 1.2 of the CPU time of the same layers in one Sequential, tried in turns."""
+    net = Zhang(width=16).eval()
+    plain = torch.nn.Sequential(
+        *(net.get_submodule(f"model{number}") for number in range(1, 9))
+    ).eval()
+    lightness = torch.rand(1, 1, 128, 128) * 100
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    times: dict[str, list[float]] = {"net": [], "plain": []}
+    try:
+        with torch.inference_mode():
+            for _ in range(12):
+                for name, ask in (("net", net), ("plain", plain)):
+                    started = time.process_time()
+                    ask(lightness)
+                    times[name].append(time.process_time() - started)
+    finally:
+        torch.set_num_threads(threads)
+    assert min(times["net"]) <= 1.2 * min(times["plain"])
