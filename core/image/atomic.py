@@ -1,0 +1,194 @@
+"""Putting a file in its place, whole or not at all.
+
+`new_file` writes beside the target under a name of its own, brings it to the disk and renames it;
+`clean_stale` removes what a killed run left behind, and only that: a living writer holds a lock on
+its file, on any machine that shares the folder. Stands on `core.errors`.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from core.errors import DestinationError
+
+try:
+    import fcntl
+except ImportError:  # Windows: no locks of this kind; there the process number has to do
+    fcntl = None
+
+#: A file name on all common file systems.
+_NAME_BYTES: Final = 255
+_TEMPORARY: Final = re.compile(r"\..*\.photochrom-(\d+)-[0-9a-f]{8}\.tmp", re.DOTALL)
+#: What a file system says that has no hard links, or no locks.
+_CANNOT: Final = frozenset(
+    (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.ENOLCK,
+     errno.EINVAL, errno.EXDEV)
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def new_file(target: Path, *, replace: bool) -> Iterator[BinaryIO]:
+    """A file to write to (seekable, empty), which becomes `target` when the block ends well.
+
+    Where the block raises, or the disk is full, nothing is left. Without `replace` a file that
+    stands at `target`, even since a moment ago, is never overwritten. Raises `DestinationError`
+    (destination, exists).
+    """
+    try:
+        check_free(target, replace=replace)
+        file, temporary = _create(target)
+    except OSError as error:
+        raise _refused(error, target) from error
+    try:
+        with file:
+            try:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                _put(temporary, target, replace=replace)
+            except OSError as error:
+                raise _refused(error, target) from error
+        _sync_folder(target.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def check_free(target: Path, *, replace: bool) -> None:
+    """Raises `DestinationError` where `target` is a folder or, without `replace`, exists."""
+    if target.is_dir():
+        raise DestinationError("it is a folder", file=target, remedy="give the name of a file")
+    if not replace and os.path.lexists(target):
+        raise DestinationError(
+            "there is a file of that name already",
+            file=target,
+            kind="exists",
+            remedy="move it away, or ask for it to be overwritten",
+        )
+
+
+def clean_stale(folder: str | os.PathLike) -> list[Path]:
+    """Removes the temporary files of dead runs from `folder` (not below); returns their paths.
+
+    What may not be removed stays, without a word: it is in nobody's way.
+    """
+    removed = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = _TEMPORARY.fullmatch(entry.name)
+            if match and entry.is_file(follow_symlinks=False):
+                path = Path(entry.path)
+                with contextlib.suppress(OSError):
+                    if _is_abandoned(path, int(match[1])):
+                        path.unlink()
+                        removed.append(path)
+    return removed
+
+
+def _create(target: Path) -> tuple[Any, Path]:
+    """The temporary file, open and locked, and its path."""
+    while True:
+        end = f".photochrom-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        stem = os.fsencode(target.name)[: _NAME_BYTES - len(end) - 1].decode("utf-8", "ignore")
+        temporary = target.with_name(f".{stem}{end}")
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(temporary, flags, 0o666)
+        try:
+            _lock(descriptor)
+            # Between its creation and its lock another run may have taken it for abandoned.
+            if os.fstat(descriptor).st_nlink or fcntl is None:
+                return os.fdopen(descriptor, "w+b", buffering=0), temporary
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Locks the file for this process; False where another has it, True where nobody can tell."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
+    return True
+
+
+def _is_abandoned(path: Path, process: int) -> bool:
+    if process == os.getpid():
+        return False
+    if fcntl is None:
+        return not _is_alive(process)
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        return _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _put(temporary: Path, target: Path, *, replace: bool) -> None:
+    if replace:
+        temporary.replace(target)
+        return
+    try:
+        target.hardlink_to(temporary)  # fails where the target exists, in one step
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
+        check_free(target, replace=False)
+        temporary.replace(target)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Brings the new name to the disk; some file systems cannot, and need not."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _refused(error: OSError, target: Path) -> DestinationError:
+    """The `DestinationError` that stands for what the operating system said."""
+    if error.errno == errno.EEXIST:
+        return DestinationError(
+            "there is a file of that name already",
+            file=target,
+            kind="exists",
+            remedy="move it away, or ask for it to be overwritten",
+        )
+    known = {
+        errno.ENOSPC: ("the disk is full", "make room on it"),
+        errno.EDQUOT: ("your share of the disk is used up", "make room on it"),
+        errno.EFBIG: ("the file is larger than the disk allows", "choose another disk"),
+        errno.EROFS: ("the disk is read-only", "choose another folder"),
+        errno.EACCES: ("the folder may not be written to", "choose another, or ask for permission"),
+        errno.EPERM: ("the folder may not be written to", "choose another, or ask for permission"),
+        errno.ENOENT: ("there is no such folder", "make it first"),
+        errno.ENOTDIR: ("there is no such folder", "make it first"),
+        errno.ENAMETOOLONG: ("the name is too long for the disk", "choose a shorter one"),
+    }
+    fallback = (f"it cannot be written ({error.strerror or type(error).__name__})", "")
+    what, remedy = known.get(error.errno or 0, fallback)
+    return DestinationError(what, file=target, remedy=remedy)

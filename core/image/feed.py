@@ -1,0 +1,80 @@
+"""Handing a picture to libvips strip by strip: a TIFF file that is never written anywhere.
+
+libvips pulls its pixels and Python wants to push them. So it is given a source that looks like an
+uncompressed BigTIFF, whose strips are computed when it reads them: one call a strip, none twice.
+Stands on `tiff_writer.py` and `vips.py`.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from core.image import tiff_writer
+from core.image.directories import serialize
+from core.image.vips import library
+
+
+class Feed:
+    """A libvips image, top to bottom, of `bands` of rows (h, width, channels).
+
+    What `bands` raises is kept in `error`, since it cannot pass through libvips: look there first
+    when libvips fails.
+    """
+
+    def __init__(self, layout: tiff_writer.Layout, bands: Iterator[np.ndarray]) -> None:
+        self.error: BaseException | None = None
+        self._bands = bands
+        self._head = _head(layout)
+        self._size = len(self._head) + layout.bytes
+        self._at = 0
+        self._start = 0  # where in the file the piece at hand begins
+        self._piece: memoryview = memoryview(self._head)
+
+    def image(self) -> Any:
+        """The image, to be read once from the top."""
+        vips = library()
+        self._source = vips.SourceCustom()
+        self._source.on_read(self._read)
+        self._source.on_seek(self._seek)
+        return vips.Image.tiffload_source(self._source, access="sequential", unlimited=True)
+
+    def _read(self, size: int) -> bytes | memoryview:
+        try:
+            while self._at >= self._start + len(self._piece):
+                self._start += len(self._piece)
+                self._piece = next(self._bands).reshape(-1).view(np.uint8).data
+            offset = self._at - self._start
+            if offset < 0:
+                raise RuntimeError("libvips read a strip twice")
+            part = self._piece[offset : offset + size]
+            self._at += len(part)
+            return part
+        except StopIteration:
+            return b""
+        except BaseException as error:
+            self.error = error
+            return b""
+
+    def _seek(self, offset: int, whence: int) -> int:
+        base = {0: 0, 1: self._at, 2: self._size}[whence]
+        self._at = base + offset
+        return self._at
+
+
+def _head(layout: tiff_writer.Layout) -> bytes:
+    """Header and directory of the file; its strips follow at once, one behind the other."""
+    row = layout.width * layout.channels * layout.depth // 8
+    heights = [
+        min(layout.rows, layout.height - top) for top in range(0, layout.height, layout.rows)
+    ]
+    counts = [height * row for height in heights]
+
+    def directory(first: int) -> bytes:
+        offsets = [first + layout.rows * row * number for number in range(len(counts))]
+        entries = tiff_writer.layout_entries(layout, offsets, counts, big=True)
+        return serialize(entries, 16, big=True)
+
+    size = len(directory(0))
+    return struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16) + directory(16 + size)

@@ -1,0 +1,164 @@
+"""JPEG's segments: metadata read from a file's head, and written into the head of a new one.
+
+Source: ITU-T T.81 annex B, JFIF 1.02, Exif 2.32, XMP Specification Part 3, ICC.1 annex B.4.
+Stands on `metadata.py`.
+"""
+
+import hashlib
+import struct
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from core.image import exif, photoshop
+from core.image.directories import BadDirectory
+from core.image.metadata import Metadata, Resolution
+
+_EXIF: Final = b"Exif\0\0"
+_XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
+_XMP_EXTENSION: Final = b"http://ns.adobe.com/xmp/extension/\0"
+_PHOTOSHOP: Final = b"Photoshop 3.0\0"
+_ICC: Final = b"ICC_PROFILE\0"
+_JFIF: Final = b"JFIF\0"
+_APP0, _APP1, _APP2, _APP13, _COMMENT = 0xE0, 0xE1, 0xE2, 0xED, 0xFE
+_START_OF_SCAN, _END = 0xDA, 0xD9
+#: A segment's length is 16 bits and counts itself.
+_LONGEST: Final = 65533
+#: Start-of-frame markers; the others in this range mean something else.
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+def segments(read: Callable[[int, int], bytes]) -> Iterator[tuple[int, bytes]]:
+    """(marker, payload) of every segment before the scan; ends quietly where the file does."""
+    at = 2
+    while True:
+        head = read(at, 4)
+        if len(head) < 4 or head[0] != 0xFF:
+            return
+        if head[1] == 0xFF:  # fill bytes
+            at += 1
+            continue
+        if head[1] in (_START_OF_SCAN, _END):
+            return
+        length = struct.unpack(">H", head[2:])[0]
+        payload = read(at + 4, length - 2)
+        if length < 2 or len(payload) < length - 2:
+            return
+        yield head[1], payload
+        at += 2 + length
+
+
+def frame_of(read: Callable[[int, int], bytes]) -> tuple[int, int, int, int] | None:
+    """(bits a sample, width, height, channels) as the frame header states, or None."""
+    for marker, payload in segments(read):
+        if marker in _FRAMES and len(payload) >= 6:
+            bits, height, width, channels = struct.unpack_from(">BHHB", payload)
+            return bits, width, height, channels
+    return None
+
+
+def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
+    """All that the head of a JPEG file says beside the picture."""
+    found: dict[str, bytes] = {}
+    icc: dict[int, bytes] = {}
+    extension: list[bytes] = []
+    comments: list[bytes] = []
+    resources = b""
+    resolution: Resolution | None = None
+    notes: list[str] = []
+    for marker, payload in segments(read):
+        if marker == _APP0 and payload.startswith(_JFIF):
+            resolution = _jfif_resolution(payload)
+        elif marker == _APP1 and payload.startswith(_EXIF):
+            found.setdefault("exif", payload[len(_EXIF) :])
+        elif marker == _APP1 and payload.startswith(_XMP):
+            found.setdefault("xmp", payload[len(_XMP) :])
+        elif marker == _APP1 and payload.startswith(_XMP_EXTENSION):
+            extension.append(payload)
+        elif marker == _APP2 and payload.startswith(_ICC) and len(payload) > 14:
+            icc[payload[12]] = payload[14:]
+        elif marker == _APP13 and payload.startswith(_PHOTOSHOP):
+            resources += payload[len(_PHOTOSHOP) :]
+        elif marker == _COMMENT:
+            comments.append(payload)
+    orientation = 1
+    if block := found.get("exif"):
+        try:
+            main, _, _ = exif.read(block)
+            orientation = exif.orientation_of(main)
+            # Exif asks for its own resolution first; JFIF's is often a placeholder.
+            resolution = exif.resolution_of(main) or resolution
+        except BadDirectory as error:
+            del found["exif"]
+            notes.append(f"its EXIF was damaged and is left out ({error})")
+    return Metadata(
+        icc=b"".join(icc[number] for number in sorted(icc)) or None,
+        exif=found.get("exif"),
+        xmp=found.get("xmp"),
+        xmp_extension=tuple(extension),
+        photoshop=resources or None,
+        iptc=photoshop.iptc_of(resources),
+        resolution=resolution,
+        orientation=orientation,
+        comments=tuple(comments),
+        notes=tuple(notes),
+    )
+
+
+def head(metadata: Metadata) -> bytes:
+    """The segments that stand between a file's first two bytes and its tables."""
+    parts = [_segment(_APP0, _jfif(metadata.resolution))]
+    if metadata.exif and len(metadata.exif) + len(_EXIF) <= _LONGEST:
+        parts.append(_segment(_APP1, _EXIF + metadata.exif))
+    if metadata.xmp:
+        parts += _xmp_segments(metadata.xmp, metadata.xmp_extension)
+    resources = photoshop.with_iptc(metadata.photoshop, metadata.iptc)
+    step = _LONGEST - len(_PHOTOSHOP)
+    for at in range(0, len(resources), step):
+        parts.append(_segment(_APP13, _PHOTOSHOP + resources[at : at + step]))
+    icc = metadata.icc or b""
+    step = _LONGEST - len(_ICC) - 2
+    count = -(-len(icc) // step)
+    for number in range(count):
+        part = icc[number * step : (number + 1) * step]
+        parts.append(_segment(_APP2, _ICC + bytes((number + 1, count)) + part))
+    parts += [_segment(_COMMENT, comment) for comment in metadata.comments]
+    return b"".join(parts)
+
+
+def _segment(marker: int, payload: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
+
+
+def _xmp_segments(packet: bytes, extension: tuple[bytes, ...]) -> list[bytes]:
+    """The packet in one segment; what is too long for one goes into an extension.
+
+    The main packet is then ours to make: it only names the extension (XMP Part 3, 1.1.3.1).
+    """
+    if len(_XMP) + len(packet) <= _LONGEST:
+        return [_segment(_APP1, part) for part in (_XMP + packet, *extension)]
+    from core.image import xmp
+
+    main, rest = xmp.split(packet)
+    digest = hashlib.md5(rest, usedforsecurity=False).hexdigest().upper().encode()
+    step = 65400
+    parts = [_segment(_APP1, _XMP + main.replace(b"{DIGEST}", digest))]
+    for at in range(0, len(rest), step):
+        head = _XMP_EXTENSION + digest + struct.pack(">II", len(rest), at)
+        parts.append(_segment(_APP1, head + rest[at : at + step]))
+    return parts
+
+
+def _jfif_resolution(payload: bytes) -> Resolution | None:
+    if len(payload) < 12:
+        return None
+    unit, across, down = struct.unpack_from(">BHH", payload, 7)
+    if not across or not down or unit not in (0, 1, 2) or (unit == 0 and across == down):
+        return None
+    return Resolution(across, down, ("none", "inch", "centimetre")[unit])
+
+
+def _jfif(resolution: Resolution | None) -> bytes:
+    resolution = resolution or Resolution(1, 1, "none")
+    unit = ("none", "inch", "centimetre").index(resolution.unit)
+    across, down = (min(max(round(x), 1), 65535) for x in (resolution.across, resolution.down))
+    return _JFIF + struct.pack(">HBHHBB", 0x0102, unit, across, down, 0, 0)

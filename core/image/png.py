@@ -1,0 +1,172 @@
+"""PNG's chunks: metadata read from a file, and written behind the header of a new one.
+
+Source: PNG Specification, 3rd edition (W3C); XMP Specification Part 3. Stands on `metadata.py`.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from core.image import exif
+from core.image.directories import BadDirectory
+from core.image.metadata import Metadata, Resolution
+
+#: Signature and IHDR: what stands before the first chunk that is ours to write.
+HEADER_BYTES: Final = 33
+_XMP: Final = b"XML:com.adobe.xmp"
+_TEXTS: Final = (b"tEXt", b"zTXt", b"iTXt", b"tIME")
+#: Larger text chunks are somebody's database and not worth the memory.
+_LONGEST: Final = 64 << 20
+#: A profile is a few kB; what inflates to more than this is an attack.
+_LONGEST_PROFILE: Final = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """What a PNG says of its colours where it has no ICC profile.
+
+    `gamma`: of the encoding (gAMA, 0.45455 for most); `primaries`: the CIE xy of white, red,
+    green, blue (cHRM); `srgb`: it says outright that it is sRGB (sRGB, cICP).
+    """
+
+    srgb: bool = False
+    gamma: float | None = None
+    primaries: tuple[float, ...] | None = None
+    code_points: tuple[int, ...] | None = None
+    animated: bool = False
+
+
+def chunks(read: Callable[[int, int], bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """(name, data) of every chunk but the picture's own; ends quietly where the file does."""
+    at = 8
+    while True:
+        head = read(at, 8)
+        if len(head) < 8:
+            return
+        size, name = struct.unpack(">I4s", head)
+        if name == b"IEND":
+            return
+        if name != b"IDAT" and size <= _LONGEST:
+            data = read(at + 8, size)
+            if len(data) < size:
+                return
+            yield name, data
+        at += 12 + size
+
+
+def header_of(read: Callable[[int, int], bytes]) -> tuple[int, int, int] | None:
+    """(width, height, bits a sample) as the header states, or None."""
+    data = read(8, 17)
+    if len(data) < 17 or data[4:8] != b"IHDR":
+        return None
+    return struct.unpack_from(">IIB", data, 8)
+
+
+def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, Colour]:
+    """All that a PNG file says beside the picture."""
+    found: dict[bytes, bytes] = {}
+    texts: list[tuple[bytes, bytes]] = []
+    packet: bytes | None = None
+    notes: list[str] = []
+    for name, data in chunks(read):
+        if name == b"iTXt" and data.startswith(_XMP + b"\0"):
+            packet = packet or _international_text(data)
+        elif name in _TEXTS:
+            texts.append((name, data))
+        else:
+            found.setdefault(name, data)
+    block = found.get(b"eXIf")
+    orientation = 1
+    if block:
+        try:
+            orientation = exif.orientation_of(exif.read(block)[0])
+        except BadDirectory as error:
+            block = None
+            notes.append(f"its EXIF was damaged and is left out ({error})")
+    metadata = Metadata(
+        icc=_profile(found.get(b"iCCP", b"")),
+        exif=block,
+        xmp=packet,
+        resolution=_resolution(found.get(b"pHYs", b"")),
+        orientation=orientation,
+        own=tuple(texts),
+        notes=tuple(notes),
+    )
+    return metadata, _colour(found)
+
+
+def head(metadata: Metadata) -> bytes:
+    """The chunks that stand between a file's header and its picture."""
+    parts = []
+    if metadata.icc:
+        parts.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc, 9)))
+    if resolution := metadata.resolution:
+        metres = resolution.per("centimetre")
+        factor = 1 if metres.unit == "none" else 100
+        across, down = (round(x * factor) for x in (metres.across, metres.down))
+        unit = 0 if metres.unit == "none" else 1
+        if 0 < across < 2**31 and 0 < down < 2**31:
+            parts.append(_chunk(b"pHYs", struct.pack(">IIB", across, down, unit)))
+    if metadata.exif:
+        parts.append(_chunk(b"eXIf", metadata.exif))
+    if metadata.xmp:
+        parts.append(_chunk(b"iTXt", _XMP + b"\0\0\0\0\0" + metadata.xmp))
+    parts += [_chunk(name, data) for name, data in metadata.own]
+    return b"".join(parts)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def _international_text(data: bytes) -> bytes | None:
+    """The text of an iTXt chunk, inflated where it is deflated; None where it is damaged."""
+    try:
+        _, rest = data.split(b"\0", 1)
+        compressed = rest[0]
+        _, _, text = rest[2:].split(b"\0", 2)
+        return _inflate(text) if compressed else text
+    except (ValueError, IndexError):
+        return None
+
+
+def _profile(data: bytes) -> bytes | None:
+    name, _, rest = data.partition(b"\0")
+    return _inflate(rest[1:]) if name and rest else None
+
+
+def _inflate(data: bytes) -> bytes | None:
+    inflater = zlib.decompressobj()
+    try:
+        plain = inflater.decompress(data, _LONGEST_PROFILE)
+    except zlib.error:
+        return None
+    return plain if inflater.eof else None
+
+
+def _resolution(data: bytes) -> Resolution | None:
+    if len(data) != 9:
+        return None
+    across, down, unit = struct.unpack(">IIB", data)
+    if not across or not down or (unit == 0 and across == down):
+        return None
+    if unit == 1:
+        return Resolution(across / 100, down / 100, "centimetre")
+    return Resolution(across, down, "none")
+
+
+def _colour(found: dict[bytes, bytes]) -> Colour:
+    gamma = found.get(b"gAMA", b"")
+    primaries = found.get(b"cHRM", b"")
+    points = found.get(b"cICP", b"")
+    return Colour(
+        srgb=b"sRGB" in found,
+        gamma=struct.unpack(">I", gamma)[0] / 100_000 if len(gamma) == 4 else None,
+        primaries=tuple(x / 100_000 for x in struct.unpack(">8I", primaries))
+        if len(primaries) == 32
+        else None,
+        code_points=tuple(points) if len(points) == 4 else None,
+        animated=b"acTL" in found,
+    )

@@ -1,0 +1,313 @@
+"""Opening a source: which format it is, which pages it has, and what each of them says.
+
+`open_source` is the front door. It looks at the first bytes, never at the name; reads the headers
+with our own readers; refuses by name what cannot be read; and only then shows the file to a
+decoder, which decodes when pixels are asked for. Stands on every other module of this room but
+the writing ones.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from core.errors import SourceError
+from core.image import exif, formats, jpeg, jpeg2000, png, profiles, riff, tiff
+from core.image.directories import BadDirectory
+from core.image.faults import damaged, unsupported
+from core.image.metadata import Metadata
+from core.image.origin import Origin
+from core.image.picture import (
+    HELD_BYTES,
+    Held,
+    Page,
+    Pixels,
+    Source,
+    Streamed,
+    decoded,
+)
+from core.image.profiles import Conversion
+from core.image.vips import explain, library, load
+
+#: Pixels of a page beyond which a file is taken for an attack (`--max-pixels`).
+MAX_PIXELS: Final = 1_000_000_000
+
+
+def open_source(source: str | os.PathLike | bytes, max_pixels: int = MAX_PIXELS) -> Source:
+    """Opens a file, or a picture in memory; a context manager.
+
+    Headers are read, pixels are not. Raises `SourceError`: unreadable, vanished, changed,
+    not-an-image, truncated, too-large, unsupported, out-of-memory.
+    """
+    origin = Origin(source)
+    try:
+        head = origin.read(0, formats.HEAD_BYTES)
+        format_ = formats.recognize(head)
+        if format_ is None:
+            raise _not_known(head, origin.name)
+        return _OPENERS[format_.name](origin, max_pixels)
+    except library().Error as error:
+        origin.close()
+        raise explain(error, origin.name) from error
+    except BaseException:
+        origin.close()
+        raise
+
+
+def _not_known(head: bytes, name: str) -> SourceError:
+    foreign = formats.foreign_name(head)
+    titles = ", ".join(row.title for row in formats.FORMATS)
+    if foreign:
+        return SourceError(
+            f"it is {foreign}, which is not read",
+            file=name,
+            kind="unsupported",
+            remedy=f"convert it to one of {titles}",
+        )
+    return SourceError(
+        "it is not a picture", file=name, kind="not-an-image", remedy=f"give a file of {titles}"
+    )
+
+
+def _check_size(width: int, height: int, max_pixels: int, name: str) -> None:
+    if width * height > max_pixels:
+        raise SourceError(
+            f"it has {width:,} x {height:,} pixels, more than the limit of {max_pixels:,}",
+            file=name,
+            kind="too-large",
+            remedy="raise the limit with --max-pixels if you trust the file",
+        )
+
+
+def _open_jpeg(origin: Origin, max_pixels: int) -> Source:
+    frame = jpeg.frame_of(origin.read)
+    if frame is None:
+        raise damaged("it has no picture header", origin.name)
+    bits, width, height, _ = frame
+    _check_size(width, height, max_pixels, origin.name)
+    if bits != 8:
+        raise unsupported(f"it is a JPEG of {bits} bits a sample", origin.name)
+    metadata = jpeg.read_metadata(origin.read)
+    return _single(origin, formats.JPEG, "jpegload", metadata, is_lossless=False)
+
+
+def _open_png(origin: Origin, max_pixels: int) -> Source:
+    header = png.header_of(origin.read)
+    if header is None:
+        raise damaged("it has no picture header", origin.name)
+    width, height, bits = header
+    _check_size(width, height, max_pixels, origin.name)
+    metadata, colour = png.read_metadata(origin.read)
+    if colour.animated:
+        raise unsupported("it is an animation", origin.name)
+
+    def without_profile(channels: int, depth: int) -> Conversion | None:
+        return profiles.png_conversion(colour, channels, depth)
+
+    return _single(
+        origin, formats.PNG, "pngload", metadata, bits=bits, without_profile=without_profile
+    )
+
+
+def _open_webp(origin: Origin, max_pixels: int) -> Source:
+    image = load("webpload", origin.for_decoder(), access="sequential")
+    _check_size(image.width, image.height, max_pixels, origin.name)
+    metadata, parts = riff.read_metadata(origin.read)
+    if b"ANIM" in parts:
+        raise unsupported("it is an animation", origin.name)
+    lossless = b"VP8L" in parts
+    return _single(origin, formats.WEBP, "webpload", metadata, is_lossless=lossless)
+
+
+def _open_avif(origin: Origin, max_pixels: int) -> Source:
+    # libheif turns the picture upright by itself, by what the container says.
+    image = load("heifload", origin.for_decoder(), access="sequential", unlimited=True)
+    _check_size(image.width, image.height, max_pixels, origin.name)
+    if _field(image, "n-pages", 1) > 1:
+        raise unsupported("it holds more than one picture", origin.name)
+    block = _field(image, "exif-data", b"")
+    block = block.removeprefix(b"Exif\0\0")
+    metadata = Metadata(
+        icc=_field(image, "icc-profile-data", None),
+        exif=block or None,
+        xmp=_field(image, "xmp-data", None),
+    )
+    bits = _field(image, "bits-per-sample", _field(image, "heif-bitdepth", 8))
+    return _single(
+        origin, formats.AVIF, "heifload", metadata, bits=bits, is_lossless=False, unlimited=True
+    )
+
+
+def _open_tiff(origin: Origin, max_pixels: int) -> Source:
+    file = tiff.read_pages(origin.read, origin.size, origin.name)
+    shelf: list[Held] = []
+    pages = []
+    for layout in file.pages:
+        _check_size(layout.width, layout.height, max_pixels, origin.name)
+
+        def open_image(number: int = layout.number) -> Any:
+            return load(
+                "tiffload", origin.for_decoder(), access="sequential", page=number, unlimited=True
+            )
+
+        page = _page(origin, len(pages), open_image, layout.metadata, shelf, bits=layout.bits)
+        if (page.width * page.height) != layout.width * layout.height:
+            raise unsupported(f"page {layout.number + 1} has two sizes", origin.name)
+        pages.append(replace(page, tiff=layout))
+    return Source(formats.TIFF, origin, tuple(pages), is_big_tiff=file.big)
+
+
+def _open_jpeg2000(origin: Origin, max_pixels: int) -> Source:
+    header, metadata = jpeg2000.read_header(origin.read, origin.size, origin.name)
+    _check_size(header.width, header.height, max_pixels, origin.name)
+    held = Held(lambda: jpeg2000.decode(origin.read(0, origin.size), header, origin.name), [])
+    colours = 1 if header.channels < 3 else 3
+    depth = 16 if header.bits > 8 else 8
+    conversion, metadata = _conversion(metadata, colours, depth, None)
+    page = Page(
+        index=0,
+        width=header.width,
+        height=header.height,
+        depth=depth,
+        bits=header.bits,
+        channels="gray" if colours == 1 or conversion else "rgb",
+        has_alpha=header.channels in (2, 4),
+        metadata=metadata,
+        pixels=held,
+        conversion=conversion,
+    )
+    return Source(formats.JPEG2000, origin, (page,), metadata.notes)
+
+
+_OPENERS: Final[dict[str, Callable[[Origin, int], Source]]] = {
+    "jpeg": _open_jpeg,
+    "png": _open_png,
+    "tiff": _open_tiff,
+    "webp": _open_webp,
+    "avif": _open_avif,
+    "jpeg2000": _open_jpeg2000,
+}
+
+
+def _single(
+    origin: Origin,
+    format_: formats.Format,
+    loader: str,
+    metadata: Metadata,
+    *,
+    bits: int = 8,
+    is_lossless: bool = True,
+    without_profile: Callable[[int, int], Conversion | None] | None = None,
+    **options: Any,
+) -> Source:
+    """A source of one page that libvips decodes."""
+
+    def open_image() -> Any:
+        return load(loader, origin.for_decoder(), access="sequential", **options)
+
+    page = _page(origin, 0, open_image, metadata, [], bits=bits, without_profile=without_profile)
+    return Source(format_, origin, (page,), page.metadata.notes, is_lossless=is_lossless)
+
+
+#: libvips' word for a page's colours -> (colours, depth).
+_INTERPRETATIONS: Final[dict[str, tuple[int, Literal[8, 16]]]] = {
+    "b-w": (1, 8),
+    "grey16": (1, 16),
+    "srgb": (3, 8),
+    "rgb16": (3, 16),
+    "cmyk": (4, 8),
+}
+
+
+def _page(
+    origin: Origin,
+    index: int,
+    open_image: Callable[[], Any],
+    metadata: Metadata,
+    shelf: list[Held],
+    *,
+    bits: int,
+    without_profile: Callable[[int, int], Conversion | None] | None = None,
+) -> Page:
+    """A page that libvips decodes: what it is, found from its opened header."""
+    image = open_image()
+    if image.interpretation not in _INTERPRETATIONS or image.format not in ("uchar", "ushort"):
+        raise unsupported(f"its colours are {image.interpretation} in {image.format}", origin.name)
+    colours, depth = _INTERPRETATIONS[image.interpretation]
+    if image.format == "ushort":
+        depth = 16
+    extra = image.bands - colours
+    if extra not in (0, 1):
+        raise unsupported(f"it has {image.bands} channels", origin.name)
+    conversion, metadata = _conversion(metadata, colours, depth, without_profile)
+    metadata = _readable_exif(metadata)
+    orientation = metadata.orientation
+    width, height = image.width, image.height
+    if orientation > 4:
+        width, height = height, width
+    size = image.width * image.height * image.bands * depth // 8
+    pixels: Pixels
+    if size <= HELD_BYTES or orientation != 1:
+        pixels = Held(lambda: _upright(decoded(open_image(), origin.name), orientation), shelf)
+    else:
+        pixels = Streamed(open_image, origin.name)
+    return Page(
+        index=index,
+        width=width,
+        height=height,
+        depth=depth,
+        bits=bits,
+        channels="gray" if colours == 1 or conversion else "rgb",
+        has_alpha=extra == 1,
+        metadata=metadata,
+        pixels=pixels,
+        conversion=conversion,
+    )
+
+
+def _conversion(
+    metadata: Metadata,
+    colours: int,
+    depth: int,
+    without_profile: Callable[[int, int], Conversion | None] | None,
+) -> tuple[Conversion | None, Metadata]:
+    """What brings the file's codes to sRGB, and the metadata with a note where a profile fails."""
+    profile = metadata.icc
+    if profile and (fault := profiles.fault_of(profile, colours)):
+        metadata, profile = metadata.noting(f"its ICC profile is left out: {fault}"), None
+    if profile is None and colours == 4:
+        profile = profiles.cmyk_profile()
+    if profile:
+        try:
+            return profiles.conversion_of(profile, colours, depth), metadata
+        except profiles.ProfileError:
+            metadata = metadata.noting("its ICC profile is left out: it is damaged")
+    return (without_profile(colours, depth) if without_profile else None), metadata
+
+
+def _readable_exif(metadata: Metadata) -> Metadata:
+    """`metadata` without an EXIF block that nobody can read."""
+    if metadata.exif:
+        try:
+            exif.read(metadata.exif)
+        except BadDirectory as error:
+            metadata = replace(metadata, exif=None)
+            return metadata.noting(f"its EXIF was damaged and is left out ({error})")
+    return metadata
+
+
+def _upright(codes: np.ndarray, orientation: int) -> np.ndarray:
+    """The picture turned as EXIF's orientation 1-8 asks for."""
+    if orientation in (5, 6, 7, 8):
+        codes = codes.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        codes = codes[::-1]
+    if orientation in (2, 3, 6, 7):
+        codes = codes[:, ::-1]
+    return np.ascontiguousarray(codes)
+
+
+def _field(image: Any, name: str, default: Any) -> Any:
+    return image.get(name) if image.get_typeof(name) else default

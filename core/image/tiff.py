@@ -1,0 +1,271 @@
+"""What a TIFF file says of each of its pages: the layout and the metadata.
+
+libvips decodes the pixels; what cannot be read, and what is damaged, is said by name here before
+a decoder sees it. Source: TIFF 6.0, TIFF Technical Notes 1-3, BigTIFF. Stands on
+`directories.py` and `exif.py`; `tiff_writer.py` is the other half.
+"""
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from core.image import exif, photoshop
+from core.image.directories import (
+    IFD,
+    LONG,
+    BadDirectory,
+    Directory,
+    Entry,
+    Header,
+    Reader,
+    read_directory,
+    read_header,
+)
+from core.image.faults import damaged, unsupported
+from core.image.metadata import Metadata
+
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
+STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 273, 277, 278, 279, 284
+PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES = 317, 322, 323, 324, 325
+SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT = 330, 338, 339
+XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
+
+#: Tags that describe how the pixels stood in the old file, or point into it: not carried over.
+_STRUCTURAL: Final = frozenset(
+    (255, *range(256, 260), 262, 263, 264, 265, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283,
+     284, 288, 289, 290, 291, 292, 293, 296, 300, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325,
+     326, 327, 328, 330, 332, 333, 334, 336, 338, 339, 340, 341, 342, 343, 344, 345, 346, 347, 351,
+     *range(400, 405), *range(433, 436), *range(512, 522), 529, 530, 531, 532, 559, 700, 33723,
+     34377, 34665, 34675, 34853, 37724, 40965, 50255)
+)  # fmt: skip
+#: Compressions that the libvips of our wheel decodes: code -> name.
+_READ: Final = {
+    1: "none", 2: "ccitt-rle", 3: "ccitt-g3", 4: "ccitt-g4", 5: "lzw", 7: "jpeg", 8: "deflate",
+    32771: "ccitt-rle-word", 32773: "packbits", 32946: "deflate", 50001: "webp",
+}  # fmt: skip
+_NOT_READ: Final = {
+    6: "old-style JPEG", 34712: "JPEG 2000", 33003: "JPEG 2000", 33005: "JPEG 2000",
+    34661: "JBIG", 34887: "LERC", 34925: "LZMA", 50000: "Zstandard", 50002: "JPEG XL",
+    52546: "JPEG XL", 34676: "SGI LogLuv", 34677: "SGI LogLuv", 32809: "ThunderScan",
+}  # fmt: skip
+_GRAY: Final = (0, 1)
+_RGB, _PALETTE, _CMYK, _YCBCR = 2, 3, 5, 6
+_NOT_READ_PHOTOMETRIC: Final = {
+    8: "CIELAB", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32803: "a camera's raw mosaic",
+    34892: "linear raw", 32844: "LogL", 32845: "LogLuv", 4: "a transparency mask",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TiffPage:
+    """One page's layout and metadata. `tile` is (width, height) or None for strips.
+
+    `alpha` is None, 'unassociated' or 'associated' (the colours are multiplied by it).
+    """
+
+    number: int
+    width: int
+    height: int
+    bits: int
+    photometric: int
+    compression: str
+    predictor: bool
+    tile: tuple[int, int] | None
+    alpha: str | None
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class TiffFile:
+    """The pages of a file in their order, and whether it is a BigTIFF."""
+
+    big: bool
+    pages: tuple[TiffPage, ...]
+
+
+def read_pages(read_some: Callable[[int, int], bytes], size: int, name: str) -> TiffFile:
+    """The pages of a file of `size` bytes; raises `SourceError` (truncated, unsupported)."""
+
+    read = _exactly(read_some, size)
+    try:
+        header = read_header(read)
+        pages, seen, at = [], set(), header.first
+        while at:
+            if at in seen:
+                raise BadDirectory("its list of pages runs in a circle")
+            seen.add(at)
+            directory, following = read_directory(read, at, header)
+            pages.append(_page(len(pages), directory, header, read, size, name))
+            at = following
+        if not pages:
+            raise BadDirectory("it has no page")
+        return TiffFile(header.big, tuple(pages))
+    except BadDirectory as error:
+        raise damaged(str(error), name) from error
+
+
+def packet_of(read_some: Callable[[int, int], bytes], size: int) -> bytes | None:
+    """The XMP packet of the first page, or None."""
+    read = _exactly(read_some, size)
+    try:
+        header = read_header(read)
+        tags, _ = read_directory(read, header.first, header)
+    except BadDirectory:
+        return None
+    return tags[XMP].data if XMP in tags else None
+
+
+def _exactly(read_some: Callable[[int, int], bytes], size: int) -> Reader:
+    """A `Reader` of a file of `size` bytes."""
+
+    def read(offset: int, length: int) -> bytes:
+        data = read_some(offset, length) if offset + length <= size else b""
+        if len(data) < length:
+            raise BadDirectory(f"it points to byte {offset + length:,} of {size:,}")
+        return data
+
+    return read
+
+
+def _page(
+    number: int, tags: Directory, header: Header, read: Reader, size: int, name: str
+) -> TiffPage:
+    """One page of a directory; raises what `read_pages` raises, and `BadDirectory`."""
+    width, height = (_one(tags, tag, 0) for tag in (WIDTH, HEIGHT))
+    if not width or not height:
+        raise BadDirectory(f"its page {number + 1} has no size")
+    bits = _bits(tags)
+    compression = _one(tags, COMPRESSION, 1)
+    photometric = _one(tags, PHOTOMETRIC, -1)
+    problem = _problem(tags, bits, compression, photometric, header, read)
+    if problem:
+        raise unsupported(f"page {number + 1} of the TIFF is {problem}", name)
+    _check_segments(tags, width, height, size)
+    tile = (_one(tags, TILE_WIDTH, 0), _one(tags, TILE_HEIGHT, 0)) if TILE_OFFSETS in tags else None
+    extra = tags[EXTRA_SAMPLES].integers if EXTRA_SAMPLES in tags else ()
+    colours = {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(photometric, 1)
+    has_alpha = _one(tags, SAMPLES, 1) == colours + 1
+    associated = bool(extra) and extra[0] == 1
+    return TiffPage(
+        number=number,
+        width=width,
+        height=height,
+        bits=bits,
+        photometric=photometric,
+        compression=_READ[compression],
+        predictor=_one(tags, PREDICTOR, 1) == 2,
+        tile=tile,
+        alpha=("associated" if associated else "unassociated") if has_alpha else None,
+        metadata=_metadata(tags, header, read),
+    )
+
+
+def _problem(
+    tags: Directory, bits: int, compression: int, photometric: int, header: Header, read: Reader
+) -> str | None:
+    """What about a page cannot be read, as a noun, or None."""
+    formats = tags[SAMPLE_FORMAT].integers if SAMPLE_FORMAT in tags else (1,)
+    if 50706 in tags or photometric in (32803, 34892) or _holds_raw(tags, header, read):
+        return "a camera's raw picture"
+    if 3 in formats or 6 in formats:
+        return f"a {bits}-bit floating-point picture"
+    if 2 in formats:
+        return "a picture of signed numbers"
+    if compression not in _READ:
+        return f"compressed with {_NOT_READ.get(compression, f'the unknown method {compression}')}"
+    if photometric in _NOT_READ_PHOTOMETRIC or not (0 <= photometric <= 6):
+        return f"in the colour space {_NOT_READ_PHOTOMETRIC.get(photometric, f'{photometric}')}"
+    if bits not in (1, 2, 4, 8, 16) or (bits < 8 and photometric not in (*_GRAY, _PALETTE)):
+        return f"a picture of {bits} bits a sample"
+    samples = _one(tags, SAMPLES, 1)
+    colours = {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(photometric, 1)
+    if not colours <= samples <= colours + 1:
+        return f"a picture of {samples} channels"
+    return None
+
+
+def _holds_raw(tags: Directory, header: Header, read: Reader) -> bool:
+    """Whether the page is the preview of a raw picture in a sub-directory (NEF, ARW, DNG)."""
+    for offset in tags[SUB_DIRECTORIES].integers[:8] if SUB_DIRECTORIES in tags else ():
+        try:
+            directory, _ = read_directory(read, offset, header)
+        except BadDirectory:
+            continue
+        if _one(directory, PHOTOMETRIC, 1) in (32803, 34892):
+            return True
+    return False
+
+
+def _bits(tags: Directory) -> int:
+    bits = tags[BITS].integers if BITS in tags else (1,)
+    return bits[0] if bits and len(set(bits)) == 1 else -1
+
+
+def _check_segments(tags: Directory, width: int, height: int, size: int) -> None:
+    """Raises `BadDirectory` where strips or tiles are missing or lie outside the file."""
+    tiled = TILE_OFFSETS in tags
+    if tiled:
+        across, down = _one(tags, TILE_WIDTH, 0), _one(tags, TILE_HEIGHT, 0)
+        if not across or not down:
+            raise BadDirectory("its tiles have no size")
+        expected = -(-width // across) * -(-height // down)
+    else:
+        expected = -(-height // min(_one(tags, ROWS_PER_STRIP, height) or height, height))
+    if _one(tags, PLANAR, 1) == 2:
+        expected *= _one(tags, SAMPLES, 1)
+    offsets = tags.get(TILE_OFFSETS if tiled else STRIP_OFFSETS)
+    counts = tags.get(TILE_BYTES if tiled else STRIP_BYTES)
+    if offsets is None or len(offsets.integers) < expected:
+        have = 0 if offsets is None else len(offsets.integers)
+        raise BadDirectory(f"it has {have:,} of {expected:,} strips")
+    lengths = counts.integers if counts else (1,) * expected
+    if len(lengths) < expected:
+        raise BadDirectory(f"it has the lengths of {len(lengths):,} of {expected:,} strips")
+    for offset, length in zip(offsets.integers[:expected], lengths, strict=False):
+        if not length or offset + length > size:
+            raise BadDirectory(f"a strip ends at byte {offset + length:,} of {size:,}")
+
+
+def _sub_directory(tags: Directory, pointer: int, header: Header, read: Reader) -> Directory:
+    try:
+        offset = _one(tags, pointer, 0)
+        return read_directory(read, offset, header)[0] if offset else {}
+    except BadDirectory:
+        return {}
+
+
+def _metadata(tags: Directory, header: Header, read: Reader) -> Metadata:
+    def data(tag: int) -> bytes | None:
+        return tags[tag].data if tag in tags and tags[tag].count else None
+
+    details, gps = (
+        _sub_directory(tags, tag, header, read) for tag in (exif.EXIF_IFD, exif.GPS_IFD)
+    )
+    return Metadata(
+        icc=data(ICC),
+        exif=exif.build(tags, details, gps) or None,
+        xmp=data(XMP),
+        iptc=_iptc(tags.get(IPTC)) or photoshop.iptc_of(data(PHOTOSHOP) or b""),
+        photoshop=data(PHOTOSHOP),
+        resolution=exif.resolution_of(tags),
+        orientation=exif.orientation_of(tags),
+        tags=tuple(e for tag, e in tags.items() if tag not in _STRUCTURAL and e.type != IFD),
+    )
+
+
+def _iptc(entry: Entry | None) -> bytes | None:
+    """The IPTC data sets. Many programs call these bytes longs, and mean bytes all the same."""
+    if entry is None or not entry.count:
+        return None
+    if entry.data[0] == 0x1C or entry.type != LONG:
+        return entry.data
+    longs = array("I", entry.data)
+    longs.byteswap()
+    return longs.tobytes()
+
+
+def _one(tags: Directory, tag: int, default: int) -> int:
+    entry: Entry | None = tags.get(tag)
+    values = entry.integers if entry else ()
+    return values[0] if values else default

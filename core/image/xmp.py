@@ -1,0 +1,196 @@
+"""XMP packets: reading our properties, and merging them into a packet that was there.
+
+Everything in the old packet stays, prefixes and comments too, but for a property that we set: its
+former value moves to a property of our own (`photochrom:SourceDigitalSourceType`). Source: XMP
+Specification Part 1 (ISO 16684-1). Stands on the standard library.
+"""
+
+import base64
+from typing import Final
+from xml.dom import minidom
+from xml.parsers.expat import ExpatError
+
+RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+XMP: Final = "http://ns.adobe.com/xap/1.0/"
+NOTE: Final = "http://ns.adobe.com/xmp/note/"
+IPTC_EXTENSION: Final = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+TIFF: Final = "http://ns.adobe.com/tiff/1.0/"
+PHOTOSHOP: Final = "http://ns.adobe.com/photoshop/1.0/"
+#: Our own namespace; what stands in it is described in docs/.
+PHOTOCHROM: Final = "https://ns.photochrom.org/1/"
+
+_PREFIXES: Final = {XMP: "xmp", IPTC_EXTENSION: "Iptc4xmpExt", PHOTOCHROM: "photochrom"}
+#: What the picture became, where the packet has a word on it: (namespace, property) -> value.
+_BECAME: Final = {
+    (TIFF, "Orientation"): "1",
+    (PHOTOSHOP, "ColorMode"): "3",  # RGB
+    (PHOTOSHOP, "ICCProfile"): "sRGB IEC61966-2.1",
+}
+_EMPTY: Final = (
+    f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"></rdf:RDF></x:xmpmeta>'
+)
+_HEAD: Final = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+_TAIL: Final = b'\n<?xpacket end="w"?>'
+#: A damaged packet up to this many bytes is kept, in base64, inside the new one.
+_KEPT_BYTES: Final = 16384
+
+Name = tuple[str, str]
+
+
+class BadPacket(ValueError):
+    """The packet is no XML, or no XMP."""
+
+
+def merge(packet: bytes | None, properties: dict[Name, str], kept: dict[Name, Name]) -> bytes:
+    """A packet with all of `packet` and with `properties`: {(namespace, name): text}.
+
+    `kept` says under which name the former value of a property lives on. Raises `BadPacket`.
+    """
+    document = _parse(packet) if packet else minidom.parseString(_EMPTY)
+    rdf = _rdf(document)
+    for name, text in _BECAME.items():
+        _correct(document, rdf, name, text)
+    former = {name: _remove(rdf, name) for name in properties}
+    for name, keeper in kept.items():
+        # A keeper from an earlier run is the older truth: colouring a coloured file leaves it.
+        old = former.get(name)
+        if old and _find(rdf, keeper) is None:
+            properties = {**properties, keeper: old}
+    ours = document.createElementNS(RDF, f"{_prefix_of(rdf)}:Description")
+    ours.setAttributeNS(RDF, f"{_prefix_of(rdf)}:about", _about(rdf))
+    for namespace in dict.fromkeys(namespace for namespace, _ in properties):
+        ours.setAttribute(f"xmlns:{_PREFIXES[namespace]}", namespace)
+    for (namespace, local), text in properties.items():
+        element = document.createElementNS(namespace, f"{_PREFIXES[namespace]}:{local}")
+        element.appendChild(document.createTextNode(text))
+        ours.appendChild(element)
+    rdf.appendChild(ours)
+    # minidom writes the declaration; a packet has none.
+    body = b"".join(node.toxml("utf-8") for node in document.childNodes if _belongs(node))
+    return _HEAD + body + _TAIL
+
+
+def replacing(packet: bytes, properties: dict[Name, str]) -> bytes:
+    """A new packet in the place of a damaged one, which is kept in it where it is small."""
+    if len(packet) <= _KEPT_BYTES:
+        text = base64.b64encode(packet).decode("ascii")
+        properties = {**properties, (PHOTOCHROM, "DamagedPacket"): text}
+    return merge(None, properties, {})
+
+
+def split(packet: bytes) -> tuple[bytes, bytes]:
+    """A packet as JPEG wants one over 64 kB: our own properties, and the rest without wrapper.
+
+    The first says '{DIGEST}' where the MD5 of the second has to stand. Raises `BadPacket`.
+    """
+    document, main = _parse(packet), minidom.parseString(_EMPTY)
+    rdf, main_rdf = _rdf(document), _rdf(main)
+    for description in _descriptions(rdf):
+        if any(element.namespaceURI == PHOTOCHROM for element in _elements(description)):
+            main_rdf.appendChild(main.importNode(rdf.removeChild(description), True))
+    note = main.createElementNS(RDF, "rdf:Description")
+    note.setAttributeNS(RDF, "rdf:about", _about(rdf))
+    note.setAttribute("xmlns:xmpNote", NOTE)
+    note.setAttributeNS(NOTE, "xmpNote:HasExtendedXMP", "{DIGEST}")
+    main_rdf.appendChild(note)
+    assert main.documentElement is not None and document.documentElement is not None
+    body = main.documentElement.toxml("utf-8")
+    return _HEAD + body + _TAIL, document.documentElement.toxml("utf-8")
+
+
+def read(packet: bytes) -> dict[Name, str]:
+    """The simple properties of a packet: {(namespace, name): text}. Raises `BadPacket`."""
+    found: dict[Name, str] = {}
+    for description in _descriptions(_rdf(_parse(packet))):
+        for attribute in description.attributes.values():
+            if attribute.namespaceURI and attribute.localName:
+                found[attribute.namespaceURI, attribute.localName] = attribute.value
+        for element in _elements(description):
+            if element.namespaceURI and not _elements(element):
+                found[element.namespaceURI, element.localName or ""] = _text(element)
+    return found
+
+
+def _parse(packet: bytes) -> minidom.Document:
+    if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
+        raise BadPacket("it declares entities")
+    try:
+        return minidom.parseString(packet.strip(b"\0 \t\r\n"))
+    except (ExpatError, ValueError, LookupError, RecursionError) as error:
+        raise BadPacket(str(error)) from error
+
+
+def _rdf(document: minidom.Document) -> minidom.Element:
+    found = document.getElementsByTagNameNS(RDF, "RDF")
+    if not found:
+        raise BadPacket("it has no rdf:RDF")
+    return found[0]
+
+
+def _elements(node: minidom.Element) -> list[minidom.Element]:
+    return [child for child in node.childNodes if isinstance(child, minidom.Element)]
+
+
+def _descriptions(rdf: minidom.Element) -> list[minidom.Element]:
+    return [child for child in _elements(rdf) if child.namespaceURI == RDF]
+
+
+def _text(element: minidom.Element) -> str:
+    return "".join(node.data for node in element.childNodes if isinstance(node, minidom.Text))
+
+
+def _find(rdf: minidom.Element, name: Name) -> str | None:
+    for description in _descriptions(rdf):
+        if description.hasAttributeNS(*name):
+            return description.getAttributeNS(*name)
+        for element in _elements(description):
+            if (element.namespaceURI, element.localName) == name:
+                return _text(element)
+    return None
+
+
+def _remove(rdf: minidom.Element, name: Name) -> str | None:
+    """Takes a property out wherever it stands; its text, or None where it was absent."""
+    former = _find(rdf, name)
+    for description in _descriptions(rdf):
+        if description.hasAttributeNS(*name):
+            description.removeAttributeNS(*name)
+        for element in _elements(description):
+            if (element.namespaceURI, element.localName) == name:
+                description.removeChild(element)
+    return former
+
+
+def _correct(document: minidom.Document, rdf: minidom.Element, name: Name, text: str) -> None:
+    for description in _descriptions(rdf):
+        if description.hasAttributeNS(*name):
+            description.setAttributeNS(name[0], _qualified(description, name), text)
+        for element in _elements(description):
+            if (element.namespaceURI, element.localName) == name:
+                while element.firstChild:
+                    element.removeChild(element.firstChild)
+                element.appendChild(document.createTextNode(text))
+
+
+def _qualified(element: minidom.Element, name: Name) -> str:
+    """The attribute's name as it stands there, prefix included."""
+    attribute = element.getAttributeNodeNS(*name)
+    return attribute.name if attribute else name[1]
+
+
+def _prefix_of(rdf: minidom.Element) -> str:
+    return rdf.prefix or "rdf"
+
+
+def _about(rdf: minidom.Element) -> str:
+    """The subject that the packet speaks of: all its descriptions must name the same."""
+    for description in _descriptions(rdf):
+        if description.hasAttributeNS(RDF, "about"):
+            return description.getAttributeNS(RDF, "about")
+    return ""
+
+
+def _belongs(node: minidom.Node) -> bool:
+    """Whether a top node of the document is more than the packet's own wrapper."""
+    wrapper = node.nodeType == node.PROCESSING_INSTRUCTION_NODE and node.nodeName == "xpacket"
+    return not wrapper
