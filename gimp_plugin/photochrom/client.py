@@ -36,7 +36,6 @@ class Request:
     height: int
     channels: int  # 1 = gray codes, 3 = RGB interleaved; sRGB's tone curve in both
     depth: int  # bits a sample, 8 or 16
-    want: str  # "rgb": sRGB codes of the same depth; "chroma": float32 a*, b*
     vividness: float = 1.0
     model: str = ""
 
@@ -48,7 +47,7 @@ class Request:
     @property
     def answer_row_bytes(self) -> int:
         """Bytes of a row that comes back."""
-        return self.width * (8 if self.want == "chroma" else 3 * self.depth // 8)
+        return self.width * 3 * self.depth // 8
 
     @property
     def target(self) -> str:
@@ -59,7 +58,7 @@ class Request:
             "channels": self.channels,
             "depth": self.depth,
             "space": "gray" if self.channels == 1 else "srgb",
-            "want": self.want,
+            "want": "rgb",
             "vividness": repr(self.vividness),
             "id": uuid.uuid4().hex,
         }

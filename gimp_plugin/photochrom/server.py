@@ -184,20 +184,55 @@ def _check_version(health: dict[str, Any]) -> None:
 def _start(installation: Installation, report: Report) -> Server:
     """A server of our own, which outlives GIMP and ends by itself when it is idle."""
     log = installation.state_file.with_name("server.log")
-    process = _launch(installation, log)
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        report("Starting the colour server…")
-        server = _local(installation.state_file)
-        if server:
-            return server
-        if process.poll() is not None:
-            deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
-        time.sleep(POLL_SECONDS)
+    with _Starter(installation.state_file.with_name("starting")) as starter:
+        process = _launch(installation, log) if starter.is_first else None
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            report("Starting the colour server…")
+            server = _local(installation.state_file)
+            if server:
+                return server
+            if process and process.poll() is not None:
+                deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
+                process = None
+            time.sleep(POLL_SECONDS)
     raise Trouble(
         f"The colour server did not start ({_last_line(log)}); "
         "run 'photochrom gimp doctor' in a terminal, it says what is missing"
     )
+
+
+class _Starter:
+    """Two GIMPs that miss the server at the same time start one: the first to make the file.
+
+    A file older than a start may take was left by a GIMP that was ended meanwhile.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.is_first = False
+
+    def __enter__(self) -> _Starter:
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._path.exists() and time.time() - self._path.stat().st_mtime > START_SECONDS:
+                self._path.unlink()
+            self._path.open("x").close()
+            self.is_first = True
+        except FileNotFoundError:  # the first has just finished
+            self.is_first = True
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise Trouble(
+                f"{self._path.parent} cannot be written ({error.strerror}); "
+                "run 'photochrom gimp doctor' in a terminal"
+            ) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.is_first:
+            self._path.unlink(missing_ok=True)
 
 
 def _launch(installation: Installation, log: Path) -> subprocess.Popen:
