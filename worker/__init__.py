@@ -1,0 +1,22 @@
+"""Fifty thousand scans overnight: `core.job.run` behind Celery on Redis.
+
+How nothing is lost and nothing is done twice:
+
+* Redis delivers *at least once*. A message names a batch and a scan, nothing else; it is a tap on
+  the shoulder, never the truth. It may come twice, late or not at all.
+* A job is *idempotent*: its result is put in place by an atomic rename and carries the job key
+  (contract 3), so that doing it again finds it done. At least once + idempotent = effectively once.
+* The truth is the *ledger* (`worker.ledger`): per batch, what was asked and what became of it.
+  Each of its steps is one Lua script, so that each is a compare-and-set: a scan is begun by the one
+  who moves it from queued to running, and finished once.
+* Who begins a scan holds a *lease*, renewed while the work goes on. A process that dies, by
+  whatever hand, stops renewing; the scan goes back to the backlog and the death is counted under
+  (batch, scan). After `DEATHS` deaths the scan is quarantined as failed, "killed its worker".
+* The Celery queue is kept shallow: `worker.tender`, a thread in every worker, moves scans from the
+  backlog to the queue, puts back what a message lost on its way, ends leases, and wakes those that
+  wait after a transient fault. Every step of it may be repeated, or done by two at once.
+* All times are Redis' own (`TIME`), so that clocks may differ between machines.
+
+`worker.commands` has the commands; `worker.submission` and `worker.application` are the two ends.
+Stands on floors 0 to 3 of `core`; celery, redis and fsspec are imported when a command runs.
+"""

@@ -1,0 +1,98 @@
+"""The Celery application: how messages are made, delivered and kept until their work is done.
+
+`application` makes it for both ends; `SCAN` is the one task there is. Each setting has its reason
+beside it; together they are what the package's docstring builds on. Stands on `worker.broker`,
+`worker.policy` and celery.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from celery import Celery
+
+from worker import policy
+from worker.broker import PREFIX, tls_of
+
+#: The name of the one task; a message that names another is rejected.
+SCAN: Final = "photochrom.scan"
+
+DEFAULT_QUEUE: Final = "scans"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Ceilings of a worker. Seconds, seconds, MiB, scans."""
+
+    time: int = policy.TIME_LIMIT
+    visibility: int = policy.TIME_LIMIT + policy.VISIBILITY_MARGIN
+    memory: int = policy.MEMORY_A_PROCESS
+    scans: int = policy.SCANS_A_PROCESS
+
+
+def application(url: str, limits: Limits | None = None, *, watchable: bool = False) -> Celery:
+    """The application for the broker at `url`. `watchable` lets Flower look on and steer."""
+    limits = limits or Limits()
+    app = Celery("photochrom", broker=url, set_as_current=False)
+    for name in list(app.tasks):  # celery's own chords and maps: nobody of ours sends one
+        app.tasks.unregister(name)
+    app.conf.update(
+        # What is read from a message is data, never objects.
+        task_serializer="json",
+        accept_content=["json"],
+        # The ledger has the results; Celery's own would be written for nobody and expire by luck.
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        # A message is gone when its work is done, not when it is read; when a process dies under
+        # it, it goes back. Who comes too late finds that in the ledger.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        # One message in hand a process and none in store: a scan must not wait behind a slow one
+        # while another machine is idle.
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        broker_transport_options={
+            "visibility_timeout": limits.visibility,
+            "global_keyprefix": PREFIX,
+            "socket_keepalive": True,
+            "socket_connect_timeout": 5,
+            "health_check_interval": 30,
+        },
+        visibility_timeout=limits.visibility,
+        broker_use_ssl=tls_of(url),
+        # Redis may be away for a night; the worker waits for it.
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # Work goes on while Redis is away: its file is good, and the ledger is told afterwards.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        task_time_limit=limits.time,
+        worker_max_tasks_per_child=limits.scans,
+        worker_max_memory_per_child=limits.memory * 1024,
+        # A process loads its libraries and its model before it says that it is up; with an empty
+        # numba cache that takes seconds (Celery's own limit is four).
+        worker_proc_alive_timeout=180,
+        # Whoever reaches Redis could otherwise send `shutdown` and `pool_restart`.
+        worker_enable_remote_control=watchable,
+        worker_send_task_events=watchable,
+        task_send_sent_event=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        task_default_queue=DEFAULT_QUEUE,
+        task_create_missing_queues=True,
+    )
+    return app
+
+
+def publish(app: Celery, queue: str, batch: str, scans: list[str]) -> None:
+    """Sends one message a scan. One that is lost on the way is found missing by the tender."""
+    with app.producer_or_acquire() as producer:
+        for scan in scans:
+            app.send_task(
+                SCAN,
+                (batch, scan),
+                producer=producer,
+                queue=queue,
+                ignore_result=True,
+                argsrepr=scan,
+                kwargsrepr="",
+                retry=False,
+            )

@@ -1,0 +1,199 @@
+"""Redis: where it is, whether it answers, and whether it would lose work.
+
+`broker_url` finds the address, `connect` opens it, `check` refuses a configuration that loses
+work, `in_words` turns a Redis error into ours. A password never leaves this module but to Redis.
+Stands on `core.errors`, `worker.settings` and redis.
+"""
+
+import logging
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from core.errors import OptionsError, ServiceError
+from worker.settings import settings
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+log = logging.getLogger(__name__)
+
+DEFAULT_URL: Final = "redis://localhost:6379/0"
+OLDEST: Final = (6, 2)
+
+#: Before every key of ours, Celery's included, so that Redis may be shared with other programs.
+PREFIX: Final = "photochrom:"
+
+_START_ONE: Final = (
+    "start Redis (`redis-server --appendonly yes`, or `docker compose up redis` in deploy/), "
+    "or name another with --broker or PHOTOCHROM_BROKER"
+)
+
+
+def broker_url(option: str | None = None) -> str:
+    """The broker's URL: the option, else `PHOTOCHROM_BROKER`, else the configuration file.
+
+    Raises `OptionsError` for what is no Redis URL.
+    """
+    url = option or settings().broker or DEFAULT_URL
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss"):
+        raise OptionsError(
+            f"the broker {without_password(url)!r} is not Redis",
+            remedy="give redis://HOST:6379/0, or rediss:// for TLS",
+        )
+    try:
+        _ = parts.port
+    except ValueError as error:
+        raise OptionsError(f"the broker {without_password(url)!r} has no valid port") from error
+    return url
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown: user, password and query left out."""
+    parts = urlsplit(url)
+    where = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, where, parts.path, "", ""))
+
+
+def connect(url: str) -> "Redis":
+    """A connection to Redis that is known to answer. Raises `ServiceError` where it does not."""
+    with in_words(url):
+        client = unproven(url)
+        client.ping()
+    return client
+
+
+def unproven(url: str) -> "Redis":
+    """A client that has said nothing yet; it connects, and after a fork again, when it is used."""
+    from redis import Redis
+
+    return Redis.from_url(
+        url, socket_timeout=30, socket_connect_timeout=5, health_check_interval=30, retry=None
+    )
+
+
+def tls_of(url: str) -> dict[str, Any] | None:
+    """Celery's TLS settings for a `rediss://` URL; the certificate is checked unless told not to.
+
+    Celery wants apart what the redis library reads from the URL's query: `ssl_ca_certs`,
+    `ssl_certfile`, `ssl_keyfile`, `ssl_cert_reqs` (required, optional, none).
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "rediss":
+        return None
+    given = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    wanted = given.pop("ssl_cert_reqs", "required").removeprefix("CERT_").lower()
+    if wanted not in ("required", "optional", "none"):
+        raise OptionsError(f"ssl_cert_reqs={wanted} in the broker's URL is unknown")
+    if wanted != "required":
+        log.warning("the certificate of the broker is not checked (ssl_cert_reqs=%s)", wanted)
+    return {
+        "ssl_cert_reqs": getattr(ssl, f"CERT_{wanted.upper()}"),
+        **{name: value for name, value in given.items() if name.startswith("ssl_")},
+    }
+
+
+@contextmanager
+def in_words(url: str) -> Iterator[None]:
+    """Turns what the redis library raises into a `ServiceError` that says what to do."""
+    from redis import exceptions as redis_errors
+
+    where = without_password(url)
+    try:
+        yield
+    except redis_errors.AuthenticationError as error:
+        raise ServiceError(
+            f"Redis at {where} refuses the password",
+            remedy="check user and password in the broker's URL (redis://:PASSWORD@HOST:6379/0)",
+        ) from error
+    except redis_errors.OutOfMemoryError as error:
+        raise ServiceError(
+            f"Redis at {where} is out of memory",
+            remedy="raise its maxmemory or let a batch finish, then run this again; "
+            "nothing that was queued is lost",
+        ) from error
+    except (redis_errors.ConnectionError, redis_errors.TimeoutError) as error:
+        raise ServiceError(
+            f"no Redis answers at {where} ({_reason(error)})", remedy=_START_ONE
+        ) from error
+    except redis_errors.NoPermissionError as error:
+        raise ServiceError(f"the Redis user at {where} may not do this ({error})") from error
+    except redis_errors.RedisError as error:
+        if "NOAUTH" in str(error):
+            remedy = "write it into the broker's URL (redis://:PASSWORD@HOST:6379/0)"
+            raise ServiceError(f"Redis at {where} wants a password", remedy=remedy) from error
+        raise ServiceError(f"Redis at {where} refuses: {_reason(error)}") from error
+
+
+def check(client: "Redis", url: str, *, time_limit: float, visibility: float) -> None:
+    """Refuses, or warns of, a Redis that would lose work. Times in seconds.
+
+    Raises `ServiceError` for a Redis too old, a replica, a cluster, or one that evicts keys;
+    `OptionsError` for a visibility timeout shorter than the time limit.
+    """
+    if visibility <= time_limit:
+        raise OptionsError(
+            f"the visibility timeout ({visibility:g} s) is not longer than the time limit of one "
+            f"scan ({time_limit:g} s): Redis would deliver scans again while they are at work",
+            remedy="raise --visibility-timeout or lower --time-limit",
+        )
+    where = without_password(url)
+    with in_words(url):
+        about: Any = client.info()
+    version = tuple(int(part) for part in about["redis_version"].split(".")[:2])
+    if version < OLDEST:
+        raise ServiceError(
+            f"Redis at {where} is {about['redis_version']}", remedy="Redis 6.2 or newer is needed"
+        )
+    if about.get("cluster_enabled"):
+        raise ServiceError(f"Redis at {where} is a cluster", remedy="the queue needs a single one")
+    if about.get("role") == "slave":
+        raise ServiceError(f"Redis at {where} is a replica", remedy="name the primary instead")
+    _check_eviction(about, where)
+    if not about.get("aof_enabled"):
+        log.warning(
+            "Redis at %s has appendonly no: a crash of it loses the latest of the ledger, or all; "
+            "set `appendonly yes`",
+            where,
+        )
+
+
+def _check_eviction(about: dict[str, Any], where: str) -> None:
+    policy = about.get("maxmemory_policy", "noeviction")
+    if policy == "noeviction":
+        return
+    if about.get("maxmemory"):
+        raise ServiceError(
+            f"Redis at {where} has maxmemory-policy {policy}: when it is full it throws away "
+            "queued scans",
+            remedy="set `maxmemory-policy noeviction`",
+        )
+    log.warning(
+        "Redis at %s has maxmemory-policy %s: once maxmemory is set it would throw away queued "
+        "scans; set `maxmemory-policy noeviction`",
+        where,
+        policy,
+    )
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether a Redis error may pass by itself: a restart, a full memory, a failover."""
+    from redis import exceptions as redis_errors
+
+    return isinstance(
+        error,
+        redis_errors.ConnectionError
+        | redis_errors.TimeoutError
+        | redis_errors.OutOfMemoryError
+        | redis_errors.BusyLoadingError
+        | redis_errors.ReadOnlyError
+        | redis_errors.TryAgainError,
+    ) and not isinstance(error, redis_errors.AuthenticationError)
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+

@@ -1,0 +1,255 @@
+"""One scan in a worker's process: claim it, colour it, tell the ledger.
+
+`Station` is what such a process holds: its model, its lease keeper, its line to the ledger. It is
+made after the fork, since neither ONNX Runtime nor libvips survives one. Stands on `core.job`,
+`worker.ledger`, `worker.roots`, `worker.remote`.
+"""
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from core.errors import Failure, InterruptedJob, PhotochromError, ServiceError
+from core.job import EXISTING, Job, Outcome
+from core.options import Options
+from worker import policy
+from worker.broker import is_transient
+from worker.ledger import Batch, Claim, Ledger
+from worker.roots import Roots, is_remote
+
+if TYPE_CHECKING:
+    from core.colorizer import Colorizer
+
+log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+
+#: Seconds for which a process waits for Redis to come back before it lets a scan go.
+OUTAGE: Final = 3600.0
+
+#: Models that a process keeps open.
+MODELS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What a worker's processes are told before they are forked. `model` is opened at once."""
+
+    url: str
+    worker: str
+    model: str
+    device: str
+    roots: Roots
+
+
+class Station:
+    """The state of one process: a warm model, a ledger, the lease of the scan at work."""
+
+    def __init__(self, post: Post) -> None:
+        self.post = post
+        self.ledger = Ledger(post.url)
+        self.keeper = Keeper(Ledger(post.url))
+        self._colorizers: dict[str, Colorizer] = {}
+        self._visited: set[Path] = set()
+        self.keeper.start()
+        warm_up(self._colorizer(post.model))
+
+    def colour(self, batch: str, scan: str) -> None:
+        """Colours one scan, unless the ledger says that it is somebody else's or done.
+
+        Raises `ServiceError` where Redis stays away or the batch is a newer program's.
+        """
+        description = patiently(lambda: self.ledger.batch(batch))
+        colorizer = self._colorizer_or_none(description)
+        token = f"{self.post.worker} {os.getpid()} {secrets.token_hex(4)}"
+        about = self._about(description, colorizer)
+        claim = patiently(
+            lambda: self.ledger.claim(batch, scan, token, self.post.worker, about)
+        )
+        if claim.verdict != "yours" or colorizer is None:
+            log.info("%s %s is left alone: %s", batch, scan, claim.verdict)
+            if claim.verdict == "other model":
+                time.sleep(policy.ROUND)  # let the others be quicker
+            return
+        with self.keeper.keeping(batch, scan, token):
+            try:
+                outcome = self._carry_out(description, claim, colorizer)
+            except InterruptedJob:
+                log.warning("%s is no longer ours; it was stopped", claim.source)
+                return
+            self._tell(description, scan, token, claim, outcome)
+
+    def _carry_out(self, batch: Batch, claim: Claim, colorizer: "Colorizer") -> Outcome:
+        try:
+            job = self._job(batch, claim)
+        except PhotochromError as refusal:
+            log.error("refused: %s", refusal)
+            return Outcome(
+                claim.source, claim.destination, "failed", attempts=claim.begun,
+                error=Failure.of(refusal),
+            )  # fmt: skip
+        if is_remote(claim.source) or is_remote(claim.destination):
+            from worker.remote import carry_out
+
+            return carry_out(
+                claim.source, claim.destination, job, colorizer, claim.begun, self.keeper.check
+            )
+        self._sweep(job.destination.parent, claim.begun > 1)
+        return run_once(job, colorizer, claim.begun, self.keeper.check)
+
+    def _job(self, batch: Batch, claim: Claim) -> Job:
+        """The ledger's wish as a job. Nothing of it is taken on trust."""
+        self.post.roots.admit(claim.source)
+        self.post.roots.admit(claim.destination)
+        if batch.existing not in EXISTING or type(batch.max_pixels) is not int:
+            raise PhotochromError("the batch is malformed in the ledger", kind="options")
+        return Job(
+            Path(claim.source), Path(claim.destination), Options.from_mapping(batch.options),
+            batch.existing, batch.max_pixels,
+        )  # type: ignore[arg-type]  # fmt: skip
+
+    def _sweep(self, folder: Path, after_a_death: bool) -> None:
+        """Removes what a killed process left in the folder, once a process and after a death."""
+        if after_a_death or folder not in self._visited:
+            from core.image.atomic import clean_stale
+
+            self._visited.add(folder)
+            clean_stale(folder)
+
+    def _tell(self, batch: Batch, scan: str, token: str, claim: Claim, outcome: Outcome) -> None:
+        """The ledger is told, however long Redis is away: only then is the message let go."""
+        failure, faults = outcome.error, claim.faults + 1
+        gone = not is_remote(batch.source) and not Path(batch.source).exists()
+        if failure and policy.is_worth_another_try(failure.kind, faults, gone):
+            pause = policy.pause_after(faults)
+            log.warning("%s: %s; again in %.0f s", claim.source, failure.message, pause)
+            patiently(lambda: self.ledger.put_off(batch.id, scan, token, pause, failure))
+            return
+        if failure:
+            log.warning("%s: %s", claim.source, failure.message)
+        size = _size(claim.source)
+        patiently(lambda: self.ledger.finish(batch.id, scan, token, outcome, claim.worker, size))
+
+    def _colorizer_or_none(self, batch: Batch) -> "Colorizer | None":
+        model = str(batch.options.get("model"))
+        try:
+            if os.sep in model:
+                self.post.roots.admit(model)
+            return self._colorizer(model)
+        except PhotochromError as error:
+            log.error("the batch %s cannot be coloured here: %s", batch.id, error)
+            return None
+
+    def _colorizer(self, model: str) -> "Colorizer":
+        if model not in self._colorizers:
+            from core.colorizer import Colorizer
+
+            if len(self._colorizers) >= MODELS:
+                self._colorizers.pop(next(iter(self._colorizers)))
+            self._colorizers[model] = Colorizer.open(model, self.post.device)
+        return self._colorizers[model]
+
+    def _about(self, batch: Batch, colorizer: "Colorizer | None") -> Mapping[str, str]:
+        session = colorizer.session if colorizer else None
+        return {
+            "name": self.post.worker,
+            "version": version("photochrom"),
+            "model": session.description.name if session else str(batch.options.get("model")),
+            "model_sha256": session.sha256 if session else "",
+            "provider": session.provider if session else "",
+        }
+
+
+class Keeper(threading.Thread):
+    """Renews the lease of the scan at work; `check` stops the work once the lease is lost."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(name="lease keeper", daemon=True)
+        self._ledger = ledger
+        self._held: tuple[str, str, str] | None = None
+        self._lost = False
+        self._begins = threading.Event()
+
+    def keeping(self, batch: str, scan: str, token: str) -> "Keeper":
+        """A context in which the lease of the scan is renewed."""
+        self._lost = False
+        self._held = (batch, scan, token)
+        self._begins.set()
+        return self
+
+    def __enter__(self) -> "Keeper":
+        return self
+
+    def __exit__(self, *failure) -> None:
+        self._held = None
+        self._begins.clear()
+
+    def check(self) -> None:
+        """Raises `InterruptedJob` where the scan has been given to another process."""
+        if self._lost:
+            raise InterruptedJob("the scan was given to another process")
+
+    def run(self) -> None:
+        while True:
+            self._begins.wait()
+            time.sleep(policy.LEASE / 4)
+            held = self._held
+            try:
+                if held and not self._ledger.renew(*held) and held == self._held:
+                    self._lost = True
+            except PhotochromError as error:
+                log.warning("the lease could not be renewed: %s", error)
+
+
+def run_once(
+    job: Job, colorizer: "Colorizer", attempts: int, check: Callable[[], None]
+) -> Outcome:
+    """`core.job.run`; where another process put the same result in place meanwhile, that is told."""
+    from core.job import run
+
+    outcome = run(job, colorizer, attempts=attempts, check=check)
+    if outcome.error and outcome.error.kind == "exists" and job.existing == "same":
+        second = run(job, colorizer, attempts=attempts, check=check)
+        return replace(second, seconds=outcome.seconds)
+    return outcome
+
+
+def warm_up(colorizer: "Colorizer") -> None:
+    """Colours a few pixels, so that the first scan finds the kernels and the model ready."""
+    import numpy as np
+
+    colorizer.colorize(np.full((64, 64), 128, np.uint8))
+
+
+def try_model(model: str, device: str) -> None:
+    """Opens and warms a model; raises what `Colorizer.open` raises. For a process of its own."""
+    from core.colorizer import Colorizer
+
+    warm_up(Colorizer.open(model, device))
+
+
+def patiently(step: Callable[[], Answer]) -> Answer:
+    """The answer of `step`, asked again with growing pauses while Redis is away or full."""
+    pause, end = 0.05, time.monotonic() + OUTAGE
+    while True:
+        try:
+            return step()
+        except ServiceError as error:
+            cause: Any = error.__cause__
+            if cause is None or not is_transient(cause) or time.monotonic() > end:
+                raise
+            time.sleep(pause)
+            pause = min(2 * pause, 5.0)
+
+
+def _size(source: str) -> int:
+    try:
+        return 0 if is_remote(source) else Path(source).stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,317 @@
+"""`photochrom worker` and `photochrom batch`: parse, call one function, print.
+
+Imports of this module are quick; what a command needs is imported when it runs.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from core.commands.arguments import device_option, options_of, picture_options
+from core.errors import EXIT_DONE, EXIT_SOME_FAILED, printable
+from core.options import DEFAULT_MODEL
+from worker import policy
+
+EXISTING_CHOICES = ("same", "skip", "overwrite", "fail")
+_PORT = click.IntRange(0, 65535)
+
+broker_option = click.option(
+    "--broker", metavar="URL",
+    help="Redis: redis://HOST:6379/0, rediss:// for TLS.  "
+    "[default: PHOTOCHROM_BROKER, the configuration file, redis://localhost:6379/0]",
+)  # fmt: skip
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of prose.")
+
+
+@click.command(epilog="Example: photochrom worker --root /srv/scans --concurrency 4")
+@broker_option
+@click.option(
+    "--root", "roots", multiple=True, metavar="FOLDER",
+    help="A folder, or s3://bucket/prefix, in which this worker may read and write; may be given "
+    "several times.  [default: PHOTOCHROM_ROOTS, the configuration file]",
+)  # fmt: skip
+@click.option(
+    "--concurrency", type=click.IntRange(1), metavar="N",
+    help="Processes at work.  [default: processors]",
+)  # fmt: skip
+@device_option
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model to warm up.")
+@click.option(
+    "--queues", default="scans", show_default=True, metavar="NAMES",
+    help="Queues to serve, parted by commas.",
+)  # fmt: skip
+@click.option(
+    "--time-limit", type=click.IntRange(1), default=policy.TIME_LIMIT, show_default=True,
+    metavar="SECONDS", help="One scan may take so long before its process is killed.",
+)  # fmt: skip
+@click.option(
+    "--visibility-timeout", type=click.IntRange(1), metavar="SECONDS",
+    help="After so long Redis delivers again what was not finished.  "
+    f"[default: the time limit + {policy.VISIBILITY_MARGIN}]",
+)  # fmt: skip
+@click.option(
+    "--memory-limit", type=click.IntRange(128), default=policy.MEMORY_A_PROCESS,
+    show_default=True, metavar="MIB", help="A process is replaced after a scan that took more.",
+)  # fmt: skip
+@click.option(
+    "--scan-limit", type=click.IntRange(1), default=policy.SCANS_A_PROCESS, show_default=True,
+    metavar="N", help="A process is replaced after so many scans.",
+)  # fmt: skip
+@click.option(
+    "--metrics-port", type=_PORT, default=0, metavar="PORT",
+    help="Serve /metrics for Prometheus, /live and /ready on this port.  [default: none]",
+)  # fmt: skip
+@click.option(
+    "--metrics-host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
+    help="Where the metrics listen; 0.0.0.0 in a container.",
+)  # fmt: skip
+@click.option(
+    "--watchable", is_flag=True,
+    help="Let Flower look on. Whoever reaches Redis can then stop this worker.",
+)  # fmt: skip
+@click.pass_context
+def worker(
+    ctx: click.Context,
+    broker: str | None,
+    roots: tuple[str, ...],
+    concurrency: int | None,
+    device: str,
+    model: str,
+    queues: str,
+    time_limit: int,
+    visibility_timeout: int | None,
+    memory_limit: int,
+    scan_limit: int,
+    metrics_port: int,
+    metrics_host: str,
+    watchable: bool,
+) -> int:
+    """Colour what batches ask for, until told to stop; SIGTERM finishes what is at work first."""
+    from core.job.pool import available_processors
+    from worker.application import Limits
+    from worker.broker import broker_url
+    from worker.roots import Roots
+    from worker.serving import Service, serve
+    from worker.settings import settings
+
+    logging.getLogger("worker").setLevel(logging.DEBUG if ctx.obj else logging.INFO)
+    for chatty in ("kombu", "celery.worker.strategy", "celery.app.trace", "botocore", "s3fs"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return serve(
+        Service(
+            url=broker_url(broker),
+            roots=Roots(roots or settings().roots),
+            queues=[name.strip() for name in queues.split(",") if name.strip()],
+            concurrency=concurrency or available_processors(),
+            model=model,
+            device=device,
+            limits=Limits(
+                time=time_limit,
+                visibility=visibility_timeout or time_limit + policy.VISIBILITY_MARGIN,
+                memory=memory_limit,
+                scans=scan_limit,
+            ),
+            metrics=(metrics_host, metrics_port) if metrics_port else None,
+            watchable=watchable,
+        )
+    )
+
+
+@click.group(epilog="Example: photochrom batch submit scans/ -o coloured/")
+def batch() -> None:
+    """Colour tens of thousands of scans by workers: submit, look on, report."""
+
+
+def _asks(command: Callable) -> Callable:
+    """Options of what is asked for, shared by `submit` and `watch`."""
+    for option in (
+        click.option("-o", "--output", required=True, metavar="DEST",
+                     help="Folder or s3://bucket/prefix; the tree of SRC is mirrored in it."),
+        click.option("--name", default="", help="A name for the batch.  [default: SRC's]"),
+        click.option("--queue", default="scans", show_default=True, help="The queue to use."),
+        click.option("--existing", type=click.Choice(EXISTING_CHOICES), default="same",
+                     show_default=True, help="Where a result's name is taken: same = skip the very "
+                     "same work and fail for anything else; skip; overwrite; fail."),
+        click.option("--max-pixels", type=click.FloatRange(0, min_open=True), default=1000,
+                     show_default=True, help="Refuse pictures of more megapixels than this."),
+        broker_option,
+        json_option,
+    )[::-1]:  # fmt: skip
+        command = option(command)
+    return picture_options(command)
+
+
+@batch.command(epilog="Example: photochrom batch submit scans/ -o coloured/ --name glass-plates")
+@click.argument("source", metavar="SRC")
+@_asks
+def submit(
+    source: str, output: str, broker: str | None, name: str, queue: str, existing: str,
+    max_pixels: float, as_json: bool, **values,
+) -> None:  # fmt: skip
+    """Queue SRC: a folder, a list (@list.txt or -), a glob in quotes, or s3://bucket/prefix.
+
+    The batch is safe when the command returns. It may be run again: nothing is done twice.
+    """
+    from worker.broker import broker_url
+    from worker.sources import sources_of
+    from worker.submission import Request
+    from worker.submission import submit as submit_request
+
+    like = _like(values, existing, max_pixels)
+    request = Request(sources_of(source), output, like, name, queue)
+    answer = submit_request(broker_url(broker), request)
+    if as_json:
+        click.echo(json.dumps({"batch": answer.batch, "scans": answer.scans}))
+    else:
+        click.echo(f"{answer.batch}  {answer.scans} scans, {answer.new} of them new")
+
+
+@batch.command(epilog="Example: photochrom batch watch scanner/ -o coloured/")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False))
+@_asks
+@click.option(
+    "--settle", type=click.FloatRange(0.1), default=5, show_default=True, metavar="SECONDS",
+    help="A file is taken when it has not grown for so long.",
+)  # fmt: skip
+def watch(
+    folder: str, output: str, broker: str | None, name: str, queue: str, existing: str,
+    max_pixels: float, as_json: bool, settle: float, **values,
+) -> None:  # fmt: skip
+    """Queue what comes into FOLDER, for as long as this runs; it may be restarted at any time."""
+    from worker.broker import broker_url
+    from worker.sources import sources_of
+    from worker.submission import Request
+    from worker.watch import watch as watch_folder
+
+    like = _like(values, existing, max_pixels)
+    request = Request(sources_of(folder), output, like, name, queue, kind="watch")
+    for item in watch_folder(broker_url(broker), request, settle):
+        if as_json:
+            click.echo(json.dumps(item.as_json()))
+        else:
+            click.echo(item.in_prose())
+        sys.stdout.flush()
+
+
+@batch.command(epilog="Example: photochrom batch status --follow")
+@click.argument("id", required=False)
+@click.option("--follow", is_flag=True, help="Go on until the batch is over.")
+@json_option
+@broker_option
+def status(id: str | None, follow: bool, as_json: bool, broker: str | None) -> int:
+    """How a batch stands: the latest, or the one whose id begins with ID or whose name it is."""
+    from worker import status as told
+
+    ledger = _ledger(broker)
+    name = told.resolve(ledger, id)
+    latest = None
+    for latest in told.follow(ledger, name) if follow else [told.status_of(ledger, name)]:
+        if as_json:
+            click.echo(json.dumps(latest.as_json()))
+            continue
+        lines = told.in_prose(latest, ledger.batch(name), list(told.workers_alive(ledger)))
+        click.echo("\n".join(printable(line) for line in lines))
+    return EXIT_SOME_FAILED if latest and latest.is_over and latest.failed else EXIT_DONE
+
+
+@batch.command("list", epilog="Example: photochrom batch list")
+@json_option
+@broker_option
+def list_(as_json: bool, broker: str | None) -> None:
+    """All batches, the newest first."""
+    from worker import status as told
+
+    ledger = _ledger(broker)
+    for name in ledger.batches():
+        one = told.status_of(ledger, name)
+        if as_json:
+            click.echo(json.dumps(one.as_json()))
+        else:
+            over = one.done + one.skipped + one.failed
+            failed = f", {one.failed} failed" if one.failed else ""
+            click.echo(f"{name}  {one.state:<10}  {over} of {one.scans}{failed}  {printable(one.name)}")
+
+
+@batch.command(epilog="Example: photochrom batch cancel 20261121-7f3a9c")
+@click.argument("id")
+@broker_option
+def cancel(id: str, broker: str | None) -> None:
+    """Begin no more scans of a batch; those at work are finished."""
+    from worker.status import resolve
+
+    ledger = _ledger(broker)
+    name = resolve(ledger, id)
+    click.echo(f"{name} is cancelled; {ledger.cancel(name)} scans will not be begun")
+
+
+@batch.command(epilog="Example: photochrom batch retry 20261121-7f3a9c --failed")
+@click.argument("id")
+@click.option("--failed", is_flag=True, help="Also what failed for a reason that stays, as damage.")
+@broker_option
+def retry(id: str, failed: bool, broker: str | None) -> None:
+    """Go on with a batch: what was cancelled, and what failed for a reason that may have passed."""
+    from worker.retrying import retry as retry_batch
+    from worker.status import resolve
+
+    ledger = _ledger(broker)
+    name = resolve(ledger, id)
+    click.echo(f"{name}: {retry_batch(ledger, name, also_permanent=failed)} scans are queued again")
+
+
+@batch.command(epilog="Example: photochrom batch report 20261121-7f3a9c -o night.html")
+@click.argument("id")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE", help="A name that ends in .html, .jsonl or .csv.",
+)  # fmt: skip
+@broker_option
+def report(id: str, output: Path, broker: str | None) -> None:
+    """Write what became of every scan: result, key, seconds, worker, attempts, error."""
+    from worker.report import write_report
+    from worker.status import resolve
+
+    ledger = _ledger(broker)
+    count = write_report(ledger, resolve(ledger, id), output)
+    click.echo(f"{output}: {count} scans")
+
+
+@batch.command(epilog="Example: photochrom batch verify 20261121-7f3a9c --sample 200")
+@click.argument("id")
+@click.option("--sample", type=click.IntRange(1), help="So many, taken at random.  [default: all]")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@broker_option
+def verify(id: str, sample: int | None, jobs: int, broker: str | None) -> int:
+    """Check the results of a batch again: they are there, carry their key, and keep the lightness."""
+    from worker.status import resolve
+    from worker.verifying import verify_batch
+
+    ledger = _ledger(broker)
+    checked = broken = 0
+    for path, faults in verify_batch(ledger, resolve(ledger, id), sample, jobs):
+        checked += 1
+        if faults:
+            broken += 1
+            click.echo(f"{printable(path)}: {'; '.join(faults)}")
+    click.echo(f"{checked} checked, {broken} broken")
+    return EXIT_SOME_FAILED if broken else EXIT_DONE
+
+
+def _like(values: dict, existing: str, max_pixels: float):
+    from core.job import Job
+
+    options = options_of(values)
+    return Job(Path(), Path(), options, existing, round(max_pixels * 1e6))  # type: ignore[arg-type]
+
+
+def _ledger(broker: str | None):
+    from worker.broker import broker_url, connect
+    from worker.ledger import Ledger
+
+    url = broker_url(broker)
+    return Ledger(url, connect(url))
+
+

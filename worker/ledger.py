@@ -1,0 +1,444 @@
+"""The ledger: what a batch asked for, and what became of each of its scans. The truth in Redis.
+
+`Ledger` is the whole vocabulary; every step that changes something is one Lua script (`lua/`),
+which Redis runs alone, so that it is a compare-and-set. A scan costs about 300 bytes: its paths
+relative to the batch's, and its result as short JSON. Stands on `worker.broker`.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from core.errors import Failure, OptionsError, ServiceError
+from core.job import Outcome
+from worker import policy
+from worker.broker import PREFIX, in_words, unproven
+
+#: The form of the ledger that this program reads and writes. A higher one is left alone.
+FORM: Final = 1
+
+BATCHES: Final = PREFIX + "batches"
+OPEN: Final = PREFIX + "open"
+SAME: Final = PREFIX + "same"
+
+State = Literal["queued", "running", "done", "skipped", "failed"]
+STATES: Final[dict[str, State]] = {
+    "q": "queued", "r": "running", "d": "done", "s": "skipped", "f": "failed",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a batch is, as it was asked for. `source` and `destination` are folders or URLs.
+
+    `options` is `Options.as_mapping()`. `kind` is "submit" or "watch".
+    """
+
+    id: str
+    name: str
+    source: str
+    destination: str
+    options: Mapping[str, Any]
+    existing: str
+    max_pixels: int
+    queue: str
+    created: float
+    kind: str = "submit"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to "may I colour this scan?". `verdict` is "yours" or the reason why not."""
+
+    verdict: str
+    begun: int = 0
+    faults: int = 0
+    worker: int = 0
+    source: str = ""
+    destination: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A scan in the ledger, for status and report. `outcome` is None until it is finished."""
+
+    scan: str
+    state: State
+    source: str
+    destination: str
+    begun: int
+    worker: str | None
+    outcome: Outcome | None
+    waits_after: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """A worker process group that took part in a batch."""
+
+    name: str
+    version: str
+    model: str
+    model_sha256: str
+    provider: str
+    done: int = 0
+    skipped: int = 0
+    failed: int = 0
+    is_odd: bool = False
+
+
+class Ledger:
+    """All batches on one Redis. Every method may raise `ServiceError`, save where it says so."""
+
+    def __init__(self, url: str, client=None) -> None:
+        self.url = url
+        self.redis = client if client is not None else unproven(url)
+        self._described: dict[str, Batch] = {}
+
+    # -- asking -----------------------------------------------------------------------------------
+
+    def open_batch(self, wanted: Batch, fingerprint: str, keep: float = policy.KEEP) -> str:
+        """The id of the unfinished batch with that fingerprint, made from `wanted` if there is none.
+
+        Of two submissions at the same moment one makes the batch and the other joins it.
+        """
+        with in_words(self.url):
+            while True:
+                known = self.redis.hget(SAME, fingerprint)
+                if known:
+                    known = known.decode()
+                    state = self.redis.hmget(self.key(known), "id", "finished", "cancelled")
+                    if state[0] and not state[1] and not state[2]:
+                        self._readable(known)
+                        return known
+                if self._make(wanted, fingerprint, keep, instead_of=known):
+                    return wanted.id
+
+    def _make(self, wanted: Batch, fingerprint: str, keep: float, instead_of: Any) -> bool:
+        from redis import WatchError
+
+        with self.redis.pipeline() as pipe:
+            try:
+                pipe.watch(SAME)
+                now = pipe.hget(SAME, fingerprint)
+                if (now.decode() if now else None) != (instead_of or None):
+                    return False
+                pipe.multi()
+                pipe.hset(SAME, fingerprint, wanted.id)
+                pipe.hset(self.key(wanted.id), mapping=_written(wanted, fingerprint, keep))
+                pipe.zadd(BATCHES, {wanted.id: wanted.created})
+                pipe.zadd(OPEN, {wanted.id: wanted.created})
+                pipe.execute()
+                return True
+            except WatchError:
+                return False
+
+    def ask(self, batch: str, asked: Iterable[tuple[str, str, Failure | None]]) -> int:
+        """Adds scans: (source, destination, failure of planning or None), absolute. -> new ones.
+
+        What was asked for before is left alone, so that a submission may be repeated.
+        """
+        description = self.batch(batch)
+        arguments: list[str | bytes] = []
+        for source, destination, failure in asked:
+            result = json_of([None, 0, 0, failure.kind, failure.message]) if failure else ""
+            arguments += [scan_id(source), _relative(source, destination, description), result]
+        if not arguments:
+            return 0
+        answer = self._step("ask", batch, *arguments)
+        if len(answer) > 2:
+            raise ServiceError(f"two sources have the same short name {answer[2].decode()}")
+        return answer[1]
+
+    def seal(self, batch: str) -> None:
+        """Says that the whole batch has been asked for."""
+        self._step("seal", batch)
+
+    # -- working ----------------------------------------------------------------------------------
+
+    def claim(
+        self, batch: str, scan: str, token: str, worker: str, about: Mapping[str, str]
+    ) -> Claim:
+        """Takes a scan for the holder of `token`. `about` describes the worker (`Participant`)."""
+        pin = f"{about['model_sha256']} {about['version']}" if about["model_sha256"] else ""
+        description = self.batch(batch)
+        answer = self._step(
+            "claim", batch, scan, token, policy.LEASE, worker, json_of(about), pin, policy.ELSEWHERE
+        )
+        verdict = answer[0].decode()
+        if verdict != "yours":
+            return Claim(verdict)
+        source, destination = _absolute(answer[4], description)
+        return Claim(verdict, answer[1], answer[2], answer[3], source, destination)
+
+    def renew(self, batch: str, scan: str, token: str) -> bool:
+        """Says that the work goes on. False where the scan is no longer the holder's."""
+        return self._step("renew", batch, scan, token, policy.LEASE)[0] == b"ok"
+
+    def finish(
+        self, batch: str, scan: str, token: str, outcome: Outcome, worker: int, bytes_read: int
+    ) -> str:
+        """Writes an outcome, once; "ok", or why it was not written ("finished", "lost")."""
+        milliseconds = round((outcome.seconds or 0) * 1000)
+        key = outcome.key and base64.urlsafe_b64encode(bytes.fromhex(outcome.key))[:-1].decode()
+        result: list[Any] = [key, milliseconds, worker]
+        if outcome.error:
+            result += [outcome.error.kind, outcome.error.message[:300]]
+        elif outcome.pixels:
+            result += [outcome.pixels]
+        answer = self._step(
+            "finish", batch, scan, token, outcome.status[0], json_of(result), worker, bytes_read,
+            milliseconds,
+        )  # fmt: skip
+        return answer[0].decode()
+
+    def put_off(
+        self, batch: str, scan: str, token: str, pause: float, why: Failure | None = None
+    ) -> None:
+        """Gives a scan back, to be tried again in `pause` seconds. `why` is None where it was not
+        really begun, and then does not count as an attempt."""
+        reason = json_of([why.kind, why.message[:300]]) if why else ""
+        self._step("put_off", batch, scan, token, pause, int(why is not None), reason)
+
+    def tend(
+        self, batch: str, room: int, may_end: bool, queue_is_empty: bool
+    ) -> tuple[list[str], list[str]]:
+        """One round over a batch (see `worker.tender`): the scans to be published now, and those
+        that have just been quarantined."""
+        answer = self._step(
+            "tend", batch, min(room, 1000), int(may_end), int(queue_is_empty), policy.ISSUED,
+            policy.DEATHS, _KILLED,
+        )  # fmt: skip
+        dead = answer[1]
+        scans = [scan.decode() for scan in answer[2:]]
+        return scans[dead:], scans[:dead]
+
+    def destination(self, batch: str, scan: str) -> str:
+        """Where the scan's result goes."""
+        with in_words(self.url):
+            asked = self.redis.hget(self.key(batch) + ":asked", scan)
+        return _absolute(asked or b"", self.batch(batch))[1]
+
+    # -- steering ---------------------------------------------------------------------------------
+
+    def cancel(self, batch: str) -> int:
+        """Stops a batch; the number of scans that will not be begun."""
+        return self._step("cancel", batch)[1]
+
+    def reopen(self, batch: str) -> None:
+        """Lets a stopped or finished batch go on."""
+        self._step("reopen", batch)
+
+    def again(self, batch: str, scans: list[str]) -> int:
+        """Puts failed or queued scans back into the backlog; how many."""
+        return self._step("again", batch, *scans)[1] if scans else 0
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def batch(self, batch: str) -> Batch:
+        """What a batch is. Raises `OptionsError` for one unknown or of a newer program."""
+        if batch not in self._described:
+            self._described[batch] = self._readable(batch)
+        return self._described[batch]
+
+    def numbers(self, batch: str) -> dict[str, float | str]:
+        """The batch's counters and marks; `queued` is worked out, `now` is Redis' time."""
+        with in_words(self.url):
+            fields = {
+                key.decode(): value.decode()
+                for key, value in self.redis.hgetall(self.key(batch)).items()
+            }
+            seconds, micro = self.redis.time()
+            pace = self.redis.lindex(self.key(batch) + ":pace", -1)
+            results = self.redis.llen(self.key(batch) + ":pace")
+            waiting = self.redis.zcard(self.key(batch) + ":due")
+        if not fields:
+            raise OptionsError(f"there is no batch {batch!r} on {self.url_shown}")
+        numbers: dict[str, float | str] = {
+            name: float(fields.get(name, 0))
+            for name in (
+                "scans", "running", "done", "skipped", "failed", "begun", "finished", "cancelled",
+                "sealed", "bytes", "milliseconds", "created",
+            )
+        }  # fmt: skip
+        over = sum(int(fields.get(name, 0)) for name in ("running", "done", "skipped", "failed"))
+        numbers |= {"queued": float(int(fields.get("scans", 0)) - over), "waiting": float(waiting)}
+        numbers |= {"now": seconds + micro / 1e6, "pin": fields.get("pin", "")}
+        numbers |= {"pace_since": float(pace or 0), "pace_results": float(results)}
+        return numbers
+
+    def participants(self, batch: str) -> dict[int, Participant]:
+        """Who took part, by number."""
+        with in_words(self.url):
+            fields = self.redis.hgetall(self.key(batch) + ":workers")
+        text = {key.decode(): value.decode() for key, value in fields.items()}
+        found = {}
+        for name, value in text.items():
+            if name.isdigit():
+                counts = {s: int(text.get(f"{name}:{s}", 0)) for s in ("done", "skipped", "failed")}
+                found[int(name)] = Participant(
+                    **json.loads(value), **counts, is_odd=f"{name}:odd" in text
+                )
+        return found
+
+    def entries(self, batch: str) -> Iterator[Entry]:
+        """Every scan of the batch, in no order, a few hundred at a time."""
+        description, people = self.batch(batch), self.participants(batch)
+        key = self.key(batch)
+        cursor = 0
+        while True:
+            with in_words(self.url):
+                cursor, asked = self.redis.hscan(key + ":asked", cursor, count=500)
+                said = self.redis.hmget(key + ":said", list(asked)) if asked else []
+            for (scan, paths), text in zip(asked.items(), said, strict=True):
+                yield _entry(scan.decode(), paths, text, description, people)
+            if cursor == 0:
+                return
+
+    def batches(self) -> list[str]:
+        """Ids of all batches, the newest first; those that have expired are forgotten here."""
+        with in_words(self.url):
+            ids = [name.decode() for name in self.redis.zrevrange(BATCHES, 0, -1)]
+            known = [name for name in ids if self.redis.exists(self.key(name))]
+            gone = set(ids) - set(known)
+            if gone:
+                self.redis.zrem(BATCHES, *gone)
+                self.redis.zrem(OPEN, *gone)
+        return known
+
+    def open_batches(self) -> list[str]:
+        """Ids of the unfinished batches, the oldest first."""
+        with in_words(self.url):
+            return [name.decode() for name in self.redis.zrange(OPEN, 0, -1)]
+
+    @property
+    def url_shown(self) -> str:
+        """The broker's URL without its password."""
+        from worker.broker import without_password
+
+        return without_password(self.url)
+
+    @staticmethod
+    def key(batch: str) -> str:
+        """The batch's key in Redis; its parts hang under it."""
+        return f"{PREFIX}batch:{batch}"
+
+    def _readable(self, batch: str) -> Batch:
+        with in_words(self.url):
+            fields = self.redis.hgetall(self.key(batch))
+        if not fields:
+            raise OptionsError(f"there is no batch {batch!r} on {self.url_shown}")
+        if int(fields[b"ledger"]) > FORM:
+            raise _newer(batch)
+        return Batch(**json.loads(fields[b"batch"]))
+
+    def _step(self, script: str, batch: str, *arguments) -> list[Any]:
+        with in_words(self.url):
+            answer = self._scripts[script](keys=[self.key(batch)], args=arguments)
+        if answer[0] == b"newer":
+            raise _newer(batch)
+        if answer[0] == b"unknown" and script != "claim":
+            raise OptionsError(f"there is no batch {batch!r} on {self.url_shown}")
+        return answer
+
+    @cached_property
+    def _scripts(self) -> dict[str, Any]:
+        folder = Path(__file__).parent / "lua"
+        prelude = f"local LEDGER = {FORM}\n" + (folder / "prelude.lua").read_text()
+        return {
+            path.stem: self.redis.register_script(prelude + path.read_text())
+            for path in folder.glob("*.lua")
+            if path.stem != "prelude"
+        }
+
+
+def scan_id(source: str) -> str:
+    """A short name for a source: 66 bits of its path's hash, 11 characters."""
+    digest = hashlib.sha256(source.encode("utf-8", "surrogateescape")).digest()
+    return base64.urlsafe_b64encode(digest)[:11].decode()
+
+
+def json_of(value: Any) -> str:
+    """Short JSON."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+_KILLED: Final = json_of(
+    [None, 0, 0, "killed-its-worker",
+     f"killed its worker {policy.DEATHS} times (memory, time limit, or a crash in a decoder)"]
+)  # fmt: skip
+
+
+def _written(batch: Batch, fingerprint: str, keep: float) -> dict[str, Any]:
+    fields = {name: getattr(batch, name) for name in Batch.__slots__}
+    return {
+        "ledger": FORM, "id": batch.id, "batch": json_of(fields), "created": batch.created,
+        "fingerprint": fingerprint, "keep": round(keep),
+    }  # fmt: skip
+
+
+def _newer(batch: str) -> ServiceError:
+    return ServiceError(
+        f"the batch {batch} was written by a newer photochrom", remedy="update this machine's"
+    )
+
+
+def _relative(source: str, destination: str, batch: Batch) -> bytes:
+    """What is kept of a scan's paths. An empty result means: named as the source."""
+    short = _under(source, batch.source)
+    result = _under(destination, batch.destination)
+    return os_bytes(short) + b"\0" + (b"" if result == short else os_bytes(result))
+
+
+def _absolute(asked: bytes, batch: Batch) -> tuple[str, str]:
+    short, _, result = (part.decode("utf-8", "surrogateescape") for part in asked.partition(b"\0"))
+    return _joined(batch.source, short), _joined(batch.destination, result or short)
+
+
+def os_bytes(text: str) -> bytes:
+    """A path's own bytes, which need not be UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _under(path: str, folder: str) -> str:
+    prefix = folder.rstrip("/") + "/"
+    return path.removeprefix(prefix)
+
+
+def _joined(folder: str, path: str) -> str:
+    return path if path.startswith("/") or "://" in path else f"{folder.rstrip('/')}/{path}"
+
+
+def _entry(
+    scan: str, asked: bytes, said: bytes | None, batch: Batch, people: dict[int, Participant]
+) -> Entry:
+    source, destination = _absolute(asked, batch)
+    letter, begun, rest = "q", 0, ""
+    if said is not None:
+        letter, count, _, _, rest = said.decode("utf-8", "surrogateescape").split("|", 4)
+        begun = int(count)
+    state = STATES[letter]
+    if state in ("queued", "running"):
+        why = Failure(*json.loads(rest)) if state == "queued" and rest else None
+        holder = rest.partition(" ")[0] if state == "running" else None
+        return Entry(scan, state, source, destination, begun, holder, None, why)
+    key, milliseconds, number, *more = json.loads(rest)
+    person = people.get(number)
+    outcome = Outcome(
+        source=source,
+        output=destination,
+        status=state,
+        key=base64.urlsafe_b64decode(key + "=").hex() if key else None,
+        pixels=more[0] if state != "failed" and more else None,
+        seconds=milliseconds / 1000 if milliseconds else None,
+        model=person.model if person else None,
+        provider=person.provider if person else None,
+        attempts=begun,
+        error=Failure(*more) if state == "failed" else None,
+    )
+    return Entry(scan, state, source, destination, begun, person.name if person else None, outcome)

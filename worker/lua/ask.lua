@@ -1,0 +1,19 @@
+-- Adds scans to a batch. ARGV: scan, asked, failure ('' or the text of a result) ...
+-- Answers {'ok', added, scan that stands for another file already ...}.
+local added, collisions = 0, {}
+for i = 1, #ARGV, 3 do
+  local scan, asked, failure = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if redis.call('HSETNX', P .. ':asked', scan, asked) == 1 then
+    added = added + 1
+    redis.call('HINCRBY', P, 'scans', 1)
+    if failure ~= '' then
+      write(scan, 'q', 'f', 0, 0, 0, failure)
+    else
+      redis.call('RPUSH', P .. ':backlog', scan)
+    end
+  elseif redis.call('HGET', P .. ':asked', scan) ~= asked then
+    collisions[#collisions + 1] = scan
+  end
+end
+if added > 0 and redis.call('HEXISTS', P, 'finished') == 1 then open() end
+return {'ok', added, unpack(collisions)}

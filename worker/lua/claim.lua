@@ -1,0 +1,28 @@
+-- Takes a scan. ARGV: scan, token, seconds of lease, worker, its description, model and version,
+-- seconds to hand it on after. Without a model (version '') it is handed on. Answers {'yours', begun, faults, worker's number, asked} or why not.
+local scan, token, lease, worker, description, pin, elsewhere = unpack(ARGV)
+local asked = redis.call('HGET', P .. ':asked', scan)
+if not asked then return {'unknown'} end
+if redis.call('HEXISTS', P, 'cancelled') == 1 then return {'cancelled'} end
+local state, begun, deaths, faults = read(scan)
+if state == 'r' then return {'running'} end
+if state ~= 'q' then return {'finished'} end
+if redis.call('ZSCORE', P .. ':due', scan) then return {'put off'} end
+local number = redis.call('HGET', P .. ':workers', worker .. '|' .. pin)
+if not number then
+  number = redis.call('HINCRBY', P, 'workers', 1)
+  redis.call('HSET', P .. ':workers', worker .. '|' .. pin, number, number, description)
+end
+-- The first worker decides which model colours the batch; another's results would be mixed in.
+if pin ~= '' then redis.call('HSETNX', P, 'pin', pin) end
+if redis.call('HGET', P, 'pin') ~= pin then
+  redis.call('HSET', P .. ':workers', number .. ':odd', now())
+  redis.call('ZREM', P .. ':issued', scan)
+  redis.call('ZADD', P .. ':due', now() + elsewhere, scan)
+  return {'other model'}
+end
+redis.call('HSETNX', P, 'begun', now())
+write(scan, 'q', 'r', begun + 1, deaths, faults, token)
+redis.call('ZREM', P .. ':issued', scan)
+redis.call('ZADD', P .. ':leases', now() + lease, scan)
+return {'yours', begun + 1, faults, tonumber(number), asked}

@@ -1,0 +1,21 @@
+-- Writes a result, once. ARGV: scan, token, state (d, s, f), text, worker's number, bytes read,
+-- milliseconds. Who has lost his lease is still believed when he says that the file is there,
+-- since it is; not when he says that it failed.
+local scan, token, state, text, number, bytes, milliseconds = unpack(ARGV)
+local was, begun, deaths, faults, holder = read(scan)
+if was ~= 'q' and was ~= 'r' then return {'finished'} end
+local mine = was == 'q' or holder == token
+if state == 'f' and not mine then return {'lost'} end
+-- An earlier attempt of this batch had put the file in place and died before it could say so.
+if state == 's' and begun > 1 then state = 'd' end
+write(scan, was, state, math.max(begun, 1), deaths, faults, text)
+redis.call('ZREM', P .. ':leases', scan)
+redis.call('ZREM', P .. ':issued', scan)
+redis.call('ZREM', P .. ':due', scan)
+redis.call('HINCRBY', P .. ':workers', number .. ':' .. COUNTER[state], 1)
+redis.call('HINCRBY', P, 'bytes', bytes)
+redis.call('HINCRBY', P, 'milliseconds', milliseconds)
+redis.call('LPUSH', P .. ':pace', now())
+redis.call('LTRIM', P .. ':pace', 0, 63)
+close()
+return {'ok'}

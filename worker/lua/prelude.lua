@@ -1,0 +1,61 @@
+-- Shared by every script of the ledger. KEYS[1] is the batch's key, the others hang under it:
+--
+--   :asked    hash  scan -> source NUL result (result empty where it has the source's name)
+--   :said     hash  scan -> state|begun|deaths|faults|text   (no field: queued, never begun)
+--   :backlog  list  scans that wait to be given to the Celery queue
+--   :issued   zset  scans in the Celery queue -> when they were given to it
+--   :leases   zset  scans at work -> when their lease ends
+--   :due      zset  scans put off -> when they are to be tried again
+--   :workers  hash  who took part: name -> number, number -> description
+--   :pace     list  times of the latest results
+--
+-- States: q queued, r running (text = token of the holder), d done, s skipped, f failed
+-- (text = JSON of the result). Each script starts with `local ledger = 1`, the version it speaks.
+local P = KEYS[1]
+local PARTS = {'', ':asked', ':said', ':backlog', ':issued', ':leases', ':due', ':workers', ':pace'}
+local OPEN, WAITING = 'photochrom:open', 'q'
+local COUNTER = {r = 'running', d = 'done', s = 'skipped', f = 'failed'}
+
+local function now()
+  local time = redis.call('TIME')
+  return time[1] + time[2] / 1000000
+end
+
+local function read(scan)
+  local text = redis.call('HGET', P .. ':said', scan)
+  if not text then return 'q', 0, 0, 0, '' end
+  local state, begun, deaths, faults, rest = string.match(text, '^(%a)|(%d+)|(%d+)|(%d+)|(.*)$')
+  return state, tonumber(begun), tonumber(deaths), tonumber(faults), rest
+end
+
+-- Moves a scan from one state to another, and the counters with it.
+local function write(scan, was, state, begun, deaths, faults, text)
+  redis.call('HSET', P .. ':said', scan,
+    state .. '|' .. begun .. '|' .. deaths .. '|' .. faults .. '|' .. text)
+  if COUNTER[was] then redis.call('HINCRBY', P, COUNTER[was], -1) end
+  if COUNTER[state] then redis.call('HINCRBY', P, COUNTER[state], 1) end
+end
+
+local function count(name)
+  return tonumber(redis.call('HGET', P, name) or 0)
+end
+
+-- A batch is finished when everything in it is, and nobody is adding to it.
+local function close()
+  if redis.call('HGET', P, 'sealed') ~= '1' then return end
+  if count('done') + count('skipped') + count('failed') < count('scans') then return end
+  redis.call('HSET', P, 'finished', now())
+  redis.call('ZREM', OPEN, redis.call('HGET', P, 'id'))
+  redis.call('DEL', P .. ':backlog', P .. ':issued', P .. ':due')
+  for _, part in ipairs(PARTS) do redis.call('EXPIRE', P .. part, redis.call('HGET', P, 'keep')) end
+end
+
+local function open()
+  redis.call('HDEL', P, 'finished')
+  redis.call('ZADD', OPEN, 'NX', now(), redis.call('HGET', P, 'id'))
+  for _, part in ipairs(PARTS) do redis.call('PERSIST', P .. part) end
+end
+
+local spoken = redis.call('HGET', P, 'ledger')
+if not spoken then return {'unknown'} end
+if tonumber(spoken) > LEDGER then return {'newer'} end

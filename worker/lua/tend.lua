@@ -1,0 +1,45 @@
+-- One round of the tender over one batch. ARGV: room in the queue, 1 if leases may end (0 just
+-- after Redis was down, when nobody could renew), 1 if the queue is empty, seconds after which an
+-- issued scan then counts as lost, deaths allowed, text of the result for one that died too often.
+-- Answers {'ok', number of scans that died too often, they, scans to be published ...}.
+local room, may_end, is_empty, issued, deaths_allowed, killed = unpack(ARGV)
+local function take(key, until_when, what)
+  for _, scan in ipairs(redis.call('ZRANGEBYSCORE', P .. key, '-inf', until_when, 'LIMIT', 0, 500)) do
+    redis.call('ZREM', P .. key, scan)
+    what(scan)
+  end
+end
+local function put_back(scan)
+  if read(scan) == 'q' then redis.call('RPUSH', P .. ':backlog', scan) end
+end
+local time = now()
+local dead = {}
+local function answer(scans)
+  local said = {'ok', #dead}
+  for _, scan in ipairs(dead) do said[#said + 1] = scan end
+  for _, scan in ipairs(scans) do said[#said + 1] = scan end
+  return said
+end
+if may_end == '1' then
+  take(':leases', time, function(scan)
+    local state, begun, deaths, faults, _ = read(scan)
+    if state ~= 'r' then return end
+    if deaths + 1 >= tonumber(deaths_allowed) then
+      write(scan, 'r', 'f', begun, deaths + 1, faults, killed)
+      dead[#dead + 1] = scan
+    else
+      write(scan, 'r', 'q', begun, deaths + 1, faults, '')
+      redis.call('LPUSH', P .. ':backlog', scan)
+    end
+  end)
+  close()
+end
+if redis.call('HEXISTS', P, 'cancelled') == 1 or redis.call('HEXISTS', P, 'finished') == 1 then
+  return answer({})
+end
+take(':due', time, put_back)
+if is_empty == '1' then take(':issued', time - issued, put_back) end
+if tonumber(room) < 1 then return answer({}) end
+local scans = redis.call('LPOP', P .. ':backlog', room) or {}
+for _, scan in ipairs(scans) do redis.call('ZADD', P .. ':issued', time, scan) end
+return answer(scans)

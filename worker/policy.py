@@ -1,0 +1,69 @@
+"""How patient the queue is: leases, pauses, limits. Every number with its unit and its reason."""
+
+import random
+from typing import Final
+
+from core.errors import KINDS
+
+#: Seconds for which a scan is its holder's without a sign of life; renewed every quarter of it.
+#: A dead process' scans wait this long. Shorter would take a scan from a process that is only slow
+#: to be scheduled, and colour it twice.
+LEASE: Final = 30.0
+
+#: Deaths of its process after which a scan is not tried again.
+DEATHS: Final = 3
+
+#: Seconds between two rounds of the tender.
+ROUND: Final = 1.0
+
+#: Messages kept in the Celery queue ahead of the workers. At one round a second this is also the
+#: most scans a second that one queue can carry; a message takes about 1 kB of Redis' memory.
+AHEAD: Final = 1000
+
+#: Seconds after which an unclaimed message counts as lost, once the queue has run empty.
+ISSUED: Final = 15.0
+
+#: Seconds before a worker with another model hands the same scan on again.
+ELSEWHERE: Final = 5.0
+
+#: Seconds of the first pause after a transient fault, and of the longest.
+FIRST_PAUSE: Final = 2.0
+LONGEST_PAUSE: Final = 600.0
+
+#: Times that a transient fault is met before it counts. A source that cannot be read is given
+#: about four minutes; a full disk, a lost share or lacking memory, which hit every scan alike and
+#: are somebody's to mend, over an hour.
+FAULTS_OF_ONE: Final = 8
+FAULTS_OF_ALL: Final = 15
+OF_ALL: Final = frozenset({"destination", "out-of-memory", "service"})
+
+#: Seconds that a finished batch is kept in the ledger; an unfinished one is kept for ever.
+KEEP: Final = 30 * 24 * 3600
+
+#: Seconds that one scan may take before its process is killed, and how much longer Redis waits
+#: before it delivers a message again. A message that comes again while its scan is running is
+#: harmless, but is work for nothing.
+TIME_LIMIT: Final = 1800
+VISIBILITY_MARGIN: Final = 600
+
+#: Scans after which a process is replaced, and MiB of memory above which it is (checked after a
+#: scan): a leak in a native decoder must not grow through the night.
+SCANS_A_PROCESS: Final = 2000
+MEMORY_A_PROCESS: Final = 4096
+
+
+def pause_after(faults: int) -> float:
+    """Seconds to wait after the `faults`-th transient fault: doubling, with jitter of a half, so
+    that a thousand scans that failed together do not come back together."""
+    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (faults - 1))
+    return longest * random.uniform(0.5, 1.0)
+
+
+def is_worth_another_try(kind: str, faults: int, root_is_missing: bool) -> bool:
+    """Whether a scan that failed with `kind`, for the `faults`-th time, is tried again.
+
+    `root_is_missing`: the batch's source folder itself is gone, as after a lost mount.
+    """
+    if not KINDS.get(kind, False):
+        return False
+    return faults < (FAULTS_OF_ALL if root_is_missing or kind in OF_ALL else FAULTS_OF_ONE)

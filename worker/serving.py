@@ -1,0 +1,169 @@
+"""A worker from its first check to its last scan: `serve`.
+
+The parent only hands out messages and stays small: what is heavy, and what does not survive a
+fork, is imported in its children. Before it takes work it has seen Redis answer, the configuration
+be one that loses nothing, and the model colour a few pixels in a process of its own.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from celery import Celery, signals
+from celery.worker import state
+
+from core.errors import EXIT_DONE, EXIT_MACHINE, PhotochromError, ServiceError
+from worker.application import SCAN, Limits, application
+from worker.broker import check, connect, without_password
+from worker.colouring import Post, Station, try_model
+from worker.ledger import Ledger
+from worker.roots import Roots
+from worker.tender import Tender
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a worker is asked to be. `queues` by name; `metrics`: address and port, or None."""
+
+    url: str
+    roots: Roots
+    queues: list[str]
+    concurrency: int
+    model: str
+    device: str = "auto"
+    limits: Limits = Limits()
+    metrics: tuple[str, int] | None = None
+    watchable: bool = False
+
+
+def serve(service: Service) -> int:
+    """Works until it is told to stop; the exit code. SIGTERM finishes what is at work first.
+
+    Raises `ServiceError`, `OptionsError`, `ModelError` or `ProviderError` before any work is taken.
+    """
+    client = connect(service.url)
+    check(
+        client, service.url, time_limit=service.limits.time, visibility=service.limits.visibility
+    )
+    _try_in_a_process_of_its_own(service.model, service.device)
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    app = application(service.url, service.limits, watchable=service.watchable)
+    post = Post(service.url, name, service.model, service.device, service.roots)
+    _add_the_task(app, post)
+    restart = _Restart()
+    tender = Tender(
+        app, Ledger(service.url), service.queues, name, _about(service),
+        is_idle=lambda: len(state.active_requests) < service.concurrency,
+        taken=lambda: sum(state.total_count.values()),
+        stalled=restart.ask,
+    )  # fmt: skip
+    _begin_with_celery(tender, service)
+    worker: Any = app.Worker(
+        hostname=f"photochrom@{name}",
+        pool_cls="prefork",
+        concurrency=service.concurrency,
+        queues=service.queues,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=not service.watchable,
+        quiet=True,
+    )
+    log.info(
+        "%s serves %s on %s, %d processes; it may touch %s",
+        name, ", ".join(service.queues), without_password(service.url), service.concurrency,
+        service.roots,
+    )  # fmt: skip
+    worker.start()
+    tender.stop()
+    restart.carry_out()
+    return EXIT_DONE if not worker.exitcode else EXIT_MACHINE
+
+
+def _add_the_task(app: Celery, post: Post) -> None:
+    """The one task, and the station of each process, made after the fork."""
+    here: list[Station | PhotochromError] = []
+
+    @app.task(name=SCAN, Strategy="worker.messages:strategy")
+    def scan(batch: str, scan: str) -> None:
+        station = here[0]
+        if isinstance(station, PhotochromError):
+            time.sleep(5)  # the message goes back, to be taken by a process that is well
+            raise station
+        station.colour(batch, scan)
+
+    @signals.worker_process_init.connect(weak=False)
+    def _(**_: object) -> None:
+        os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
+        os.environ["VIPS_CONCURRENCY"] = "1"
+        try:
+            here[:] = [Station(post)]
+        except PhotochromError as error:  # raised here it would only make Celery fork for ever
+            log.error("this process cannot colour: %s", error)
+            here[:] = [error]
+
+
+def _begin_with_celery(tender: Tender, service: Service) -> None:
+    @signals.setup_logging.connect(weak=False)
+    def _(**_: object) -> None:
+        """Celery leaves logging to us, when anybody listens here."""
+
+    @signals.worker_ready.connect(weak=False)
+    def _(**_: object) -> None:
+        tender.start()
+        if service.metrics:
+            from worker.metrics import serve_metrics
+
+            serve_metrics(service.metrics, Ledger(service.url), tender, service.queues)
+
+    @signals.worker_shutting_down.connect(weak=False)
+    def _(**_: object) -> None:
+        log.info("stopping; what is at work is finished, the rest goes back")
+
+
+def _about(service: Service) -> dict[str, Any]:
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "processes": service.concurrency,
+        "version": version("photochrom"),
+        "model": service.model,
+        "device": service.device,
+        "queues": ",".join(service.queues),
+        "since": time.time(),
+    }
+
+
+def _try_in_a_process_of_its_own(model: str, device: str) -> None:
+    """The parent must not import what its children cannot inherit."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        try:
+            pool.submit(try_model, model, device).result()
+        except BrokenProcessPool as error:
+            raise ServiceError("the process that tried the model died", kind="model") from error
+
+
+class _Restart:
+    """A worker that has stopped to consume ends warmly and begins anew, in the same process."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def ask(self) -> None:
+        self._asked = True
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def carry_out(self) -> None:
+        if self._asked:
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

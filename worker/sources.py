@@ -1,0 +1,124 @@
+"""What `batch submit` takes for SRC: a folder, a list of files, a glob, or a bucket's prefix.
+
+`sources_of` understands the word, `Sources.plan` answers with scans and results one at a time.
+Names and conflicts are `core.job.plan`'s; here is only where the files are listed from. A list or
+glob keeps its tree: results stand under the destination as the files stand under their common
+folder. Stands on `core.job`.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from glob import iglob
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from core.errors import OptionsError, SourceError
+from core.job import Job, Outcome, plan
+from worker.roots import is_remote
+
+Planned = tuple[str, str, None] | Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """`root`: the absolute folder or URL that all of them lie under; `shown`: what was typed;
+    `identity`: what makes two submissions the same; `files`: of a list or glob."""
+
+    kind: Literal["folder", "files", "remote"]
+    root: str
+    shown: str
+    identity: str
+    files: tuple[str, ...] = ()
+
+    def plan(self, destination: str, like: Job) -> Iterator[Planned]:
+        """(source, result, None) for each scan; a failed `Outcome` for what cannot be planned."""
+        if self.kind == "folder" and not is_remote(destination):
+            for item in plan([Path(self.root)], Path(destination), like):
+                yield _asked(item)
+        else:
+            yield from self._plan_by_folders(destination, like)
+
+    def _plan_by_folders(self, destination: str, like: Job) -> Iterator[Planned]:
+        """For what is no walk of a local tree: files are put into their folders by name alone."""
+        folders: dict[str, list[Path]] = {}
+        for name in self._relative_names(like):
+            folder, _, file = name.rpartition("/")
+            folders.setdefault(folder, []).append(Path(file))
+        for folder, files in folders.items():
+            # Relative paths under a folder that does not exist: nothing here touches a disk.
+            nowhere = Path(os.devnull, "nowhere")
+            for item in plan([nowhere / file for file in files], nowhere, like):
+                yield _asked(item, self.root, destination, folder)
+
+    def _relative_names(self, like: Job) -> Iterable[str]:
+        if self.kind == "files":
+            return [os.path.relpath(file, self.root) for file in self.files]
+        if self.kind == "remote":
+            from worker.remote import pictures_under
+
+            return pictures_under(self.root)
+        everything = plan([Path(self.root)], Path(os.devnull, "nowhere"), like)
+        return [os.path.relpath(_asked(item)[0], self.root) for item in everything
+                if isinstance(item, Job)]  # fmt: skip
+
+
+def sources_of(word: str) -> Sources:
+    """What a person means by SRC. Raises `SourceError` or `OptionsError` where it is nothing."""
+    if is_remote(word):
+        root = word.rstrip("/")
+        return Sources("remote", root, word, root)
+    if word == "-":
+        return _listed(sys.stdin.buffer.read(), "standard input")
+    if word.startswith("@"):
+        try:
+            return _listed(Path(word[1:]).read_bytes(), word)
+        except OSError as error:
+            raise SourceError(f"the list cannot be read ({error.strerror})", file=word[1:]) from error
+    path = Path(word)
+    if path.is_dir():
+        root = os.path.abspath(word)  # noqa: PTH100 (links keep their names)
+        return Sources("folder", root, word, root)
+    if path.exists():
+        return _files([word], word, word)
+    if any(mark in word for mark in "*?["):
+        found = sorted(file for file in iglob(word, recursive=True) if Path(file).is_file())  # noqa: PTH207
+        if not found:
+            raise OptionsError(f"nothing matches {word!r}")
+        return _files(found, word, "glob " + os.path.abspath(word))  # noqa: PTH100
+    raise SourceError("there is no such folder or file", file=word, kind="vanished")
+
+
+def _listed(content: bytes, shown: str) -> Sources:
+    lines = [os.fsdecode(line.rstrip(b"\r")) for line in content.split(b"\n")]
+    files = list(dict.fromkeys(line for line in lines if line.strip()))
+    if not files:
+        raise OptionsError(f"the list {shown} is empty", remedy="give one file's path a line")
+    remote = [file for file in files if is_remote(file)]
+    if remote:
+        raise OptionsError(
+            f"the list {shown} names {remote[0]}", remedy="submit an s3:// prefix by itself"
+        )
+    return _files(files, shown, hashlib.sha256(content).hexdigest())
+
+
+def _files(files: list[str], shown: str, identity: str) -> Sources:
+    absolute = [os.path.abspath(file) for file in files]  # noqa: PTH100
+    root = os.path.commonpath([str(PurePosixPath(file).parent) for file in absolute])
+    return Sources("files", root, shown, f"{identity} under {root}", tuple(absolute))
+
+
+def _asked(item: Job | Outcome, root: str = "", destination: str = "", folder: str = "") -> Planned:
+    """What was planned, as paths; with `root` and `destination` put before what stands nowhere."""
+    if isinstance(item, Outcome):
+        if not root:
+            return item
+        name = "/".join(filter(None, (root, folder, Path(item.source).name)))
+        return Outcome(name, item.output, item.status, attempts=0, error=item.error)
+    if not root:
+        return str(item.source), str(item.destination), None
+    source = "/".join(filter(None, (root.rstrip("/"), folder, item.source.name)))
+    result = "/".join(filter(None, (destination.rstrip("/"), folder, item.destination.name)))
+    return source, result, None

@@ -1,0 +1,178 @@
+"""A batch on its way in: what is to be coloured is planned, lazily, into the ledger.
+
+Submitting may be killed and repeated at any moment: the same source, destination and settings are
+the same unfinished batch, and a scan that it knows is not added again. Stands on `core.job`,
+`worker.ledger`, `worker.sources`.
+"""
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from core.errors import DestinationError, Failure, OptionsError
+from core.job import Job, Outcome
+from core.options import canonical_json
+from worker import memory, policy
+from worker.application import DEFAULT_QUEUE, application
+from worker.broker import PREFIX, connect, in_words
+from worker.ledger import Batch, Ledger
+from worker.roots import is_remote
+from worker.sources import Sources
+from worker.tender import fill
+
+#: Scans written to the ledger in one step.
+CHUNK: Final = 500
+
+#: What the ledger is asked for: source, destination, why it cannot be done (or None).
+Asked = tuple[str, str, Failure | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is submitted. `like` has options, existing and the limit of pixels."""
+
+    sources: Sources
+    destination: str
+    like: Job
+    name: str = ""
+    queue: str = DEFAULT_QUEUE
+    kind: str = "submit"
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The answer: `batch` is its id, `scans` how many it holds now, `new` how many were added."""
+
+    batch: str
+    scans: int
+    new: int
+
+
+def submit(url: str, request: Request) -> Submitted:
+    """Plans and queues a batch; when this returns, Redis has all of it.
+
+    Raises `ServiceError` (Redis), `SourceError` and `OptionsError` (nothing to colour),
+    `DestinationError`.
+    """
+    ledger = Ledger(url, connect(url))
+    request = prepared(request)
+    batch = open_batch(ledger, request)
+    new = 0
+    for number, chunk in enumerate(_chunks(planned(request))):
+        new += ledger.ask(batch, chunk)
+        if number == 0:
+            begin(url, ledger, request.queue)
+    scans = int(float(ledger.numbers(batch)["scans"]))
+    if scans == 0:
+        ledger.seal(batch)
+        raise OptionsError(f"there is no picture in {request.sources.shown}")
+    ledger.seal(batch)
+    begin(url, ledger, request.queue)
+    _wait_for_the_disk(ledger)
+    return Submitted(batch, scans, new)
+
+
+def prepared(request: Request) -> Request:
+    """The request with absolute paths and a destination that exists. Raises `DestinationError`."""
+    destination = request.destination
+    if not is_remote(destination):
+        destination = os.path.abspath(destination)  # noqa: PTH100 (links keep their names)
+        if destination == request.sources.root:
+            raise OptionsError(
+                f"{destination} is source and destination at once",
+                remedy="choose another folder with -o; originals are never written over",
+            )
+        try:
+            # It must exist before the walk: a folder inside the source is left out by its identity.
+            Path(destination).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DestinationError(
+                f"cannot be made ({error.strerror})", file=destination
+            ) from error
+    return replace(request, destination=destination, like=_with_model(request.like))
+
+
+def _with_model(like: Job) -> Job:
+    """A model given as a file must be found from another folder, on another machine."""
+    model = like.options.model
+    if os.sep not in model and not model.endswith(".onnx"):
+        return like
+    return replace(like, options=replace(like.options, model=str(Path(model).absolute())))
+
+
+def open_batch(ledger: Ledger, request: Request) -> str:
+    """The id of the batch for this request: a new one, or the unfinished one that is the same."""
+    options = request.like.options.as_mapping()
+    identity = {
+        "kind": request.kind,
+        "sources": request.sources.identity,
+        "destination": request.destination,
+        "options": options,
+        "existing": request.like.existing,
+        "max_pixels": request.like.max_pixels,
+        "queue": request.queue,
+    }
+    fingerprint = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:32]
+    day = time.strftime("%Y%m%d")
+    wanted = Batch(
+        id=f"{day}-{secrets.token_hex(3)}",
+        name=request.name or Path(request.sources.root).name,
+        source=request.sources.root,
+        destination=request.destination,
+        options=options,
+        existing=request.like.existing,
+        max_pixels=request.like.max_pixels,
+        queue=request.queue,
+        created=time.time(),
+        kind=request.kind,
+    )
+    batch = ledger.open_batch(wanted, fingerprint)
+    memory.remember(ledger.batch(batch), ledger.url_shown)
+    return batch
+
+
+def planned(request: Request) -> Iterator[Asked]:
+    """Each scan with its result, as the ledger is asked for it."""
+    for item in request.sources.plan(request.destination, request.like):
+        if isinstance(item, Outcome):
+            yield item.source, item.output or item.source, item.error
+        else:
+            yield item
+
+
+def begin(url: str, ledger: Ledger, queue: str) -> None:
+    """Fills the queue, so that workers begin (or are started: KEDA looks at its length)."""
+    with in_words(url):
+        depth: Any = ledger.redis.llen(PREFIX + queue)
+        if depth < policy.AHEAD // 2:
+            fill(application(url), ledger, queue, depth, may_end=False)
+
+
+def _wait_for_the_disk(ledger: Ledger) -> None:
+    """With an append-only file, waits for it: the batch is durable when the command returns.
+
+    Redis flushes once a second (`appendfsync everysec`) and can be held up for another; Redis 7.2
+    says when it has (WAITAOF), an older one is given the two seconds.
+    """
+    from redis import ResponseError
+
+    with in_words(ledger.url):
+        about: Any = ledger.redis.info("persistence")
+        if not about.get("aof_enabled"):
+            return
+        try:
+            ledger.redis.waitaof(1, 0, 5000)
+        except ResponseError:
+            time.sleep(2.0)
+
+
+def _chunks(items: Iterable[Asked]) -> Iterator[list[Asked]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, CHUNK)):
+        yield chunk

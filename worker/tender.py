@@ -1,0 +1,159 @@
+"""The tender: a thread of every worker that keeps the queue filled and the ledger honest.
+
+Each round, over every unfinished batch: scans whose process died go back to the backlog, or into
+quarantine; those put off whose time has come go back too; messages that were lost on their way
+are found missing; and the queue is filled up to `AHEAD` messages, in equal shares for the batches,
+so that a small batch does not wait behind a large one. One worker at a time does the round; the
+others find it done. Each also says that it is alive, and notices when Celery has stopped to
+consume while there is work, which a reconnection to Redis is known to bring about. Stands on
+`worker.ledger`, `worker.application`.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from celery import Celery
+
+from core.errors import PhotochromError
+from worker import policy
+from worker.application import publish
+from worker.broker import PREFIX, in_words
+from worker.ledger import Ledger
+from worker.roots import is_remote
+
+log = logging.getLogger(__name__)
+
+WORKERS: Final = PREFIX + "workers"
+
+#: Seconds without a sign of life after which a worker counts as gone.
+GONE: Final = 30.0
+
+#: Seconds in which an idle worker must have taken something from a queue that is not empty.
+STALLED: Final = 60.0
+
+
+class Tender(threading.Thread):
+    """Rounds at intervals of `policy.ROUND` until `stop`."""
+
+    def __init__(
+        self, app: Celery, ledger: Ledger, queues: list[str], worker: str, about: dict[str, Any],
+        is_idle: Callable[[], bool], taken: Callable[[], int], stalled: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """`about`: what status shows of this worker. `is_idle`: whether a process is free;
+        `taken`: how many messages have been taken so far; `stalled` is called when none is taken
+        although there are some."""
+        super().__init__(name="tender", daemon=True)
+        self._app, self._ledger, self._queues = app, ledger, queues
+        self._worker, self._about = worker, about
+        self._is_idle, self._taken, self._on_stall = is_idle, taken, stalled
+        self._stop_asked = threading.Event()
+        self._progress = (0, time.monotonic())
+        self.healthy = True
+
+    def run(self) -> None:
+        while not self._stop_asked.is_set():
+            begin = time.monotonic()
+            moved = 0
+            try:
+                moved = self._round()
+                self.healthy = True
+            except PhotochromError as error:
+                self._say_trouble(error)
+            except Exception:  # a thread that dies is not noticed; this one must not
+                log.exception("the tender failed; it goes on")
+            # A round that filled the whole queue comes again at once when the queue is used up.
+            pause = policy.ROUND if moved < policy.AHEAD // 2 else policy.ROUND / 4
+            self._stop_asked.wait(max(0.0, begin + pause - time.monotonic()))
+
+    def stop(self) -> None:
+        """Ends the rounds and takes the worker off the list."""
+        self._stop_asked.set()
+        try:
+            with in_words(self._ledger.url):
+                self._ledger.redis.zrem(WORKERS, self._worker)
+        except PhotochromError:
+            log.debug("Redis is away; the worker's name expires by itself")
+
+    def _round(self) -> int:
+        client = self._ledger.redis
+        with in_words(self._ledger.url):
+            server: Any = client.info("server")
+            seconds, micro = client.time()
+            now = seconds + micro / 1e6
+            self._beat(now)
+            depths = {queue: client.llen(PREFIX + queue) for queue in self._queues}
+        self._watch(sum(depths.values()))
+        may_end = server["uptime_in_seconds"] > policy.LEASE
+        return sum(self._fill(queue, depth, may_end) for queue, depth in depths.items())
+
+    def _fill(self, queue: str, depth: int, may_end: bool) -> int:
+        with in_words(self._ledger.url):
+            mine = self._ledger.redis.set(
+                f"{PREFIX}tending:{queue}", self._worker, nx=True, px=round(policy.ROUND * 800)
+            )
+        return fill(self._app, self._ledger, queue, depth, may_end) if mine else 0
+
+    def _beat(self, now: float) -> None:
+        """Says that this worker is alive; `skew` is its clock against Redis', in seconds."""
+        key = f"{PREFIX}worker:{self._worker}"
+        about = self._about | {"beat": now, "skew": round(time.time() - now, 1)}
+        with self._ledger.redis.pipeline() as pipe:
+            pipe.hset(key, mapping=about)
+            pipe.expire(key, round(3 * GONE))
+            pipe.zadd(WORKERS, {self._worker: now})
+            pipe.zremrangebyscore(WORKERS, "-inf", now - 3 * GONE)
+            pipe.execute()
+
+    def _watch(self, depth: int) -> None:
+        """Calls `stalled` where messages wait, a process is free and none is taken."""
+        taken, now = self._taken(), time.monotonic()
+        if depth == 0 or taken != self._progress[0] or not self._is_idle():
+            self._progress = (taken, now)
+        elif now - self._progress[1] > STALLED:
+            self._progress = (taken, now)
+            log.critical("%d messages wait and none is taken; the worker starts anew", depth)
+            self._on_stall()
+
+    def _say_trouble(self, error: PhotochromError) -> None:
+        if self.healthy:
+            log.warning("%s", error)
+        self.healthy = False
+
+
+def fill(app: Celery, ledger: Ledger, queue: str, depth: int, may_end: bool) -> int:
+    """One round over the unfinished batches of a queue that holds `depth` messages; -> published."""
+    batches = [name for name in ledger.open_batches() if _queue_of(ledger, name) == queue]
+    moved = 0
+    for place, batch in enumerate(batches):
+        share = (policy.AHEAD - depth - moved) // (len(batches) - place)
+        try:
+            scans, dead = ledger.tend(batch, max(0, share), may_end, depth == 0)
+        except PhotochromError as error:
+            log.warning("%s", error)
+            continue
+        publish(app, queue, batch, scans)
+        moved += len(scans)
+        for scan in dead:
+            log.error("%s %s killed its worker too often and is given up", batch, scan)
+            _clean_after(ledger.destination(batch, scan))
+    return moved
+
+
+def _clean_after(destination: str) -> None:
+    from core.image.atomic import clean_stale
+
+    if not is_remote(destination):
+        clean_stale(Path(destination).parent)
+
+
+def _queue_of(ledger: Ledger, batch: str) -> str | None:
+    """The batch's queue; None for one that is no longer there or not for this program."""
+    try:
+        return ledger.batch(batch).queue
+    except PhotochromError as error:
+        log.debug("%s", error)
+        return None
