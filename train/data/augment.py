@@ -12,6 +12,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from train.data.affine import warp
+from train.data.damage import damage
+
 #: Luminance of orthochromatic emulsions, which are blind to red: weights of linear R, G, B.
 ORTHOCHROMATIC = (0.0, 0.42, 0.58)
 PANCHROMATIC = (0.2126, 0.7152, 0.0722)
@@ -24,8 +27,12 @@ class Augment:
     crop: tuple[float, float] = (0.6, 1.0)
     aspect: float = 1.15
     flip: float = 0.5
+    shear: float = 0.0  # radians at most, of the whole picture before cropping
+    zoom: float = 0.0  # 1 - zoom .. 1 + zoom, each side apart
+    rotation: float = 0.0  # degrees at most
     old_film: float = 0.35
     orthochromatic: float = 0.25
+    damage: float = 0.0  # scratches, dust and fading on the old films
     hints: float = 0.5
     many_hints: float = 0.02
     hint_radius: float = 4.0
@@ -34,7 +41,12 @@ class Augment:
 def crop(
     picture: np.ndarray, size: int, settings: Augment, random: np.random.Generator
 ) -> np.ndarray:
-    """uint8 size,size,3: a random near-square crop, resized, perhaps mirrored."""
+    """uint8 size,size,3: a random near-square crop, resized, perhaps warped and mirrored."""
+    if settings.shear or settings.zoom or settings.rotation:
+        picture = warp(
+            picture, random,
+            shear=settings.shear, zoom=settings.zoom, rotation=settings.rotation,
+        )  # fmt: skip
     height, width = picture.shape[:2]
     side = min(height, width) * random.uniform(*settings.crop)
     stretch = np.exp(random.uniform(-1, 1) * np.log(settings.aspect) / 2)
@@ -58,7 +70,10 @@ def old_film(rgb: Tensor, lightness: Tensor, settings: Augment, random: np.rando
     grain = torch.from_numpy(random.standard_normal(lightness.shape, dtype=np.float32))
     if random.random() < 0.5:  # coarse grain
         grain = _blur(grain, 0.7) * 2
-    return (lightness + grain * random.uniform(0, 5)).clamp(0, 100)
+    lightness = (lightness + grain * random.uniform(0, 5)).clamp(0, 100)
+    if settings.damage and random.random() < settings.damage:
+        lightness = damage(lightness, random)
+    return lightness
 
 
 def _emulsion(rgb: Tensor, strength: float) -> Tensor:
