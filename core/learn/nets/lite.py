@@ -1,4 +1,4 @@
-"""`lite`: an EfficientNet-Lite2 encoder and a small feature-pyramid decoder, 5.75 M parameters.
+"""`lite`: an EfficientNet-Lite2 encoder and a small feature-pyramid decoder, 5,747,750 parameters.
 
 Classifies a* b* into 260 in-gamut bins at stride 4 (after Zhang, Isola, Efros 2016, with their
 annealed mean) and refines the edges at stride 2. 2.5 GMAC at 256 x 256.

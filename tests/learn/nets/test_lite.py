@@ -1,0 +1,67 @@
+"""`lite` in the chapters that every network has, and what is its own."""
+
+from pathlib import Path
+
+import torch
+
+from core.learn.nets.lite import Lite
+from tests.learn.nets import chapters
+
+
+def make() -> Lite:
+    torch.manual_seed(1)
+    return Lite()
+
+
+def test_it_answers_with_chroma_at_its_stride_for_every_size():
+    chapters.answers_at_its_stride(make())
+
+
+def test_it_has_as_many_parameters_as_its_docstring_says():
+    assert chapters.parameters(make()) == 5_747_750
+
+
+def test_every_weight_learns():
+    net = make()
+    torch.nn.init.normal_(net.ref.weight, std=0.1)  # at zero it hides the refinement behind it
+    # a batch norm in front of one pixel a channel would answer with its bias alone: larger pictures
+    chapters.every_weight_learns(net, "soft_cross_entropy", "smooth_l1", without="hint.")
+
+
+def test_hints_teach_the_hint_convolution():
+    net = make().train()
+    given = chapters.batch(64, 64)
+    given.hints[:, :2, 20:30, 20:30] = given.chroma[:, :, 20:30, 20:30]
+    given.hints[:, 2, 20:30, 20:30] = 1
+    from core.learn.losses import Term, objective
+
+    prediction = net(given.lightness, given.hints)
+    objective([Term("soft_cross_entropy", 1.0, {})], prediction, given, net)[0].backward()
+    assert net.hint.weight.grad is not None and net.hint.weight.grad.abs().max() > 0
+
+
+def test_its_model_file_answers_as_it_does(tmp_path: Path):
+    chapters.its_file_answers_as_it_does(make().eval(), tmp_path)
+
+
+def test_a_run_taken_up_again_ends_with_the_same_bits(tmp_path: Path):
+    chapters.goes_on_to_the_same_bits(make, tmp_path, "soft_cross_entropy", "smooth_l1", "hint_l1")
+
+
+def test_a_sharp_distribution_answers_with_its_bin_and_a_flat_one_with_the_mean():
+    net = make()
+    sharp = torch.zeros(1, 1, 1, len(net.bins))
+    sharp[..., 7] = 40
+    torch.testing.assert_close(net.annealed_mean(sharp).flatten(), net.bins[7])
+    flat = net.annealed_mean(torch.zeros_like(sharp)).flatten()
+    torch.testing.assert_close(flat, net.bins.mean(0), atol=1e-3, rtol=0)
+
+
+def test_its_gain_scales_each_channel_of_the_answer():
+    net = make().eval()
+    given = chapters.batch(64, 64)
+    with torch.no_grad():
+        before = net(given.lightness).chroma
+        net.gain.copy_(torch.tensor([1.5, 0.5]))
+        after = net(given.lightness).chroma
+    torch.testing.assert_close(after, before * torch.tensor([1.5, 0.5]).view(1, 2, 1, 1))

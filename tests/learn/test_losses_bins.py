@@ -1,0 +1,115 @@
+"""The losses of the classifiers, by hand and by their gradients; the bins they stand on."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from core.learn.bins import in_gamut_bins
+from core.learn.losses import (
+    Batch,
+    hint_l1,
+    rebalancing,
+    smooth_l1,
+    soft_cross_entropy,
+    soft_encode,
+)
+from core.learn.nets import Prediction
+
+BINS = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [40.0, 40.0]])
+
+
+class Net:
+    """What a loss asks of a network."""
+
+    bins = BINS
+    prior = torch.tensor([0.7, 0.1, 0.1, 0.1])
+
+
+def _batch(chroma: torch.Tensor, hints: torch.Tensor | None = None) -> Batch:
+    n, _, h, w = chroma.shape
+    return Batch(
+        torch.zeros(n, 1, h, w), chroma, torch.zeros(n, 3, h, w) if hints is None else hints
+    )
+
+
+def _colour(a: float, b: float) -> torch.Tensor:
+    return torch.tensor([float(a), float(b)]).view(1, 2, 1, 1)
+
+
+def test_the_260_bins_are_the_cells_of_ten_that_srgb_reaches():
+    bins = in_gamut_bins()
+    assert bins.shape == (260, 2) and bins.dtype == np.float32
+    assert [0, 0] in bins.tolist() and [80, 70] in bins.tolist()
+    assert [100, 0] not in bins.tolist()
+
+
+def test_a_colour_on_a_bin_is_that_bin_first_and_its_neighbours_by_distance():
+    index, weight = soft_encode(_colour(0, 0), BINS, neighbours=3, sigma=5.0)
+    assert index[0, 0, 0, 0] == 0 and set(index[0, 1:, 0, 0].tolist()) == {1, 2}
+    neighbour = math.exp(-100 / 50)
+    expected = torch.tensor([1.0, neighbour, neighbour]) / (1 + 2 * neighbour)
+    torch.testing.assert_close(weight.flatten(), expected)
+
+
+def test_a_colour_far_outside_the_gamut_still_has_weights_of_sum_one():
+    _, weight = soft_encode(_colour(500, -500), BINS, neighbours=3)
+    assert weight.isfinite().all() and weight.sum() == pytest.approx(1)
+
+
+def test_rebalancing_has_mean_one_under_the_prior_and_favours_what_is_rare():
+    weight = rebalancing(Net.prior, 0.5)
+    assert (weight * Net.prior).sum() == pytest.approx(1)
+    assert weight[1] > weight[0]
+    torch.testing.assert_close(rebalancing(Net.prior, 1.0), torch.ones(4))
+
+
+def test_the_cross_entropy_is_the_one_found_by_hand():
+    logits = torch.tensor([2.0, 1.0, 0.0, -1.0])
+    prediction = Prediction(_colour(0, 0), logits.view(1, 4, 1, 1))
+    loss = soft_cross_entropy(prediction, _batch(_colour(10, 0)), Net, neighbours=1)
+    assert loss.item() == pytest.approx(-logits.log_softmax(0)[1].item())
+    rebalanced = soft_cross_entropy(prediction, _batch(_colour(10, 0)), Net, neighbours=1, mix=0.5)
+    assert rebalanced.item() == pytest.approx(loss.item() * rebalancing(Net.prior, 0.5)[1].item())
+
+
+def test_smooth_l1_is_quadratic_below_beta_and_straight_above():
+    near = smooth_l1(Prediction(_colour(2, 0)), _batch(_colour(0, 0)), Net, beta=5.0)
+    far = smooth_l1(Prediction(_colour(20, 0)), _batch(_colour(0, 0)), Net, beta=5.0)
+    assert near.item() == pytest.approx(0.5 * 2**2 / 5 / 2)
+    assert far.item() == pytest.approx((20 - 2.5) / 2)
+
+
+def test_the_hint_loss_sees_the_hinted_pixels_alone():
+    answer = torch.tensor([[5.0, 99.0], [0.0, -99.0]]).view(1, 2, 1, 2)
+    hints = torch.tensor([[8.0, 0.0], [1.0, 0.0], [1.0, 0.0]]).view(1, 3, 1, 2)
+    assert hint_l1(Prediction(answer), _batch(answer, hints), Net).item() == pytest.approx(2)
+    none = torch.zeros_like(hints)
+    assert hint_l1(Prediction(answer), _batch(answer, none), Net).item() == 0
+
+
+def test_a_full_size_truth_is_averaged_to_the_answers_grid():
+    truth = torch.tensor([0.0, 8.0, 4.0, 4.0]).view(1, 1, 2, 2).expand(1, 2, 2, 2)
+    loss = smooth_l1(Prediction(_colour(4, 4)), _batch(truth), Net)
+    assert loss.item() == 0
+
+
+def test_every_loss_has_the_gradient_of_its_differences():
+    class Exact:
+        bins, prior = BINS.double(), Net.prior.double()
+
+    truth = torch.tensor([[3.0, 38.0], [8.0, 36.0]]).double().view(1, 2, 1, 2)
+    hints = torch.cat((truth, torch.ones(1, 1, 1, 2)), 1)
+    batch = _batch(truth, hints)
+    logits = torch.randn(1, 4, 1, 2, dtype=torch.float64, requires_grad=True)
+    chroma = (truth + torch.tensor([1.0, -20.0]).double()).requires_grad_()
+
+    def entropy(x: torch.Tensor) -> torch.Tensor:
+        return soft_cross_entropy(Prediction(truth, x), batch, Exact, mix=0.5, neighbours=3)
+
+    assert torch.autograd.gradcheck(entropy, (logits,))
+    assert torch.autograd.gradcheck(
+        lambda x: smooth_l1(Prediction(x), batch, Exact, mix=0.5), (chroma,)
+    )
+    assert torch.autograd.gradcheck(lambda x: hint_l1(Prediction(x), batch, Exact), (chroma,))

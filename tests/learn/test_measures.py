@@ -1,0 +1,82 @@
+"""Each measure against a value found by hand or by another program."""
+
+import math
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio
+
+from core.colour.lab import lab_to_srgb
+from core.learn import measures
+
+RANDOM = np.random.default_rng(5)
+
+
+def test_ab_rmse_is_the_root_of_the_mean_square_over_both_channels():
+    truth = np.zeros((2, 1, 2))
+    ours = np.array([[[3.0, 0.0]], [[4.0, 1.0]]])
+    assert measures.ab_rmse(ours, truth) == pytest.approx(math.sqrt((9 + 16 + 1) / 4))
+
+
+def test_psnr_is_scikit_images_on_8_bit_codes():
+    ours, truth = RANDOM.random((2, 9, 7, 3))
+    codes = [np.round(picture * 255).astype(np.uint8) for picture in (ours, truth)]
+    expected = peak_signal_noise_ratio(codes[1], codes[0], data_range=255)
+    assert measures.psnr(ours, truth) == pytest.approx(expected)
+    assert measures.psnr(truth, truth) == math.inf
+
+
+def test_auc_is_the_mean_share_of_pixels_within_each_threshold():
+    truth = np.zeros((2, 1, 3))
+    ours = np.zeros((2, 1, 3))
+    ours[0, 0] = [0.0, 10.5, 200.0]  # within all thresholds, within 11..150, within none
+    expected = 100 * (151 + 140 + 0) / (3 * 151)
+    assert measures.auc(ours, truth) == pytest.approx(expected)
+    only_first = np.array([[1.0, 0.0, 0.0]])
+    assert measures.auc(ours, truth, only_first) == pytest.approx(100)
+
+
+def test_colourfulness_is_hasler_and_suesstrunks_with_signed_differences():
+    red_and_green = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    # rg = 255, -255 (mean 0, deviation 255); yb = 127.5 twice (mean 127.5, deviation 0)
+    assert measures.colourfulness(red_and_green) == pytest.approx(255 + 0.3 * 127.5)
+    assert measures.colourfulness(np.full((2, 2, 3), 0.4)) == 0
+
+
+def test_a_gray_answer_scores_zero_in_every_ratio():
+    lightness = np.full((8, 8), 60.0)
+    truth = RANDOM.normal(0, 20, (2, 8, 8))
+    row = measures.summary([measures.judge(np.zeros_like(truth), truth, lightness)])
+    for ratio in ("colourfulness_ratio", "chroma_ratio", "a_ratio", "b_ratio"):
+        assert row[ratio] == pytest.approx(0, abs=1e-3)
+    assert row["ab_rmse"] == pytest.approx(np.sqrt(np.mean(truth**2)))
+
+
+def test_the_truth_itself_scores_full_marks():
+    lightness = RANDOM.uniform(30, 80, (8, 8))
+    truth = RANDOM.normal(0, 10, (2, 8, 8))
+    row = measures.summary([measures.judge(truth, truth, lightness)] * 2)
+    assert row["pictures"] == 2 and row["ab_rmse"] == 0 and row["auc"] == 100
+    assert row["chroma_ratio"] == row["a_ratio"] == row["colourfulness_ratio"] == 1
+
+
+def test_the_rmse_at_the_true_chroma_does_not_change_with_vividness():
+    """Else a paler copy of a model would be chosen before the model itself."""
+    lightness = np.full((8, 8), 60.0)
+    truths = RANDOM.normal(5, 15, (3, 2, 8, 8))
+    answers = truths + RANDOM.normal(0, 10, truths.shape)
+
+    def score(scale: float) -> float:
+        pairs = zip(answers, truths, strict=True)
+        rows = [measures.judge(ours * scale, truth, lightness) for ours, truth in pairs]
+        return measures.summary(rows)["ab_rmse_at_true_chroma"]
+
+    assert score(0.5) == pytest.approx(score(1.0)) == pytest.approx(score(1.4))
+
+
+def test_psnr_is_taken_at_the_true_lightness():
+    lightness = np.full((4, 4), 50.0)
+    truth, ours = np.full((2, 4, 4), 10.0), np.full((2, 4, 4), -10.0)
+    row = measures.judge(ours, truth, lightness)
+    pictures = [lab_to_srgb(np.stack([lightness, *ab], axis=-1)).clip(0, 1) for ab in (ours, truth)]
+    assert row["psnr"] == pytest.approx(measures.psnr(*pictures))

@@ -1,0 +1,237 @@
+"""The loop: it learns, stops when asked, saves whole files, and never goes on from nonsense."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from core.errors import InterruptedJob, PhotochromError
+from core.learn.losses import Batch, Term
+from core.learn.nets import Prediction
+from core.learn.trainer import (
+    CHECKPOINT_VERSION,
+    Training,
+    learning_rate,
+    load_checkpoint,
+    save_atomically,
+    train,
+)
+
+SETTINGS = Training(learning_rate=0.05, warm_up=1, ema=0.5, log_every=2, steps=6)
+TERMS = [Term("smooth_l1", 1.0, {})]
+ABOUT = {"recipe": "tiny"}
+
+
+class Tiny(nn.Module):
+    """Two convolutions and a norm: enough to have all kinds of state."""
+
+    stride, multiple, takes_hints, bins = 1, 1, False, None
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(7)
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 2, 1)
+        )
+
+    def forward(self, lightness, hints=None) -> Prediction:
+        return Prediction(self.body(lightness / 100) * 50)
+
+
+def batches(step: int) -> Iterator[Batch]:
+    """Bright is orange, dark is blue."""
+    while True:
+        random = torch.Generator().manual_seed(step)
+        lightness = torch.rand(4, 1, 8, 8, generator=random) * 100
+        chroma = torch.cat((lightness - 50, lightness - 50), 1)
+        yield Batch(lightness, chroma, torch.zeros(4, 3, 8, 8))
+        step += 1
+
+
+def start(out: Path, **options) -> Path:
+    settings = options.pop("settings", SETTINGS)
+    return train(
+        options.pop("net", None) or Tiny(), options.pop("batches", batches), TERMS, settings, out,
+        about=ABOUT, say=lambda _: None, **options,
+    )  # fmt: skip
+
+
+def test_it_learns_what_the_batches_teach(tmp_path: Path):
+    start(tmp_path, settings=replace(SETTINGS, steps=60))
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "log.jsonl").open()]
+    assert len(losses) == 30
+    assert losses[-1] < losses[0] / 4
+
+
+def test_tensorboard_files_lie_beside_the_checkpoints(tmp_path: Path):
+    start(tmp_path)
+    assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+def test_a_resumed_run_ends_with_the_bits_of_one_that_never_stopped(tmp_path: Path):
+    constant = replace(SETTINGS, schedule="constant")
+    start(tmp_path / "whole", settings=constant)
+    start(tmp_path / "parts", settings=replace(constant, steps=3))
+    start(tmp_path / "parts", settings=constant, resume=True)
+    whole, parts = (load_checkpoint(tmp_path / n / "last.pt") for n in ("whole", "parts"))
+    for kind in ("net", "average"):
+        for name, tensor in whole[kind].items():
+            assert torch.equal(tensor, parts[kind][name]), name
+    assert not torch.equal(whole["net"]["body.0.weight"], Tiny().state_dict()["body.0.weight"])
+
+
+def test_a_run_killed_without_warning_goes_on_to_the_same_bits(tmp_path: Path):
+    script = textwrap.dedent(f"""
+        import os, signal, sys
+        from dataclasses import replace
+        from pathlib import Path
+        import torch
+        from tests.learn.test_trainer import SETTINGS, batches, start
+        torch.set_num_threads(1)  # as here: sums depend on their order
+
+        def dying(step):
+            for batch in batches(step):
+                if step == 4:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                yield batch
+                step += 1
+
+        start(Path({str(tmp_path / "killed")!r}), batches=dying,
+              settings=replace(SETTINGS, save_minutes=0.0))
+    """)
+    killed = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2])
+    assert killed.returncode == -signal.SIGKILL
+    assert load_checkpoint(tmp_path / "killed" / "last.pt")["step"] == 4
+    start(tmp_path / "killed", resume=True)
+    start(tmp_path / "whole")
+    whole, gone_on = (load_checkpoint(tmp_path / n / "last.pt") for n in ("whole", "killed"))
+    for name, tensor in whole["net"].items():
+        assert torch.equal(tensor, gone_on["net"][name]), name
+
+
+def _signalling(number: int):
+    def signalling(step: int) -> Iterator[Batch]:
+        for batch in batches(step):
+            if step == 2:
+                os.kill(os.getpid(), number)
+            yield batch
+            step += 1
+
+    return signalling
+
+
+def test_sigterm_saves_and_returns(tmp_path: Path):
+    before = signal.getsignal(signal.SIGTERM)
+    start(tmp_path, batches=_signalling(signal.SIGTERM))
+    assert load_checkpoint(tmp_path / "last.pt")["step"] == 3
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_ctrl_c_saves_and_says_interrupted(tmp_path: Path):
+    with pytest.raises(InterruptedJob) as stopped:
+        start(tmp_path, batches=_signalling(signal.SIGINT))
+    assert stopped.value.exit_code == 130
+    assert load_checkpoint(tmp_path / "last.pt")["step"] == 3
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_the_last_good_checkpoint(tmp_path: Path):
+    def spoilt(step: int) -> Iterator[Batch]:
+        for batch in batches(step):
+            if step == 3:
+                batch.chroma[0, 0, 0, 0] = math.nan
+            yield batch
+            step += 1
+
+    with pytest.raises(PhotochromError, match=r"step 3.*last\.pt"):
+        start(tmp_path, batches=spoilt, settings=replace(SETTINGS, save_minutes=0.0))
+    good = load_checkpoint(tmp_path / "last.pt")
+    assert good["step"] == 3
+    assert all(tensor.isfinite().all() for tensor in good["net"].values())
+
+
+def test_the_best_checkpoint_is_the_one_with_the_lowest_score(tmp_path: Path):
+    scores = iter([5.0, 3.0, 4.0, 9.0, 9.0, 9.0, 9.0])
+    best = start(
+        tmp_path, settings=replace(SETTINGS, validate_minutes=0.0),
+        validate=lambda net: {"score": next(scores)},
+    )  # fmt: skip
+    assert best == tmp_path / "best.pt"
+    kept = load_checkpoint(best)
+    assert (kept["step"], kept["best"]) == (2, 3.0)
+
+
+def test_the_average_follows_the_weights_and_the_norms_statistics(tmp_path: Path):
+    start(tmp_path, settings=replace(SETTINGS, ema=0.0))
+    state = load_checkpoint(tmp_path / "last.pt")
+    for name, tensor in state["net"].items():
+        torch.testing.assert_close(state["average"][name], tensor)
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "last.pt"
+    save_atomically({"version": 1, "kept": True}, path)
+
+    def full(state, file):
+        file.write(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        save_atomically({"version": 1, "kept": False}, path)
+    assert load_checkpoint(path)["kept"] is True
+    assert [file.name for file in tmp_path.iterdir()] == ["last.pt"]
+
+
+def test_a_checkpoint_of_another_recipe_of_a_newer_version_or_damaged_is_refused(tmp_path: Path):
+    start(tmp_path)
+    with pytest.raises(PhotochromError, match="another recipe"):
+        train(Tiny(), batches, TERMS, SETTINGS, tmp_path, about={"recipe": "x"}, resume=True)
+    path = tmp_path / "last.pt"
+    save_atomically({"version": CHECKPOINT_VERSION + 1}, path)
+    with pytest.raises(PhotochromError, match="version 2"):
+        load_checkpoint(path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(PhotochromError, match="not a whole checkpoint"):
+        load_checkpoint(path)
+    with pytest.raises(PhotochromError, match="no checkpoint"):
+        load_checkpoint(tmp_path / "absent.pt")
+
+
+def test_the_learning_rate_warms_up_and_falls_along_a_cosine():
+    settings = replace(SETTINGS, learning_rate=1.0, warm_up=10, final_rate=0.1)
+    assert learning_rate(settings, 0, 0.0) == pytest.approx(0.1)
+    assert learning_rate(settings, 9, 0.0) == pytest.approx(1.0)
+    assert learning_rate(settings, 500, 0.5) == pytest.approx(0.55)
+    assert learning_rate(settings, 999, 1.0) == pytest.approx(0.1)
+    constant = replace(settings, schedule="constant")
+    assert learning_rate(constant, 999, 1.0) == pytest.approx(1.0)
+
+
+def test_slow_tensors_learn_at_their_share_of_the_rate(tmp_path: Path):
+    """SGD's first step moves by rate x gradient, so that the ratio of moves is the factor."""
+    moves = []
+    for slow in ((), ("body.0",)):
+        net = Tiny()
+        before = net.body[0].weight.detach().clone()
+        settings = replace(
+            SETTINGS, optimizer="sgd", steps=1, slow=slow, slow_factor=0.25, weight_decay=0.0
+        )
+        start(tmp_path / str(len(slow)), net=net, settings=settings)
+        moves.append((net.body[0].weight.detach() - before).abs().max().item())
+    assert moves[1] == pytest.approx(moves[0] / 4, rel=1e-3)
+
+
+def test_a_budget_ends_the_run_by_the_clock(tmp_path: Path):
+    start(tmp_path, budget_seconds=0.2, settings=replace(SETTINGS, steps=10**9))
+    state = load_checkpoint(tmp_path / "last.pt")
+    assert state["elapsed"] >= 0.2 and 0 < state["step"] < 10**6
