@@ -83,7 +83,7 @@ class Target:
         if not own and not self._has_selection():
             return
         saved = Gimp.Selection.save(self.image)
-        if not self.respect_selection:
+        if not self._has_selection():
             Gimp.Selection.all(self.image)
         if own:
             self.image.select_item(Gimp.ChannelOps.INTERSECT, own)
