@@ -20,6 +20,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from core.errors import Failure, HintsError, OptionsError, PhotochromError
@@ -33,7 +34,8 @@ from gradio_app.problems import Refused, problem, problem_of
 from gradio_app.upload import Form, drain, file_name, spool, spool_form
 from gradio_app.workshop import Place, Workshop
 
-log = logging.getLogger(__name__)
+#: Contract 5: one JSON line a picture; `server.serve` sends them to standard output.
+reports = logging.getLogger("gradio_app.reports")
 
 #: Bytes sent at once, and how long a client may take for them before it is given up.
 CHUNK_BYTES: Final = 1 << 20
@@ -41,6 +43,7 @@ SEND_S: Final = 60.0
 #: A hints picture is held whole, four bytes a pixel.
 MAX_HINT_PIXELS: Final = 150_000_000
 
+_METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -88,8 +91,17 @@ def add_routes(app: FastAPI, workshop: Workshop) -> None:
             raise Refused(404, "no request with this id is at work")
         return JSONResponse({"cancelled": id})
 
+    router.add_api_route("/reference", partial(reference.page, app), include_in_schema=False)
+
+    @router.api_route("/{path:path}", methods=_METHODS, include_in_schema=False)
+    async def nothing(request: Request, path: str) -> None:
+        """What begins with /v1/ is never the page's."""
+        other_method = any(
+            route.matches(request.scope)[0] is Match.PARTIAL for route in router.routes
+        )
+        raise HTTPException(405 if other_method else 404)
+
     app.include_router(router)
-    app.add_api_route("/v1/reference", partial(reference.page, app), include_in_schema=False)
     app.add_exception_handler(Refused, _answer_problem)
     app.add_exception_handler(PhotochromError, _answer_problem)
     app.add_exception_handler(MemoryError, _answer_problem)
@@ -336,4 +348,4 @@ def attachment(name: str) -> str:
 
 
 def _tell(outcome: Outcome) -> None:
-    log.info(report_line(outcome))
+    reports.info(report_line(outcome))

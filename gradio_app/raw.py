@@ -14,8 +14,6 @@ from core.options import Options
 from gradio_app.problems import Refused
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from core.colorizer import Colorizer
 
 MEDIA_TYPE: Final = "application/octet-stream"
@@ -83,9 +81,10 @@ def colour(
 ) -> None:  # fmt: skip
     """Colours the samples in `source` into `target`; `check` raises to stop between strips."""
     import numpy as np
-    from core.image.thumbnail import thumbnail_of
 
     from core.colorizer import painter
+    from core.colour.chroma import chroma_of
+    from core.image.thumbnail import thumbnail_of
 
     pixels = (shape.height, shape.width)
     samples = np.memmap(source, shape.sample_type, "r", shape=_with(pixels, shape.channels))
@@ -102,21 +101,11 @@ def colour(
         strip = np.ascontiguousarray(samples[top : top + rows])
         if shape.want == "rgb":
             paint(strip, top, answer[top : top + rows])
-        else:
-            answer[top : top + rows] = _chroma(strip, top, paint)
-    answer.flush()
-
-
-def _chroma(strip: "np.ndarray", top: int, paint) -> "np.ndarray":
-    """a*, b* float32 of the strip in colour, taken at 16 bits whatever the strip's own depth."""
-    import numpy as np
-
-    from core.colour.lab import srgb_to_lab
-
-    deep = strip if strip.dtype == np.uint16 else strip.astype(np.uint16) * np.uint16(257)
-    painted = np.empty((*strip.shape[:2], 3), np.uint16)
-    paint(deep, top, painted)
-    return srgb_to_lab(painted / 65535.0)[..., 1:].astype(np.float32)
+            continue
+        # Chroma is taken at 16 bits whatever the depth of the samples: 8 would make it coarse.
+        painted = np.empty((*strip.shape[:2], 3), np.uint16)
+        paint(strip, top, painted)
+        chroma_of(painted, answer[top : top + rows])
 
 
 def _with(pixels: tuple[int, int], channels: int) -> tuple[int, ...]:

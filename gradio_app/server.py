@@ -176,11 +176,21 @@ def serve(settings: Settings, listener: socket.socket, *, open_browser: bool) ->
         timeout_graceful_shutdown=FAREWELL_S,
     )  # fmt: skip
     server = Server(config, ready)
+    _print_reports()
     try:
         asyncio.run(_run(server, listener, activity, settings.idle_exit))
     finally:
         discovery.remove(state)
         workshop.close()
+
+
+def _print_reports() -> None:
+    """Report lines go to standard output as they are: the server's log can be read by programs."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    api.reports.addHandler(handler)
+    api.reports.setLevel(logging.INFO)
+    api.reports.propagate = False
 
 
 async def _run(

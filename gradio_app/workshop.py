@@ -156,6 +156,9 @@ class Workshop:
         """Loads (or compiles) the kernels, so that the first picture does not wait for them."""
         import numpy as np
 
+        from core.colour.chroma import chroma_of
+
+        chroma_of(np.zeros((1, 1, 3), np.uint16))
         for dtype in (np.uint8, np.uint16):
             self.colorizer.colorize(np.full((64, 64), 99, dtype))
             self.colorizer.colorize(np.full((64, 64, 3), 99, dtype))

@@ -1,0 +1,114 @@
+"""Work that nobody wants any more ends at its next strip."""
+
+import asyncio
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from core.errors import InterruptedJob
+from core.options import Options
+from gradio_app import raw
+from gradio_app.settings import Settings
+from gradio_app.workshop import Workshop
+from tests.model_files import write_model
+
+SIDE = 3000
+QUERY = {
+    "width": SIDE, "height": SIDE, "channels": 3, "depth": 16, "space": "srgb", "want": "chroma",
+}  # fmt: skip
+RAW = {"Content-Type": "application/octet-stream"}
+
+
+@pytest.fixture
+def workshop(tmp_path):
+    model = write_model(tmp_path / "tiny.onnx")
+    workshop = Workshop(Settings(model=str(model), workers=1, queue=4))
+    workshop.warm_up()
+    yield workshop
+    workshop.close()
+
+
+def test_painting_stops_at_the_next_strip(workshop, tmp_path):
+    source = tmp_path / "samples"
+    np.full((SIDE, SIDE, 3), 30000, np.uint16).tofile(source)
+    shape = raw.Shape(SIDE, SIDE, 3, 16, "rgb")
+    asked: list[float] = []
+
+    def check() -> None:
+        asked.append(time.monotonic())
+        if len(asked) == 4:
+            raise InterruptedJob("cancelled")
+
+    with pytest.raises(InterruptedJob):
+        raw.colour(source, tmp_path / "out", shape, Options(), workshop.colorizer, check)
+    assert len(asked) == 4
+    assert max(np.diff(asked[1:])) < 0.2 * 3  # three times the promise, for a loaded machine
+
+
+def test_a_request_that_waits_for_its_turn_is_cancelled_at_once(workshop):
+    release = threading.Event()
+
+    async def scenario() -> float:
+        with workshop.place("first") as first, workshop.place("second") as second:
+            holding = asyncio.create_task(first.run(release.wait, 30))
+            waiting = asyncio.create_task(second.run(time.sleep, 0))
+            await asyncio.sleep(0.05)
+            start = time.monotonic()
+            assert workshop.cancel("second")
+            with pytest.raises(InterruptedJob):
+                await waiting
+            took = time.monotonic() - start
+            release.set()
+            await holding
+            return took
+
+    assert asyncio.run(scenario()) < 0.2
+    assert not workshop.cancel("second")
+
+
+def test_a_closed_socket_stops_the_work(workshop):
+    stopped = threading.Event()
+
+    def work(check) -> None:
+        for _ in range(3000):
+            time.sleep(0.01)
+            try:
+                check()
+            except InterruptedJob:
+                stopped.set()
+                raise
+
+    async def scenario() -> float:
+        gone = asyncio.Event()
+        with workshop.place() as place:
+            task = asyncio.create_task(place.run_while(gone.wait(), work, place.stop.check))
+            await asyncio.sleep(0.1)
+            start = time.monotonic()
+            gone.set()
+            with pytest.raises(InterruptedJob):
+                await task
+            return time.monotonic() - start
+
+    assert asyncio.run(scenario()) < 0.2
+    assert stopped.wait(1)
+
+
+def test_a_cancelled_request_is_answered_as_such(served, client):
+    body = np.full((SIDE, SIDE, 3), 30000, np.uint16).tobytes()
+    answers = []
+
+    def ask() -> None:
+        with served.client() as own:
+            query = QUERY | {"id": "me"}
+            answers.append(own.post("/v1/colorize", params=query, content=body, headers=RAW))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    deadline = time.monotonic() + 20
+    while client.post("/v1/cancel/me").status_code == 404 and time.monotonic() < deadline:
+        pass
+    asking.join(60)
+    assert answers[0].status_code == 409 and answers[0].json()["kind"] == "interrupted"
+    assert client.post("/v1/cancel/me").status_code == 404
