@@ -117,10 +117,14 @@ def test_a_stale_state_file_and_a_stranger_on_its_port_lead_to_a_new_server(
 
 
 def _answer_as_a_stranger(listener: socket.socket) -> None:
-    connection, _ = listener.accept()
-    with connection:
-        connection.recv(4096)
-        connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}")
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:  # the test is over
+            return
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}")
 
 
 def test_the_state_file_of_another_user_is_not_believed(gimp: GimpSession, room: Room):
