@@ -30,7 +30,7 @@ def warp(
 
 
 def sampled(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The picture looked up, bilinearly, at `matrix` (2,2) times each (x, y) from its middle, px."""
+    """The picture looked up, bilinearly, at `matrix` (2,2) times each (x, y) from its middle."""
     height, width = picture.shape[:2]
     x = (np.arange(width) - (width - 1) / 2)[None, :]
     y = (np.arange(height) - (height - 1) / 2)[:, None]

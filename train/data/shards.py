@@ -1,4 +1,4 @@
-"""Photographs as they lie on disk: tar shards (members `SET/NAME.ext`) and folders.
+"""Photographs as they lie on disk: tar shards (members `SET/NAME.ext`), folders, CIFAR-10's files.
 
 `members` walks a data folder in a fixed order and hands out encoded bytes; nothing is decoded
 here. A picture's set is the folder it lies in; its identity is `SET/NAME`.
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import SourceError
+from train.data import cifar
+from train.data.layouts import recognise
 
 PICTURE_SUFFIXES = frozenset({".avif", ".webp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
 
@@ -36,21 +38,48 @@ def sources(data: Path, pattern: str = "*.tar") -> list[Path]:
 def members(source: Path) -> Iterator[Member]:
     """Every picture of one tar or folder, in a fixed order, still encoded."""
     if source.is_dir():
-        for path in sorted(source.rglob("*")):
-            if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
-                relative = path.relative_to(source)
-                set_name = relative.parts[0] if len(relative.parts) > 1 else source.name
-                yield Member(set_name, relative.as_posix(), path.read_bytes())
+        yield from _of_folder(source)
+        return
+    if cifar.is_batch(source.name):
+        yield from _of_cifar(source.name, source.read_bytes())
         return
     try:
         with tarfile.open(source) as tar:
             for entry in tar:
                 name = entry.name.removeprefix("./")
-                if not entry.isfile() or Path(name).suffix.lower() not in PICTURE_SUFFIXES:
+                if not entry.isfile() or not _holds_pictures(Path(name)):
                     continue
                 stream = tar.extractfile(entry)
-                if stream is not None:
-                    set_name = name.split("/")[0] if "/" in name else source.stem
-                    yield Member(set_name, name, stream.read())
+                if stream is None:
+                    continue
+                if cifar.is_batch(Path(name).name):
+                    yield from _of_cifar(Path(name).name, stream.read())
+                    continue
+                set_name = name.split("/")[0] if "/" in name else source.stem
+                yield Member(set_name, name, stream.read())
     except (tarfile.TarError, EOFError) as error:
         raise SourceError(f"not a whole tar file ({error})", file=source) from error
+
+
+def _of_folder(root: Path) -> Iterator[Member]:
+    layout = recognise(root)
+    for folder in layout.folders(root) if layout else [root]:
+        for path in sorted(folder.rglob("*")):
+            if not path.is_file() or not _holds_pictures(path):
+                continue
+            if cifar.is_batch(path.name):
+                yield from _of_cifar(path.name, path.read_bytes())
+                continue
+            relative = path.relative_to(root)
+            first = relative.parts[0] if len(relative.parts) > 1 else root.name
+            set_name = layout.name if layout else first
+            yield Member(set_name, relative.as_posix(), path.read_bytes())
+
+
+def _of_cifar(name: str, data: bytes) -> Iterator[Member]:
+    for picture_name, encoded in cifar.pictures(name, data):
+        yield Member("cifar10", f"cifar10/{picture_name}", encoded)
+
+
+def _holds_pictures(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_SUFFIXES or cifar.is_batch(path.name)

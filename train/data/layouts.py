@@ -1,0 +1,67 @@
+"""The folders that people already have: ImageNet, Places365, COCO as their authors lay them out.
+
+`recognise` answers with what such a folder is, so that training takes the training pictures alone
+and they count as one set: a thousand class folders would else be a thousand sets. What is not
+recognised is a plain folder, whose first subfolders are its sets.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`name` is the set's; `trains_on` the folders (globs below the root) of its training part."""
+
+    name: str
+    trains_on: tuple[str, ...]
+    is_it: Callable[[Path], bool]
+
+    def folders(self, root: Path) -> list[Path]:
+        """The folders of the training part that are there."""
+        return sorted(path for glob in self.trains_on for path in root.glob(glob) if path.is_dir())
+
+
+def recognise(root: Path) -> Layout | None:
+    """The layout of the folder `root`, or None."""
+    return next((layout for layout in LAYOUTS if layout.is_it(root)), None)
+
+
+def _some(folder: Path, pattern: str) -> bool:
+    """Whether a subfolder's whole name matches; looks no further than the first that does."""
+    if not folder.is_dir():
+        return False
+    return any(re.fullmatch(pattern, path.name) and path.is_dir() for path in folder.iterdir())
+
+
+#: A WordNet id, the name of each of ImageNet's classes.
+_SYNSET = r"n\d{8}"
+#: The first letters under which Places365 files its classes.
+_LETTER = r"[a-z]"
+
+LAYOUTS = (
+    Layout("imagenet", ("train",), lambda root: _some(root / "train", _SYNSET)),
+    Layout(
+        "imagenet",
+        ("ILSVRC/Data/CLS-LOC/train",),
+        lambda root: _some(root / "ILSVRC/Data/CLS-LOC/train", _SYNSET),
+    ),
+    # the easy format files classes in train/, the original by first letter in data_*_standard/
+    Layout(
+        "places365",
+        ("data_256", "data_256_standard", "data_large_standard"),
+        lambda root: any(
+            _some(root / name, _LETTER)
+            for name in ("data_256", "data_256_standard", "data_large_standard")
+        ),
+    ),
+    Layout(
+        "places365",
+        ("train",),
+        lambda root: (root / "train/airfield").is_dir() and (root / "train/zen_garden").is_dir(),
+    ),
+    Layout("coco", ("train20??", "unlabeled20??"), lambda root: _some(root, r"train20\d\d")),
+    Layout("coco", ("images/train20??",), lambda root: _some(root / "images", r"train20\d\d")),
+)
