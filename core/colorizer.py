@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from core.colour.field import ChromaField
-from core.errors import HintsError
+from core.errors import HintsError, ModelError
 from core.hints import is_empty, planes
 from core.model.session import Session, open_session
 from core.model.store import resolve
@@ -63,10 +63,7 @@ class Colorizer:
         Parameters: `thumbnail`, uint8 or uint16 sRGB codes of `look.thumbnail` (h, w) or (h, w, 3).
         Raises `HintsError` for hints that do not fit, `ModelError` where the model fails.
         """
-        from core.colour.kernels import lightness_of
-
-        lightness = _pad_by_reflection(lightness_of(thumbnail), look.padded)
-        prediction = self.session.predict(lightness, self._hints(look, options))
+        prediction = self.session.predict(*self._seen(thumbnail, look, options))
         stride = self.session.description.stride
         return ChromaField(
             grid=np.ascontiguousarray(prediction.chroma, np.float32),
@@ -74,6 +71,26 @@ class Colorizer:
             height=look.picture[0],
             width=look.picture[1],
         )
+
+    def distribution_at(
+        self, thumbnail: np.ndarray, look: Look, options: Options, x: float, y: float
+    ) -> np.ndarray:
+        """How probable each of the model's colour bins is at the picture's pixel (x, y): float32
+        (Q,). `thumbnail` as for `field`; raises `ModelError` where the model tells no distribution.
+        """
+        description = self.session.description
+        if not description.has_distribution:
+            raise ModelError(f"the model {description.name} knows no alternatives")
+        lightness, hints = self._seen(thumbnail, look, options)
+        found = self.session.predict(lightness, hints, distribution=True).distribution
+        assert found is not None, "the session answers with what it was asked for"
+        place = [
+            min(max(int(at * shown / size * cells / padded), 0), cells - 1)
+            for at, shown, size, cells, padded in zip(
+                (y, x), look.thumbnail, look.picture, found.shape[1:], look.padded, strict=True
+            )
+        ]
+        return found[:, place[0], place[1]]
 
     def colorize(self, samples: np.ndarray, options: Options | None = None) -> np.ndarray:
         """A picture in memory, coloured.
@@ -86,10 +103,18 @@ class Colorizer:
         options = options or Options()
         samples = np.ascontiguousarray(samples)
         look = self.look(*samples.shape[:2], options)
-        field = self.field(thumbnail_of(samples, *reversed(look.thumbnail)), look, options)
+        height, width = look.thumbnail
+        field = self.field(thumbnail_of(samples, width, height), look, options)
         out = np.empty((*samples.shape[:2], 3), samples.dtype)
         painter(field, options.vividness)(samples, 0, out)
         return out
+
+    def _seen(self, thumbnail: np.ndarray, look: Look, options: Options):
+        """What the network is shown: padded lightness, and hint planes or None."""
+        from core.colour.kernels import lightness_of
+
+        lightness = _pad_by_reflection(lightness_of(thumbnail), look.padded)
+        return lightness, self._hints(look, options)
 
     def _hints(self, look: Look, options: Options) -> np.ndarray | None:
         if is_empty(options.hints):
