@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+from torch import nn
 
-from core.errors import PhotochromError
 from core.learn.export import About, export
 from core.learn.nets import build
+from core.learn.restored import checkpoint_of, network_of
 from core.learn.trainer import load_checkpoint
 from train.evaluate import photographs
-from train.recipe import parse
+from train.recipe import parse, read
+from train.run import commit
 
 #: So many pictures are enough to find the ranges of the activations.
 CALIBRATION_PICTURES = 64
@@ -25,36 +28,40 @@ def export_run(
     calibration: Path | None = None,
     card: Path | None = None,
 ) -> Path:
-    """Write the best checkpoint of `run` (a folder, or one checkpoint) as a model file."""
-    checkpoint = run
-    if run.is_dir():
-        best = run / "best.pt"
-        checkpoint = best if best.is_file() else run / "last.pt"
-    saved = load_checkpoint(checkpoint)
-    about = saved["about"]
-    recipe = parse(about["recipe"], Path(about["name"] + ".toml"))
-    net = build(recipe.network, **recipe.network_settings)
-    try:
-        net.load_state_dict(saved["average"])
-    except RuntimeError as error:
-        raise PhotochromError(
-            f"does not fit the network {recipe.network} of its own recipe",
-            file=checkpoint, remedy="export with the version that trained it",
-        ) from error  # fmt: skip
-    history = f"step {saved['step']}; commit {about['commit']}; `{about['command']}`; " + (
-        f"sets: {', '.join(about['sets'])}"
-    )
-    if saved["progress"] < 1:
-        history = f"half-trained ({saved['progress']:.0%} of its run); {history}"
+    """Write a run as a model file: the best checkpoint of its folder, or one checkpoint.
+
+    A recipe (.toml) is exported as it is built: an ensemble, whose members are trained.
+    """
+    if run.suffix == ".toml":
+        recipe = read(run)
+        net: nn.Module = build(recipe.network, **recipe.network_settings)
+        history = f"built from {run.name}; commit {commit()}"
+    else:
+        checkpoint = checkpoint_of(run)
+        saved = load_checkpoint(checkpoint)
+        about = saved["about"]
+        recipe = parse(about["recipe"], Path(about["name"] + ".toml"))
+        net = network_of(checkpoint)
+        history = _history(saved)
     model = recipe.model
-    text = card.read_text(encoding="utf-8") if card else f"# {model.name}\n\n{history}\n"
+    name = model.name or f"photochrom-{recipe.name}"
+    text = card.read_text(encoding="utf-8") if card else f"# {name}\n\n{history}\n"
     return export(
-        net, output,
-        About(model.name or f"photochrom-{recipe.name}", model.version, model.license, model.side,
-              text, history),
+        net,
+        output,
+        About(name, model.version, model.license, model.side, text, history),
         float16=float16,
         calibration=None if calibration is None else _planes(calibration, model.side),
-    )  # fmt: skip
+    )
+
+
+def _history(saved: dict[str, Any]) -> str:
+    about = saved["about"]
+    sets = ", ".join(about["sets"])
+    history = f"step {saved['step']}; commit {about['commit']}; `{about['command']}`; sets: {sets}"
+    if saved["progress"] < 1:
+        return f"half-trained ({saved['progress']:.0%} of its run); {history}"
+    return history
 
 
 def _planes(data: Path, side: int) -> Iterator[np.ndarray]:

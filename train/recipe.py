@@ -98,8 +98,6 @@ def parse(text: str, path: Path) -> Recipe:
         ]
         _known(parameters, known, f"loss {loss_name}: ", path)
         loss.append(Term(loss_name, float(weight), parameters))
-    if not loss:
-        raise OptionsError("has no [[loss]]", file=path, remedy=f"add one of {', '.join(LOSSES)}")
     return Recipe(
         path.stem, text, name, network,
         _table(Data, table.get("data", {}), "data", path),

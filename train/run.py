@@ -39,6 +39,8 @@ def run(
 ) -> Path:
     """Train the recipe's network on `data` into `out`; answers with the checkpoint to export."""
     settings = recipe.train if steps is None else replace(recipe.train, steps=steps)
+    if not recipe.loss:
+        raise OptionsError("has no [[loss]]", file=recipe.name, remedy="say what it should learn")
     torch.manual_seed(settings.seed)
     try:
         net = build(recipe.network, **recipe.network_settings)

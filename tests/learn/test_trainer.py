@@ -222,12 +222,12 @@ def test_slow_tensors_learn_at_their_share_of_the_rate(tmp_path: Path):
     moves = []
     for slow in ((), ("body.0",)):
         net = Tiny()
-        before = net.body[0].weight.detach().clone()
+        before = net.get_parameter("body.0.weight").detach().clone()
         settings = replace(
             SETTINGS, optimizer="sgd", steps=1, slow=slow, slow_factor=0.25, weight_decay=0.0
         )
         start(tmp_path / str(len(slow)), net=net, settings=settings)
-        moves.append((net.body[0].weight.detach() - before).abs().max().item())
+        moves.append((net.get_parameter("body.0.weight").detach() - before).abs().max().item())
     assert moves[1] == pytest.approx(moves[0] / 4, rel=1e-3)
 
 
