@@ -102,7 +102,7 @@ class Colorizer:
 
         options = options or Options()
         samples = np.ascontiguousarray(samples)
-        look = self.look(*samples.shape[:2], options)
+        look = self.look(samples.shape[0], samples.shape[1], options)
         height, width = look.thumbnail
         field = self.field(thumbnail_of(samples, width, height), look, options)
         out = np.empty((*samples.shape[:2], 3), samples.dtype)
