@@ -49,7 +49,7 @@ class Training:
     precision: str = "float32"  # or "bfloat16": autocast
     log_every: int = 20  # steps
     save_minutes: float = 5.0
-    validate_minutes: float = 15.0
+    validate_minutes: float = 30.0
 
 
 def train(
