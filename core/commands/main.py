@@ -5,6 +5,7 @@ that `--help` answers at once. Errors leave as one line and the exit code of con
 """
 
 import logging
+import signal
 import sys
 from importlib.metadata import entry_points
 
@@ -56,6 +57,8 @@ def main() -> None:
     # A file's name need not be valid UTF-8, and saying it must not fail.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    # A service manager's way of saying Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = photochrom.main(prog_name="photochrom", standalone_mode=False)
         sys.exit(result if isinstance(result, int) else 0)

@@ -6,8 +6,8 @@ each. The command line, the queue and the server all call these. Stands on floor
 """
 
 from core.job.job import EXISTING, Job, Outcome, job_key, report_line
+from core.job.life import run
 from core.job.planning import plan
 from core.job.pool import run_all
-from core.job.life import run
 
 __all__ = ["EXISTING", "Job", "Outcome", "job_key", "plan", "report_line", "run", "run_all"]

@@ -9,13 +9,15 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from core.errors import EXIT_INTERRUPTED, Failure, InterruptedJob, PhotochromError
+from core.errors import EXIT_INTERRUPTED, Failure, PhotochromError
+from core.job.interruption import Interruption
 from core.job.job import Job, Outcome
 
 if TYPE_CHECKING:
@@ -35,7 +37,10 @@ def run_all(
         from core.job.life import run
 
         colorizer = Colorizer.open(model, device)
-        yield from (run(job, colorizer) for job in jobs)
+        with Interruption(signal.SIGINT, signal.SIGTERM) as interruption:
+            for job in jobs:
+                interruption.check()
+                yield run(job, colorizer, check=interruption.check)
         return
     yield from _in_processes(iter(jobs), model, device, processes)
 
@@ -111,6 +116,7 @@ class _Here:
     """What one of the processes holds: its colorizer, or why it has none; whether it is at work."""
 
     colorizer: "Colorizer | PhotochromError"
+    interruption: Interruption
     busy = False
 
 
@@ -118,7 +124,8 @@ def _open_here(model: str, device: str) -> None:
     from core.colorizer import Colorizer
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    signal.signal(signal.SIGTERM, _interrupt)
+    threading.Thread(target=_leave_with_the_parent, daemon=True).start()
+    _Here.interruption = Interruption(signal.SIGTERM, at_once=_leave_if_idle).__enter__()
     try:
         _Here.colorizer = Colorizer.open(model, device)
     except PhotochromError as error:  # raised here it would only say that the pool is broken
@@ -132,12 +139,20 @@ def _run_here(job: Job, attempts: int = 1) -> Outcome:
         raise _Here.colorizer
     _Here.busy = True
     try:
-        return run(job, _Here.colorizer, attempts=attempts)
+        check = _Here.interruption.check
+        return run(job, _Here.colorizer, attempts=attempts, check=check)
     finally:
         _Here.busy = False
 
 
-def _interrupt(*_) -> None:
-    if _Here.busy:
-        raise InterruptedJob("stopped")
-    os._exit(EXIT_INTERRUPTED)
+def _leave_with_the_parent() -> None:
+    """A parent that was killed says nothing: its end is waited for, and is the end here too."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(EXIT_INTERRUPTED)
+
+
+def _leave_if_idle() -> None:
+    if not _Here.busy:
+        os._exit(EXIT_INTERRUPTED)

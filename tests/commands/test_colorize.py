@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -24,6 +25,13 @@ def scans(tmp_path):
 
 def names(folder) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_file_is_coloured_into_a_folder_under_its_own_name(cli, scans, tmp_path, model):
@@ -172,25 +180,38 @@ def test_a_pipe_of_junk_fails_and_gives_nothing(model):
     assert b"standard input" in answer.stderr
 
 
+def test_when_the_command_is_killed_its_processes_go_too(scans, tmp_path, model):
+    for number in range(30):
+        save(scans / f"{number}.tif", gray(1500, 2000))
+    words = [*START, "colorize", str(scans), "-o", str(tmp_path / "out"), "--model", str(model)]
+    process = subprocess.Popen([*words, "--jobs", "2", "--quiet"])
+    wait_for(lambda: (tmp_path / "out").exists() and names(tmp_path / "out"))
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    gone, alive = psutil.wait_procs(family, timeout=20)
+    assert len(gone) >= 2 and not alive
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c_leaves_nothing_half_written_and_run_again_it_goes_on(scans, tmp_path, model, jobs):
+    for path in scans.iterdir():
+        path.unlink()
     big = gray(1500, 2000)
-    for number in range(40):
-        save(scans / f"{number}.png", big, compress_level=1)
+    for number in range(30):
+        save(scans / f"{number}.tif", big)
     out = tmp_path / "out"
     words = [*START, "colorize", str(scans), "-o", str(out), "--model", str(model), "--jobs", jobs]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, start_new_session=True)
-    deadline = time.monotonic() + 60
-    while not (out.exists() and names(out)) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(lambda: out.exists() and any(name[0] != "." for name in names(out)))
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole group
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert b"Traceback" not in said
     done = names(out)
-    assert 0 < len(done) < 40
-    assert all(name.endswith(".png") and not name.startswith(".") for name in done)
+    assert 0 < len(done) < 30
+    assert all(name.endswith(".tif") and not name.startswith(".") for name in done)
     again = subprocess.run([*words, "--json"], capture_output=True, text=True)
     status = [json.loads(line)["status"] for line in again.stdout.splitlines()]
     assert again.returncode == 0
-    assert (status.count("skipped"), status.count("done")) == (len(done), 40 - len(done))
+    assert (status.count("skipped"), status.count("done")) == (len(done), 30 - len(done))

@@ -1,15 +1,14 @@
 """Many jobs on several processes: the same files, and none can take the others with it."""
 
-import multiprocessing
-import os
-import signal
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from core.errors import ModelError
-from core.job import Job, Outcome, run_all
-from core.job import pool as pool_module
+from core.job import Job, run_all
 from tests.photographs import gray, save
 
 
@@ -34,29 +33,43 @@ def test_a_model_that_is_not_there_is_an_error_before_any_work(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_scan_that_kills_its_process_is_listed_and_the_others_are_done(
-    tmp_path, model, monkeypatch
-):
-    from core.job.life import run as real_run
+DEADLY = """
+import json, multiprocessing, os, signal, sys
+from pathlib import Path
+import core.job.life, core.job.pool
+from core.job import Job, report_line, run_all
 
-    def deadly(job: Job, colorizer, **settings) -> Outcome:
-        if job.source.name == "2.png":
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real_run(job, colorizer, **settings)
+real_run = core.job.life.run
+def deadly(job, colorizer, **settings):
+    if job.source.name == "2.png":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real_run(job, colorizer, **settings)
 
-    # Only a forked process sees the patch; the pool's own way of starting them is another.
-    monkeypatch.setattr("core.job.life.run", deadly)
-    monkeypatch.setattr(
-        pool_module.multiprocessing, "get_context", lambda _: multiprocessing.context.ForkContext()
+# Only a forked process sees the patch; the pool's own way of starting them is another.
+core.job.life.run = deadly
+core.job.pool.multiprocessing.get_context = lambda _: multiprocessing.context.ForkContext()
+folder, model = Path(sys.argv[1]), sys.argv[2]
+jobs = [Job(source, folder / "out" / source.name) for source in sorted((folder / "in").iterdir())]
+for outcome in run_all(jobs, model=model, processes=2):
+    print(report_line(outcome))
+"""
+
+
+def test_a_scan_that_kills_its_process_is_listed_and_the_others_are_done(tmp_path, model):
+    jobs(tmp_path, "out")
+    answer = subprocess.run(
+        [sys.executable, "-c", DEADLY, str(tmp_path), str(model)],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     outcomes = {
-        Path(outcome.source).name: outcome
-        for outcome in run_all(jobs(tmp_path, "out"), model=str(model), processes=2)
+        Path(line["source"]).name: line for line in map(json.loads, answer.stdout.splitlines())
     }
-    failed = {name: outcome for name, outcome in outcomes.items() if outcome.status == "failed"}
-    assert len(outcomes) == 6 and list(failed) == ["2.png"]
-    error = failed["2.png"].error
-    assert error and error.kind == "killed-its-worker" and failed["2.png"].attempts == 2
+    failed = [name for name, outcome in outcomes.items() if outcome["status"] == "failed"]
+    assert len(outcomes) == 6 and failed == ["2.png"], answer.stderr
+    assert outcomes["2.png"]["error"]["kind"] == "killed-its-worker"
+    assert outcomes["2.png"]["attempts"] == 2
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"{n}.png" for n in (0, 1, 3, 4, 5)
     ]

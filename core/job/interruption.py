@@ -1,0 +1,44 @@
+"""Ctrl-C and SIGTERM, taken between two strips instead of anywhere.
+
+A signal's exception would otherwise surface inside a callback of libvips, where it is lost. While
+an `Interruption` is entered, the first signal only makes `check` raise; a second Ctrl-C ends the
+program at once, and the temporary file that is left then is cleaned up by the next run.
+"""
+
+import signal
+import threading
+from collections.abc import Callable
+
+from core.errors import InterruptedJob
+
+
+class Interruption:
+    """Watches `signals` in `with`; `check` is what `run` calls before each inference and strip.
+
+    `at_once`, if given, is called by the signal itself: for a process that has nothing in work.
+    Outside the main thread, where Python takes no signals, it watches nothing.
+    """
+
+    def __init__(self, *signals: signal.Signals, at_once: Callable[[], None] = lambda: None):
+        self._signals = signals if threading.current_thread() is threading.main_thread() else ()
+        self._at_once = at_once
+        self._before: list = []
+        self._came = False
+
+    def __enter__(self) -> "Interruption":
+        self._before = [signal.signal(number, self._take) for number in self._signals]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in zip(self._signals, self._before, strict=True):
+            signal.signal(number, handler)
+
+    def check(self) -> None:
+        """Raises `InterruptedJob` once a signal has come."""
+        if self._came:
+            raise InterruptedJob("interrupted", remedy="run it again to go on")
+
+    def _take(self, number: int, _: object) -> None:
+        self._came = True
+        signal.signal(number, signal.SIG_DFL)
+        self._at_once()
