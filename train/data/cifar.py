@@ -2,7 +2,7 @@
 
 Krizhevsky 2009. 10,000 pictures of 32 x 32 a file: the binary kind has records of one label and
 1,024 bytes each of red, green, blue; the Python kind is a pickle of a dictionary with the same
-bytes as an array. Both are also read inside their tar.gz. The test batch stays out: it is for judging.
+bytes as an array. Both are also read inside their tar.gz. The test batch is for judging: not read.
 """
 
 import io
