@@ -196,4 +196,3 @@ def is_transient(error: BaseException) -> bool:
 
 def _reason(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-

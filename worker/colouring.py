@@ -69,9 +69,7 @@ class Station:
         colorizer = self._colorizer_or_none(description)
         token = f"{self.post.worker} {os.getpid()} {secrets.token_hex(4)}"
         about = self._about(description, colorizer)
-        claim = patiently(
-            lambda: self.ledger.claim(batch, scan, token, self.post.worker, about)
-        )
+        claim = patiently(lambda: self.ledger.claim(batch, scan, token, self.post.worker, about))
         if claim.verdict != "yours" or colorizer is None:
             log.info("%s %s is left alone: %s", batch, scan, claim.verdict)
             if claim.verdict == "other model":
@@ -207,9 +205,7 @@ class Keeper(threading.Thread):
                 log.warning("the lease could not be renewed: %s", error)
 
 
-def run_once(
-    job: Job, colorizer: "Colorizer", attempts: int, check: Callable[[], None]
-) -> Outcome:
+def run_once(job: Job, colorizer: "Colorizer", attempts: int, check: Callable[[], None]) -> Outcome:
     """`core.job.run`; where another process put the same result in place meanwhile, that is told."""
     from core.job import run
 

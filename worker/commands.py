@@ -233,7 +233,9 @@ def list_(as_json: bool, broker: str | None) -> None:
         else:
             over = one.done + one.skipped + one.failed
             failed = f", {one.failed} failed" if one.failed else ""
-            click.echo(f"{name}  {one.state:<10}  {over} of {one.scans}{failed}  {printable(one.name)}")
+            click.echo(
+                f"{name}  {one.state:<10}  {over} of {one.scans}{failed}  {printable(one.name)}"
+            )
 
 
 @batch.command(epilog="Example: photochrom batch cancel 20261121-7f3a9c")
@@ -313,5 +315,3 @@ def _ledger(broker: str | None):
 
     url = broker_url(broker)
     return Ledger(url, connect(url))
-
-

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 _BATCH: Final = re.compile(r"[0-9a-z-]{1,40}")
 _SCAN: Final = re.compile(r"[0-9A-Za-z_-]{11}")
 #: Headers by which a message could make Celery do more than the task.
-_STEERING: Final = ("eta", "expires", "group", "timelimit", "shadow", "stamps")
+_STEERING: Final = ("eta", "expires", "group", "shadow", "stamps")
 
 
 def fault_of(headers: dict[str, Any], body: Any) -> str:
@@ -34,8 +34,7 @@ def fault_of(headers: dict[str, Any], body: Any) -> str:
     if isinstance(embedded, dict) and any(embedded.values()):
         return "it asks for further tasks"
     for name in _STEERING:
-        value = headers.get(name)
-        if any(value) if isinstance(value, list) else value:
+        if headers.get(name):
             return f"it sets {name}"
     return ""
 
@@ -53,6 +52,7 @@ def strategy(task, app, consumer):
             log.error("a message was refused: %s", fault)
             message.reject_log_error(log, consumer.connection_errors)
             return None
+        message.headers["timelimit"] = [None, None]  # this worker's own holds, not the sender's
         return accept(message, body, ack, reject, callbacks, **more)
 
     return checked

@@ -17,7 +17,7 @@ def retry(ledger: Ledger, batch: str, *, also_permanent: bool) -> int:
     ledger.reopen(batch)
     count, chunk = 0, []
     for entry in ledger.entries(batch):
-        if entry.state == "queued" and was_cancelled or _begins_anew(entry, also_permanent):
+        if (entry.state == "queued" and was_cancelled) or _begins_anew(entry, also_permanent):
             chunk.append(entry.scan)
         if len(chunk) == CHUNK:
             count += ledger.again(batch, chunk)

@@ -53,9 +53,7 @@ def serve(service: Service) -> int:
     Raises `ServiceError`, `OptionsError`, `ModelError` or `ProviderError` before any work is taken.
     """
     client = connect(service.url)
-    check(
-        client, service.url, time_limit=service.limits.time, visibility=service.limits.visibility
-    )
+    check(client, service.url, time_limit=service.limits.time, visibility=service.limits.visibility)
     _try_in_a_process_of_its_own(service.model, service.device)
     name = f"{socket.gethostname()}-{os.getpid()}"
     app = application(service.url, service.limits, watchable=service.watchable)

@@ -76,7 +76,9 @@ def sources_of(word: str) -> Sources:
         try:
             return _listed(Path(word[1:]).read_bytes(), word)
         except OSError as error:
-            raise SourceError(f"the list cannot be read ({error.strerror})", file=word[1:]) from error
+            raise SourceError(
+                f"the list cannot be read ({error.strerror})", file=word[1:]
+            ) from error
     path = Path(word)
     if path.is_dir():
         root = os.path.abspath(word)  # noqa: PTH100 (links keep their names)

@@ -1,0 +1,217 @@
+"""`batch report`: every scan of a batch as JSON lines, a table or a page to look at.
+
+JSON lines are contract 5's, with the worker's name beside them. The page shows the failures with
+their reasons and a sample of results, each with a thumbnail where the file can be reached from
+here. Written as it is read from the ledger, so that its size costs no memory. Stands on
+`worker.ledger`, `core.job`.
+"""
+
+import csv
+import heapq
+import json
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from core.errors import DestinationError, OptionsError, printable
+from core.job import report_line
+from worker.ledger import Entry, Ledger
+from worker.roots import is_remote
+from worker.status import Status, duration, status_of
+
+#: Columns of the table, in order; those of a report line, the error in two.
+COLUMNS: Final = (
+    "source", "output", "status", "key", "pixels", "seconds", "model", "provider", "worker",
+    "attempts", "error", "message",
+)  # fmt: skip
+
+#: Pictures in the page: failures, and results taken at random.
+SHOWN_FAILURES: Final = 200
+SHOWN_RESULTS: Final = 24
+THUMBNAIL: Final = 160
+
+
+def write_report(ledger: Ledger, batch: str, path: Path) -> int:
+    """Writes the report; how many scans it tells of. Raises `OptionsError`, `DestinationError`."""
+    writers: dict[str, Callable[[Ledger, str, TextIO], int]] = {
+        ".jsonl": _write_lines, ".csv": _write_table, ".html": _write_page,
+    }  # fmt: skip
+    write = writers.get(path.suffix.lower())
+    if write is None:
+        raise OptionsError(f"{path.name}: a report ends in .html, .jsonl or .csv")
+    with _whole_file(path) as stream:
+        return write(ledger, batch, stream)
+
+
+def line_of(entry: Entry) -> dict[str, Any]:
+    """The scan as a report line; of one that is not finished what is known of it."""
+    if entry.outcome is None:
+        line: dict[str, Any] = {"source": entry.source, "output": entry.destination,
+                                "status": entry.state, "attempts": entry.begun}  # fmt: skip
+        if entry.waits_after:
+            line["error"] = {"kind": entry.waits_after.kind, "message": entry.waits_after.message}
+    else:
+        line = json.loads(report_line(entry.outcome))
+    return line | ({"worker": entry.worker} if entry.worker else {})
+
+
+def _write_lines(ledger: Ledger, batch: str, stream: TextIO) -> int:
+    count = 0
+    for count, entry in enumerate(ledger.entries(batch), 1):
+        stream.write(json.dumps(line_of(entry)) + "\n")
+    return count
+
+
+def _write_table(ledger: Ledger, batch: str, stream: TextIO) -> int:
+    table = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
+    table.writeheader()
+    count = 0
+    for count, entry in enumerate(ledger.entries(batch), 1):
+        line = line_of(entry)
+        error = line.pop("error", {})
+        line |= {"error": error.get("kind", ""), "message": error.get("message", "")}
+        table.writerow({name: _tabled(value) for name, value in line.items()})
+    return count
+
+
+def _tabled(value: Any) -> Any:
+    """A file's name may begin as a formula does; a spreadsheet must not take it for one."""
+    if not isinstance(value, str):
+        return value
+    value = printable(value)
+    return "'" + value if value[:1] in ("=", "+", "-", "@") else value
+
+
+def _write_page(ledger: Ledger, batch: str, stream: TextIO) -> int:
+    status = status_of(ledger, batch)
+    failures, sample, count = _chosen(ledger.entries(batch))
+    stream.write(_HEAD.format(title=escape(f"{status.name} ({batch})")))
+    stream.write(_summary(status, ledger))
+    if failures:
+        stream.write(f"<h2>Failed ({status.failed})</h2>\n<div class=cards>\n")
+        stream.writelines(_card(entry, shown=[entry.source]) for entry in failures)
+        stream.write("</div>\n")
+        if status.failed > len(failures):
+            stream.write(f"<p>The first {len(failures)}; all stand in the table below.</p>\n")
+    if sample:
+        stream.write("<h2>A sample of the results</h2>\n<div class=cards>\n")
+        stream.writelines(_card(e, shown=[e.source, e.destination]) for e in sample)
+        stream.write("</div>\n")
+    stream.write("<h2>Every scan</h2>\n<table><tr>")
+    stream.writelines(f"<th>{name}</th>" for name in COLUMNS)
+    stream.write("</tr>\n")
+    stream.writelines(_row(entry) for entry in ledger.entries(batch))
+    stream.write("</table>\n</html>\n")
+    return count
+
+
+def _chosen(entries: Iterator[Entry]) -> tuple[list[Entry], list[Entry], int]:
+    """The failures to be shown, a fair sample of the results, and how many scans there are."""
+    chance = random.Random(0)  # the same batch gives the same page
+    failures: list[Entry] = []
+    sample: list[tuple[float, int, Entry]] = []
+    count = 0
+    for count, entry in enumerate(entries, 1):
+        if entry.state == "failed" and len(failures) < SHOWN_FAILURES:
+            failures.append(entry)
+        elif entry.state in ("done", "skipped"):
+            heapq.heappush(sample, (chance.random(), count, entry))
+            if len(sample) > SHOWN_RESULTS:
+                heapq.heappop(sample)
+    return failures, [entry for _, _, entry in sample], count
+
+
+def _summary(status: Status, ledger: Ledger) -> str:
+    about = ledger.batch(status.batch)
+    parts = ", ".join(f"{getattr(status, name)} {name}"
+                      for name in ("done", "failed", "skipped", "running", "queued"))  # fmt: skip
+    workers = "".join(
+        f"<li>{_text(person.name)}: photochrom {_text(person.version)}, {_text(person.model)} "
+        f"{person.model_sha256[:12]}, {_text(person.provider)}; {person.done} done, "
+        f"{person.failed} failed</li>\n"
+        for person in status.workers
+    )
+    return (
+        f"<h1>{_text(status.name)}</h1>\n<p>{_text(about.source)} → {_text(about.destination)}</p>\n"
+        f"<p>{status.scans} scans: {parts}; {duration(status.seconds)} of work.</p>\n"
+        f"<ul>{workers}</ul>\n"
+    )
+
+
+def _card(entry: Entry, shown: list[str]) -> str:
+    pictures = "".join(_picture(path) for path in shown)
+    error = entry.outcome and entry.outcome.error
+    reason = f"<p class=why>{_text(error.kind)}: {_text(error.message)}</p>" if error else ""
+    return f"<figure>{pictures}<figcaption>{_text(entry.source)}{reason}</figcaption></figure>\n"
+
+
+def _picture(path: str) -> str:
+    data = thumbnail_of(path)
+    if data is None:
+        return "<span class=none>no picture</span>"
+    import base64
+
+    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
+
+
+def thumbnail_of(path: str) -> bytes | None:
+    """A small JPEG of a file; None where it cannot be reached or is no picture. Damage is shown."""
+    if is_remote(path):
+        return None
+    from core.image.vips import library
+
+    vips = library()
+    try:
+        data = Path(path).read_bytes()
+        image = vips.Image.thumbnail_buffer(data, THUMBNAIL, height=THUMBNAIL, fail_on="none")
+        if image.hasalpha():
+            image = image.flatten()
+        return image.colourspace("srgb").jpegsave_buffer(Q=75, strip=True)
+    except (vips.Error, OSError):
+        return None
+
+
+def _row(entry: Entry) -> str:
+    line = line_of(entry)
+    error = line.pop("error", {})
+    line |= {"error": error.get("kind", ""), "message": error.get("message", "")}
+    line["key"] = line.get("key", "")[:12]
+    cells = "".join(f"<td>{_text(line.get(name, ''))}</td>" for name in COLUMNS)
+    return f"<tr class={entry.state}>{cells}</tr>\n"
+
+
+def _text(value: Any) -> str:
+    return escape(printable(str(value)))
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[TextIO]:
+    """A text file that takes its place when it is complete."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        part.replace(path)
+    except OSError as error:
+        raise DestinationError(f"cannot be written ({error.strerror})", file=path) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+_HEAD: Final = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{title}</title>
+<style>
+body {{ font: 15px/1.4 system-ui, sans-serif; margin: 2em; color: #222; }}
+.cards {{ display: flex; flex-wrap: wrap; gap: 1em; }}
+figure {{ margin: 0; max-width: 340px; }} img {{ max-height: 160px; margin-right: 4px; }}
+figcaption {{ font-size: 12px; overflow-wrap: anywhere; }}
+.why {{ color: #a00; margin: 0; }} .none {{ color: #888; }}
+table {{ border-collapse: collapse; font-size: 12px; }}
+td, th {{ border-top: 1px solid #ddd; padding: 2px 6px; text-align: left;
+  overflow-wrap: anywhere; max-width: 24em; }}
+tr.failed td {{ background: #fee; }}
+</style>
+"""
