@@ -30,6 +30,7 @@ from core.errors import ServiceError
 from gradio_app import api, discovery
 from gradio_app.discovery import API_VERSION, ServerState
 from gradio_app.guard import Activity, Guard
+from gradio_app.page import LatePage
 from gradio_app.settings import Settings
 from gradio_app.workshop import Workshop
 
@@ -98,14 +99,18 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def build(workshop: Workshop, activity: Activity, *, with_page: bool = True) -> ASGIApp:
-    """The whole application, guarded."""
+def build(workshop: Workshop, activity: Activity, *, page_at_once: bool) -> ASGIApp:
+    """The whole application, guarded. The page is made at once, or for its first request."""
+    page = LatePage(workshop)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI):
         # The first request should not pay for loading kernels; a failure shows with the picture.
         threading.Thread(target=_warm_up, args=(workshop,), daemon=True).start()
+        if page_at_once:
+            page.begin()
         yield
+        await page.close()
 
     app = FastAPI(
         title="photochrom", version=version("photochrom"), lifespan=lifespan,
@@ -113,10 +118,7 @@ def build(workshop: Workshop, activity: Activity, *, with_page: bool = True) -> 
         description="Colours black-and-white photographs on this machine (contract 4).",
     )  # fmt: skip
     api.add_routes(app, workshop)
-    if with_page:
-        from gradio_app.page import add_page
-
-        add_page(app, workshop)
+    app.mount("/", page)
     return Guard(app, workshop.settings, activity)
 
 
@@ -170,10 +172,11 @@ def serve(settings: Settings, listener: socket.socket, *, open_browser: bool) ->
             discovery.write(state)
         _greet(settings, open_browser)
 
+    # A server with an idle end was started by a program: it may never be asked for the page.
+    app = build(workshop, activity, page_at_once=not settings.idle_exit)
     config = uvicorn.Config(
-        build(workshop, activity), http=PatientProtocol, ws="none", lifespan="on",
-        log_config=None, access_log=False, server_header=False, limit_concurrency=CONNECTIONS,
-        timeout_graceful_shutdown=FAREWELL_S,
+        app, http=PatientProtocol, ws="none", lifespan="on", log_config=None, access_log=False,
+        server_header=False, limit_concurrency=CONNECTIONS, timeout_graceful_shutdown=FAREWELL_S,
     )  # fmt: skip
     server = Server(config, ready)
     _print_reports()

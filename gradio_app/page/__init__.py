@@ -1,14 +1,60 @@
-"""What a browser shows at `/`."""
+"""What a browser shows at `/`: made when it is first needed, since Gradio takes 2 s to import.
 
-from fastapi import FastAPI
+`LatePage` is the application that waits for it; `layout.blocks` is the page itself. A server that
+GIMP started answers GIMP without having loaded Gradio at all.
+"""
+
+import asyncio
+import os
+from contextlib import AsyncExitStack
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gradio_app.workshop import Workshop
 
 
-def add_page(app: FastAPI, workshop: Workshop) -> None:
-    """Mounts the page at `/`."""
-    import gradio as gr
+class LatePage:
+    """The page as an application; `begin` makes it ahead of its first request."""
 
-    with gr.Blocks() as blocks:
-        gr.Markdown("photochrom")
-    gr.mount_gradio_app(app, blocks, path="/")
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._making: asyncio.Task[ASGIApp] | None = None
+        self._running = AsyncExitStack()
+
+    def begin(self) -> None:
+        """Starts to make the page; to be called in the server's event loop."""
+        if self._making is None:
+            self._making = asyncio.create_task(self._make())
+
+    async def close(self) -> None:
+        """Ends what Gradio runs in the background."""
+        if self._making is not None:
+            await asyncio.wait([self._making])
+        await self._running.aclose()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.begin()
+        assert self._making is not None
+        page = await asyncio.shield(self._making)
+        await page(scope, receive, send)
+
+    async def _make(self) -> ASGIApp:
+        page = await asyncio.to_thread(_mounted, self._workshop)
+        await self._running.enter_async_context(page.router.lifespan_context(page))
+        return page
+
+
+def _mounted(workshop: Workshop) -> Starlette:
+    """The page as an application of its own."""
+    # Read when Gradio is imported: nothing is reported to anybody, files stay in our own folder.
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    folder = workshop.folder / "page"
+    folder.mkdir(exist_ok=True)
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+
+    from gradio_app.page.mounting import mounted
+
+    return mounted(workshop)

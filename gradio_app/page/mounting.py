@@ -1,0 +1,53 @@
+"""Gradio, set up so that it stays on this machine: theme, limits, and what it must never do."""
+
+import gradio as gr
+from fastapi import FastAPI
+from gradio import processing_utils
+
+from gradio_app.page.assets import text_of
+from gradio_app.page.layout import blocks
+from gradio_app.page.pictures import Gallery
+from gradio_app.page.theme import THEME
+from gradio_app.workshop import Workshop
+
+
+def mounted(workshop: Workshop) -> FastAPI:
+    """The page as an application whose root is the page."""
+    _fetch_nothing()
+    gallery = Gallery(workshop.folder)
+    page = blocks(workshop, gallery)
+    # What waits for the workshop is bounded there; Gradio's own queue only has to be bounded too.
+    page.queue(max_size=workshop.settings.queue * 4, default_concurrency_limit=None)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    gallery.add_routes(app)
+    return gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        theme=THEME,
+        css=text_of("page.css"),
+        head=f"<script>{text_of('page.js')}</script>",
+        footer_links=[],
+        run_history=False,
+        max_file_size=workshop.settings.max_upload,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        show_error=True,
+    )
+
+
+def _fetch_nothing() -> None:
+    """A file given to Gradio as a URL would be fetched by the server: never by ours."""
+
+    def refuse(*_: object, **__: object):
+        raise gr.Error("pictures are taken from this machine only, not from addresses")
+
+    async def refuse_async(*_: object, **__: object):
+        refuse()
+
+    for name in ("save_url_to_cache", "ssrf_protected_download", "unsafe_download"):
+        setattr(processing_utils, name, refuse)
+    for name in ("async_ssrf_protected_get", "async_ssrf_protected_download"):
+        setattr(processing_utils, name, refuse_async)

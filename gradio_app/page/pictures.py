@@ -1,0 +1,213 @@
+"""Pictures that browsers have open: opened once, then only chroma is computed anew.
+
+`OpenPicture` keeps a preview, thumbnails and the last chroma field of one picture; `Gallery` holds
+a bounded number of them under names that cannot be guessed, and serves their previews and full
+results. All work runs in the workshop's threads.
+"""
+
+import secrets
+import shutil
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from fastapi import FastAPI
+from starlette.responses import FileResponse, Response
+
+from core.colour.field import ChromaField
+from core.errors import OptionsError, PhotochromError
+from core.image.formats import by_suffix
+from core.image.read import open_source
+from core.job import Job, run
+from core.options import Options
+from gradio_app.page.preview import coloured, jpeg_of, preview_size, to_8_bit
+from gradio_app.upload import file_name
+
+if TYPE_CHECKING:
+    from core.colorizer import Colorizer
+
+#: Pictures kept open; the one looked at longest ago goes first. A preview holds 2 to 15 MB.
+MOST_OPEN: Final = 24
+LOST: Final = "This picture is not open any more (the server was restarted); choose it again"
+
+
+@dataclass
+class OpenPicture:
+    """One picture: sizes of the full page in pixels; `before` the preview's own samples."""
+
+    id: str
+    source: Path
+    name: str
+    width: int
+    height: int
+    pages: int
+    about: str
+    max_pixels: int
+    before: np.ndarray
+    before_jpeg: bytes
+    after_jpeg: bytes = b""
+    version: int = 0
+    options: Options = field(default_factory=Options)
+    strokes: list = field(default_factory=list)
+    field_: ChromaField | None = None
+    _field_key: tuple = ()
+    _thumbnails: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
+    _result_key: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def thumbnail(self, width: int, height: int) -> np.ndarray:
+        """The page at the size that the network wants; read from the file once a size."""
+        found = self._thumbnails.get((width, height))
+        if found is None:
+            with open_source(self.source, self.max_pixels) as source:
+                found = source.pages[0].thumbnail(width, height)
+            self._thumbnails[width, height] = found
+        return found
+
+    def chroma(self, options: Options, colorizer: "Colorizer") -> ChromaField:
+        """The picture's chroma; asked of the network only where something but vividness changed."""
+        key = (colorizer.session.sha256, options.side, options.hints)
+        with self.lock:
+            if self.field_ is None or key != self._field_key:
+                look = colorizer.look(self.height, self.width, options)
+                height, width = look.thumbnail
+                self.field_ = colorizer.field(self.thumbnail(width, height), look, options)
+                self._field_key = key
+            return self.field_
+
+    def recolour(self, options: Options, colorizer: "Colorizer") -> float:
+        """Makes `after_jpeg` anew and says how many seconds it took."""
+        start = time.perf_counter()
+        chroma = self.chroma(options, colorizer)
+        self.after_jpeg = jpeg_of(coloured(self.before, chroma, options.vividness))
+        self.options = options
+        self.version += 1
+        return time.perf_counter() - start
+
+    def distribution_at(self, x: float, y: float, colorizer: "Colorizer") -> np.ndarray:
+        """How probable each of the model's colours is at a pixel of the full page."""
+        look = colorizer.look(self.height, self.width, self.options)
+        height, width = look.thumbnail
+        thumbnail = self.thumbnail(width, height)
+        return colorizer.distribution_at(thumbnail, look, self.options, x, y)
+
+    def preview_files(self) -> tuple[Path, Path]:
+        """Before and after as files, for a component that takes files."""
+        before = self.source.with_name("before.jpg")
+        if not before.exists():
+            before.write_bytes(self.before_jpeg)
+        after = self.source.with_name("after.jpg")
+        after.write_bytes(self.after_jpeg)
+        return before, after
+
+    def full_size(
+        self, options: Options, colorizer: "Colorizer", check: Callable[[], None]
+    ) -> Path:
+        """The whole file in colour, as `photochrom colorize` makes it."""
+        target = self.source.parent / file_name(self.name, self._suffix(options))
+        with self.lock:
+            job = Job(self.source, target, options, "overwrite", self.max_pixels)
+            key = f"{colorizer.session.sha256} {options.as_mapping()}"
+            if key != self._result_key or not target.exists():
+                outcome = run(job, colorizer, check=check)
+                if outcome.error:
+                    raise PhotochromError(outcome.error.message, kind=outcome.error.kind)
+                self._result_key = key
+        return target
+
+    def _suffix(self, options: Options) -> str:
+        return self.source.suffix if by_suffix(self.source.suffix) else ".tif"
+
+
+class Gallery:
+    """The open pictures of all browsers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: OrderedDict[str, OpenPicture] = OrderedDict()
+        self._results: OrderedDict[str, Path] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def open(self, upload: Path, max_pixels: int) -> OpenPicture:
+        """Opens an uploaded file, which is taken away from where it lay; raises `SourceError`."""
+        id = secrets.token_urlsafe(18)
+        folder = self._folder / f"picture-{id}"
+        folder.mkdir()
+        try:
+            picture = _opened(id, upload, folder, max_pixels)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        with self._lock:
+            self._open[id] = picture
+            if len(self._open) > MOST_OPEN:
+                self._remove(next(iter(self._open)))
+        return picture
+
+    def find(self, id: str | None) -> OpenPicture:
+        """The open picture of that name; raises `OptionsError` where it is gone."""
+        with self._lock:
+            picture = self._open.get(id or "")
+            if picture is None:
+                raise OptionsError(LOST)
+            self._open.move_to_end(picture.id)
+            return picture
+
+    def close(self, id: str | None) -> None:
+        """Lets a picture go."""
+        with self._lock:
+            if id in self._open:
+                self._remove(id)
+
+    def offer(self, path: Path) -> str:
+        """The address at which a finished file can be fetched for a while."""
+        ticket = secrets.token_urlsafe(18)
+        with self._lock:
+            self._results[ticket] = path
+            if len(self._results) > 4 * MOST_OPEN:
+                self._results.popitem(last=False)
+        return f"/page/result/{ticket}"
+
+    def _remove(self, id: str) -> None:
+        picture = self._open.pop(id)
+        shutil.rmtree(picture.source.parent, ignore_errors=True)
+
+    def add_routes(self, app: FastAPI) -> None:
+        """Adds the addresses of previews and results."""
+
+        @app.get("/page/preview/{id}/{which}")
+        async def preview(id: str, which: str) -> Response:
+            picture = self._open.get(id)
+            if picture is None or which not in ("before", "after"):
+                return Response(LOST, 404)
+            data = picture.before_jpeg if which == "before" else picture.after_jpeg
+            return Response(data, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+        @app.get("/page/result/{ticket}")
+        async def result(ticket: str) -> Response:
+            path = self._results.get(ticket)
+            if path is None or not path.exists():
+                return Response("This result is gone; make it again", 404)
+            return FileResponse(path, filename=path.name)
+
+
+def _opened(id: str, upload: Path, folder: Path, max_pixels: int) -> OpenPicture:
+    with open_source(upload, max_pixels) as source:
+        page = source.pages[0]
+        width, height = preview_size(page.width, page.height)
+        before = page.thumbnail(width, height)
+        about = f"{source.format.title}, {page.depth} bits"
+        suffixes = source.format.suffixes
+        pages = len(source.pages)
+    suffix = upload.suffix if upload.suffix.lower() in suffixes else suffixes[0]
+    kept = folder / f"source{suffix}"
+    shutil.move(upload, kept)
+    return OpenPicture(
+        id=id, source=kept, name=upload.name, width=page.width, height=page.height, pages=pages,
+        about=about, max_pixels=max_pixels, before=before, before_jpeg=jpeg_of(to_8_bit(before)),
+    )  # fmt: skip

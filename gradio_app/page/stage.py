@@ -1,0 +1,115 @@
+"""The stage: a picture to paint hints on, as a component of Gradio's.
+
+Its value, from the server to the browser: `{id, image, width, height, strokes, takes_hints,
+can_ask, alternatives}`. Its events, the other way: `paint` with all strokes in pixels of the full
+picture, `ask` with one point. The browser's half is `assets/stage.js`.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, Final
+
+import gradio as gr
+import numpy as np
+
+from core.colour.lab import lab_to_srgb
+from core.errors import HintsError
+from core.options import canonical_json
+from gradio_app.page.assets import text_of
+
+SWATCHES: Final = (
+    {"name": "Skin", "colour": "#d9a282"},
+    {"name": "Dark skin", "colour": "#8a5a3c"},
+    {"name": "Grass", "colour": "#5f8a3a"},
+    {"name": "Sky", "colour": "#6fa3d8"},
+    {"name": "Wood", "colour": "#96683f"},
+    {"name": "Brick", "colour": "#a5513d"},
+    {"name": "Neutral", "colour": "#808080"},
+)
+#: Strokes and points that a browser may send; a hand paints hundreds at most.
+MOST_POINTS: Final = 20_000
+#: Discs along a stroke are this share of their radius apart.
+_DISC_STEP: Final = 0.7
+#: Colours closer than this, in a*, b*, are one alternative.
+_APART: Final = 14.0
+_ALTERNATIVES: Final = 6
+
+
+def stage() -> gr.HTML:
+    """The component."""
+    return gr.HTML(
+        value=None,
+        html_template=text_of("stage.html"),
+        js_on_load=text_of("stage.js"),
+        css_template=text_of("stage.css"),
+        apply_default_css=False,
+        swatches=list(SWATCHES),
+        elem_id="stage",
+    )
+
+
+def document_of_strokes(strokes: Any, width: int, height: int) -> str:
+    """The hint document that stands for strokes painted in a browser; raises `HintsError`.
+
+    Each stroke is `{"colour": "#rrggbb", "radius", "points": [[x, y], ...]}`.
+    """
+    every_disc = (
+        {"x": x, "y": y, "radius": float(stroke["radius"]), "colour": str(stroke["colour"])}
+        for stroke in strokes
+        for x, y in _along(stroke["points"], float(stroke["radius"]), width, height)
+    )
+    try:
+        discs = list(islice(every_disc, MOST_POINTS + 1))
+    except (TypeError, ValueError, KeyError) as error:
+        raise HintsError("these are no strokes") from error
+    if len(discs) > MOST_POINTS:
+        raise HintsError("too many strokes", remedy="undo some, or use a larger brush")
+    return canonical_json({"points": discs}) if discs else ""
+
+
+def _along(points: Sequence, radius: float, width: int, height: int):
+    """Points along a line, close enough that discs on them make a stroke."""
+    step = max(radius * _DISC_STEP, 0.5)
+    last: tuple[float, float] | None = None
+    for pair in points:
+        x, y = (float(part) for part in pair)
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise ValueError("a point is no number")
+        x, y = min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
+        if last is None:
+            yield round(x, 1), round(y, 1)
+        else:
+            count = min(math.ceil(math.dist(last, (x, y)) / step), MOST_POINTS)
+            for i in range(1, count + 1):
+                t = i / count
+                yield (
+                    round(last[0] + t * (x - last[0]), 1),
+                    round(last[1] + t * (y - last[1]), 1),
+                )
+        last = x, y
+
+
+def alternatives(
+    distribution: np.ndarray, bins: Sequence[tuple[float, float]], lightness: float
+) -> list[dict[str, Any]]:
+    """The likeliest colours that differ: [{"colour": "#rrggbb", "share": percent}, ...].
+
+    Bins near a likelier one are counted to it; `lightness` is the pixel's L*.
+    """
+    places = np.asarray(bins, float)
+    left = np.asarray(distribution, float).copy()
+    whole = max(left.sum(), 1e-9)
+    found = []
+    while len(found) < _ALTERNATIVES and left.max() > 0.004 * whole:
+        near = np.hypot(*(places - places[left.argmax()]).T) < _APART
+        weight = np.where(near, left, 0)
+        a, b = weight @ places / weight.sum()
+        found.append({"colour": _hex(lightness, a, b), "share": round(100 * weight.sum() / whole)})
+        left[near] = 0
+    return [entry for entry in found if entry["share"] > 0]
+
+
+def _hex(lightness: float, a: float, b: float) -> str:
+    codes = np.clip(lab_to_srgb(np.array([lightness, a, b])), 0, 1) * 255 + 0.5
+    return "#" + "".join(f"{int(code):02x}" for code in codes)

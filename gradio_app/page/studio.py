@@ -1,0 +1,276 @@
+"""What the page does: one handler for each thing that a person can do on it.
+
+Every handler takes a place in the workshop, works in its threads, and says what went wrong in one
+sentence (`gr.Error`). Pictures live in the `Gallery`; the browser holds only their names.
+"""
+
+import asyncio
+import functools
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from core.colour.kernels import lightness_of
+from core.errors import Failure, OptionsError, PhotochromError
+from core.options import Options
+from gradio_app.page import words
+from gradio_app.page.batch import MOST_FILES, Batch
+from gradio_app.page.pictures import Gallery, OpenPicture
+from gradio_app.page.preview import coloured, histogram, jpeg_of
+from gradio_app.page.stage import alternatives, document_of_strokes
+from gradio_app.problems import Refused
+from gradio_app.workshop import Workshop
+
+
+def in_a_sentence(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A handler whose failures reach the person as a sentence, never as a traceback."""
+
+    @functools.wraps(handler)
+    async def saying(*arguments: Any, **named: Any) -> Any:
+        try:
+            return await handler(*arguments, **named)
+        except Exception as error:
+            raise sentence_of(error) from error
+
+    return saying
+
+
+def sentence_of(error: Exception) -> Exception:
+    """The toast that stands for `error`; a defect is passed on as it is, and logged by Gradio."""
+    if isinstance(error, Refused):
+        return gr.Error(error.detail, print_exception=False, duration=8)
+    if isinstance(error, PhotochromError | MemoryError):
+        text = Failure.of(error).message
+        return gr.Error(
+            text[:1].upper() + text[1:] + ".", print_exception=False, duration=12,
+            title="That did not work",
+        )  # fmt: skip
+    return error
+
+
+class Studio:
+    """The handlers, over one workshop and one gallery."""
+
+    def __init__(self, workshop: Workshop, gallery: Gallery) -> None:
+        self._workshop = workshop
+        self._gallery = gallery
+        self._descriptions = workshop.descriptions()
+        self.model_names = list(self._descriptions)
+
+    def card(self, model: str) -> str:
+        """The model's own words about itself."""
+        found = self._descriptions.get(model)
+        return found.card if found else ""
+
+    async def open_upload(self, path: str | None, model: str, side: int, vividness: float):
+        """Opens an uploaded picture and colours it."""
+        if not path:
+            raise gr.Error("No file came through.", print_exception=False)
+        return [None, *await self._open(Path(path), model, side, vividness)]
+
+    async def open_example(self, model: str, side: int, vividness: float, chosen: gr.SelectData):
+        """Opens one of the examples, by its number."""
+        from gradio_app.page.layout import EXAMPLES
+
+        path = sorted(EXAMPLES.glob("*.jpg"))[int(chosen.index)]  # type: ignore[arg-type]
+        copy = self._workshop.folder / secrets.token_hex(8) / path.name
+        copy.parent.mkdir()
+        copy.write_bytes(path.read_bytes())
+        return await self._open(copy, model, side, vividness)
+
+    @in_a_sentence
+    async def _open(self, path: Path, model: str, side: int, vividness: float):
+        start = time.perf_counter()
+
+        def work() -> OpenPicture:
+            picture = self._gallery.open(path, self._workshop.settings.max_pixels)
+            picture.recolour(self._options(picture, model, side, vividness), self._with(model))
+            return picture
+
+        with self._workshop.place() as place:
+            picture = await place.run(work)
+        seconds = time.perf_counter() - start
+        return self._opened(picture, await self._shown(picture, seconds))
+
+    async def restore(self, id: str):
+        """After the page was loaded anew: the picture that was open in this tab, if it still is."""
+        try:
+            picture = self._gallery.find(id)
+        except OptionsError:
+            return ["", gr.update(visible=True), gr.update(visible=False), *[gr.skip()] * 7]
+        shown = await self._shown(picture, None, restore=True)
+        return self._opened(picture, shown)
+
+    async def close(self, id: str):
+        """Back to choosing."""
+        self._gallery.close(id)
+        return "", gr.update(visible=True), gr.update(visible=False)
+
+    @in_a_sentence
+    async def change(self, id: str, model: str, side: int, vividness: float):
+        """Another model, detail or vividness."""
+        return await self._recolour(id, model, side, vividness)
+
+    @in_a_sentence
+    async def paint(self, id: str, model: str, side: int, vividness: float, event: gr.EventData):
+        """Another set of strokes."""
+        picture = self._gallery.find(id)
+        strokes = event._data.get("strokes") or []
+        document_of_strokes(strokes, picture.width, picture.height)  # refused before it is kept
+        picture.strokes = strokes
+        return await self._recolour(id, model, side, vividness)
+
+    @in_a_sentence
+    async def ask(self, id: str, model: str, side: int, vividness: float, event: gr.EventData):
+        """What else one point could be."""
+        picture = self._gallery.find(id)
+        x, y = float(event._data["x"]), float(event._data["y"])
+
+        def work() -> list[dict[str, Any]]:
+            colorizer = self._with(model)
+            found = picture.distribution_at(x, y, colorizer)
+            bins = colorizer.session.description.bins
+            assert bins is not None, "a distribution has bins (contract 1)"
+            return alternatives(found, bins, _lightness_at(picture, x, y))
+
+        with self._workshop.place() as place:
+            choices = await place.run(work)
+        value = self._stage_value(picture)
+        value["alternatives"] = {"x": x, "y": y, "choices": choices}
+        return value
+
+    @in_a_sentence
+    async def full_size(self, id: str, model: str, side: int, vividness: float):
+        """Makes the whole file and says where it can be fetched."""
+        picture = self._gallery.find(id)
+        options = self._options(picture, model, side, vividness)
+        with self._workshop.place() as place:
+            path = await place.run(
+                lambda: picture.full_size(options, self._with(model), place.stop.check)
+            )
+        return self._gallery.offer(path)
+
+    @in_a_sentence
+    async def compare(self, id: str, left: str, right: str):
+        """The open picture by two models, for a slider between them."""
+        if not id:
+            raise Refused(422, "Open a photograph in the first tab, then compare.")
+        picture = self._gallery.find(id)
+
+        def work(model: str) -> tuple[str, float]:
+            start = time.perf_counter()
+            colorizer = self._with(model)
+            options = Options(model=model, vividness=picture.options.vividness)
+            look = colorizer.look(picture.height, picture.width, options)
+            height, width = look.thumbnail
+            field = colorizer.field(picture.thumbnail(width, height), look, options)
+            data = jpeg_of(coloured(picture.before, field, options.vividness))
+            path = picture.source.with_name(f"compare-{secrets.token_hex(4)}.jpg")
+            path.write_bytes(data)
+            return str(path), time.perf_counter() - start
+
+        with self._workshop.place() as place:
+            (one, one_s), (two, two_s) = [await place.run(work, name) for name in (left, right)]
+        said = f"Left: {left}, {one_s * 1000:.0f} ms. Right: {right}, {two_s * 1000:.0f} ms."
+        return (one, two), f'<p class="status" role="status">{said} Hints are left out.</p>'
+
+    async def batch(
+        self, paths: list[str] | None, model: str, vividness: float,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 (how Gradio injects it)
+    ):  # fmt: skip
+        """Many files, one after another, into a ZIP; yields the report as it grows."""
+        sources = [Path(path) for path in paths or ()]
+        if not sources:
+            raise gr.Error("Choose some photographs first.", print_exception=False)
+        if len(sources) > MOST_FILES:
+            raise gr.Error(
+                f"{len(sources)} files are too many for the browser; `photochrom colorize FOLDER` "
+                f"has no limit. Choose at most {MOST_FILES}.", print_exception=False,
+            )  # fmt: skip
+        folder = self._workshop.folder / f"batch-{secrets.token_hex(8)}"
+        batch = Batch(folder, Options(model=model, vividness=vividness),
+                      self._workshop.settings.max_pixels)  # fmt: skip
+        try:
+            for number, source in enumerate(sources):
+                progress((number, len(sources)), desc=source.name)
+                with self._workshop.place() as place:
+                    await place.run(
+                        lambda source=source: batch.add(source, self._with(model), place.stop.check)
+                    )
+                said = words.batch_report(batch.done, len(sources), batch.failures, "")
+                yield gr.skip(), said
+            archive = await asyncio.to_thread(batch.finish)
+        except BaseException as error:
+            batch.discard()
+            raise (sentence_of(error) if isinstance(error, Exception) else error) from error
+        address = self._gallery.offer(archive) if archive else ""
+        yield None, words.batch_report(batch.done, len(sources), batch.failures, address)
+
+    async def _recolour(self, id: str, model: str, side: int, vividness: float):
+        picture = self._gallery.find(id)
+        options = self._options(picture, model, side, vividness)
+        with self._workshop.place() as place:
+            seconds = await place.run(lambda: picture.recolour(options, self._with(model)))
+        return await self._shown(picture, seconds)
+
+    def _with(self, model: str):
+        return self._workshop.colorizer_of(model)
+
+    def _options(self, picture: OpenPicture, model: str, side: int, vividness: float) -> Options:
+        hints = document_of_strokes(picture.strokes, picture.width, picture.height)
+        if hints and not self._takes_hints(model):
+            hints = ""  # the strokes stay, for a model that takes them
+        return Options(model=model, side=int(side), vividness=float(vividness), hints=hints)
+
+    def _takes_hints(self, model: str) -> bool:
+        found = self._descriptions.get(model)
+        return found is not None and found.takes_hints
+
+    def _opened(self, picture: OpenPicture, shown: list[Any]) -> list[Any]:
+        chosen = picture.options
+        return [
+            picture.id, gr.update(visible=False), gr.update(visible=True),
+            chosen.model, chosen.side, chosen.vividness, *shown,
+        ]  # fmt: skip
+
+    async def _shown(
+        self, picture: OpenPicture, seconds: float | None, *, restore: bool = False
+    ) -> list[Any]:
+        """Values of slider, stage, status line and histogram."""
+        before, after = await asyncio.to_thread(picture.preview_files)
+        colorizer = await asyncio.to_thread(self._with, picture.options.model)
+        session = colorizer.session
+        line = gr.skip() if seconds is None else words.status(
+            picture.width * picture.height / 1e6, picture.about, picture.pages, seconds,
+            session.description.name, session.provider,
+        )  # fmt: skip
+        value = self._stage_value(picture) | ({"restore": True} if restore else {})
+        assert picture.field_ is not None
+        colours = histogram(picture.field_, picture.options.vividness)
+        return [(str(before), str(after)), value, line, colours]
+
+    def _stage_value(self, picture: OpenPicture) -> dict[str, Any]:
+        description = self._descriptions.get(picture.options.model)
+        return {
+            "id": picture.id,
+            "image": f"/page/preview/{picture.id}/after?v={picture.version}",
+            "width": picture.width,
+            "height": picture.height,
+            "strokes": picture.strokes,
+            "takes_hints": self._takes_hints(picture.options.model),
+            "can_ask": description is not None and description.has_distribution,
+        }
+
+
+def _lightness_at(picture: OpenPicture, x: float, y: float) -> float:
+    """L* of the preview's pixel there."""
+    height, width = picture.before.shape[:2]
+    row = min(max(int(y / picture.height * height), 0), height - 1)
+    column = min(max(int(x / picture.width * width), 0), width - 1)
+    pixel = np.ascontiguousarray(picture.before[row : row + 1, column : column + 1])
+    return float(lightness_of(pixel)[0, 0])
