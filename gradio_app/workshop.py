@@ -165,8 +165,9 @@ class Workshop:
 
     def model_names(self) -> list[str]:
         """The models that a request may name, the server's own first."""
-        own = self.colorizer.session.description.name
-        return list(dict.fromkeys([own, *(found.name for found in installed())]))
+        own = self.colorizer.session
+        others = [found.name for found in installed() if found.path != own.path]
+        return list(dict.fromkeys([own.description.name, *others]))
 
     def colorizer_of(self, model: str) -> "Colorizer":
         """The warm colorizer of a model *name* ('' = the server's own); to be called in the pool.
@@ -197,7 +198,7 @@ class Workshop:
         own = self.colorizer.session.description
         result = {own.name: own}
         for found in installed():
-            if found.name in result:
+            if found.name in result or found.path == self.colorizer.session.path:
                 continue
             changed = found.path.stat().st_mtime
             known = self._descriptions.get(found.path)

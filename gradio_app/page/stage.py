@@ -5,6 +5,7 @@ can_ask, alternatives}`. Its events, the other way: `paint` with all strokes in 
 picture, `ask` with one point. The browser's half is `assets/stage.js`.
 """
 
+import json
 import math
 from collections.abc import Sequence
 from itertools import islice
@@ -41,10 +42,9 @@ def stage() -> gr.HTML:
     return gr.HTML(
         value=None,
         html_template=text_of("stage.html"),
-        js_on_load=text_of("stage.js"),
+        js_on_load=f"const SWATCHES = {json.dumps(SWATCHES)};\n{text_of('stage.js')}",
         css_template=text_of("stage.css"),
         apply_default_css=False,
-        swatches=list(SWATCHES),
         elem_id="stage",
     )
 
@@ -95,8 +95,10 @@ def alternatives(
 ) -> list[dict[str, Any]]:
     """The likeliest colours that differ: [{"colour": "#rrggbb", "share": percent}, ...].
 
-    Bins near a likelier one are counted to it; `lightness` is the pixel's L*.
+    Bins near a likelier one are counted to it. `lightness` is the pixel's L*; very dark and very
+    light ones are shown in a middle tone, in which colours can be told apart.
     """
+    lightness = min(max(lightness, 42.0), 80.0)
     places = np.asarray(bins, float)
     left = np.asarray(distribution, float).copy()
     whole = max(left.sum(), 1e-9)

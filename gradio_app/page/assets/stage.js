@@ -1,5 +1,6 @@
 // The hint brush: strokes are painted here, kept here in pixels of the full picture, and told to
-// the server as a list; the server answers with a new picture underneath.
+// the server as a list; the server answers with a new picture underneath. SWATCHES comes from
+// stage.py, which writes it before this text.
 const stage = element.querySelector(".stage");
 const find = (name) => stage.querySelector(".stage-" + name);
 const canvas = find("canvas"), picture = find("picture"), ink = canvas.getContext("2d");
@@ -7,7 +8,7 @@ const says = find("says"), busy = find("busy"), size = find("size").querySelecto
 const free = find("free").querySelector("input");
 let strokes = [], current = null, cursor = null, colour = null, opened = null;
 
-for (const { name, colour: value } of props.swatches) {
+for (const { name, colour: value } of SWATCHES) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "stage-swatch";
@@ -203,6 +204,6 @@ function show() {
   draw();
 }
 watch("value", show);
-choose(props.swatches[0].colour, props.swatches[0].name);
+choose(SWATCHES[0].colour, SWATCHES[0].name);
 say("");
 show();
