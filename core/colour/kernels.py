@@ -44,6 +44,13 @@ _W_R, _W_G, _W_B = (_F(c) for c in RGB_TO_XYZ[1])
 _KNEE = 0.0031308  # IEC 61966-2-1: below, sRGB is a straight line
 _LINEAR_END = _F(_KNEE)
 _TINY = _F(1e-6)
+_THREE = _F(3)
+_EDGE = _F(3e-7)
+_FAINT = _F(1e-3)
+_FLATTEST = _F(0.3)
+_BLOCK = 64
+_STEPS = 12
+_CLOSE_8, _CLOSE_16 = _F(0.004), _F(1e-4)
 _DARK_LIGHT = _F(DELTA**3)
 
 # 8 bit: x**(5/12) as 2**(5/12 log2 x). The exponent of log2 comes from the float's own bits, its
@@ -171,13 +178,24 @@ def _rgb_f(samples, table, linear, f):
 
 
 @compiled
-def _widen(nodes, pitch, x0, a):
-    """One row of nodes, drawn out to the pixels from `x0` on; straight lines between nodes."""
-    share = _ONE / _F(pitch)
-    for j in range(a.size):
-        i = (x0 + j) // pitch
-        t = _F(x0 + j - i * pitch) * share
-        a[j] = nodes[i] + t * (nodes[i + 1] - nodes[i])
+def _widen(nodes, shift, x0, a):
+    """One row of nodes, 2**shift pixels apart, drawn out to the pixels from `x0` on.
+
+    `x0` is a multiple of every pitch. Whole cells of 16 pixels, the usual ones, have a loop of
+    their own with a fixed count: 0.32 instead of 0.94 ns a pixel.
+    """
+    nodes = nodes[x0 >> shift :]
+    share = _ONE / _F(1 << shift)
+    whole = (a.size >> 4) if shift == 4 else 0
+    for i in range(whole):
+        step = (nodes[i + 1] - nodes[i]) * share
+        cell = a[16 * i : 16 * i + 16]
+        for j in range(16):
+            cell[j] = nodes[i] + _F(j) * step
+    mask = (1 << shift) - 1
+    for j in range(16 * whole, a.size):
+        i = j >> shift
+        a[j] = nodes[i] + _F(j & mask) * ((nodes[i + 1] - nodes[i]) * share)
 
 
 @compiled
@@ -203,65 +221,85 @@ def _any_outside(red, green, blue):
     signs = np.int32(0)
     for j in range(red.size):
         r, g, b = red[j], green[j], blue[j]
-        low = np.float32(min(r, min(g, b))).view(np.int32)
-        high = np.float32(_ONE - max(r, max(g, b))).view(np.int32)
+        low = np.float32(min(r, min(g, b)) + _EDGE).view(np.int32)
+        high = np.float32((_ONE + _EDGE) - max(r, max(g, b))).view(np.int32)
         signs = np.int32(signs | low | high)
     return signs < 0
 
 
 @compiled
-def _excess(y, r, g, b):
-    """How far the farthest channel has gone from grey towards its bound; above 1: outside."""
-    far = max(_ONE - y, _TINY)
-    near = max(y, _TINY)
-    high = max(r, max(g, b)) - y
-    low = y - min(r, min(g, b))
-    return max(high * near, low * far) / (near * far)
+def _shrink(f, t, a0, a1, b0, b1, scale, error, red, green, blue):
+    """One step towards the edge of the gamut, from chroma times `scale` and updating it.
 
-
-@compiled
-def _at_scale(fy, y, a, b, s):
-    """Linear light of the colour with its chroma times `s`."""
-    dx = _expand(fy + s * a) - y
-    dz = _expand(fy - s * b) - y
-    return y + _R_X * dx + _R_Z * dz, y + _G_X * dx + _G_Z * dz, y + _B_X * dx + _B_Z * dz
-
-
-@compiled
-def _fit(f, t, a0, a1, b0, b1, red, green, blue, close):
-    """Shrink chroma along its hue, at constant L*, where linear light lies outside 0..1.
-
-    A regula falsi (Anderson and Bjorck's, which converges like a secant method) on `_excess`,
-    which is 0 for grey and 1 on the edge of the gamut. It stops `close` to the edge; the rest is
-    done in linear light, where mixing with grey of the same Y keeps L* exactly, and only the hue
-    of that small rest bends.
+    `reach` is how far the farthest channel has come from grey to its bound: 0 for grey, 1 on the
+    edge. Over the scale s it bends much like A s / (1 + B s), whose two constants its value and
+    slope give: in one step from s = 1 nine pixels of ten land within 0.4 % of the edge where a
+    chord misses by 4 % and Newton's method by 6 % (chroma of deviation 12). `error` is how far
+    from the edge this step began; what is missing is done in linear light, where mixing with a
+    grey of the same Y keeps L* exactly, and only the hue of that small rest bends.
     """
     for j in range(f.size):
-        r, g, b = red[j], green[j], blue[j]
-        if min(r, min(g, b)) < _ZERO or max(r, max(g, b)) > _ONE:
-            fy = f[j]
-            y = _expand(fy)
-            ca = a0[j] + t * (a1[j] - a0[j])
-            cb = b0[j] + t * (b1[j] - b0[j])
-            s0, e0, s1, e1 = _ZERO, -_ONE, _ONE, _excess(y, r, g, b) - _ONE
-            s = _ONE
-            for _ in range(24):
-                s = s1 - e1 * (s1 - s0) / (e1 - e0)
-                r, g, b = _at_scale(fy, y, ca, cb, s)
-                e = _excess(y, r, g, b) - _ONE
-                if abs(e) < close:
-                    e1 = e
+        fy, s = f[j], scale[j]
+        a = a0[j] + t * (a1[j] - a0[j])
+        b = b0[j] + t * (b1[j] - b0[j])
+        fx, fz = fy + s * a, fy - s * b
+        cx, cz = max(fx, _DELTA), max(fz, _DELTA)
+        y = _expand(fy)
+        dx = cx * cx * cx + _SLOPE * (fx - cx) - y
+        dz = cz * cz * cz + _SLOPE * (fz - cz) - y
+        slope_x, slope_z = _THREE * a * cx * cx, -_THREE * b * cz * cz
+        r, g, b = _R_X * dx + _R_Z * dz, _G_X * dx + _G_Z * dz, _B_X * dx + _B_Z * dz
+        high, low = max(r, max(g, b)), min(r, min(g, b))
+        near, far = max(y, _TINY), max(_ONE - y, _TINY)
+        is_high = high * near > -low * far
+        worst = high if is_high else low
+        m_x = _R_X if worst == r else (_G_X if worst == g else _B_X)
+        m_z = _R_Z if worst == r else (_G_Z if worst == g else _B_Z)
+        bound = far if is_high else -near
+        reach = worst / bound
+        is_inside = s == _ONE and reach <= _ONE
+        reach = _ONE if is_inside else max(reach, _HALF)
+        error[j] = abs(reach - _ONE) * abs(bound) / (abs(bound) + _FAINT)
+        share = _ONE / reach
+        red[j], green[j], blue[j] = y + r * share, y + g * share, y + b * share
+        rise = max(s * (m_x * slope_x + m_z * slope_z) / bound, _FLATTEST * reach)
+        next_s = s * rise / max(rise + (reach * reach - reach), _HALF * rise)
+        scale[j] = _ONE if is_inside else next_s
+
+
+@compiled
+def _largest(values):
+    """The largest of non-negative floats; as integers, of which LLVM finds it faster."""
+    largest = np.int32(0)
+    for j in range(values.size):
+        largest = max(largest, np.int32(np.float32(values[j]).view(np.int32)))
+    return np.int32(largest).view(np.float32)
+
+
+@compiled
+def _fit(f, t, a0, a1, b0, b1, scale, error, red, green, blue, close):
+    """Shrink chroma along its hue, at constant L*, where a block has colours outside sRGB."""
+    for k in range(0, f.size, _BLOCK):
+        r, g, b = red[k : k + _BLOCK], green[k : k + _BLOCK], blue[k : k + _BLOCK]
+        if _any_outside(r, g, b):
+            s, e = scale[k : k + _BLOCK], error[k : k + _BLOCK]
+            s[:] = _ONE
+            for _ in range(_STEPS):
+                _shrink(
+                    f[k : k + _BLOCK],
+                    t,
+                    a0[k : k + _BLOCK],
+                    a1[k : k + _BLOCK],
+                    b0[k : k + _BLOCK],
+                    b1[k : k + _BLOCK],
+                    s,
+                    e,
+                    r,
+                    g,
+                    b,
+                )
+                if _largest(e) < close:
                     break
-                if (e > _ZERO) == (e1 > _ZERO):
-                    m = _ONE - e / e1
-                    e0 *= m if m > _ZERO else _HALF
-                else:
-                    s0, e0 = s1, e1
-                s1, e1 = s, e
-            share = _ONE / (e1 + _ONE)
-            red[j] = y + (r - y) * share
-            green[j] = y + (g - y) * share
-            blue[j] = y + (b - y) * share
 
 
 # --- one segment: linear light to codes ---------------------------------------------------------
@@ -296,23 +334,23 @@ def _any_coarse(f):
 
 
 @compiled
-def _settle_green(f, red, green, blue, out):
-    """Give green its neighbouring code where the three roundings add up to too much.
-
-    The weights are those of grey's luminance: at these L* colours are so dark that the curve's
+def _store_8_settled(f, red, green, blue, out):
+    """8-bit codes; where L* is coarse, green takes the neighbouring code if all three roundings
+    add up to too much. The weights are those of grey: these colours are so dark that the curve's
     slope differs little between the channels.
     """
-    for j in range(f.size):
-        if _COARSE_LOW < f[j] < _COARSE_HIGH:
-            missed = (
-                _W_R * (_encode_8(red[j]) - _HALF - _F(out[3 * j]))
-                + _W_G * (_encode_8(green[j]) - _HALF - _F(out[3 * j + 1]))
-                + _W_B * (_encode_8(blue[j]) - _HALF - _F(out[3 * j + 2]))
-            )
-            if missed > _COARSE_LIMIT:
-                out[3 * j + 1] += 1
-            elif missed < -_COARSE_LIMIT:
-                out[3 * j + 1] -= 1
+    for j in range(red.size):
+        r, g, b = _encode_8(red[j]), _encode_8(green[j]), _encode_8(blue[j])
+        code_r, code_g, code_b = np.int32(r), np.int32(g), np.int32(b)
+        missed = (
+            _W_R * (r - _F(code_r)) + _W_G * (g - _F(code_g)) + _W_B * (b - _F(code_b)) - _HALF
+        )
+        far = abs(missed) > _COARSE_LIMIT
+        coarse = _COARSE_LOW < f[j] and f[j] < _COARSE_HIGH
+        step = _ONE if missed > _ZERO else -_ONE
+        out[3 * j] = np.uint8(code_r)
+        out[3 * j + 1] = np.uint8(code_g + np.int32(step if far and coarse else _ZERO))
+        out[3 * j + 2] = np.uint8(code_b)
 
 
 # --- a strip ------------------------------------------------------------------------------------
@@ -328,12 +366,12 @@ def _load(samples, x0, n, channels, table, linear, f):
 
 
 @compiled
-def _colour(source_8, source_16, channels, table, linear, nodes, down, across, top, out_8, out_16):
+def _colour(source_8, source_16, channels, table, linear, nodes, down, shift, top, out_8, out_16):
     """The pass over a strip. One source and one result are empty: one kernel for all depths,
     so that only one has to be compiled, and loaded from the cache by every process."""
     height = max(source_8.shape[0], source_16.shape[0])
     width = max(out_8.shape[1], out_16.shape[1]) // 3
-    scratch = np.empty((8, _SEGMENT), np.float32)
+    scratch = np.empty((10, _SEGMENT), np.float32)
     y = 0
     while y < height:
         i = (top + y) // down
@@ -342,10 +380,11 @@ def _colour(source_8, source_16, channels, table, linear, nodes, down, across, t
             n = min(_SEGMENT, width - x0)
             f, red, green, blue = scratch[0, :n], scratch[1, :n], scratch[2, :n], scratch[3, :n]
             a0, a1, b0, b1 = scratch[4, :n], scratch[5, :n], scratch[6, :n], scratch[7, :n]
-            _widen(nodes[0, i], across, x0, a0)
-            _widen(nodes[0, i + 1], across, x0, a1)
-            _widen(nodes[1, i], across, x0, b0)
-            _widen(nodes[1, i + 1], across, x0, b1)
+            scale, error = scratch[8, :n], scratch[9, :n]
+            _widen(nodes[0, i], shift, x0, a0)
+            _widen(nodes[0, i + 1], shift, x0, a1)
+            _widen(nodes[1, i], shift, x0, b0)
+            _widen(nodes[1, i + 1], shift, x0, b1)
             for row in range(y, end):
                 t = _F(top + row - i * down) / _F(down)
                 if source_8.size:
@@ -355,14 +394,15 @@ def _colour(source_8, source_16, channels, table, linear, nodes, down, across, t
                 _to_linear(f, t, a0, a1, b0, b1, red, green, blue)
                 if out_8.size:
                     if _any_outside(red, green, blue):
-                        _fit(f, t, a0, a1, b0, b1, red, green, blue, _F(0.003))
+                        _fit(f, t, a0, a1, b0, b1, scale, error, red, green, blue, _CLOSE_8)
                     codes_8 = out_8[row, 3 * x0 : 3 * (x0 + n)]
-                    _store_8(red, green, blue, codes_8)
                     if _any_coarse(f):
-                        _settle_green(f, red, green, blue, codes_8)
+                        _store_8_settled(f, red, green, blue, codes_8)
+                    else:
+                        _store_8(red, green, blue, codes_8)
                 else:
                     if _any_outside(red, green, blue):
-                        _fit(f, t, a0, a1, b0, b1, red, green, blue, _F(2e-5))
+                        _fit(f, t, a0, a1, b0, b1, scale, error, red, green, blue, _CLOSE_16)
                     _store_16(red, green, blue, out_16[row, 3 * x0 : 3 * (x0 + n)])
         y = end
 
@@ -409,7 +449,8 @@ def colour_strip(samples: Samples, top: int, prepared: PreparedField, out: Sampl
             table,
             linear,
             prepared.nodes,
-            *prepared.pitch,
+            prepared.pitch[0],
+            prepared.pitch[1].bit_length() - 1,
             top,
             *_by_depth(out),
         )
