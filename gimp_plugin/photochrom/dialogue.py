@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import gi
@@ -12,34 +13,32 @@ import gi
 gi.require_version("Gtk", "3.0")
 
 import server  # noqa: E402
-from gi.repository import Gimp, GimpUi, GLib, Gtk  # noqa: E402
+from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
+from layers import Target, all_layers  # noqa: E402
 from trouble import Trouble  # noqa: E402
 
-ROWS = ["vividness", "output", "respect-selection", "hints"]
 ADVANCED = ["server", "token"]
 SPACING = 6
 
 
-def ask(
-    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, is_gray: bool, about_hints: str
-) -> bool:
-    """Shows the dialog; True when the user agrees. His choices are then in `config`.
-
-    `about_hints`: what happens with the hints layer, or "".
-    """
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, target: Target) -> bool:
+    """Shows the dialog; True when the user agrees. His choices are then in `config`."""
     GimpUi.init("photochrom")
     dialog = GimpUi.ProcedureDialog.new(procedure, config, "Photochrom: Colorize Layer")
-    dialog.set_ok_label("_Colorize")
-    models = _Models(config)
+    dialog.set_ok_label("C_olorize")
     content = dialog.get_content_area()
+    models = _Models(config)
+    layers = _hints_row(config, target)
+    vividness = dialog.get_scale_entry("vividness", 1.0)
+    output = dialog.get_widget("output", GObject.TYPE_NONE)
+    _align(models.label, vividness.get_label(), output.get_label(), layers.get_children()[0])
     content.pack_start(models.row, False, False, 0)
-    dialog.get_scale_entry("vividness", 1.0)
-    if is_gray:
+    dialog.fill(["vividness", "output"])
+    content.pack_start(layers, False, False, 0)
+    if target.is_gray:
         # The default is "no" for scripts; a person sees the question and can take the tick away.
         config.set_property("convert-gray", True)
-    dialog.fill([*ROWS, *(["convert-gray"] if is_gray else [])])
-    if about_hints:
-        content.pack_start(_note(about_hints), False, False, 0)
+    dialog.fill(["respect-selection", *(["convert-gray"] if target.is_gray else [])])
     dialog.fill_box("advanced-rows", ADVANCED)
     dialog.get_label("advanced-label", "_Advanced", False, True)
     expander = dialog.fill_expander("advanced", "advanced-label", False, "advanced-rows")
@@ -81,17 +80,12 @@ class _Models:
         self._open = True
         self._box = Gtk.ComboBoxText()
         self._box.append("", "The server's own choice")
-        wanted = config.get_property("model") or ""
+        wanted = config.get_property("model")
         if wanted:
             self._box.append(wanted, wanted)
-        self._box.set_active_id(wanted)
-        self._box.connect("changed", self._keep)
-        label = Gtk.Label.new_with_mnemonic("_Model")
-        label.set_mnemonic_widget(self._box)
-        self.row = Gtk.Box(spacing=2 * SPACING)
-        self.row.pack_start(label, False, False, 0)
-        self.row.pack_start(self._box, True, True, 0)
-        self.row.show_all()
+        _bind(self._box, config, "model", lambda chosen: chosen, lambda name: name or "")
+        self.row = _row("_Model", self._box)
+        self.label = self.row.get_children()[0]
         self.status = _note("Looking for the colour server…")
 
     def load(self) -> None:
@@ -136,8 +130,59 @@ class _Models:
         self._box.set_active_id(wanted if wanted in names else "")
         self.status.set_text("The colour server is ready.")
 
-    def _keep(self, box: Gtk.ComboBoxText) -> None:
-        self._config.set_property("model", box.get_active_id() or "")
+
+def _hints_row(config: Gimp.ProcedureConfig, target: Target) -> Gtk.Box:
+    """The row that chooses the hints layer among the image's other layers."""
+    box = Gtk.ComboBoxText()
+    box.append("", "None")
+    layers = {}
+    for layer in all_layers(target.image):
+        if layer.get_id() != target.layer.get_id() and layer.has_alpha() and not layer.is_group():
+            layers[str(layer.get_id())] = layer
+            box.append(str(layer.get_id()), layer.get_name())
+    _bind(box, config, "hints", layers.get, lambda layer: str(layer.get_id()) if layer else "")
+    box.set_tooltip_text(
+        "A layer with colours painted where they are known; Filters > Photochrom > "
+        "New Hints Layer makes one. It is hidden when it has been used."
+    )
+    return _row("_Hints from layer", box)
+
+
+def _bind(box: Gtk.ComboBoxText, config, name: str, value_of: Callable, id_of: Callable) -> None:
+    """The box shows the argument and sets it; GIMP's Reset changes it from outside."""
+
+    def show(*_: object) -> None:
+        wanted = id_of(config.get_property(name))
+        if wanted != box.get_active_id():
+            box.set_active_id(wanted)
+
+    def keep(*_: object) -> None:
+        chosen = box.get_active_id()
+        if chosen is not None and chosen != id_of(config.get_property(name)):
+            config.set_property(name, value_of(chosen))
+
+    show()
+    box.connect("changed", keep)
+    config.connect(f"notify::{name}", show)
+
+
+def _row(text: str, widget: Gtk.Widget) -> Gtk.Box:
+    """A label and its widget, as wide as the dialog."""
+    label = Gtk.Label.new_with_mnemonic(text)
+    label.set_mnemonic_widget(widget)
+    label.set_xalign(0)
+    row = Gtk.Box(spacing=SPACING)
+    row.pack_start(label, False, False, 0)
+    row.pack_start(widget, True, True, 0)
+    row.show_all()
+    return row
+
+
+def _align(*labels: Gtk.Widget) -> None:
+    """The labels get one width, so that what stands beside them lines up."""
+    group = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
+    for label in labels:
+        group.add_widget(label)
 
 
 def _note(text: str) -> Gtk.Label:

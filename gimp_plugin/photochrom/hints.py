@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 
 from gi.repository import Gegl, Gimp
-from layers import HINTS_MARK, mark, photograph_of
+from layers import HINTS_MARK, all_layers, mark, photograph_of
 from pixels import NOTHING_OUTSIDE, STRIP_BYTES
 
 NAME = "Photochrom hints"
@@ -43,7 +42,7 @@ def new_hints_layer(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer:
 
 def find(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer | None:
     """The topmost hints layer that was made for `photograph`."""
-    for layer in _all_layers(image.get_layers()):
+    for layer in all_layers(image):
         meant = photograph_of(image, layer, HINTS_MARK)
         if meant and meant.get_id() == photograph.get_id():
             return layer
@@ -85,11 +84,3 @@ def _png(width: int, height: int, packed: bytes) -> bytes:
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     )
-
-
-def _all_layers(layers: list) -> Iterator[Gimp.Layer]:
-    """The layers and those in their groups, topmost first."""
-    for layer in layers:
-        yield layer
-        if layer.is_group():
-            yield from _all_layers(layer.get_children())

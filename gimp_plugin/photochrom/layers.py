@@ -6,6 +6,7 @@ copy above it, or the layer itself. Everything in `place` belongs inside one und
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gi.repository import Gimp
@@ -152,3 +153,12 @@ def photograph_of(image: Gimp.Image, layer: Gimp.Layer, name: str) -> Gimp.Layer
     """The photograph that `layer` was marked for, if it was and the photograph still exists."""
     note = layer.get_parasite(name)
     return image.get_layer_by_tattoo(int(bytes(note.get_data()))) if note else None
+
+
+def all_layers(parent: Gimp.Image | Gimp.GroupLayer) -> Iterator[Gimp.Layer]:
+    """An image's layers and those in its groups, topmost first."""
+    children = parent.get_layers() if isinstance(parent, Gimp.Image) else parent.get_children()
+    for layer in children:
+        yield layer
+        if layer.is_group():
+            yield from all_layers(layer)

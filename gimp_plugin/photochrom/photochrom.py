@@ -84,7 +84,7 @@ def _colorize_procedure(plug_in):
     )
     procedure.add_boolean_argument(
         "respect-selection",
-        "Respect the _selection",
+        "Respect the s_election",
         "Colour only what is selected, feathered as the selection is",
         True,
         flags,
@@ -177,8 +177,7 @@ def _run_colorize(procedure, mode, image, drawables, config, data):
         if mode == Gimp.RunMode.INTERACTIVE:
             from dialogue import ask
 
-            about = "The painted hints lead the colours, then their layer is hidden."
-            if not ask(procedure, config, target.is_gray, about if paint else ""):
+            if not ask(procedure, config, target):
                 return _end(procedure, Status.CANCEL)
             paint = config.get_property("hints")
             target = _target(image, layer, config)

@@ -101,8 +101,8 @@ class GimpSession:
             [
                 "chroot",
                 str(room.root),
-                *environment(room, PHOTOCHROM_TEST_SOCKET=inside),
-                *["gimp-console", "-i", "-d", "-f", "--new-instance", "--quit"],
+                *environment(room, PHOTOCHROM_TEST_SOCKET=inside, **self.settings()),
+                *self.program(),
                 *("--batch-interpreter", "python-fu-eval", "-b", code),
             ],
             stdin=subprocess.DEVNULL,
@@ -114,6 +114,14 @@ class GimpSession:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"GIMP did not start:\n{self.said()}")
             time.sleep(0.05)
+
+    def program(self) -> list[str]:
+        """GIMP without windows, data files and fonts, which no test needs."""
+        return ["gimp-console", "-i", "-d", "-f", "--new-instance", "--quit"]
+
+    def settings(self) -> dict[str, str]:
+        """More for its environment."""
+        return {}
 
     def run(self, code: str, **values: Any) -> Any:
         """What the code, run in GIMP with `values` in front of it, leaves in `value`."""

@@ -16,6 +16,7 @@ import gi
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp, Gio  # noqa: E402
 
+DISPLAYS = []  # of the images that a test showed
 COLORIZE = "plug-in-photochrom-colorize"
 GRAY, RGB = Gimp.ImageBaseType.GRAY, Gimp.ImageBaseType.RGB
 LAYER_KIND = {
