@@ -7,6 +7,7 @@ Stands on `tiff_writer.py` and `vips.py`.
 
 import struct
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,9 @@ class Feed:
 
     def __init__(self, layout: tiff_writer.Layout, bands: Iterator[np.ndarray]) -> None:
         self.error: BaseException | None = None
-        self._bands = bands
+        # The first band is made here and now: it costs a network's answer, and what it raises
+        # is raised where the caller stands.
+        self._bands = chain([next(bands)], bands)
         self._head = _head(layout)
         self._size = len(self._head) + layout.bytes
         self._at = 0

@@ -98,6 +98,23 @@ class Origin:
         except OSError as error:
             raise unreadable(error, self.name) from error
 
+    def read_into(self, offset: int, memory: memoryview) -> int:
+        """Fills `memory` from `offset`; how many bytes there were, fewer only at the file's end."""
+        if self.data is not None:
+            part = self.data[offset : offset + len(memory)]
+            memory[: len(part)] = part
+            return len(part)
+        done = 0
+        try:
+            while done < len(memory):
+                count = os.preadv(self._descriptor, [memory[done:]], offset + done)
+                if not count:
+                    break
+                done += count
+        except OSError as error:
+            raise unreadable(error, self.name) from error
+        return done
+
     def for_decoder(self) -> bytes | int:
         """What a decoder reads from: the bytes, or a new descriptor that its taker closes.
 

@@ -32,10 +32,6 @@ class Pixels(Protocol):
         """(top, codes) from the top; every band but the last has `rows` rows."""
         ...
 
-    def shrunk(self, across: int, down: int) -> np.ndarray:
-        """The mean of each block of `down` x `across` pixels; blocks at the margins are smaller."""
-        ...
-
     def release(self) -> None:
         """Lets go of memory; the pixels can still be asked for."""
         ...
@@ -66,10 +62,6 @@ class Held:
         for top in range(0, len(codes), rows):
             yield top, codes[top : top + rows]
 
-    def shrunk(self, across: int, down: int) -> np.ndarray:
-        image = image_of(self.codes())
-        return pixels_of(image.shrink(across, down, ceil=True))
-
     def release(self) -> None:
         self._codes = None
 
@@ -82,12 +74,6 @@ class Streamed:
 
     def bands(self, rows: int) -> Iterator[tuple[int, np.ndarray]]:
         return bands_of(self._open(), rows, self._name)
-
-    def shrunk(self, across: int, down: int) -> np.ndarray:
-        try:
-            return pixels_of(self._open().shrink(across, down, ceil=True))
-        except library().Error as error:
-            raise explain(error, self._name) from error
 
     def release(self) -> None:
         pass
@@ -123,17 +109,17 @@ class Page:
     def thumbnail(self, width: int, height: int) -> np.ndarray:
         """The page at `width` x `height`: each pixel the mean of the codes that it covers.
 
-        Returns (height, width) or (height, width, 3) uint8 or uint16 sRGB codes. Where it is
-        larger than the page, it is interpolated linearly. Raises `SourceError`.
+        Its edges are soft by less than a pixel, since whole blocks are averaged first. Returns
+        (height, width) or (height, width, 3) uint8 or uint16 sRGB codes. Where it is larger than
+        the page, it is interpolated linearly. Raises `SourceError`.
         """
         across, down = max(1, self.width // width), max(1, self.height // height)
-        samples = self._samples(self.pixels.shrunk(across, down))
-        rows = _weights(self.height, down, height)
-        columns = _weights(self.width, across, width)
-        planes = samples.astype(np.float32).reshape(*samples.shape[:2], -1)
-        planes = [rows @ planes[..., plane] @ columns.T for plane in range(planes.shape[2])]
-        mean = np.stack(planes, axis=-1) if samples.ndim == 3 else planes[0]
-        return np.rint(mean).astype(samples.dtype)
+        means = block_means(self.pixels, self.width, across, down)
+        dtype = np.uint8 if self.depth == 8 else np.uint16
+        samples = self._samples(np.rint(means).astype(dtype))
+        mean = _resized(samples.astype(np.float32), *_taps(self.height, down, height))
+        mean = _resized(mean.swapaxes(0, 1), *_taps(self.width, across, width)).swapaxes(0, 1)
+        return np.ascontiguousarray(np.rint(mean).astype(samples.dtype))
 
     def strips(self, rows: int = 0) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
         """(top, samples, alpha) from the top, each of `rows` rows (0: a cacheful of them).
@@ -189,23 +175,6 @@ class Source:
         self.origin.close()
 
 
-def image_of(codes: np.ndarray, interpretation: str | None = None) -> Any:
-    """A libvips image on the memory of `codes` (h, w, bands); no copy, so keep `codes` alive."""
-    height, width, bands = codes.shape
-    wide = codes.dtype == np.uint16
-    image = library().Image.new_from_memory(
-        codes.data, width, height, bands, "ushort" if wide else "uchar"
-    )
-    if interpretation is None:
-        interpretation = ("grey16" if wide else "b-w") if bands < 3 else "rgb16" if wide else "srgb"
-    return image.copy(interpretation=interpretation)
-
-
-def pixels_of(image: Any) -> np.ndarray:
-    """The codes of a small libvips image: (h, w, bands)."""
-    return image.numpy().reshape(image.height, image.width, image.bands)
-
-
 def bands_of(image: Any, rows: int, name: str) -> Iterator[tuple[int, np.ndarray]]:
     """(top, codes) of a sequential libvips image; raises `SourceError` for a damaged file."""
     vips = library()
@@ -233,15 +202,31 @@ def decoded(image: Any, name: str) -> np.ndarray:
     return codes
 
 
-def _weights(size: int, block: int, wanted: int) -> np.ndarray:
-    """(wanted, blocks) float32: how much each block of `block` pixels adds to each wanted pixel."""
-    edges = np.minimum(np.arange(0, size + block, block), size)[: -(-size // block) + 1]
-    if wanted <= size:
-        bounds = np.linspace(0, size, wanted + 1)
-        low = np.maximum(bounds[:-1, np.newaxis], edges[np.newaxis, :-1])
-        high = np.minimum(bounds[1:, np.newaxis], edges[np.newaxis, 1:])
-        weights = np.maximum(high - low, 0.0)
-    else:
+def _taps(size: int, block: int, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which blocks make up each of `wanted` means of `size` pixels, and how much each counts.
+
+    Blocks are of `block` pixels, the last one may be smaller. Returns two arrays (taps, wanted):
+    the blocks' numbers and their weights (float32), which add up to 1.
+    """
+    blocks = -(-size // block)
+    if wanted > size:  # between the centres of two pixels
         centres = np.clip((np.arange(wanted) + 0.5) * size / wanted - 0.5, 0, size - 1)
-        weights = np.maximum(1 - np.abs(centres[:, np.newaxis] - np.arange(size)), 0.0)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        first = np.floor(centres).astype(np.intp)
+        numbers = np.stack((first, np.minimum(first + 1, size - 1)))
+        weights = np.stack((1 - (centres - first), centres - first))
+        return numbers, weights.astype(np.float32)
+    bounds = np.arange(wanted + 1) * (size / wanted)
+    low, high = bounds[:-1], bounds[1:]
+    first = np.floor(low / block).astype(np.intp)
+    numbers = first + np.arange(size // wanted // block + 2)[:, np.newaxis]
+    starts, ends = numbers * block, np.minimum((numbers + 1) * block, size)
+    weights = np.maximum(np.minimum(ends, high) - np.maximum(starts, low), 0.0)
+    weights /= weights.sum(axis=0)
+    return np.minimum(numbers, blocks - 1), weights.astype(np.float32)
+
+
+def _resized(samples: np.ndarray, numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Rows of `samples` (float32) mixed by `_taps`. No matrix product: its threads cost more."""
+    shape = (-1,) + (1,) * (samples.ndim - 1)
+    taps = [w.reshape(shape) * samples[n] for n, w in zip(numbers, weights, strict=True)]
+    return np.sum(taps, axis=0)

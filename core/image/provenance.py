@@ -8,13 +8,13 @@ asked of the output file (contract 3). Stands on `xmp.py` and the modules of the
 import contextlib
 import os
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from core.errors import SourceError
 from core.image import formats, jpeg, jpeg2000, png, riff, tiff, xmp
 from core.image.metadata import Metadata
 from core.image.origin import Origin
-from core.image.vips import library, load
+from core.image.vips import load
 
 #: IPTC NewsCodes; `Provenance.source_type` is a name in it.
 SOURCE_TYPES: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -121,9 +121,7 @@ def _packet(origin: Origin) -> bytes | None:
             with contextlib.suppress(SourceError):
                 return jpeg2000.read_header(origin.read, origin.size, origin.name)[1].xmp
         case formats.AVIF:
-            with contextlib.suppress(library().Error):
-                image: Any = load(
-                    "heifload", origin.for_decoder(), access="sequential", unlimited=True
-                )
+            with contextlib.suppress(SourceError):
+                image = load("heifload", origin, access="sequential", unlimited=True)
                 return image.get("xmp-data") if image.get_typeof("xmp-data") else None
     return None

@@ -8,7 +8,7 @@ the writing ones.
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -28,8 +28,9 @@ from core.image.picture import (
     Streamed,
     decoded,
 )
+from core.image.plain import Plain
 from core.image.profiles import Conversion
-from core.image.vips import explain, library, load
+from core.image.vips import load
 
 #: Pixels of a page beyond which a file is taken for an attack (`--max-pixels`).
 MAX_PIXELS: Final = 1_000_000_000
@@ -48,9 +49,6 @@ def open_source(source: str | os.PathLike | bytes, max_pixels: int = MAX_PIXELS)
         if format_ is None:
             raise _not_known(head, origin.name)
         return _OPENERS[format_.name](origin, max_pixels)
-    except library().Error as error:
-        origin.close()
-        raise explain(error, origin.name) from error
     except BaseException:
         origin.close()
         raise
@@ -112,7 +110,7 @@ def _open_png(origin: Origin, max_pixels: int) -> Source:
 
 
 def _open_webp(origin: Origin, max_pixels: int) -> Source:
-    image = load("webpload", origin.for_decoder(), access="sequential")
+    image = load("webpload", origin, access="sequential")
     _check_size(image.width, image.height, max_pixels, origin.name)
     metadata, parts = riff.read_metadata(origin.read)
     if b"ANIM" in parts:
@@ -123,7 +121,7 @@ def _open_webp(origin: Origin, max_pixels: int) -> Source:
 
 def _open_avif(origin: Origin, max_pixels: int) -> Source:
     # libheif turns the picture upright by itself, by what the container says.
-    image = load("heifload", origin.for_decoder(), access="sequential", unlimited=True)
+    image = load("heifload", origin, access="sequential", unlimited=True)
     _check_size(image.width, image.height, max_pixels, origin.name)
     if _field(image, "n-pages", 1) > 1:
         raise unsupported("it holds more than one picture", origin.name)
@@ -142,43 +140,42 @@ def _open_avif(origin: Origin, max_pixels: int) -> Source:
 
 def _open_tiff(origin: Origin, max_pixels: int) -> Source:
     file = tiff.read_pages(origin.read, origin.size, origin.name)
-    shelf: list[Held] = []
-    pages = []
     for layout in file.pages:
         _check_size(layout.width, layout.height, max_pixels, origin.name)
+    shelf: list[Held] = []
+    pages = tuple(_tiff_page(origin, layout, shelf) for layout in file.pages)
+    notes = tuple(dict.fromkeys(note for page in pages for note in page.metadata.notes))
+    return Source(formats.TIFF, origin, pages, notes, is_big_tiff=file.big)
 
-        def open_image(number: int = layout.number) -> Any:
-            return load(
-                "tiffload", origin.for_decoder(), access="sequential", page=number, unlimited=True
-            )
 
-        page = _page(origin, len(pages), open_image, layout.metadata, shelf, bits=layout.bits)
-        if (page.width * page.height) != layout.width * layout.height:
+def _tiff_page(origin: Origin, layout: tiff.TiffPage, shelf: list[Held]) -> Page:
+    def open_image() -> Any:
+        return load("tiffload", origin, access="sequential", page=layout.number, unlimited=True)
+
+    if layout.plain and layout.metadata.orientation == 1:
+        colours = 1 if layout.photometric in (0, 1) else 3
+        depth: Literal[8, 16] = 16 if layout.bits == 16 else 8
+        facts = _Facts(layout.width, layout.height, colours, depth, layout.alpha is not None)
+        pixels: Pixels | None = Plain(origin, layout, layout.plain)
+    else:
+        facts, pixels = _facts(open_image(), origin.name), None
+        if (facts.width, facts.height) != (layout.width, layout.height):
             raise unsupported(f"page {layout.number + 1} has two sizes", origin.name)
-        pages.append(replace(page, tiff=layout))
-    return Source(formats.TIFF, origin, tuple(pages), is_big_tiff=file.big)
+    pixels = pixels or _decoded_by_libvips(origin, open_image, facts, layout.metadata, shelf)
+    page = _page(layout.number, facts, pixels, layout.metadata, layout.bits)
+    return replace(page, tiff=layout)
 
 
 def _open_jpeg2000(origin: Origin, max_pixels: int) -> Source:
     header, metadata = jpeg2000.read_header(origin.read, origin.size, origin.name)
     _check_size(header.width, header.height, max_pixels, origin.name)
-    held = Held(lambda: jpeg2000.decode(origin.read(0, origin.size), header, origin.name), [])
+    depth: Literal[8, 16] = 16 if header.bits > 8 else 8
     colours = 1 if header.channels < 3 else 3
-    depth = 16 if header.bits > 8 else 8
-    conversion, metadata = _conversion(metadata, colours, depth, None)
-    page = Page(
-        index=0,
-        width=header.width,
-        height=header.height,
-        depth=depth,
-        bits=header.bits,
-        channels="gray" if colours == 1 or conversion else "rgb",
-        has_alpha=header.channels in (2, 4),
-        metadata=metadata,
-        pixels=held,
-        conversion=conversion,
-    )
-    return Source(formats.JPEG2000, origin, (page,), metadata.notes)
+    has_alpha = header.channels in (2, 4)
+    facts = _Facts(header.width, header.height, colours, depth, has_alpha)
+    pixels = Held(lambda: jpeg2000.decode(origin.read(0, origin.size), header, origin.name), [])
+    page = _page(0, facts, pixels, metadata, header.bits)
+    return Source(formats.JPEG2000, origin, (page,), page.metadata.notes)
 
 
 _OPENERS: Final[dict[str, Callable[[Origin, int], Source]]] = {
@@ -205,9 +202,11 @@ def _single(
     """A source of one page that libvips decodes."""
 
     def open_image() -> Any:
-        return load(loader, origin.for_decoder(), access="sequential", **options)
+        return load(loader, origin, access="sequential", **options)
 
-    page = _page(origin, 0, open_image, metadata, [], bits=bits, without_profile=without_profile)
+    facts = _facts(open_image(), origin.name)
+    pixels = _decoded_by_libvips(origin, open_image, facts, metadata, [])
+    page = _page(0, facts, pixels, metadata, bits, without_profile)
     return Source(format_, origin, (page,), page.metadata.notes, is_lossless=is_lossless)
 
 
@@ -221,47 +220,63 @@ _INTERPRETATIONS: Final[dict[str, tuple[int, Literal[8, 16]]]] = {
 }
 
 
-def _page(
-    origin: Origin,
-    index: int,
-    open_image: Callable[[], Any],
-    metadata: Metadata,
-    shelf: list[Held],
-    *,
-    bits: int,
-    without_profile: Callable[[int, int], Conversion | None] | None = None,
-) -> Page:
-    """A page that libvips decodes: what it is, found from its opened header."""
-    image = open_image()
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a decoder will hand over: a picture as it stands in the file, not yet upright."""
+
+    width: int
+    height: int
+    colours: int
+    depth: Literal[8, 16]
+    has_alpha: bool
+
+
+def _facts(image: Any, name: str) -> _Facts:
+    """Of a picture that libvips has opened; raises `SourceError` (unsupported)."""
     if image.interpretation not in _INTERPRETATIONS or image.format not in ("uchar", "ushort"):
-        raise unsupported(f"its colours are {image.interpretation} in {image.format}", origin.name)
+        raise unsupported(f"its colours are {image.interpretation} in {image.format}", name)
     colours, depth = _INTERPRETATIONS[image.interpretation]
     if image.format == "ushort":
         depth = 16
     extra = image.bands - colours
     if extra not in (0, 1):
-        raise unsupported(f"it has {image.bands} channels", origin.name)
-    conversion, metadata = _conversion(metadata, colours, depth, without_profile)
-    metadata = _readable_exif(metadata)
-    orientation = metadata.orientation
-    width, height = image.width, image.height
-    if orientation > 4:
-        width, height = height, width
-    size = image.width * image.height * image.bands * depth // 8
-    pixels: Pixels
-    if size <= HELD_BYTES or orientation != 1:
-        pixels = Held(lambda: _upright(decoded(open_image(), origin.name), orientation), shelf)
-    else:
-        pixels = Streamed(open_image, origin.name)
+        raise unsupported(f"it has {image.bands} channels", name)
+    return _Facts(image.width, image.height, colours, depth, extra == 1)
+
+
+def _decoded_by_libvips(
+    origin: Origin,
+    open_image: Callable[[], Any],
+    facts: _Facts,
+    metadata: Metadata,
+    shelf: list[Held],
+) -> Pixels:
+    """Held where that is little memory or the picture must be turned, streamed otherwise."""
+    size = facts.width * facts.height * (facts.colours + facts.has_alpha) * facts.depth // 8
+    if size > HELD_BYTES and metadata.orientation == 1:
+        return Streamed(open_image, origin.name)
+    return Held(lambda: _upright(decoded(open_image(), origin.name), metadata.orientation), shelf)
+
+
+def _page(
+    index: int,
+    facts: _Facts,
+    pixels: Pixels,
+    metadata: Metadata,
+    bits: int,
+    without_profile: Callable[[int, int], Conversion | None] | None = None,
+) -> Page:
+    conversion, metadata = _conversion(metadata, facts.colours, facts.depth, without_profile)
+    turned = metadata.orientation > 4
     return Page(
         index=index,
-        width=width,
-        height=height,
-        depth=depth,
+        width=facts.height if turned else facts.width,
+        height=facts.width if turned else facts.height,
+        depth=facts.depth,
         bits=bits,
-        channels="gray" if colours == 1 or conversion else "rgb",
-        has_alpha=extra == 1,
-        metadata=metadata,
+        channels="gray" if facts.colours == 1 or conversion else "rgb",
+        has_alpha=facts.has_alpha,
+        metadata=_readable_exif(metadata),
         pixels=pixels,
         conversion=conversion,
     )

@@ -58,21 +58,33 @@ _NOT_READ_PHOTOMETRIC: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class PlainStrips:
+    """Where the uncompressed rows of a page stand: strips of `rows` rows each."""
+
+    offsets: tuple[int, ...]
+    rows: int
+    big_endian: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TiffPage:
     """One page's layout and metadata. `tile` is (width, height) or None for strips.
 
-    `alpha` is None, 'unassociated' or 'associated' (the colours are multiplied by it).
+    `alpha` is None, 'unassociated' or 'associated' (the colours are multiplied by it); `plain`
+    says where the rows are, if they can be read without a decoder.
     """
 
     number: int
     width: int
     height: int
     bits: int
+    samples: int
     photometric: int
     compression: str
     predictor: bool
     tile: tuple[int, int] | None
     alpha: str | None
+    plain: PlainStrips | None
     metadata: Metadata
 
 
@@ -152,11 +164,13 @@ def _page(
         width=width,
         height=height,
         bits=bits,
+        samples=_one(tags, SAMPLES, 1),
         photometric=photometric,
         compression=_READ[compression],
         predictor=_one(tags, PREDICTOR, 1) == 2,
         tile=tile,
         alpha=("associated" if associated else "unassociated") if has_alpha else None,
+        plain=_plain_strips(tags, header, width, height, bits),
         metadata=_metadata(tags, header, read),
     )
 
@@ -225,6 +239,30 @@ def _check_segments(tags: Directory, width: int, height: int, size: int) -> None
     for offset, length in zip(offsets.integers[:expected], lengths, strict=False):
         if not length or offset + length > size:
             raise BadDirectory(f"a strip ends at byte {offset + length:,} of {size:,}")
+
+
+def _plain_strips(
+    tags: Directory, header: Header, width: int, height: int, bits: int
+) -> PlainStrips | None:
+    """Where the rows stand, if they are uncompressed gray or RGB in whole strips; else None."""
+    samples = _one(tags, SAMPLES, 1)
+    if (
+        _one(tags, COMPRESSION, 1) != 1
+        or _one(tags, PHOTOMETRIC, -1) not in (*_GRAY, _RGB)
+        or bits not in (8, 16)
+        or TILE_OFFSETS in tags
+        or (_one(tags, PLANAR, 1) != 1 and samples > 1)
+        or _one(tags, 266, 1) != 1
+        or STRIP_BYTES not in tags
+    ):
+        return None
+    rows = min(_one(tags, ROWS_PER_STRIP, height) or height, height)
+    row = width * samples * bits // 8
+    wanted = [min(rows, height - top) * row for top in range(0, height, rows)]
+    lengths = tags[STRIP_BYTES].integers
+    if any(length < want for length, want in zip(lengths, wanted, strict=False)):
+        return None  # libtiff has its own ways with strips whose lengths are wrong
+    return PlainStrips(tags[STRIP_OFFSETS].integers[: len(wanted)], rows, header.order == ">")
 
 
 def _sub_directory(tags: Directory, pointer: int, header: Header, read: Reader) -> Directory:

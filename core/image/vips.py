@@ -2,18 +2,16 @@
 
 One thread, no operation cache, untrusted loaders blocked, warnings kept off the terminal. Every
 load goes through `load`, which asks for `fail_on="error"`: libvips' default turns damaged files
-into partly black pictures without a word. Stands on `core.errors` and pyvips.
+into partly black pictures without a word. Stands on `origin.py` and pyvips.
 """
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.errors import SourceError
 from core.image.faults import damaged, unsupported
-
-if TYPE_CHECKING:
-    import pyvips
+from core.image.origin import Origin
 
 
 @cache
@@ -32,20 +30,21 @@ def library() -> Any:
     return pyvips
 
 
-def load(loader: str, data: bytes | int, **options: Any) -> "pyvips.Image":
-    """Opens a picture lazily with `loader` ('jpegload') from bytes or an open file descriptor.
-
-    The descriptor is taken over, and closed. Raises pyvips.Error; see `explain`.
-    """
+def load(loader: str, origin: Origin, **options: Any) -> Any:
+    """Opens a picture lazily with `loader` ('jpegload'); raises `SourceError`."""
     vips = library()
-    if isinstance(data, int):
+    data = origin.for_decoder()
+    try:
+        if isinstance(data, bytes):
+            return getattr(vips.Image, loader + "_buffer")(data, fail_on="error", **options)
         # Not by name: libvips takes "[...]" in a name for options, and names must be UTF-8.
         try:
             where = vips.Source.new_from_descriptor(data)  # makes its own duplicate
         finally:
             os.close(data)
         return getattr(vips.Image, loader + "_source")(where, fail_on="error", **options)
-    return getattr(vips.Image, loader + "_buffer")(data, fail_on="error", **options)
+    except vips.Error as error:
+        raise explain(error, origin.name) from error
 
 
 def explain(error: Exception, file: object) -> SourceError:
