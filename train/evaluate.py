@@ -91,9 +91,17 @@ def photographs(data: Path) -> Iterator[Photograph]:
 
 
 def evaluate(
-    model: Model, data: Path, *, hints: str = "", watch: Callable[[Photograph], None] | None = None
+    model: Model,
+    data: Path,
+    *,
+    hints: str = "",
+    watch: Callable[[Photograph], None] | None = None,
+    also: Sequence[Callable[[Photograph, np.ndarray], None]] = (),
 ) -> dict:
-    """Summary over all pictures, per set, and of gray; with `hints` grid or worst also theirs."""
+    """Summary over all pictures, per set, and of gray; with `hints` grid or worst also theirs.
+
+    Each of `also` is called with every picture and its answer: see `train.thorough`.
+    """
     if hints and not model.description.takes_hints:
         raise HintsError("this model takes no hints", file=model.description.name)
     rows, gray, sets, hinted, cells = [], [], [], [], []
@@ -103,6 +111,8 @@ def evaluate(
         truth, lightness = photograph.chroma, photograph.lightness
         ours = model.colour(photograph)
         rows.append(judge(ours, truth, lightness))
+        for look in also:
+            look(photograph, ours)
         gray.append(judge(np.zeros_like(truth), truth, lightness))
         sets.append(photograph.set_name)
         if hints == "grid":

@@ -40,6 +40,14 @@ def colourfulness(rgb: np.ndarray) -> float:
     return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
 
 
+def colourfulness_absolute(rgb: np.ndarray) -> float:
+    """As several published evaluations compute it: |red - green| and |yellow - blue| before their
+    means and deviations. Larger means, smaller deviations; comparable with such tables only."""
+    red, green, blue = np.moveaxis(np.clip(rgb, 0, 1) * 255, -1, 0)
+    rg, yb = np.abs(red - green), np.abs((red + green) / 2 - blue)
+    return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
+
+
 def mean_chroma(ab: np.ndarray) -> float:
     """Mean of sqrt(a*^2 + b*^2) over the pixels."""
     return float(np.hypot(ab[0], ab[1]).mean())

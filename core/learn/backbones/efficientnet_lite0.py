@@ -51,8 +51,11 @@ class EfficientNetLite0(nn.Module):
         x = F.relu6(self._bn0(self._conv_stem((rgb * 255 - 127) / 128)))
         return F.relu6(self._bn1(self._conv_head(self._blocks(x)))).mean((2, 3))
 
+    def classify(self, features: Tensor) -> Tensor:
+        return self._fc(features)
+
     def forward(self, rgb: Tensor) -> Tensor:
-        return self._fc(self.features(rgb))
+        return self.classify(self.features(rgb))
 
 
 def squared(rgb: Tensor, side: int = SIDE) -> Tensor:

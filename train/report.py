@@ -1,0 +1,166 @@
+"""The HTML report of `evaluate`: figures, histograms, the worst and best pictures, in one file.
+
+Everything is inside the file: styles, drawings, pictures as data URIs. It asks no network and runs
+no script.
+"""
+
+import base64
+import heapq
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from core.learn.measures import ab_rmse
+from train.evaluate import Photograph, show
+from train.plots import histograms
+
+#: So many of the worst pictures are shown, and of the best.
+EXTREMES = 20
+#: px: taller pictures are reduced in the report.
+SHOWN_HEIGHT = 160
+
+STYLE = """
+body { font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; color: #222 }
+table { border-collapse: collapse; margin: 1em 0 } td, th { padding: .2em .8em; text-align: right }
+th { border-bottom: 1px solid #999 } td:first-child, th:first-child { text-align: left }
+tr:nth-child(even) td { background: #f4f4f4 } .table { overflow-x: auto }
+figure { display: inline-block; margin: 0 1em 1em 0 } figcaption { font-size: 12px; color: #555 }
+figure img { display: block; max-width: 100% }
+"""
+
+
+@dataclass(order=True, slots=True)
+class Shown:
+    """A picture of the gallery: `strip` is gray, ours, truth side by side, JPEG."""
+
+    rank: float
+    number: int
+    name: str = field(compare=False)
+    error: float = field(compare=False)
+    strip: bytes = field(compare=False)
+
+
+class Gallery:
+    """Keeps the worst and the best pictures, by ab RMSE, of all that it is shown."""
+
+    def __init__(self, most: int = EXTREMES) -> None:
+        self._most, self._seen = most, 0
+        self._worst: list[Shown] = []
+        self._best: list[Shown] = []
+
+    def add(self, photograph: Photograph, ours: np.ndarray) -> None:
+        error = ab_rmse(ours, photograph.chroma)
+        self._seen += 1
+        strip: bytes | None = None
+        for heap, rank in ((self._worst, error), (self._best, -error)):
+            if len(heap) == self._most and heap[0].rank >= rank:
+                continue
+            strip = strip or _strip(photograph, ours)
+            shown = Shown(rank, self._seen, photograph.name, error, strip)
+            if len(heap) == self._most:
+                heapq.heapreplace(heap, shown)
+            else:
+                heapq.heappush(heap, shown)
+
+    @property
+    def worst(self) -> list[Shown]:
+        """Worst first."""
+        return sorted(self._worst, reverse=True)
+
+    @property
+    def best(self) -> list[Shown]:
+        """Best first."""
+        return sorted(self._best, reverse=True)
+
+
+def write(
+    path: Path, result: Mapping[str, Any], reach: Mapping[str, Any], gallery: Gallery
+) -> Path:
+    """The report of one model. `result` is `evaluate`'s, `reach` the histograms of `Thorough`."""
+    title = f"{result['model']} {result['version']}"
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f"<p>{result['pictures']} pictures, judged on their true lightness at stored size.</p>",
+        "<h2>Figures</h2>", table(_rows(result)), "<h2>All measures</h2>",
+        table([["measure", "value"], *_single(result)]),
+        "<h2>How far the colours reach</h2>",
+    ]  # fmt: skip
+    for channel, name in enumerate(("a* (green to red)", "b* (blue to yellow)")):
+        counts = {"ours": reach["ours"][channel], "true": reach["truth"][channel]}
+        parts.append(histograms(counts, first=-128, x=name))
+    parts += ["<h2>Worst</h2>", _figures(gallery.worst), "<h2>Best</h2>", _figures(gallery.best)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page(title, "\n".join(parts)), encoding="utf-8")
+    return path
+
+
+def page(title: str, body: str) -> str:
+    """A whole HTML document around `body`."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+    )
+
+
+def table(rows: Sequence[Sequence[object]]) -> str:
+    """An HTML table; the first row is its head, numbers are rounded."""
+    head, *others = rows
+    cells = "".join(f"<th>{escape(str(cell))}</th>" for cell in head)
+    lines = "".join(
+        "<tr>" + "".join(f"<td>{escape(figure(cell))}</td>" for cell in row) + "</tr>"
+        for row in others
+    )
+    return f'<div class="table"><table><tr>{cells}</tr>{lines}</table></div>'
+
+
+def figure(value: object) -> str:
+    """A number as a table has it: four figures, whole numbers whole."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def picture(data: bytes, kind: str = "jpeg", alt: str = "") -> str:
+    """An image element with its bytes inside."""
+    encoded = base64.b64encode(data).decode()
+    return f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{encoded}">'
+
+
+COLUMNS = ("pictures", "ab_rmse", "psnr", "auc", "colourfulness_ratio", "chroma_ratio", "a_ratio")
+
+
+def _rows(result: Mapping[str, Any]) -> list[list[object]]:
+    rows = {"all": result, "gray, for comparison": result["gray"]}
+    rows |= {f"set {name}": row for name, row in result["sets"].items()}
+    return [["", *COLUMNS], *([name, *(row[c] for c in COLUMNS)] for name, row in rows.items())]
+
+
+def _single(result: Mapping[str, Any]) -> list[list[object]]:
+    return [[name, value] for name, value in result.items() if isinstance(value, int | float)]
+
+
+def _figures(shown: Sequence[Shown]) -> str:
+    return "".join(
+        f"<figure>{picture(item.strip, alt=f'gray, ours, truth of {item.name}')}"
+        f"<figcaption>{escape(item.name)}: ab RMSE {item.error:.1f}. Gray, ours, truth."
+        "</figcaption></figure>"
+        for item in shown
+    )
+
+
+def _strip(photograph: Photograph, ours: np.ndarray) -> bytes:
+    panels = [show(photograph.lightness, chroma) for chroma in (ours * 0, ours, photograph.chroma)]
+    image = Image.fromarray(np.concatenate(panels, axis=1))
+    if image.height > SHOWN_HEIGHT:
+        width = round(image.width * SHOWN_HEIGHT / image.height)
+        image = image.resize((width, SHOWN_HEIGHT), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=88, subsampling=0)
+    return buffer.getvalue()

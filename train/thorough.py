@@ -1,0 +1,189 @@
+"""What `evaluate` measures beyond RMSE, PSNR and AuC: structure, colour difference, reach, realism.
+
+A `Thorough` is shown each picture with its answer and says at the end what it found. The cheap
+measures are always taken; those that need labels or weights when they are asked for.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from core.errors import SourceError
+from core.learn.ciede2000 import ciede2000
+from core.learn.frechet import Crowd, distance
+from core.learn.histograms import Rebalanced, Spread
+from core.learn.measures import colourfulness_absolute
+from core.learn.objects import objects_right, segments
+from core.learn.published_bins import published_bins
+from core.learn.ssim import ssim
+from train.evaluate import Photograph, show
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is measured on request.
+
+    `masks`: a folder of label pictures (`NAME.png`, 8 or 16 bits, 0 is no object) for the
+    per-object score; `segments`: take it over segments where there is no mask. `realism`: ask
+    EfficientNet-Lite0. `inception`: a weight file for the FID. `lpips`: VGG-16's weight file and
+    the authors' own.
+    """
+
+    masks: Path | None = None
+    segments: bool = False
+    realism: bool = False
+    inception: Path | None = None
+    lpips: tuple[Path, Path] | None = None
+
+
+class Thorough:
+    """Shown pictures one by one; `result` has a key for each measure."""
+
+    def __init__(self, asked: Asked = Asked()) -> None:
+        self._asked = asked
+        self._rows: list[dict[str, float]] = []
+        self._spread, self._rebalanced = Spread(), Rebalanced(published_bins())
+        self._objects = {"objects": [0, 0], "segments": [0, 0]}
+        self._eyes: list[_Realism | _Fid | _Lpips] = []
+        if asked.realism:
+            self._eyes.append(_Realism())
+        if asked.inception:
+            self._eyes.append(_Fid(asked.inception))
+        if asked.lpips:
+            self._eyes.append(_Lpips(*asked.lpips))
+
+    def add(self, photograph: Photograph, ours: np.ndarray) -> None:
+        """`ours`: a*, b* 2,H,W."""
+        truth, lightness = photograph.chroma, photograph.lightness
+        coloured, true = show(lightness, ours), photograph.rgb
+        first, second = (np.stack((lightness, *ab), -1) for ab in (ours, truth))
+        difference = ciede2000(first, second)
+        row = {
+            "ssim": ssim(coloured / 255, true / 255),
+            "ciede2000": float(difference.mean()),
+            "ciede2000_p90": float(np.percentile(difference, 90)),
+            "colourfulness_absolute": colourfulness_absolute(coloured / 255),
+            "colourfulness_absolute_truth": colourfulness_absolute(true / 255),
+        }
+        self._spread.add(ours, truth)
+        self._rebalanced.add(ours, truth)
+        self._count_objects(photograph, ours)
+        with torch.inference_mode():
+            for eye in self._eyes:
+                row |= eye.add(_tensor(coloured), _tensor(true))
+        self._rows.append(row)
+
+    def result(self) -> dict[str, Any]:
+        """Means over pictures, what was pooled over all pixels, and what was asked for."""
+        mean = {
+            name: float(np.nanmean([row[name] for row in self._rows])) for name in self._rows[0]
+        }
+        truth = mean.pop("colourfulness_absolute_truth")
+        mean["colourfulness_absolute_ratio"] = (
+            mean.pop("colourfulness_absolute") / truth if truth else float("nan")
+        )
+        result: dict[str, Any] = {
+            **mean, "auc_rebalanced": self._rebalanced.auc(), **self._spread.distances(),
+        }  # fmt: skip
+        for kind, (right, count) in self._objects.items():
+            if count:
+                result[f"{kind}_right"], result[kind] = right / count, count
+        for eye in self._eyes:
+            result |= eye.result()
+        return result
+
+    def histograms(self) -> dict[str, Any]:
+        """Counts of whole units of a* and b*, ours and true, for plots: lists from -128 to 127."""
+        return {"ours": self._spread.ours.tolist(), "truth": self._spread.truth.tolist()}
+
+    def _count_objects(self, photograph: Photograph, ours: np.ndarray) -> None:
+        labels, kind = None, "objects"
+        if self._asked.masks:
+            labels = mask_of(photograph, self._asked.masks)
+        if labels is None and self._asked.segments:
+            labels, kind = segments(photograph.lightness, photograph.chroma), "segments"
+        if labels is not None:
+            right, count = objects_right(ours, photograph.chroma, labels)
+            self._objects[kind][0] += right
+            self._objects[kind][1] += count
+
+
+def mask_of(photograph: Photograph, masks: Path) -> np.ndarray | None:
+    """The labels H,W of a picture, `SET/NAME.png` or `NAME.png` in `masks`, or None."""
+    name = Path(photograph.name).with_suffix(".png")
+    path = next((p for p in (masks / name, masks / name.name) if p.is_file()), None)
+    if path is None:
+        return None
+    labels = np.asarray(Image.open(path))
+    if labels.shape != photograph.lightness.shape:
+        raise SourceError(
+            f"the mask is {labels.shape}, its picture {photograph.lightness.shape}",
+            file=path, remedy="give one label a pixel",
+        )  # fmt: skip
+    return labels
+
+
+def _tensor(codes: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.array(codes)).movedim(-1, 0)[None].float() / 255
+
+
+class _Realism:
+    """Are coloured pictures, as a crowd, what true ones are, and does a classifier agree?"""
+
+    def __init__(self) -> None:
+        from core.learn.backbones.efficientnet_lite0 import FEATURES, with_published_weights
+
+        self._net = with_published_weights()
+        self._ours, self._truth = Crowd(FEATURES), Crowd(FEATURES)
+        self._agreed = 0
+
+    def add(self, ours: Tensor, truth: Tensor) -> dict[str, float]:
+        from core.learn.backbones.efficientnet_lite0 import squared
+
+        features = self._net.features(torch.cat((squared(ours), squared(truth))))
+        first, second = self._net.classify(features).argmax(1).tolist()
+        self._agreed += first == second
+        self._ours.add(features[:1].numpy())
+        self._truth.add(features[1:].numpy())
+        return {}
+
+    def result(self) -> dict[str, float]:
+        return {
+            "frechet_lite0": distance(self._ours, self._truth),
+            "semantic_agreement": self._agreed / self._ours.count,
+            "realism_pictures": self._ours.count,
+        }
+
+
+class _Fid:
+    def __init__(self, path: Path) -> None:
+        from core.learn.backbones.inception_v3 import FEATURES, from_file
+
+        self._net = from_file(str(path))
+        self._ours, self._truth = Crowd(FEATURES), Crowd(FEATURES)
+
+    def add(self, ours: Tensor, truth: Tensor) -> dict[str, float]:
+        self._ours.add(self._net.features(ours).numpy())
+        self._truth.add(self._net.features(truth).numpy())
+        return {}
+
+    def result(self) -> dict[str, float]:
+        return {"fid": distance(self._ours, self._truth), "fid_pictures": self._ours.count}
+
+
+class _Lpips:
+    def __init__(self, vgg: Path, lines: Path) -> None:
+        from core.learn.lpips import from_files
+
+        self._net = from_files(str(vgg), str(lines))
+
+    def add(self, ours: Tensor, truth: Tensor) -> dict[str, float]:
+        return {"lpips": float(self._net(ours, truth))}
+
+    def result(self) -> dict[str, float]:
+        return {}
