@@ -70,11 +70,15 @@ def train(
 @click.option("--int8", type=_EXISTING, help="int8 convolutions, calibrated on these pictures.")
 @click.option("--card", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Model card in Markdown for the metadata.")  # fmt: skip
-def export(run: Path, output: Path, fp16: bool, int8: Path | None, card: Path | None) -> None:
+@click.option("--gain", metavar="A,B", help="Factors on a* and b*, found on validation pictures.")
+def export(
+    run: Path, output: Path, fp16: bool, int8: Path | None, card: Path | None, gain: str | None
+) -> None:
     """Write a trained run as one model file that `colorize --model` takes."""
     from train.export import export_run
 
-    path = export_run(run, output, float16=fp16, calibration=int8, card=card)
+    factors = parse_gain(gain) if gain else None
+    path = export_run(run, output, float16=fp16, calibration=int8, card=card, gain=factors)
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
@@ -134,6 +138,14 @@ def parse_time(text: str) -> float:
     if not match or float(match[1]) == 0:
         raise OptionsError(f"--budget {text} is no time", remedy="write 90s, 20m or 1.5h")
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def parse_gain(text: str) -> tuple[float, float]:
+    """Two factors of A,B, each above 0 and at most 3."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)", text)
+    if not match or not all(0 < float(factor) <= 3 for factor in match.groups()):
+        raise OptionsError(f"--gain {text} is no pair of factors", remedy="write 0.95,0.9")
+    return float(match[1]), float(match[2])
 
 
 def parse_sides(text: str) -> tuple[int, int]:

@@ -201,12 +201,15 @@ def worst_cell(ours: np.ndarray, truth: np.ndarray) -> tuple[slice, slice]:
 def sheet(model: Model, data: Path, path: Path, *, most: int = 48, height: int = 192) -> Path:
     """A contact sheet (PNG): gray, ours, truth, side by side, three pictures a row.
 
-    Pictures are taken evenly from all of `data`.
+    Pictures are taken evenly from all of `data` and coloured at the model's preferred side.
     """
     chosen = list(photographs(data))
     chosen = chosen[:: max(1, len(chosen) // most)][:most]
     strips = []
-    for photograph in chosen:
+    for stored in chosen:
+        photograph = stored
+        if min(stored.lightness.shape) > model.description.side:
+            photograph = stored.at_side(model.description.side)
         ours = model.colour(photograph)
         panels = [show(photograph.lightness, ab) for ab in (ours * 0, ours, photograph.chroma)]
         strip = Image.fromarray(np.concatenate(panels, axis=1))

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
+from core.errors import OptionsError
 from core.learn.export import About, export
 from core.learn.nets import build
 from core.learn.restored import checkpoint_of, network_of
@@ -27,9 +29,11 @@ def export_run(
     float16: bool = False,
     calibration: Path | None = None,
     card: Path | None = None,
+    gain: tuple[float, float] | None = None,
 ) -> Path:
     """Write a run as a model file: the best checkpoint of its folder, or one checkpoint.
 
+    `gain`: factors on a* and b*, put into the graph of a network that has them (`lite`).
     A recipe (.toml) is exported as it is built: an ensemble, whose members are trained.
     """
     if run.suffix == ".toml":
@@ -43,6 +47,11 @@ def export_run(
         recipe = parse(about["recipe"], Path(about["name"] + ".toml"))
         net = network_of(checkpoint)
         history = _history(saved)
+    if gain:
+        if not isinstance(getattr(net, "gain", None), Tensor):
+            raise OptionsError(f"the network {recipe.network} has no gain", file=run)
+        net.get_buffer("gain").copy_(torch.tensor(gain))
+        history += f"; gain {gain[0]:g}, {gain[1]:g}"
     model = recipe.model
     name = model.name or f"photochrom-{recipe.name}"
     text = card.read_text(encoding="utf-8") if card else f"# {name}\n\n{history}\n"

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -119,6 +120,17 @@ def test_a_half_trained_run_can_be_exported_and_is_marked(work: Path, tmp_path: 
     call(commands.export, tmp_path / "half.pt", "-o", tmp_path / "half.onnx")
     training = open_session(tmp_path / "half.onnx", "cpu").description.training
     assert training.startswith("half-trained (25% of its run)")
+
+
+def test_a_gain_scales_the_answer_and_stands_in_the_history(work: Path, tmp_path: Path):
+    call(commands.export, work / "run", "-o", tmp_path / "half.onnx", "--gain", "0.5,0.5", "--fp16")
+    half, whole = (open_session(p, "cpu") for p in (tmp_path / "half.onnx", work / "model.onnx"))
+    assert half.description.training.endswith("gain 0.5, 0.5")
+    lightness = np.linspace(10, 90, 64 * 64, dtype=np.float32).reshape(64, 64)
+    expected = whole.predict(lightness).chroma / 2
+    np.testing.assert_allclose(half.predict(lightness).chroma, expected, atol=1e-2)
+    with pytest.raises(OptionsError, match="--gain vivid is no pair"):
+        call(commands.export, work / "run", "-o", tmp_path / "never.onnx", "--gain", "vivid")
 
 
 def test_initial_weights_are_matched_by_name_and_shape(work: Path, tmp_path: Path):
