@@ -142,19 +142,22 @@ def train(
                 seen, last_log = 0, now
                 _report(row, log, board, say)
             if validate and elapsed - validated_at >= settings.validate_minutes * 60:
+                began = time.monotonic()
                 scores = validate(average)
                 if scores["score"] < best:
                     best = scores["score"]
                     save("best.pt")
-                _report({"step": step, **scores}, log, board, say)
-                elapsed = validated_at = time.monotonic() - started
+                _report({"step": step, "minutes": elapsed / 60, **scores}, log, board, say)
+                # a budget is for learning: a network that is slow to judge loses none of it
+                started += time.monotonic() - began
+                validated_at = elapsed
             if elapsed - saved_at >= settings.save_minutes * 60:
                 save_last()
                 saved_at = elapsed
         save_last()
         if validate and not stop.asked:
             scores = validate(average)
-            _report({"step": step, **scores}, log, board, say)
+            _report({"step": step, "minutes": elapsed / 60, **scores}, log, board, say)
             if scores["score"] < best:
                 best = scores["score"]
                 save("best.pt")
