@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from core.colour.lab import srgb_to_lab
-from core.errors import HintsError, nearest
+from core.errors import HintsError, SourceError, nearest
 from core.options import canonical_json
 
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -129,14 +129,15 @@ def _lay_strokes(result, encoded: str, picture, thumbnail) -> None:
 
 def _strokes(data: bytes, file: object) -> np.ndarray:
     """The strokes as uint8 (H, W, 4) sRGB with alpha."""
+    from core.image.origin import Origin
     from core.image.vips import library, load
 
     try:
-        image = load("pngload", data)
+        image = load("pngload", Origin(data))
         if not image.hasalpha():
             raise HintsError("the hints picture has no transparency", file=file)
         return image.colourspace("srgb").cast("uchar").numpy()
-    except library().Error as error:
+    except (SourceError, library().Error) as error:
         raise HintsError("the hints picture cannot be read as a PNG", file=file) from error
 
 

@@ -97,7 +97,7 @@ def _checked(option: Field, value: Any) -> Any:
         raise OptionsError(f"{option.name} must be a finite number, not {value!r}")
     if "choices" in limits and value not in limits["choices"]:
         raise OptionsError(
-            f"{option.name} is {value!r}", remedy=nearest(value, list(limits["choices"]))
+            f"{option.name} is {value!r}", remedy=nearest(str(value), limits["choices"])
         )
     if "low" in limits and not limits["low"] <= value <= limits["high"]:
         raise OptionsError(

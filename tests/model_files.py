@@ -5,6 +5,7 @@ one place each. Deterministic: the same arguments give the same bytes.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -37,7 +38,7 @@ def write_model(
 
     `constant` (NaN too) replaces the chroma by one value; `changes` override metadata.
     """
-    average = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
+    average: dict[str, Any] = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
     nodes = [
         helper.make_node("Sub", ["lightness", "fifty"], ["centred"]),
         helper.make_node("AveragePool", ["centred"], ["cells"], **average),

@@ -12,7 +12,7 @@ from docs.make_reference import PAGE, page
 
 def every_command() -> list[tuple[str, click.Command]]:
     found = []
-    waiting = [("", photochrom)]
+    waiting: list[tuple[str, click.Group]] = [("", photochrom)]
     for prefix, group in waiting:
         context = click.Context(group)
         for name in group.list_commands(context):

@@ -28,6 +28,7 @@ def with_opencv(source: Path, chroma: np.ndarray, target: Path) -> None:
     import cv2
 
     gray = cv2.imread(str(source), cv2.IMREAD_GRAYSCALE)
+    assert gray is not None
     colour = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR).astype(np.float32) / 255
     lab = cv2.cvtColor(colour, cv2.COLOR_BGR2LAB)
     for channel in range(2):

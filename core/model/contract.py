@@ -131,7 +131,7 @@ def _check_tensors(
 
 
 def _whole(text: str, key: str, allowed: Sequence[int], file: object) -> int:
-    value = int(text) if text.isascii() and text.isdigit() else None
+    value = int(text) if text.isascii() and text.isdigit() else -1
     if value not in allowed:
         raise ModelError(f"metadata {PREFIX}{key} is {text!r}", file=file)
     return value

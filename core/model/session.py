@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -151,9 +151,9 @@ def _runtime():
     return onnxruntime
 
 
-def _tensor(node) -> Tensor:
-    dtype = {"tensor(float)": "float32", "tensor(float16)": "float16"}.get(node.type, node.type)
-    return Tensor(dtype, tuple(node.shape))
+def _tensor(node: Any) -> Tensor:
+    names = {"tensor(float)": "float32", "tensor(float16)": "float16"}
+    return Tensor(names.get(node.type, node.type), tuple(node.shape))
 
 
 def _first_line(error: Exception) -> str:
