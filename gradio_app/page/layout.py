@@ -40,13 +40,13 @@ def blocks(workshop: Workshop, gallery: Gallery) -> gr.Blocks:
     ) as page:
         gr.HTML(words.HEADER, js_on_load=None)
         with gr.Tabs(elem_id="rooms"):
-            with gr.Tab("One photograph", id="one"):
+            with gr.Tab("Photograph", id="one"):
                 id_box = _one_photograph(page, studio)
-            with gr.Tab("Compare models", id="compare"):
+            with gr.Tab("Compare", id="compare"):
                 _comparison(studio, id_box)
             with gr.Tab("Many files", id="many"):
                 _many_files(studio)
-            with gr.Tab("What it cannot know", id="limits"):
+            with gr.Tab("Limits", id="limits"):
                 gr.Markdown(words.CANNOT_KNOW, elem_classes="prose-page")
     return page
 

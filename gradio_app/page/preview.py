@@ -2,14 +2,13 @@
 
 import base64
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from core.colorizer import painter
 from core.colour.field import ChromaField
 from core.colour.lab import lab_to_srgb
-from core.image.picture import image_of
 from core.image.vips import library
 
 #: Long side of a preview in pixels: a large screen's worth.
@@ -47,9 +46,15 @@ def to_8_bit(samples: np.ndarray) -> np.ndarray:
 
 def jpeg_of(samples: np.ndarray) -> bytes:
     """uint8 codes (h, w) or (h, w, 3) as a JPEG for the browser."""
-    library()
+    return _image(samples).jpegsave_buffer(Q=_QUALITY, subsample_mode="off", keep="none")
+
+
+def _image(samples: np.ndarray) -> Any:
+    """uint8 codes, gray or with colours or with alpha too, as a libvips image."""
     codes = np.ascontiguousarray(samples if samples.ndim == 3 else samples[..., np.newaxis])
-    return image_of(codes).jpegsave_buffer(Q=_QUALITY, subsample_mode="off", keep="none")
+    height, width, bands = codes.shape
+    image = library().Image.new_from_memory(codes.data, width, height, bands, "uchar")
+    return image.copy(interpretation="b-w" if bands == 1 else "srgb")
 
 
 def histogram(field: ChromaField, vividness: float) -> str:
@@ -72,9 +77,7 @@ def histogram(field: ChromaField, vividness: float) -> str:
     # A faint disc of all colours lies below, so that the plane can be read where nothing is.
     radius = np.hypot(a_plane, b_plane) / _HISTOGRAM_REACH
     codes[..., 3] = np.where(radius <= 1, 22 + 233 * share**0.7 * (count > 0), 0)
-    library()
-    image = image_of(codes, "srgb")
-    picture = base64.b64encode(image.pngsave_buffer(keep="none")).decode()
+    picture = base64.b64encode(_image(codes).pngsave_buffer(keep="none")).decode()
     mean = float(np.hypot(a, b).mean())
     return (
         '<figure class="histogram">'

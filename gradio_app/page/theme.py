@@ -24,6 +24,10 @@ THEME = Base(
 ).set(
     body_background_fill="#faf8f5",
     body_background_fill_dark="#161412",
+    body_text_color_subdued="#5d5751",
+    body_text_color_subdued_dark="#b5ada5",
+    block_info_text_color="#5d5751",
+    block_info_text_color_dark="#b5ada5",
     block_background_fill="#ffffff",
     block_background_fill_dark="#1f1c19",
     block_border_color="#e9e4dd",

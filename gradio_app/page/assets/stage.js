@@ -195,6 +195,7 @@ function show() {
     find("alternatives").hidden = true;
     if (!value.restore) setTool("brush");
   }
+  find("view").style.setProperty("--ratio", width() / height());
   find("ask").hidden = !value.can_ask;
   stage.classList.toggle("no-hints", !value.takes_hints);
   if (value.alternatives) { busy.hidden = true; showAlternatives(value.alternatives); }
