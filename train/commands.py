@@ -1,4 +1,4 @@
-"""`photochrom train`, `evaluate`, `export`: parse, call, print.
+"""`photochrom train`, `evaluate`, `compare`, `export`: parse, call, print.
 
 torch is imported when one of them is called.
 """
@@ -10,7 +10,9 @@ from pathlib import Path
 import click
 import platformdirs
 
-from core.errors import OptionsError
+from core.errors import EXIT_SOME_FAILED, OptionsError
+
+RECIPES = Path(__file__).parent / "recipes"
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -26,7 +28,7 @@ _EXISTING = click.Path(exists=True, path_type=Path)
 @click.option("--steps", type=click.IntRange(1), help="Steps instead of the recipe's.")
 @click.option("--budget", metavar="TIME", help="Train for so long: 90s, 20m, 1.5h.")
 @click.option("--resume", is_flag=True, help="Go on where this run stopped.")
-@click.option("--init", type=_FILE, help="Weights to begin with, .safetensors, matched by name.")
+@click.option("--init", type=_FILE, help="Weights to begin with (.safetensors, .pt), by name.")
 @click.option("--cache", type=_FOLDER, help="Where decoded pictures are kept (several GB).")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads; default: all cores.")
 def train(
@@ -43,10 +45,12 @@ def train(
     """Train the network of a recipe on photographs.
 
     SIGTERM and Ctrl-C save first; --resume goes on. With --steps (or the recipe's steps) a
-    resumed run gives the same bits as one that was never stopped.
+    resumed run gives the same bits as one that was never stopped. For several GPUs:
+    `torchrun --nproc-per-node 2 --no-python photochrom train ...`, each with its share of a batch.
     """
     import torch
 
+    from core.learn import parallel
     from train.recipe import read
     from train.run import run
 
@@ -55,12 +59,15 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     seconds = None if budget is None else parse_time(budget)
-    best = run(
-        read(recipe), data, out,
-        cache=cache or platformdirs.user_cache_path("photochrom") / "pictures",
-        initial=init, steps=steps, budget_seconds=seconds, resume=resume, say=click.echo,
-    )  # fmt: skip
-    click.echo(f"{best}: export it with `photochrom export {out} -o model.onnx`")
+    with parallel.group() as (number, _):
+        best = run(
+            read(recipe), data, out,
+            cache=cache or platformdirs.user_cache_path("photochrom") / "pictures",
+            initial=init, steps=steps, budget_seconds=seconds, resume=resume,
+            say=click.echo if number == 0 else lambda _: None,
+        )  # fmt: skip
+        if number == 0:
+            click.echo(f"{best}: export it with `photochrom export {out} -o model.onnx`")
 
 
 @click.command(epilog="Example: photochrom export runs/1 -o model.onnx --fp16")
@@ -90,6 +97,12 @@ def export(
 @click.option("--sides", metavar="A,B", help="Also: how far colours move between two short sides.")
 @click.option("--crop", type=click.FloatRange(0, 0.5), help="Also: how far they move under a crop.")
 @click.option("--sheet", type=_FILE, help="Write a contact sheet (PNG): gray, ours, truth.")
+@click.option("--html", type=_FILE, help="Write a report with histograms, worst and best pictures.")
+@click.option("--masks", type=_EXISTING, help="Folder of label pictures (PNG): score each object.")
+@click.option("--segments", is_flag=True, help="Score patches of like colour where no mask is.")
+@click.option("--realism", is_flag=True, help="Also: would a classifier take them for real?")
+@click.option("--inception", type=_FILE, help="Inception v3's weight file: the FID.")
+@click.option("--lpips", type=_FILE, nargs=2, help="VGG-16's weight file and LPIPS' own: LPIPS.")
 def evaluate(
     model: Path,
     data: Path,
@@ -98,20 +111,100 @@ def evaluate(
     sides: str | None,
     crop: float | None,
     sheet: Path | None,
+    html: Path | None,
+    masks: Path | None,
+    segments: bool,
+    realism: bool,
+    inception: Path | None,
+    lpips: tuple[Path, Path] | None,
 ) -> None:
     """Judge a model file on pictures whose colours are known, at their stored size."""
     from train.evaluate import Model, stability
     from train.evaluate import evaluate as judge_all
     from train.evaluate import sheet as draw_sheet
+    from train.report import Gallery, plain, write
+    from train.thorough import Asked, Thorough
 
     pair = parse_sides(sides) if sides else ()
     judged = Model(model)
-    result = judge_all(judged, data, hints=hints or "")
+    thorough = Thorough(Asked(masks, segments, realism, inception, lpips or None))
+    gallery = Gallery()
+    looks = [thorough.add, gallery.add] if html else [thorough.add]
+    result = judge_all(judged, data, hints=hints or "", also=looks) | thorough.result()
     if pair or crop:
         result |= stability(judged, data, sides=pair, crop=crop or 0.0)
     if sheet:
         result["sheet"] = str(draw_sheet(judged, data, sheet))
-    click.echo(json.dumps(result) if as_json else table(result))
+    if html:
+        result["html"] = str(write(html, result, thorough.histograms(), gallery))
+    click.echo(json.dumps(plain(result)) if as_json else table(result))
+
+
+@click.command(
+    epilog="Example: photochrom compare resnet18 zhang_ce --budget 10m --data photographs/ "
+    "--eval judge.tar -o report.html"
+)
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
+@click.option("--data", type=_EXISTING, required=True, help="Tar shards or a folder of pictures.")
+@click.option("--eval", "judge", type=_EXISTING, required=True, help="Other pictures to judge by.")
+@click.option("-o", "--output", type=_FILE, required=True, help="The report to write (HTML, JSON).")
+@click.option("--budget", metavar="TIME", help="Train each for so long: 90s, 20m, 1.5h.")
+@click.option("--steps", type=click.IntRange(1), help="Train each for so many steps.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same for all.")
+@click.option("--realism", is_flag=True, help="Also: would a classifier take them for real?")
+@click.option(
+    "--show", type=_EXISTING, help="Pictures for the report's sheet, instead of --eval's."
+)
+@click.option("--findings", type=_FILE, help="Text for the top of the report.")
+@click.option("--runs", type=_FOLDER, help="Where runs are kept; default: beside the report.")
+@click.option("--cache", type=_FOLDER, help="Where decoded pictures are kept (several GB).")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads; default: all cores.")
+def compare(
+    recipes: tuple[str, ...],
+    data: Path,
+    judge: Path,
+    output: Path,
+    budget: str | None,
+    steps: int | None,
+    seed: int,
+    realism: bool,
+    show: Path | None,
+    findings: Path | None,
+    runs: Path | None,
+    cache: Path | None,
+    threads: int | None,
+) -> None:
+    """Train recipes on the same pictures for the same time, and report how they compare.
+
+    RECIPE is a TOML file, or the name of one that comes with the program. Ctrl-C keeps what is
+    done; the same command goes on.
+    """
+    import torch
+
+    from train.compare import Comparison, Terms
+    from train.compare import compare as compare_all
+    from train.comparison_report import write
+
+    if bool(steps) == bool(budget):
+        raise OptionsError("give either --budget or --steps", remedy="for instance --budget 10m")
+    if threads:
+        torch.set_num_threads(threads)
+    comparison = Comparison(
+        data, judge, runs or output.with_suffix(".runs"),
+        cache or platformdirs.user_cache_path("photochrom") / "pictures",
+        Terms(steps, None if budget is None else parse_time(budget), seed), realism,
+    )  # fmt: skip
+    results = compare_all([recipe_file(name) for name in recipes], comparison, say=click.echo)
+    text = findings.read_text(encoding="utf-8") if findings else ""
+    click.echo(f"{write(output, results, show or judge, findings=text)}: the report")
+    if any("error" in result for result in results):
+        raise click.exceptions.Exit(EXIT_SOME_FAILED)
+
+
+def recipe_file(name: str) -> Path:
+    """The file of that name, or the recipe of that name that comes with the program."""
+    given, own = Path(name), RECIPES / f"{name}.toml"
+    return own if not given.suffix and own.is_file() else given
 
 
 def table(result: dict) -> str:
@@ -125,7 +218,10 @@ def table(result: dict) -> str:
     for name, row in rows.items():
         figures = "".join(f"{row[column]:20.2f}" for column in columns)
         lines.append(f"{name:24}{row['pictures']:8}{figures}")
-    lines += [f"{key} {result[key]:.2f}" for key in result if key.startswith("moved_")]
+    lines += [
+        f"{key} {value:.4g}" for key, value in result.items()
+        if isinstance(value, int | float) and key not in (*columns, "pictures")
+    ]  # fmt: skip
     if cell := result.get("hints_worst"):
         before, after = cell["cell_rmse"], cell["cell_rmse_hinted"]
         lines.append(f"worst cell: ab RMSE {before:.2f}, {after:.2f} with one hint in it")

@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from core.errors import OptionsError, PhotochromError
-from core.learn import answer, prior
+from core.learn import answer, parallel, prior
 from core.learn.lab_torch import srgb_to_lab
 from core.learn.measures import judge, summary
 from core.learn.nets import build
-from core.learn.trainer import train
+from core.learn.trainer import load_checkpoint, train
 from train.data.batches import batches
 from train.data.cache import Pictures
 from train.data.cache import build as build_cache
@@ -52,7 +52,8 @@ def run(
     if initial and not resume:
         say(load_initial(net, initial))
 
-    pictures = build_cache(data, cache_of(data, cache), short_side=recipe.data.short_side)
+    with parallel.first_alone():
+        pictures = build_cache(data, cache_of(data, cache), short_side=recipe.data.short_side)
     training, validation = split(pictures.entries, recipe.data.validation)
     if recipe.data.sets:
         wanted = set(recipe.data.sets)
@@ -77,10 +78,12 @@ def run(
         pictures, coloured,
         seed=recipe.train.seed, power=recipe.data.set_power, weights=recipe.data.set_weights,
     )  # fmt: skip
+    part = parallel.place()
     return train(
         net,
         lambda step: batches(
-            pictures, draw, recipe.train.sizes, recipe.augment, seed=recipe.train.seed, step=step
+            pictures, draw, recipe.train.sizes, recipe.augment,
+            seed=recipe.train.seed, step=step, part=part,
         ),
         recipe.loss,
         settings,
@@ -124,13 +127,16 @@ def cache_of(data: Path, cache: Path) -> Path:
 
 
 def load_initial(net: nn.Module, path: Path) -> str:
-    """Load what matches by name and shape from .safetensors; answers with what was loaded."""
+    """Load what matches by name and shape, from .safetensors or a checkpoint (.pt); says what."""
     from safetensors.torch import load_file
 
-    try:
-        given = load_file(path)
-    except Exception as error:  # safetensors has its own, undeclared, error types
-        raise PhotochromError(f"no weights could be read ({error})", file=path) from error
+    if path.suffix == ".pt":
+        given = load_checkpoint(path)["average"]
+    else:
+        try:
+            given = load_file(path)
+        except Exception as error:  # safetensors has its own, undeclared, error types
+            raise PhotochromError(f"no weights could be read ({error})", file=path) from error
     own = net.state_dict()
     fits = {k: v.to(own[k].dtype) for k, v in given.items() if k in own and v.shape == own[k].shape}
     if not fits:

@@ -19,10 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import InterruptedJob, PhotochromError
+from core.learn import parallel
+from core.learn.lab_torch import lab_to_srgb
 from core.learn.losses import Batch, Term, objective
+from core.learn.nets import Prediction
 
 #: Of checkpoints; one written by a newer program is refused.
 CHECKPOINT_VERSION = 1
@@ -46,7 +50,9 @@ class Training:
     clip: float = 2.0  # largest norm of the gradient; 0: none
     ema: float = 0.9995
     seed: int = 1
+    accumulate: int = 1  # batches a step: their mean gradient, for the memory of one
     precision: str = "float32"  # or "bfloat16": autocast
+    compile: bool = False  # torch.compile: minutes at the start, for every size of picture
     log_every: int = 20  # steps
     save_minutes: float = 5.0
     validate_minutes: float = 30.0
@@ -70,9 +76,12 @@ def train(
     `batches(step)` starts the data at a step; `about` (recipe, commit, command) goes into every
     checkpoint. With a budget the schedule follows the clock, else `settings.steps`; only the
     latter resumes to the same bits. Raises InterruptedJob on SIGINT, after saving; SIGTERM saves
-    and returns; a loss that is not finite stops the run and names the last good checkpoint.
+    and returns; a loss that is not finite stops the run and names the last good checkpoint. Under
+    torchrun (`core.learn.parallel`) `batches` gives this process' share, and the first process
+    alone writes, says and validates.
     """
     out.mkdir(parents=True, exist_ok=True)
+    first = parallel.place()[0] == 0
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = net.to(device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     optimizer = _optimizer(net, settings)
@@ -87,41 +96,56 @@ def train(
         optimizer.load_state_dict(saved["optimizer"])
         torch.set_rng_state(saved["random"])
         step, elapsed, best = saved["step"], saved["elapsed"], saved["best"]
+    answer_of = torch.compile(net) if settings.compile else net  # the same tensors, other kernels
 
     def save(name: str, **extra: Any) -> None:
         state = {
             "version": CHECKPOINT_VERSION, "about": about, "step": step, "best": best,
             "elapsed": elapsed, "progress": progress, "average": average.state_dict(), **extra,
         }  # fmt: skip
-        save_atomically(state, out / name)
+        if first:
+            save_atomically(state, out / name)
 
     def save_last() -> None:
         save("last.pt", net=net.state_dict(), optimizer=optimizer.state_dict(),
              random=torch.get_rng_state())  # fmt: skip
 
+    def learn_from(batch: Batch) -> tuple[Prediction, Tensor, dict[str, Tensor]]:
+        with torch.autocast(device.type, torch.bfloat16, settings.precision == "bfloat16"):
+            prediction = answer_of(batch.lightness, batch.hints)
+            loss, parts = objective(terms, prediction, batch, net)
+        (loss / settings.accumulate).backward()
+        return prediction, loss, parts
+
     stop = _StopSignals()
-    board = _board(out)
-    data = batches(step)
+    board = _board(out) if first else None
+    data = batches(step * settings.accumulate)
     started = time.monotonic() - elapsed
     saved_at = validated_at = elapsed
     seen, last_log = 0, time.monotonic()
     with stop, (out / "log.jsonl").open("a") as log:
-        while not stop.asked:
+        while True:
             progress = elapsed / budget_seconds if budget_seconds else step / settings.steps
-            if progress >= 1:
+            progress = parallel.largest(progress, device)
+            if progress >= 1 or parallel.largest(bool(stop.asked), device):
                 break
             rate = learning_rate(settings, step, progress)
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
 
-            batch = next(data)
-            lightness = batch.lightness.to(device, memory_format=torch.channels_last)
-            batch = Batch(lightness, batch.chroma.to(device), batch.hints.to(device))
-            with torch.autocast(device.type, torch.bfloat16, settings.precision == "bfloat16"):
-                prediction = net(batch.lightness, batch.hints)
-                loss, parts = objective(terms, prediction, batch, net)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            turn = 0
+            while True:
+                batch = _on(device, next(data))
+                try:
+                    prediction, loss, parts = learn_from(batch)
+                except RuntimeError as error:
+                    raise _out_of_memory(error, learn_from, batch) or error from error
+                seen += len(batch)
+                turn += 1
+                if turn >= settings.accumulate:
+                    break
+            parallel.average_gradients(net)
             norm = nn.utils.clip_grad_norm_(net.parameters(), settings.clip or math.inf)
             if not math.isfinite(norm):  # the gradient's norm is nan or inf whenever the loss is
                 last = out / "last.pt"
@@ -133,7 +157,6 @@ def train(
             _blend(average, net, min(settings.ema, (1 + step) / (10 + step)))
 
             elapsed = time.monotonic() - started
-            seen += len(batch)
             if step % settings.log_every == 0:
                 now = time.monotonic()
                 row = {"step": step, "minutes": round(elapsed / 60, 2), "loss": loss.item(),
@@ -141,13 +164,14 @@ def train(
                        "rate": rate, "pictures_per_second": seen / (now - last_log)}  # fmt: skip
                 seen, last_log = 0, now
                 _report(row, log, board, say)
-            if validate and elapsed - validated_at >= settings.validate_minutes * 60:
+            if first and validate and elapsed - validated_at >= settings.validate_minutes * 60:
                 began = time.monotonic()
                 scores = validate(average)
                 if scores["score"] < best:
                     best = scores["score"]
                     save("best.pt")
                 _report({"step": step, "minutes": elapsed / 60, **scores}, log, board, say)
+                _picture(board, step, prediction, batch)
                 # a budget is for learning: a network that is slow to judge loses none of it
                 started += time.monotonic() - began
                 validated_at = elapsed
@@ -155,16 +179,54 @@ def train(
                 save_last()
                 saved_at = elapsed
         save_last()
-        if validate and not stop.asked:
+        if first and validate and not stop.asked:
             scores = validate(average)
             _report({"step": step, "minutes": elapsed / 60, **scores}, log, board, say)
             if scores["score"] < best:
                 best = scores["score"]
                 save("best.pt")
-    board.close()
+    if board:
+        board.close()
     if stop.asked == signal.SIGINT:
         raise InterruptedJob("stopped and saved", file=out, remedy="go on with --resume")
     return out / ("best.pt" if (out / "best.pt").is_file() else "last.pt")
+
+
+def _on(device: torch.device, batch: Batch) -> Batch:
+    lightness = batch.lightness.to(device, memory_format=torch.channels_last)
+    return Batch(lightness, batch.chroma.to(device), batch.hints.to(device))
+
+
+def _out_of_memory(
+    error: RuntimeError, learn_from: Callable[[Batch], Any], batch: Batch
+) -> PhotochromError | None:
+    """What to say when a batch did not fit: how many pictures do, found by trying halves."""
+    if not _is_out_of_memory(error):
+        return None
+    count, side = len(batch), batch.lightness.shape[-1]
+    fits = count // 2
+    while fits:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        try:
+            learn_from(Batch(batch.lightness[:fits], batch.chroma[:fits], batch.hints[:fits]))
+        except RuntimeError as smaller:
+            if not _is_out_of_memory(smaller):
+                raise
+            fits //= 2
+        else:
+            break
+    remedy = "not even one fits: take smaller pictures"
+    if fits:
+        remedy = f"set sizes = [[{side}, {fits}]] and accumulate = {math.ceil(count / fits)}"
+    return PhotochromError(
+        f"{count} pictures of {side} px do not fit in memory", kind="out-of-memory", remedy=remedy
+    )
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    # the CPU's allocator has no error type of its own
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def learning_rate(settings: Training, step: int, progress: float) -> float:
@@ -278,9 +340,26 @@ def _board(out: Path):
 
 
 def _report(row: dict[str, float], log, board, say: Callable[[str], None]) -> None:
+    if board is None:  # another process reports
+        return
     log.write(json.dumps(row) + "\n")
     log.flush()
     for name, value in row.items():
         if name != "step":
             board.add_scalar(name, value, row["step"])
     say("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+
+
+@torch.no_grad()
+def _picture(board, step: int, prediction: Prediction, batch: Batch, most: int = 4) -> None:
+    """A few pictures of the last batch (gray, ours, truth) and histograms of a* and b*."""
+    answer, size = prediction.chroma.detach().float(), batch.chroma.shape[-2:]
+    ours = F.interpolate(answer, size=size, mode="bicubic")
+    for name, planes in (("ours", ours), ("truth", batch.chroma)):
+        board.add_histogram(f"a/{name}", planes[:, 0], step)
+        board.add_histogram(f"b/{name}", planes[:, 1], step)
+    columns = [
+        lab_to_srgb(torch.cat((batch.lightness, chroma), 1)[:most]).clamp(0, 1)
+        for chroma in (ours * 0, ours, batch.chroma)
+    ]
+    board.add_images("gray, ours, truth", torch.cat(columns, 3), step)

@@ -48,6 +48,23 @@ class Tiny(nn.Module):
         return Prediction(self.body(lightness / 100) * 50)
 
 
+class Plain(Tiny):
+    """Without the norm, whose statistics are those of a process' own share of the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body[1] = nn.Identity()
+
+
+class Crowded(Tiny):
+    """A network that has memory for two pictures at once."""
+
+    def forward(self, lightness, hints=None) -> Prediction:
+        if len(lightness) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return super().forward(lightness, hints)
+
+
 def batches(step: int) -> Iterator[Batch]:
     """Bright is orange, dark is blue."""
     while True:
@@ -229,6 +246,38 @@ def test_slow_tensors_learn_at_their_share_of_the_rate(tmp_path: Path):
         start(tmp_path / str(len(slow)), net=net, settings=settings)
         moves.append((net.get_parameter("body.0.weight").detach() - before).abs().max().item())
     assert moves[1] == pytest.approx(moves[0] / 4, rel=1e-3)
+
+
+def test_two_accumulated_halves_take_the_step_of_the_whole_batch(tmp_path: Path):
+    def halves(step: int) -> Iterator[Batch]:
+        for batch in batches(step // 2):
+            for half in (slice(0, 2), slice(2, 4)):
+                yield Batch(batch.lightness[half], batch.chroma[half], batch.hints[half])
+
+    start(tmp_path / "whole", net=Plain())
+    start(
+        tmp_path / "halves", net=Plain(), batches=halves, settings=replace(SETTINGS, accumulate=2)
+    )
+    whole, halved = (load_checkpoint(tmp_path / n / "last.pt") for n in ("whole", "halves"))
+    for name, tensor in whole["net"].items():
+        torch.testing.assert_close(halved["net"][name], tensor, atol=1e-5, rtol=1e-5)
+
+
+def test_out_of_memory_says_how_many_pictures_fit(tmp_path: Path):
+    with pytest.raises(PhotochromError) as refused:
+        start(tmp_path, net=Crowded())
+    assert refused.value.kind == "out-of-memory"
+    assert "4 pictures of 8 px" in str(refused.value)
+    assert "sizes = [[8, 2]] and accumulate = 2" in str(refused.value)
+
+
+def test_another_error_of_the_network_is_not_taken_for_too_little_memory(tmp_path: Path):
+    class Broken(Tiny):
+        def forward(self, lightness, hints=None) -> Prediction:
+            raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        start(tmp_path, net=Broken())
 
 
 def test_a_budget_ends_the_run_by_the_clock(tmp_path: Path):

@@ -33,12 +33,21 @@ def batches(
     *,
     seed: int,
     step: int = 0,
+    part: tuple[int, int] = (0, 1),
 ) -> Iterator[Batch]:
-    """Batches from `step` on. `sizes` are (side, pictures a batch); each step draws one of them."""
+    """Batches from `step` on. `sizes` are (side, pictures a batch); each step draws one of them.
+
+    `part` (number, of how many): every so manyth picture of each batch, for one of several
+    processes.
+    """
+    number, parts = part
     largest = max(count for _, count in sizes)
     while True:
         size, count = sizes[int(np.random.default_rng([seed, step, 1]).integers(len(sizes)))]
-        rows = [sample(pictures, draw, step * largest + i, size, settings) for i in range(count)]
-        lightness, chroma, hints = (torch.stack(parts) for parts in zip(*rows, strict=True))
+        rows = [
+            sample(pictures, draw, step * largest + i, size, settings)
+            for i in range(number, count, parts)
+        ]
+        lightness, chroma, hints = (torch.stack(planes) for planes in zip(*rows, strict=True))
         yield Batch(lightness, chroma, hints)
         step += 1
