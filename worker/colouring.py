@@ -206,7 +206,7 @@ class Keeper(threading.Thread):
 
 
 def run_once(job: Job, colorizer: "Colorizer", attempts: int, check: Callable[[], None]) -> Outcome:
-    """`core.job.run`; where another process put the same result in place meanwhile, that is told."""
+    """`core.job.run`, which finds a result that another process put in place meanwhile."""
     from core.job import run
 
     outcome = run(job, colorizer, attempts=attempts, check=check)

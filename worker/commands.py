@@ -287,7 +287,7 @@ def report(id: str, output: Path, broker: str | None) -> None:
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @broker_option
 def verify(id: str, sample: int | None, jobs: int, broker: str | None) -> int:
-    """Check the results of a batch again: they are there, carry their key, and keep the lightness."""
+    """Check the results of a batch: they are there, carry their key, keep the lightness."""
     from worker.status import resolve
     from worker.verifying import verify_batch
 

@@ -103,7 +103,7 @@ class Ledger:
     # -- asking -----------------------------------------------------------------------------------
 
     def open_batch(self, wanted: Batch, fingerprint: str, keep: float = policy.KEEP) -> str:
-        """The id of the unfinished batch with that fingerprint, made from `wanted` if there is none.
+        """The id of the unfinished batch with that fingerprint; `wanted` if there is none.
 
         Of two submissions at the same moment one makes the batch and the other joins it.
         """
@@ -138,16 +138,23 @@ class Ledger:
             except WatchError:
                 return False
 
-    def ask(self, batch: str, asked: Iterable[tuple[str, str, Failure | None]]) -> int:
+    def ask(
+        self, batch: str, asked: Iterable[tuple[str, str, Failure | None]], version: str = ""
+    ) -> int:
         """Adds scans: (source, destination, failure of planning or None), absolute. -> new ones.
 
-        What was asked for before is left alone, so that a submission may be repeated.
+        What was asked for before is left alone, so that a submission may be repeated. `version`
+        tells a file from an earlier one of the same name.
         """
         description = self.batch(batch)
         arguments: list[str | bytes] = []
         for source, destination, failure in asked:
             result = json_of([None, 0, 0, failure.kind, failure.message]) if failure else ""
-            arguments += [scan_id(source), _relative(source, destination, description), result]
+            arguments += [
+                scan_id(source, version),
+                _relative(source, destination, description),
+                result,
+            ]
         if not arguments:
             return 0
         answer = self._step("ask", batch, *arguments)
@@ -193,7 +200,7 @@ class Ledger:
             result += [outcome.pixels]
         answer = self._step(
             "finish", batch, scan, token, outcome.status[0], json_of(result), worker, bytes_read,
-            milliseconds,
+            milliseconds, worker_key(token.partition(" ")[0]),
         )  # fmt: skip
         return answer[0].decode()
 
@@ -217,6 +224,16 @@ class Ledger:
         dead = answer[1]
         scans = [scan.decode() for scan in answer[2:]]
         return scans[dead:], scans[:dead]
+
+    def states(self, batch: str, scans: list[str]) -> dict[str, tuple[State | None, str]]:
+        """What is said of some scans: (state, text); state None for one never asked for."""
+        with in_words(self.url):
+            asked = self.redis.hmget(self.key(batch) + ":asked", scans) if scans else []
+            said = self.redis.hmget(self.key(batch) + ":said", scans) if scans else []
+        return {
+            scan: (None, "") if known is None else _state_of(text)
+            for scan, known, text in zip(scans, asked, said, strict=True)
+        }
 
     def destination(self, batch: str, scan: str) -> str:
         """Where the scan's result goes."""
@@ -357,10 +374,16 @@ class Ledger:
         }
 
 
-def scan_id(source: str) -> str:
+def scan_id(source: str, version: str = "") -> str:
     """A short name for a source: 66 bits of its path's hash, 11 characters."""
-    digest = hashlib.sha256(source.encode("utf-8", "surrogateescape")).digest()
+    identity = f"{source}\0{version}" if version else source
+    digest = hashlib.sha256(os_bytes(identity)).digest()
     return base64.urlsafe_b64encode(digest)[:11].decode()
+
+
+def worker_key(worker: str) -> str:
+    """Where Redis keeps what a living worker says of itself."""
+    return f"{PREFIX}worker:{worker}"
 
 
 def json_of(value: Any) -> str:
@@ -412,6 +435,13 @@ def _under(path: str, folder: str) -> str:
 
 def _joined(folder: str, path: str) -> str:
     return path if path.startswith("/") or "://" in path else f"{folder.rstrip('/')}/{path}"
+
+
+def _state_of(said: bytes | None) -> tuple[State, str]:
+    if said is None:
+        return "queued", ""
+    text = said.decode("utf-8", "surrogateescape")
+    return STATES[text[0]], text.split("|", 4)[4]
 
 
 def _entry(

@@ -37,6 +37,9 @@ FAULTS_OF_ONE: Final = 8
 FAULTS_OF_ALL: Final = 15
 OF_ALL: Final = frozenset({"destination", "out-of-memory", "service"})
 
+#: Seconds after which an append-only file with `appendfsync everysec` is on the disk for certain.
+FLUSH: Final = 2.0
+
 #: Seconds that a finished batch is kept in the ledger; an unfinished one is kept for ever.
 KEEP: Final = 30 * 24 * 3600
 

@@ -60,8 +60,9 @@ def line_of(entry: Entry) -> dict[str, Any]:
 
 def _write_lines(ledger: Ledger, batch: str, stream: TextIO) -> int:
     count = 0
-    for count, entry in enumerate(ledger.entries(batch), 1):
+    for entry in ledger.entries(batch):
         stream.write(json.dumps(line_of(entry)) + "\n")
+        count += 1
     return count
 
 
@@ -69,7 +70,8 @@ def _write_table(ledger: Ledger, batch: str, stream: TextIO) -> int:
     table = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
     table.writeheader()
     count = 0
-    for count, entry in enumerate(ledger.entries(batch), 1):
+    for entry in ledger.entries(batch):
+        count += 1
         line = line_of(entry)
         error = line.pop("error", {})
         line |= {"error": error.get("kind", ""), "message": error.get("message", "")}
@@ -134,8 +136,9 @@ def _summary(status: Status, ledger: Ledger) -> str:
         f"{person.failed} failed</li>\n"
         for person in status.workers
     )
+    where = f"{_text(about.source)} → {_text(about.destination)}"
     return (
-        f"<h1>{_text(status.name)}</h1>\n<p>{_text(about.source)} → {_text(about.destination)}</p>\n"
+        f"<h1>{_text(status.name)}</h1>\n<p>{where}</p>\n"
         f"<p>{status.scans} scans: {parts}; {duration(status.seconds)} of work.</p>\n"
         f"<ul>{workers}</ul>\n"
     )

@@ -54,7 +54,7 @@ class Roots:
             )
 
     def _admits_file(self, path: str) -> bool:
-        if not os.path.isabs(path) or "\0" in path:
+        if not path.startswith("/") or "\0" in path:
             return False
         try:
             real = Path(os.path.realpath(path))

@@ -14,14 +14,15 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NoReturn
 
 from celery import Celery, signals
 from celery.worker import state
 
-from core.errors import EXIT_DONE, EXIT_MACHINE, PhotochromError, ServiceError
+from core.errors import EXIT_DONE, PhotochromError, ServiceError
+from worker import policy
 from worker.application import SCAN, Limits, application
 from worker.broker import check, connect, without_password
 from worker.colouring import Post, Station, try_model
@@ -42,7 +43,7 @@ class Service:
     concurrency: int
     model: str
     device: str = "auto"
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     metrics: tuple[str, int] | None = None
     watchable: bool = False
 
@@ -84,8 +85,13 @@ def serve(service: Service) -> int:
     )  # fmt: skip
     worker.start()
     tender.stop()
-    restart.carry_out()
-    return EXIT_DONE if not worker.exitcode else EXIT_MACHINE
+    if worker.exitcode:  # what Celery cannot read at all, as a line of junk in the queue, ends it
+        log.critical("Celery ended by itself; the worker begins anew")
+        time.sleep(policy.ROUND)
+        restart.carry_out()
+    if restart.is_asked:
+        restart.carry_out()
+    return EXIT_DONE
 
 
 def _add_the_task(app: Celery, post: Post) -> None:
@@ -153,15 +159,14 @@ def _try_in_a_process_of_its_own(model: str, device: str) -> None:
 
 
 class _Restart:
-    """A worker that has stopped to consume ends warmly and begins anew, in the same process."""
+    """A worker that has stopped to consume ends warmly and begins anew under its old number."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self.is_asked = False
 
     def ask(self) -> None:
-        self._asked = True
+        self.is_asked = True
         os.kill(os.getpid(), signal.SIGTERM)
 
-    def carry_out(self) -> None:
-        if self._asked:
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    def carry_out(self) -> NoReturn:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.errors import OptionsError, ServiceError, nearest
 from worker.broker import in_words
-from worker.ledger import Batch, Ledger, Participant
+from worker.ledger import Batch, Ledger, Participant, worker_key
 from worker.memory import remembered
 from worker.tender import GONE, WORKERS
 
@@ -111,7 +111,7 @@ def workers_alive(ledger: Ledger) -> Iterator[dict[str, str]]:
         seconds, _ = ledger.redis.time()
         names = ledger.redis.zrangebyscore(WORKERS, seconds - GONE, "+inf")
         for name in names:
-            about = ledger.redis.hgetall(b"photochrom:worker:" + name)
+            about = ledger.redis.hgetall(worker_key(name.decode()))
             if about:
                 yield {"name": name.decode()} | {k.decode(): v.decode() for k, v in about.items()}
 

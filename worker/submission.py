@@ -169,7 +169,7 @@ def _wait_for_the_disk(ledger: Ledger) -> None:
         try:
             ledger.redis.waitaof(1, 0, 5000)
         except ResponseError:
-            time.sleep(2.0)
+            time.sleep(policy.FLUSH)
 
 
 def _chunks(items: Iterable[Asked]) -> Iterator[list[Asked]]:

@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from core.errors import PhotochromError
 from worker import policy
 from worker.application import publish
 from worker.broker import PREFIX, in_words
-from worker.ledger import Ledger
+from worker.ledger import Ledger, worker_key
 from worker.roots import is_remote
 
 log = logging.getLogger(__name__)
@@ -48,11 +49,12 @@ class Tender(threading.Thread):
         although there are some."""
         super().__init__(name="tender", daemon=True)
         self._app, self._ledger, self._queues = app, ledger, queues
-        self._worker, self._about = worker, about
+        self.worker, self._about = worker, about
         self._is_idle, self._taken, self._on_stall = is_idle, taken, stalled
         self._stop_asked = threading.Event()
         self._progress = (0, time.monotonic())
         self.healthy = True
+        self.latest_round = time.monotonic()
 
     def run(self) -> None:
         while not self._stop_asked.is_set():
@@ -65,6 +67,7 @@ class Tender(threading.Thread):
                 self._say_trouble(error)
             except Exception:  # a thread that dies is not noticed; this one must not
                 log.exception("the tender failed; it goes on")
+            self.latest_round = time.monotonic()
             # A round that filled the whole queue comes again at once when the queue is used up.
             pause = policy.ROUND if moved < policy.AHEAD // 2 else policy.ROUND / 4
             self._stop_asked.wait(max(0.0, begin + pause - time.monotonic()))
@@ -74,7 +77,7 @@ class Tender(threading.Thread):
         self._stop_asked.set()
         try:
             with in_words(self._ledger.url):
-                self._ledger.redis.zrem(WORKERS, self._worker)
+                self._ledger.redis.zrem(WORKERS, self.worker)
         except PhotochromError:
             log.debug("Redis is away; the worker's name expires by itself")
 
@@ -93,18 +96,18 @@ class Tender(threading.Thread):
     def _fill(self, queue: str, depth: int, may_end: bool) -> int:
         with in_words(self._ledger.url):
             mine = self._ledger.redis.set(
-                f"{PREFIX}tending:{queue}", self._worker, nx=True, px=round(policy.ROUND * 800)
+                f"{PREFIX}tending:{queue}", self.worker, nx=True, px=round(policy.ROUND * 800)
             )
         return fill(self._app, self._ledger, queue, depth, may_end) if mine else 0
 
     def _beat(self, now: float) -> None:
         """Says that this worker is alive; `skew` is its clock against Redis', in seconds."""
-        key = f"{PREFIX}worker:{self._worker}"
+        key = worker_key(self.worker)
         about = self._about | {"beat": now, "skew": round(time.time() - now, 1)}
         with self._ledger.redis.pipeline() as pipe:
             pipe.hset(key, mapping=about)
             pipe.expire(key, round(3 * GONE))
-            pipe.zadd(WORKERS, {self._worker: now})
+            pipe.zadd(WORKERS, {self.worker: now})
             pipe.zremrangebyscore(WORKERS, "-inf", now - 3 * GONE)
             pipe.execute()
 
@@ -125,7 +128,7 @@ class Tender(threading.Thread):
 
 
 def fill(app: Celery, ledger: Ledger, queue: str, depth: int, may_end: bool) -> int:
-    """One round over the unfinished batches of a queue that holds `depth` messages; -> published."""
+    """One round over the unfinished batches of a queue of `depth` messages; how many it adds."""
     batches = [name for name in ledger.open_batches() if _queue_of(ledger, name) == queue]
     moved = 0
     for place, batch in enumerate(batches):
@@ -155,5 +158,10 @@ def _queue_of(ledger: Ledger, batch: str) -> str | None:
     try:
         return ledger.batch(batch).queue
     except PhotochromError as error:
-        log.debug("%s", error)
+        _say_once(str(error))
         return None
+
+
+@cache
+def _say_once(text: str) -> None:
+    log.warning(text)

@@ -45,7 +45,7 @@ def test_processes_killed_at_random_cost_no_scan(stage: Stage, count: int, kills
         victim.kill()
         if victim.pid == workers[place].process.pid:
             workers[place] = stage.worker(trouble="slow" if count < 100 else "")
-        wait_until(lambda: stage.over(batch) > before or stage.finished(batch), "work to go on")
+        wait_until(lambda n=before: stage.over(batch) > n or stage.finished(batch), "work to go on")
     stage.wait(batch)
     assert_whole(stage, batch, count)
 

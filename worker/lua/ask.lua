@@ -11,8 +11,12 @@ for i = 1, #ARGV, 3 do
     else
       redis.call('RPUSH', P .. ':backlog', scan)
     end
-  elseif redis.call('HGET', P .. ':asked', scan) ~= asked then
-    collisions[#collisions + 1] = scan
+  else
+    -- The same source may meanwhile be planned under another name: siblings have come to it.
+    local known = redis.call('HGET', P .. ':asked', scan)
+    if string.match(known, '^[^%z]*') ~= string.match(asked, '^[^%z]*') then
+      collisions[#collisions + 1] = scan
+    end
   end
 end
 if added > 0 and redis.call('HEXISTS', P, 'finished') == 1 then open() end

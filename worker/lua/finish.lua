@@ -1,7 +1,7 @@
 -- Writes a result, once. ARGV: scan, token, state (d, s, f), text, worker's number, bytes read,
--- milliseconds. Who has lost his lease is still believed when he says that the file is there,
+-- milliseconds, worker's key. Who has lost his lease is still believed when he says that the file is there,
 -- since it is; not when he says that it failed.
-local scan, token, state, text, number, bytes, milliseconds = unpack(ARGV)
+local scan, token, state, text, number, bytes, milliseconds, worker = unpack(ARGV)
 local was, begun, deaths, faults, holder = read(scan)
 if was ~= 'q' and was ~= 'r' then return {'finished'} end
 local mine = was == 'q' or holder == token
@@ -17,5 +17,10 @@ redis.call('HINCRBY', P, 'bytes', bytes)
 redis.call('HINCRBY', P, 'milliseconds', milliseconds)
 redis.call('LPUSH', P .. ':pace', now())
 redis.call('LTRIM', P .. ':pace', 0, 63)
+if redis.call('EXISTS', worker) == 1 then  -- what its metrics tell
+  redis.call('HINCRBY', worker, COUNTER[state], 1)
+  redis.call('HINCRBY', worker, 'bytes', bytes)
+  redis.call('HINCRBY', worker, 'milliseconds', milliseconds)
+end
 close()
 return {'ok'}

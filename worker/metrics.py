@@ -1,0 +1,126 @@
+"""What a worker tells Prometheus and an orchestrator, on a port of its own.
+
+`/metrics`: this worker's scans, seconds and bytes, the queues' depth and the unfinished batches'
+scans by state. `/ready`: 200 once it takes work. `/live`: 200 while its rounds go on; Redis being
+away for a while is no reason to be restarted. Read from Redis when asked. Stands on
+prometheus_client and `worker.ledger`.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from core.errors import PhotochromError, ServiceError
+from worker.broker import PREFIX, in_words
+from worker.ledger import Ledger, worker_key
+
+if TYPE_CHECKING:
+    from worker.tender import Tender
+
+#: Seconds without a finished round of the tender after which the worker counts as stuck.
+STUCK: Final = 120.0
+
+
+class WorkerCollector(Collector):
+    """Reads the figures from Redis at each scrape."""
+
+    def __init__(self, ledger: Ledger, worker: str, queues: list[str]) -> None:
+        self._ledger, self._worker, self._queues = ledger, worker, queues
+
+    def collect(self) -> Iterator[Metric]:
+        """All figures; only `photochrom_redis_up` 0 while Redis is away."""
+        up = GaugeMetricFamily("photochrom_redis_up", "Whether Redis answers")
+        try:
+            families = [*self._own(), *self._shared()]
+        except PhotochromError:
+            up.add_metric([], 0)
+            yield up
+            return
+        up.add_metric([], 1)
+        yield up
+        yield from families
+
+    def _own(self) -> Iterator[Metric]:
+        with in_words(self._ledger.url):
+            fields = self._ledger.redis.hgetall(worker_key(self._worker))
+        figures = {name.decode(): value.decode() for name, value in fields.items()}
+        scans = CounterMetricFamily(
+            "photochrom_scans", "Scans finished by this worker", labels=["status"]
+        )
+        for status in ("done", "skipped", "failed"):
+            scans.add_metric([status], float(figures.get(status, 0)))
+        yield scans
+        yield CounterMetricFamily(
+            "photochrom_scan_seconds", "Seconds of work on them",
+            value=float(figures.get("milliseconds", 0)) / 1000,
+        )  # fmt: skip
+        yield CounterMetricFamily(
+            "photochrom_bytes_read", "Bytes of their sources", value=float(figures.get("bytes", 0))
+        )
+        yield GaugeMetricFamily(
+            "photochrom_processes", "Processes of this worker",
+            value=float(figures.get("processes", 0)),
+        )  # fmt: skip
+
+    def _shared(self) -> Iterator[Metric]:
+        depth = GaugeMetricFamily(
+            "photochrom_queue_depth", "Messages in the queue", labels=["queue"]
+        )
+        with in_words(self._ledger.url):
+            for queue in self._queues:
+                depth.add_metric([queue], self._ledger.redis.llen(PREFIX + queue))
+        yield depth
+        states = GaugeMetricFamily(
+            "photochrom_batch_scans", "Scans of unfinished batches", labels=["batch", "state"]
+        )
+        for batch in self._ledger.open_batches():
+            numbers = self._ledger.numbers(batch)
+            for state in ("queued", "waiting", "running", "done", "skipped", "failed"):
+                states.add_metric([batch, state], float(numbers[state]))
+        yield states
+
+
+def serve_metrics(
+    where: tuple[str, int], ledger: Ledger, tender: "Tender", queues: list[str]
+) -> ThreadingHTTPServer:
+    """Listens at (address, port) in a thread. Raises `ServiceError` where the port is taken."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(WorkerCollector(ledger, tender.worker, queues))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # the name is http.server's
+            if self.path == "/metrics":
+                self._answer(200, generate_latest(registry), "text/plain; version=0.0.4")
+            elif self.path == "/ready":
+                self._answer(200, b"ready\n")
+            elif self.path == "/live":
+                alive = time.monotonic() - tender.latest_round < STUCK
+                self._answer(200 if alive else 503, b"alive\n" if alive else b"stuck\n")
+            else:
+                self._answer(404, b"there is /metrics, /ready and /live\n")
+
+        def _answer(self, code: int, body: bytes, kind: str = "text/plain") -> None:
+            self.send_response(code)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args) -> None:
+            """Scrapes every few seconds are no news."""
+
+    try:
+        server = ThreadingHTTPServer(where, Handler)
+    except OSError as error:
+        raise ServiceError(
+            f"the metrics cannot listen at {where[0]}:{where[1]} ({error.strerror})",
+            remedy="choose another --metrics-port",
+        ) from error
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    return server

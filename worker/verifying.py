@@ -1,0 +1,80 @@
+"""`batch verify`: what the ledger calls done is looked at again, in the files themselves.
+
+Of each finished scan: the result is there, carries the job key of the ledger, and holds the pixel
+promise (contract 2) against the source. Stands on `core.job`, `worker.ledger`, `worker.remote`.
+"""
+
+import multiprocessing
+import random
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from core.errors import PhotochromError
+from worker.ledger import Entry, Ledger
+from worker.roots import is_remote
+
+#: A pair to be compared: source, result, the job key that it should carry ('' for any).
+Pair = tuple[str, str, str]
+
+
+def verify_batch(
+    ledger: Ledger, batch: str, sample: int | None, processes: int
+) -> Iterator[tuple[str, list[str]]]:
+    """(result, what is wrong with it) of every finished scan, or of `sample` taken at random."""
+    needs_key = ledger.batch(batch).existing != "skip"
+    pairs = (_pair(entry, needs_key) for entry in ledger.entries(batch)
+             if entry.state in ("done", "skipped"))  # fmt: skip
+    chosen = iter(_sampled(pairs, sample)) if sample else pairs
+    if processes == 1:
+        yield from map(faults_of, chosen)
+        return
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=spawn) as pool:
+        yield from pool.map(faults_of, chosen, chunksize=8)
+
+
+def faults_of(pair: Pair) -> tuple[str, list[str]]:
+    """What is wrong with a result; the list is empty where nothing is."""
+    source, result, key = pair
+    try:
+        if is_remote(source) or is_remote(result):
+            from worker.remote import fetched, spool
+
+            with spool() as folder:
+                before, after = folder / "before", folder / "after"
+                before.mkdir()
+                after.mkdir()
+                return result, _compared(fetched(source, before), fetched(result, after), key)
+        return result, _compared(Path(source), Path(result), key)
+    except PhotochromError as error:
+        return result, [error.message]
+
+
+def _compared(source: Path, result: Path, key: str) -> list[str]:
+    from core.image.provenance import read_provenance
+    from core.job.promise import verify
+
+    if not result.exists():
+        return ["is missing"]
+    faults = []
+    provenance = read_provenance(result)
+    if key and (provenance is None or provenance.job_key != key):
+        faults.append("does not carry the job key of the ledger")
+    return faults + verify(source, result).differences
+
+
+def _pair(entry: Entry, needs_key: bool) -> Pair:
+    key = entry.outcome.key if entry.outcome and needs_key else None
+    return entry.source, entry.destination, key or ""
+
+
+def _sampled(pairs: Iterator[Pair], size: int) -> list[Pair]:
+    """A fair sample of a stream (reservoir): every pair is as likely as any other."""
+    chosen: list[Pair] = []
+    for number, pair in enumerate(pairs):
+        if number < size:
+            chosen.append(pair)
+        elif (place := random.randrange(number + 1)) < size:
+            chosen[place] = pair
+    return chosen
