@@ -32,7 +32,7 @@ def inside(lab: ArrayLike) -> NDArray[np.bool_]:
 
 
 def chroma_scale(lab: ArrayLike) -> Floats:
-    """The factor 0..1 by which a colour's chroma has to shrink to be inside sRGB; 1 if it is inside.
+    """The factor 0..1 by which chroma has to shrink to be inside sRGB; 1 where it is inside.
 
     `lab`: shape (..., 3), L* in 0..100, a* and b* any finite values. Returns shape (...). Found by
     bisection along the hue. Near yellow (L* 95 to 98, hue 102 to 105 degrees) a line of constant
