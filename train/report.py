@@ -7,6 +7,7 @@ no script.
 import base64
 import heapq
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -131,6 +132,17 @@ def picture(data: bytes, kind: str = "jpeg", alt: str = "") -> str:
     """An image element with its bytes inside."""
     encoded = base64.b64encode(data).decode()
     return f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{encoded}">'
+
+
+def plain(value: Any) -> Any:
+    """The same without nan and infinities, which JSON does not have: None instead."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 COLUMNS = ("pictures", "ab_rmse", "psnr", "auc", "colourfulness_ratio", "chroma_ratio", "a_ratio")

@@ -1,0 +1,125 @@
+"""The report of `compare`: one table, one plot of curves, one contact sheet, and the JSON of it.
+
+Written from results and model files alone, so that it can be written again, with other pictures on
+its sheet, without training anything.
+"""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from train.evaluate import Model, Photograph, photographs, show
+from train.plots import curves, histograms
+from train.report import page, picture, table
+
+#: So many pictures stand on the contact sheet.
+SHEET_PICTURES = 6
+#: px, of a picture on the sheet.
+SHEET_HEIGHT = 128
+
+#: key of `scores` -> head of its column.
+COLUMNS = {
+    "ab_rmse": "ab RMSE", "ab_rmse_at_true_chroma": "at true chroma", "psnr": "PSNR",
+    "ssim": "SSIM", "ciede2000": "CIEDE2000", "auc": "AuC", "auc_rebalanced": "AuC rebalanced",
+    "colourfulness_ratio": "colourfulness", "chroma_ratio": "chroma", "a_ratio": "a*",
+    "b_ratio": "b*", "a_distance": "a* distance", "b_distance": "b* distance",
+    "frechet_lite0": "Fréchet (Lite0)", "semantic_agreement": "same class",
+}  # fmt: skip
+
+
+def write(
+    path: Path, results: Sequence[Mapping[str, Any]], sheet: Path, *, findings: str = ""
+) -> Path:
+    """The report in `path` and the results beside it as JSON; `sheet`: where its pictures are from.
+
+    `findings` is text for the top, one paragraph a line.
+    """
+    done = [result for result in results if "error" not in result]
+    parts = ["<h1>Networks compared</h1>", f"<p>{escape(conditions(done))}</p>"]
+    parts += [f"<p>{escape(line)}</p>" for line in findings.splitlines() if line.strip()]
+    parts += ["<h2>Figures</h2>", table(rows(done)), "<h2>What it took</h2>", table(costs(done))]
+    for result in results:
+        if "error" in result:
+            parts.append(f"<p>{escape(result['name'])} failed: {escape(result['error'])}</p>")
+    lines = {r["name"]: [(look[0], look[2]) for look in r["curve"]] for r in done if r["curve"]}
+    parts += ["<h2>Learning</h2>", curves(lines, x="minutes", y="ab RMSE at the true chroma")]
+    parts.append("<h2>How far the colours reach</h2>")
+    for channel, name in enumerate(("a* (green to red)", "b* (blue to yellow)")):
+        counts = {r["name"]: r["histograms"]["ours"][channel] for r in done}
+        if done:
+            counts["true"] = done[0]["histograms"]["truth"][channel]
+        parts.append(histograms(counts, first=-128, x=name))
+    parts += ["<h2>Pictures</h2>", contact_sheet(done, sheet)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page("Networks compared", "\n".join(parts)), encoding="utf-8")
+    text = json.dumps(list(results), indent=1, ensure_ascii=False)
+    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def conditions(done: Sequence[Mapping[str, Any]]) -> str:
+    """One sentence: the budget, the seed, the pictures."""
+    if not done:
+        return "Nothing was finished."
+    terms, scores = done[0]["terms"], done[0]["scores"]
+    budget = (
+        f"{terms['steps']} steps" if terms["steps"] else f"{terms['budget_seconds'] / 60:g} minutes"
+    )
+    return (
+        f"Each learnt for {budget} with seed {terms['seed']}, and was judged on "
+        f"{scores['pictures']} pictures that it had not seen. Ratios are ours over the truth's."
+    )
+
+
+def rows(done: Sequence[Mapping[str, Any]]) -> list[list[object]]:
+    """The table of scores: gray first, for comparison; columns that nobody has are left out."""
+    columns = [key for key in COLUMNS if any(key in result["scores"] for result in done)]
+    lines: list[list[object]] = [["", *(COLUMNS[key] for key in columns)]]
+    if done:
+        gray = done[0]["scores"]["gray"]
+        lines.append(["gray", *(shown(gray.get(key)) for key in columns)])
+    lines += [
+        [result["name"], *(shown(result["scores"].get(key)) for key in columns)] for result in done
+    ]
+    return lines
+
+
+def costs(done: Sequence[Mapping[str, Any]]) -> list[list[object]]:
+    """The table of what each took to learn."""
+    lines: list[list[object]] = [["", "parameters", "steps", "minutes", "pictures/s", "memory, MB"]]
+    keys = ("parameters", "steps", "minutes", "pictures_per_second", "memory_mb")
+    lines += [[result["name"], *(shown(result[key]) for key in keys)] for result in done]
+    return lines
+
+
+def shown(value: object) -> object:
+    """A dash for what does not exist."""
+    return "–" if value is None else value
+
+
+def contact_sheet(done: Sequence[Mapping[str, Any]], source: Path) -> str:
+    """A table of pictures: gray, the truth, then each network's answer."""
+    shots = list(photographs(source))
+    shots = shots[:: max(1, len(shots) // SHEET_PICTURES)][:SHEET_PICTURES]
+    models = {result["name"]: Model(Path(result["model_file"])) for result in done}
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("gray", "truth", *models))
+    lines = []
+    for shot in shots:
+        answers = [model.colour(shot) for model in models.values()]
+        cells = [_small(shot, chroma) for chroma in (shot.chroma * 0, shot.chroma, *answers)]
+        lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    return f'<div class="table"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
+
+
+def _small(shot: Photograph, chroma: np.ndarray) -> str:
+    image = Image.fromarray(show(shot.lightness, chroma))
+    width = max(1, round(image.width * SHEET_HEIGHT / image.height))
+    buffer = io.BytesIO()
+    image.resize((width, SHEET_HEIGHT), Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=88)
+    return picture(buffer.getvalue(), alt=shot.name)
