@@ -6,6 +6,7 @@ makers' notes with their own offsets live on. Source: Exif 2.32 (CIPA DC-008). S
 """
 
 import struct
+from dataclasses import replace
 from typing import Final
 
 from core.image.directories import (
@@ -20,7 +21,7 @@ from core.image.directories import (
     reader_of,
     serialize,
 )
-from core.image.metadata import Resolution, Unit
+from core.image.metadata import Metadata, Resolution, Unit
 
 ORIENTATION: Final = 274
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
@@ -69,6 +70,23 @@ def resolution_of(directory: Directory) -> Resolution | None:
     if x <= 0 or y <= 0 or unit not in _UNITS:
         return None
     return Resolution(x, y, _UNITS[unit])
+
+
+def oriented(metadata: Metadata) -> Metadata:
+    """`metadata` with what its EXIF block says of orientation and resolution, which it fills in.
+
+    A block that nobody can read is left out, with a note.
+    """
+    if metadata.exif is None:
+        return metadata
+    try:
+        main, _, _ = read(metadata.exif)
+    except BadDirectory as error:
+        metadata = replace(metadata, exif=None)
+        return metadata.noting(f"its EXIF was damaged and is left out ({error})")
+    # Exif asks for its own resolution first; JFIF's is often a placeholder.
+    resolution = resolution_of(main) or metadata.resolution
+    return replace(metadata, orientation=orientation_of(main), resolution=resolution)
 
 
 def upright(block: bytes, width: int, height: int) -> bytes:

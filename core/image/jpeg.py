@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from core.image import exif, photoshop
-from core.image.directories import BadDirectory
 from core.image.metadata import Metadata, Resolution
 
 _EXIF: Final = b"Exif\0\0"
@@ -23,6 +22,8 @@ _APP0, _APP1, _APP2, _APP13, _COMMENT = 0xE0, 0xE1, 0xE2, 0xED, 0xFE
 _START_OF_SCAN, _END = 0xDA, 0xD9
 #: A segment's length is 16 bits and counts itself.
 _LONGEST: Final = 65533
+#: An EXIF block has to fit into one segment.
+LONGEST_EXIF: Final = _LONGEST - len(_EXIF)
 #: Start-of-frame markers; the others in this range mean something else.
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -64,7 +65,6 @@ def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
     comments: list[bytes] = []
     resources = b""
     resolution: Resolution | None = None
-    notes: list[str] = []
     for marker, payload in segments(read):
         if marker == _APP0 and payload.startswith(_JFIF):
             resolution = _jfif_resolution(payload)
@@ -80,17 +80,7 @@ def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
             resources += payload[len(_PHOTOSHOP) :]
         elif marker == _COMMENT:
             comments.append(payload)
-    orientation = 1
-    if block := found.get("exif"):
-        try:
-            main, _, _ = exif.read(block)
-            orientation = exif.orientation_of(main)
-            # Exif asks for its own resolution first; JFIF's is often a placeholder.
-            resolution = exif.resolution_of(main) or resolution
-        except BadDirectory as error:
-            del found["exif"]
-            notes.append(f"its EXIF was damaged and is left out ({error})")
-    return Metadata(
+    metadata = Metadata(
         icc=b"".join(icc[number] for number in sorted(icc)) or None,
         exif=found.get("exif"),
         xmp=found.get("xmp"),
@@ -98,16 +88,15 @@ def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
         photoshop=resources or None,
         iptc=photoshop.iptc_of(resources),
         resolution=resolution,
-        orientation=orientation,
         comments=tuple(comments),
-        notes=tuple(notes),
     )
+    return exif.oriented(metadata)
 
 
 def head(metadata: Metadata) -> bytes:
     """The segments that stand between a file's first two bytes and its tables."""
     parts = [_segment(_APP0, _jfif(metadata.resolution))]
-    if metadata.exif and len(metadata.exif) + len(_EXIF) <= _LONGEST:
+    if metadata.exif:
         parts.append(_segment(_APP1, _EXIF + metadata.exif))
     if metadata.xmp:
         parts += _xmp_segments(metadata.xmp, metadata.xmp_extension)

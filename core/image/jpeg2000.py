@@ -13,7 +13,6 @@ from typing import Final
 import numpy as np
 
 from core.image import exif
-from core.image.directories import BadDirectory
 from core.image.faults import damaged, unsupported
 from core.image.metadata import Metadata, Resolution
 
@@ -154,12 +153,10 @@ def _with_uuid(metadata: Metadata, kind: bytes, data: bytes) -> Metadata:
         return replace(metadata, xmp=data)
     if kind == _IPTC:
         return replace(metadata, iptc=data)
-    block = data.removeprefix(b"Exif\0\0")
-    try:
-        exif.read(block)
-    except BadDirectory as error:
-        return metadata.noting(f"its EXIF was damaged and is left out ({error})")
-    return replace(metadata, exif=block)  # JP2 turns no picture: its orientation says nothing
+    resolution = metadata.resolution
+    metadata = exif.oriented(replace(metadata, exif=data.removeprefix(b"Exif\0\0")))
+    # JP2 has a box for the resolution, and pictures in it stand upright whatever EXIF says.
+    return replace(metadata, orientation=1, resolution=resolution or metadata.resolution)
 
 
 def _codestream(data: bytes, start: int, end: int, name: str) -> Header:

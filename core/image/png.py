@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.image import exif
-from core.image.directories import BadDirectory
 from core.image.metadata import Metadata, Resolution
 
 #: Signature and IHDR: what stands before the first chunk that is ours to write.
@@ -69,7 +68,6 @@ def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, Colour]:
     found: dict[bytes, bytes] = {}
     texts: list[tuple[bytes, bytes]] = []
     packet: bytes | None = None
-    notes: list[str] = []
     for name, data in chunks(read):
         if name == b"iTXt" and data.startswith(_XMP + b"\0"):
             packet = packet or _international_text(data)
@@ -77,24 +75,14 @@ def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, Colour]:
             texts.append((name, data))
         else:
             found.setdefault(name, data)
-    block = found.get(b"eXIf")
-    orientation = 1
-    if block:
-        try:
-            orientation = exif.orientation_of(exif.read(block)[0])
-        except BadDirectory as error:
-            block = None
-            notes.append(f"its EXIF was damaged and is left out ({error})")
     metadata = Metadata(
         icc=_profile(found.get(b"iCCP", b"")),
-        exif=block,
+        exif=found.get(b"eXIf"),
         xmp=packet,
         resolution=_resolution(found.get(b"pHYs", b"")),
-        orientation=orientation,
         own=tuple(texts),
-        notes=tuple(notes),
     )
-    return metadata, _colour(found)
+    return exif.oriented(metadata), _colour(found)
 
 
 def head(metadata: Metadata) -> bytes:

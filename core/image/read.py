@@ -15,7 +15,6 @@ import numpy as np
 
 from core.errors import SourceError
 from core.image import exif, formats, jpeg, jpeg2000, png, profiles, riff, tiff
-from core.image.directories import BadDirectory
 from core.image.faults import damaged, unsupported
 from core.image.metadata import Metadata
 from core.image.origin import Origin
@@ -132,6 +131,7 @@ def _open_avif(origin: Origin, max_pixels: int) -> Source:
         exif=block or None,
         xmp=_field(image, "xmp-data", None),
     )
+    metadata = replace(exif.oriented(metadata), orientation=1)
     bits = _field(image, "bits-per-sample", _field(image, "heif-bitdepth", 8))
     return _single(
         origin, formats.AVIF, "heifload", metadata, bits=bits, is_lossless=False, unlimited=True
@@ -276,7 +276,7 @@ def _page(
         bits=bits,
         channels="gray" if facts.colours == 1 or conversion else "rgb",
         has_alpha=facts.has_alpha,
-        metadata=_readable_exif(metadata),
+        metadata=metadata,
         pixels=pixels,
         conversion=conversion,
     )
@@ -300,17 +300,6 @@ def _conversion(
         except profiles.ProfileError:
             metadata = metadata.noting("its ICC profile is left out: it is damaged")
     return (without_profile(colours, depth) if without_profile else None), metadata
-
-
-def _readable_exif(metadata: Metadata) -> Metadata:
-    """`metadata` without an EXIF block that nobody can read."""
-    if metadata.exif:
-        try:
-            exif.read(metadata.exif)
-        except BadDirectory as error:
-            metadata = replace(metadata, exif=None)
-            return metadata.noting(f"its EXIF was damaged and is left out ({error})")
-    return metadata
 
 
 def _upright(codes: np.ndarray, orientation: int) -> np.ndarray:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Final
 
 from core.image import exif
-from core.image.directories import BadDirectory
 from core.image.metadata import Metadata
 
 #: Metadata chunks longer than this are not worth the memory.
@@ -28,13 +27,5 @@ def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, frozense
             found.setdefault(name, read(at + 8, size))
         at += 8 + size + size % 2
     block = found.get(b"EXIF", b"").removeprefix(b"Exif\0\0")
-    orientation = 1
-    if block:
-        try:
-            orientation = exif.orientation_of(exif.read(block)[0])
-        except BadDirectory:
-            block = b""
-    metadata = Metadata(
-        icc=found.get(b"ICCP"), exif=block or None, xmp=found.get(b"XMP "), orientation=orientation
-    )
-    return metadata, frozenset(names)
+    metadata = Metadata(icc=found.get(b"ICCP"), exif=block or None, xmp=found.get(b"XMP "))
+    return exif.oriented(metadata), frozenset(names)

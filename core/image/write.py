@@ -165,6 +165,9 @@ def _finished(
         except (BadDirectory, ValueError) as error:
             metadata = dataclasses.replace(metadata, exif=None)
             metadata = metadata.noting(f"its EXIF was damaged and is left out ({error})")
+    if format is formats.JPEG and len(metadata.exif or b"") > jpeg.LONGEST_EXIF:
+        metadata = dataclasses.replace(metadata, exif=None)
+        metadata = metadata.noting("its EXIF is longer than JPEG can hold, and is left out")
     if format is not source.format:
         metadata = dataclasses.replace(metadata, own=())
     for kind in ("iptc", "exif", "xmp"):

@@ -56,8 +56,9 @@ def merge(packet: bytes | None, properties: dict[Name, str], kept: dict[Name, Na
         old = former.get(name)
         if old and _find(rdf, keeper) is None:
             properties = {**properties, keeper: old}
-    ours = document.createElementNS(RDF, f"{_prefix_of(rdf)}:Description")
-    ours.setAttributeNS(RDF, f"{_prefix_of(rdf)}:about", _about(rdf))
+    ours = document.createElementNS(RDF, "rdf:Description")
+    ours.setAttribute("xmlns:rdf", RDF)  # the packet may call it by another prefix
+    ours.setAttributeNS(RDF, "rdf:about", _about(rdf))
     for namespace in dict.fromkeys(namespace for namespace, _ in properties):
         ours.setAttribute(f"xmlns:{_PREFIXES[namespace]}", namespace)
     for (namespace, local), text in properties.items():
@@ -176,10 +177,6 @@ def _qualified(element: minidom.Element, name: Name) -> str:
     """The attribute's name as it stands there, prefix included."""
     attribute = element.getAttributeNodeNS(*name)
     return attribute.name if attribute else name[1]
-
-
-def _prefix_of(rdf: minidom.Element) -> str:
-    return rdf.prefix or "rdf"
 
 
 def _about(rdf: minidom.Element) -> str:

@@ -1,0 +1,125 @@
+"""Pictures and files for the tests of this room, made by other libraries than ours."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import tifffile
+from PIL import Image
+
+from core.image.provenance import Provenance
+from core.image.read import open_source
+from core.image.write import encode
+
+PROVENANCE = Provenance(
+    job_key="ab" * 32,
+    model_name="trial",
+    model_version="1.2",
+    model_sha256="cd" * 32,
+    options='{"side":384,"vividness":1,"why":"<&> é 漢"}',
+    tool="photochrom 0.1.0",
+)
+
+
+def gray(height: int = 61, width: int = 83, depth: int = 8) -> np.ndarray:
+    """A slope with some texture, over all codes."""
+    top = (1 << depth) - 1
+    slope = np.add.outer(np.linspace(0, 0.6, height), np.linspace(0, 0.4, width))
+    noise = np.random.default_rng(7).uniform(-0.02, 0.02, (height, width))
+    return np.rint(np.clip(slope + noise, 0, 1) * top).astype(np.uint8 if depth == 8 else np.uint16)
+
+
+def colour(height: int = 61, width: int = 83, depth: int = 8) -> np.ndarray:
+    """Three different slopes, as red, green and blue."""
+    plane = gray(height, width, depth)
+    return np.stack((plane, plane[::-1], plane[:, ::-1]), axis=-1)
+
+
+def alpha(height: int = 61, width: int = 83, depth: int = 8) -> np.ndarray:
+    """A mask with every kind of value."""
+    return gray(height, width, depth)[::-1, ::-1].copy()
+
+
+def repeat(_index: int, _top: int, samples: np.ndarray, out: np.ndarray) -> None:
+    """A paint: gray stays gray and colours stay as they are, whatever the depth."""
+    if samples.ndim == 2:
+        samples = samples[..., np.newaxis]
+    if samples.dtype == out.dtype:
+        out[:] = samples
+    elif out.dtype == np.uint8:
+        out[:] = np.rint(samples / 257)
+    else:
+        out[:] = samples.astype(np.uint16) * 257
+
+
+def samples_of(source, page: int = 0) -> np.ndarray:
+    """All samples of a page, put together."""
+    return np.concatenate([samples for _, samples, _ in source.pages[page].strips()])
+
+
+def alpha_of(source, page: int = 0) -> np.ndarray:
+    """All alpha of a page, put together."""
+    return np.concatenate([part for _, _, part in source.pages[page].strips() if part is not None])
+
+
+def through(data: bytes | Path, paint: Callable = repeat, **options) -> bytes:
+    """The file that a source becomes."""
+    with open_source(data) as source:
+        return encode(source, paint, provenance=PROVENANCE, **options)[0]
+
+
+def pillow(picture: np.ndarray | Image.Image, kind: str, **options) -> bytes:
+    """A file that Pillow writes."""
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def tiff(picture: np.ndarray, **options) -> bytes:
+    """A TIFF that tifffile writes."""
+    file = io.BytesIO()
+    options.setdefault("photometric", "rgb" if picture.ndim == 3 else "minisblack")
+    tifffile.imwrite(file, picture, metadata=None, **options)
+    return file.getvalue()
+
+
+def opened(data: bytes) -> Any:
+    """What Pillow makes of a file."""
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def tiff_of(data: bytes) -> tifffile.TiffFile:
+    """What tifffile makes of a file."""
+    return tifffile.TiffFile(io.BytesIO(data))
+
+
+def pages_of(data: bytes) -> list[tifffile.TiffPage]:
+    """tifffile's pages of a file."""
+    return [page for page in tiff_of(data).pages if isinstance(page, tifffile.TiffPage)]
+
+
+def first_page(data: bytes) -> tifffile.TiffPage:
+    """tifffile's first page of a file."""
+    return pages_of(data)[0]
+
+
+def jp2(picture: np.ndarray) -> bytes:
+    """A lossless JP2 that OpenJPEG writes."""
+    return bytes(imagecodecs.jpeg2k_encode(picture, codecformat="jp2", reversible=True))
+
+
+def lightness(codes: np.ndarray) -> np.ndarray:
+    """CIE L* of gray sRGB codes, from the standards' text."""
+    code = codes / (255 if codes.dtype == np.uint8 else 65535)
+    return lightness_of_y(np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4))
+
+
+def lightness_of_y(y: np.ndarray) -> np.ndarray:
+    """CIE L* of Y 0..1 (CIE 15)."""
+    return np.where(y > (6 / 29) ** 3, 116 * np.cbrt(y) - 16, y * 24389 / 27)
