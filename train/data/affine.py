@@ -38,7 +38,7 @@ def sampled(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     from_y = matrix[1, 0] * x + matrix[1, 1] * y
     # grid_sample counts from -1 to 1 between the middles of the outermost pixels
     grid = np.stack((from_x / max((width - 1) / 2, 0.5), from_y / max((height - 1) / 2, 0.5)), -1)
-    planes = torch.from_numpy(np.ascontiguousarray(picture)).movedim(-1, 0)[None].float()
+    planes = torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float()
     looked_up = F.grid_sample(
         planes, torch.from_numpy(grid)[None].float(), padding_mode="border", align_corners=True
     )

@@ -1,0 +1,84 @@
+"""Every recipe that comes with the program: a few steps, a model file, an answer.
+
+Networks are narrowed where they have a key for it; everything else is the recipe's own.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.learn.nets import NETS
+from tests.train.pictures import picture, shard
+from train.commands import RECIPES
+from train.evaluate import Model, Photograph
+from train.export import export_run
+from train.recipe import parse, read
+from train.run import run
+
+NAMES = sorted(path.stem for path in RECIPES.glob("*.toml"))
+TRAINED = [name for name in NAMES if name != "ensemble"]
+#: A line of a recipe's [network] -> what stands in its place here.
+NARROW = {
+    'name = "zhang"\n': 'name = "zhang"\nwidth = 4\n',
+    'name = "fusion"\n': 'name = "fusion"\nside = 75\nrepeats = [1, 1, 1]\n',
+    "width = 64\n": "width = 4\n",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recipes")
+    shard(folder / "data.tar", {"cats": 6, "dogs": 4})
+    return folder
+
+
+def narrowed(name: str) -> str:
+    text = (RECIPES / f"{name}.toml").read_text(encoding="utf-8")
+    head, network = text.split("[network]\n")
+    for line, narrow in NARROW.items():
+        network = network.replace(line, narrow)
+    return f"{head}[network]\n{network}"
+
+
+def test_there_is_a_recipe_for_every_network():
+    assert {read(RECIPES / f"{name}.toml").network for name in NAMES} == set(NETS)
+
+
+def model_of(folder: Path, name: str) -> Path:
+    """The model file after two steps of the recipe; made once."""
+    path = folder / name / "model.onnx"
+    if not path.is_file():
+        recipe = parse(narrowed(name), Path(f"{name}.toml"))
+        tried = replace(recipe, train=replace(recipe.train, sizes=((32, 2),)))
+        run(
+            tried, folder / "data.tar", folder / name, cache=folder / "cache", steps=2,
+            say=lambda _: None,
+        )  # fmt: skip
+        export_run(folder / name, path)
+    return path
+
+
+def answer(path: Path) -> np.ndarray:
+    return Model(path).colour(Photograph.of("a.png", "a", picture(99, 50, 70)))
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_it_learns_a_little_and_its_model_file_answers(folder: Path, name: str):
+    path = model_of(folder, name)
+    chroma = answer(path)
+    assert chroma.shape == (2, 50, 70) and np.isfinite(chroma).all()
+    training = Model(path).description.training
+    assert "step 2" in training and "half" not in training
+
+
+def test_the_ensemble_is_exported_from_its_recipe(folder: Path):
+    text = (RECIPES / "ensemble.toml").read_text(encoding="utf-8")
+    members = ("cnn_3p9m", "resnet18")
+    answers = [answer(model_of(folder, member)) for member in members]
+    for member in members:
+        text = text.replace(f"runs/{member}", str(folder / member))
+    (folder / "ensemble.toml").write_text(text)
+    ours = answer(export_run(folder / "ensemble.toml", folder / "ensemble.onnx"))
+    np.testing.assert_allclose(ours, np.mean(answers, 0), atol=0.1)
