@@ -184,17 +184,18 @@ def _check_version(health: dict[str, Any]) -> None:
 def _start(installation: Installation, report: Report) -> Server:
     """A server of our own, which outlives GIMP and ends by itself when it is idle."""
     log = installation.state_file.with_name("server.log")
-    with _Starter(installation.state_file.with_name("starting")) as starter:
-        process = _launch(installation, log) if starter.is_first else None
-        deadline = time.monotonic() + START_SECONDS
+    process = None
+    deadline = time.monotonic() + START_SECONDS
+    with _Turn(installation.state_file.with_name("starting")) as turn:
         while time.monotonic() < deadline:
             report("Starting the colour server…")
             server = _local(installation.state_file)
             if server:
                 return server
-            if process and process.poll() is not None:
+            if process is None and turn.taken():
+                process = _launch(installation, log)
+            elif process and process.poll() is not None:
                 deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
-                process = None
             time.sleep(POLL_SECONDS)
     raise Trouble(
         f"The colour server did not start ({_last_line(log)}); "
@@ -202,37 +203,42 @@ def _start(installation: Installation, report: Report) -> Server:
     )
 
 
-class _Starter:
-    """Two GIMPs that miss the server at the same time start one: the first to make the file.
+class _Turn:
+    """Two GIMPs that miss the server at the same time start one: whoever has the file locked.
 
-    A file older than a start may take was left by a GIMP that was ended meanwhile.
+    The lock dies with its process, so that a start which was cancelled hands the turn on.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self.is_first = False
-
-    def __enter__(self) -> _Starter:
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self._path.exists() and time.time() - self._path.stat().st_mtime > START_SECONDS:
-                self._path.unlink()
-            self._path.open("x").close()
-            self.is_first = True
-        except FileNotFoundError:  # the first has just finished
-            self.is_first = True
-        except FileExistsError:
-            pass
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = path.open("ab")
         except OSError as error:
             raise Trouble(
-                f"{self._path.parent} cannot be written ({error.strerror}); "
+                f"{path.parent} cannot be written ({error.strerror}); "
                 "run 'photochrom gimp doctor' in a terminal"
             ) from error
+
+    def taken(self) -> bool:
+        """Whether it is ours, now or since an earlier call."""
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(self._file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def __enter__(self) -> _Turn:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.is_first:
-            self._path.unlink(missing_ok=True)
+        self._file.close()
 
 
 def _launch(installation: Installation, log: Path) -> subprocess.Popen:

@@ -73,8 +73,12 @@ class Room:
                 os.kill(pid, signal.SIGTERM)
             except ProcessLookupError:
                 continue
-        (self.path / "journal.jsonl").unlink(missing_ok=True)
-        self.state_file.unlink(missing_ok=True)
+        for path in (self.path / "journal.jsonl", self.state_file, self._server_log):
+            path.unlink(missing_ok=True)
+
+    @property
+    def _server_log(self) -> Path:
+        return self.state_file.with_name("server.log")
 
     def _pid_of_state(self) -> set[int]:
         try:

@@ -39,7 +39,7 @@ class GuiSession(GimpSession):
 
     def program(self) -> list[str]:
         """GIMP with its windows."""
-        return ["gimp", "-n", "-s", "-c"]
+        return ["gimp", "-n", "-s"]
 
     def settings(self) -> dict[str, str]:
         """On our screen."""

@@ -22,6 +22,7 @@ from tests.gradio_app.serving import server
 pytestmark = pytest.mark.skipif(
     os.environ.get("PHOTOCHROM_GIMP_GUI") != "1", reason="windows are slow: run `make gimp-gui`"
 )
+CANCEL = (700, 661)  # in the status bar, beside the progress
 MAIN, DIALOG = "GIMP$", "^Photochrom: Colorize Layer$"
 
 
@@ -77,6 +78,8 @@ def until(gui: GuiSession, condition, seconds: float = 30.0) -> dict[str, Any]:
     """The image's state, once it is as wanted."""
     deadline = time.monotonic() + seconds
     while not condition(state := gui.run(STATE)):
+        if time.monotonic() >= deadline:
+            keep_picture(gui, "stuck")
         assert time.monotonic() < deadline, f"still {state['names']}, {state['base']}"
         time.sleep(0.1)
     return state
@@ -160,6 +163,7 @@ def test_last_values_are_kept_and_ctrl_f_repeats_them(gui: GuiSession, room: Roo
     open_dialog(gui)
     gui.keys("alt+v", "ctrl+a")
     gui.type("0.5")
+    keep_picture(gui, "vividness")
     gui.keys("Tab", "alt+o")
     until(gui, lambda state: len(state["names"]) == 2)
     gui.wait_without(DIALOG)
@@ -179,8 +183,7 @@ def test_the_progress_bar_cancels_and_the_server_is_free_again(gui: GuiSession, 
     gui.keys("alt+o")
     _until_noted(room, "thinking")
     keep_picture(gui, "progress")
-    gui.window(MAIN)
-    gui.keys("Escape")
+    gui.click(*CANCEL)
     _until_noted(room, "client gone")
     state = gui.run(STATE)
     assert (len(state["names"]), state["base"]) == (1, "gray")

@@ -175,6 +175,25 @@ def test_cancelling_frees_the_server_and_leaves_the_image_alone(gimp: GimpSessio
     assert gimp.run(COLORIZE, arguments={})["ran"]["status"] == "success"
 
 
+def test_a_start_that_was_cancelled_does_not_keep_the_next_one_from_starting(
+    gimp: GimpSession, room: Room
+):
+    room.configure("sh", "-c", "sleep 20")  # a server that does not come
+    run = Thread(target=lambda: gimp.run(COLORIZE, arguments={}))
+    run.start()
+    deadline = time.monotonic() + 20
+    while not (room.state_file.parent / "server.log").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    (plug_in,) = processes_of(room)
+    os.kill(plug_in, signal.SIGKILL)
+    run.join(20)
+    room.use_fake()
+    started = time.monotonic()
+    assert gimp.run(COLORIZE, arguments={})["ran"]["status"] == "success"
+    assert time.monotonic() - started < 15
+
+
 def processes_of(room: Room) -> list[int]:
     """The plug-in's processes that run now."""
     entry = f"{room.inside}/profile/plug-ins/photochrom/photochrom.py".encode()
@@ -205,4 +224,3 @@ def test_two_gimps_at_once_share_one_server(gimp: GimpSession, room: Room):
         second.stop()
     assert [each["ran"]["status"] for each in found] == ["success", "success"]
     assert len({note["pid"] for note in room.journal()}) == 1
-    assert not (room.state_file.parent / "starting").exists()
