@@ -30,6 +30,18 @@ lint: $(VENV)/development.stamp
 bench: $(VENV)/development.stamp
 	$(BIN)/photochrom bench
 
+# The queue's tests in their long form: hundreds of kills, tens of thousands of scans.
+soak: $(VENV)/development.stamp $(VENV)/system.stamp
+	$(BIN)/pytest -q -m soak tests/worker $(ARGS)
+
+# A real GIMP 3 in a folder of its own; `make test` makes it too, this says where it is.
+gimp:
+	tests/gimp_plugin/make-gimp-root.sh
+
+# The plug-in in GIMP's windows, on a virtual screen.
+gimp-gui: gimp $(VENV)/development.stamp
+	PHOTOCHROM_GIMP_GUI=1 $(BIN)/pytest -q tests/gimp_plugin/test_gui.py $(ARGS)
+
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "photochrom needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV) || { \
