@@ -74,7 +74,7 @@ def read(path: Path) -> Recipe:
 def parse(text: str, path: Path) -> Recipe:
     """The recipe in a TOML text; `path` names it in errors and gives its name."""
     from core.learn.losses import LOSSES, Term
-    from core.learn.nets import NETS
+    from core.learn.nets import NETS, class_of
     from core.learn.trainer import Training
 
     try:
@@ -86,6 +86,7 @@ def parse(text: str, path: Path) -> Recipe:
     network = dict(table.get("network", {}))
     name = network.pop("name", None)
     _one_of(name, NETS, "network.name", path)
+    network = _settings(class_of(name), network, path)
     loss = []
     for term in table.get("loss", []):
         parameters = dict(term)
@@ -106,6 +107,21 @@ def parse(text: str, path: Path) -> Recipe:
         _table(Training, table.get("train", {}), "train", path),
         _table(Model, table.get("model", {}), "model", path),
     )  # fmt: skip
+
+
+def _settings(network: type, table: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The keys of `[network]`, checked against the constructor's arguments and their types."""
+    hints = typing.get_type_hints(network.__init__)
+    hints.pop("return", None)
+    _known(table, list(hints), "[network] ", path)
+    checked = {}
+    for key, value in table.items():
+        plain = hints[key] in (bool, int, float, str)
+        checked[key] = _typed(value, hints[key], f"network.{key}", path) if plain else value
+    for key, parameter in inspect.signature(network.__init__).parameters.items():
+        if key != "self" and parameter.default is parameter.empty and key not in table:
+            raise OptionsError(f"[network] has no {key}", file=path, remedy=f"say its {key}")
+    return checked
 
 
 def _one_of(value: Any, known: typing.Iterable[str], key: str, path: Path) -> None:

@@ -49,6 +49,7 @@ def run(
         net = build(recipe.network, **recipe.network_settings)
     except TypeError as error:
         raise OptionsError(f"[network] {error}", file=recipe.name) from error
+    check_fits(recipe, net)
     if initial and not resume:
         say(load_initial(net, initial))
 
@@ -96,6 +97,18 @@ def run(
         resume=resume,
         say=say,
     )  # fmt: skip
+
+
+def check_fits(recipe: Recipe, net: nn.Module) -> None:
+    """Raises OptionsError where a loss asks for colour bins that the network does not have."""
+    if getattr(net, "bins", None) is not None:
+        return
+    for term in recipe.loss:
+        if term.name == "soft_cross_entropy" or term.parameters.get("mix", 1.0) < 1:
+            raise OptionsError(
+                f"loss {term.name} weighs colour bins, and the network {recipe.network} has none",
+                file=recipe.name, remedy="take a loss of a*, b*, or a network that classifies",
+            )  # fmt: skip
 
 
 def score(net: nn.Module, pictures: Pictures, indices: list[int]) -> dict[str, float]:

@@ -47,7 +47,12 @@ class Prediction:
     native: "Tensor | None" = None
 
 
+def class_of(name: str) -> "type[nn.Module]":
+    """The class of the network of that name; its constructor's arguments are a recipe's keys."""
+    module, _, attribute = NETS[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
 def build(name: str, **settings: object) -> "nn.Module":
     """The network of that name with those settings; raises KeyError or TypeError, see recipes."""
-    module, _, attribute = NETS[name].partition(":")
-    return getattr(import_module(module), attribute)(**settings)
+    return class_of(name)(**settings)
