@@ -8,8 +8,10 @@ and built again.
 
 import io
 import json
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from PIL import Image
 from core.errors import SourceError
 from train.data.shards import Member, members, sources
 
+#: Encoded pictures held in memory at once while the cache is made.
+PORTION = 1024
 #: More damaged members than this share stop the run: the data are not what they should be.
 DAMAGED_SHARE = 0.01
 
@@ -75,8 +79,7 @@ def build(data: Path, folder: Path, *, short_side: int = 256, processes: int = 1
     damaged: list[str] = []
     offset = 0
     with (folder / "pixels.bin").open("wb") as pixels, ProcessPoolExecutor(processes) as pool:
-        for source in sources(data):
-            pending = list(members(source))
+        for pending in _portions(member for source in sources(data) for member in members(source)):
             sides = [short_side] * len(pending)
             for member, array in zip(
                 pending, pool.map(_decode_or_none, pending, sides, chunksize=16), strict=True
@@ -98,6 +101,13 @@ def build(data: Path, folder: Path, *, short_side: int = 256, processes: int = 1
     temporary.write_text(json.dumps({"entries": rows, "damaged": damaged}))
     temporary.replace(folder / "index.json")
     return Pictures(folder)
+
+
+def _portions(all_members: Iterable[Member]) -> Iterator[list[Member]]:
+    """So many at once that the decoders are busy, so few that any data set fits in memory."""
+    walk = iter(all_members)
+    while portion := list(islice(walk, PORTION)):
+        yield portion
 
 
 def _decode_or_none(member: Member, short_side: int) -> np.ndarray | None:
