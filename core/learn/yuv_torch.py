@@ -36,7 +36,9 @@ def rgb_to_uv(rgb: Tensor) -> Tensor:
 
 def ab_to_uv(lightness: Tensor, ab: Tensor) -> Tensor:
     """U, V of the sRGB colour with that L*, a*, b*, clipped to 0..1 as a file would hold it."""
-    return rgb_to_uv(lab_to_srgb(torch.cat((lightness, ab), 1)).clamp(0, 1))
+    with _exactly(ab):
+        lab = torch.cat((lightness, ab), 1).to(_wide(ab))
+        return rgb_to_uv(lab_to_srgb(lab).clamp(0, 1))
 
 
 def uv_to_ab(lightness: Tensor, uv: Tensor) -> Tensor:
@@ -45,11 +47,21 @@ def uv_to_ab(lightness: Tensor, uv: Tensor) -> Tensor:
     Its own L* is close to the gray's but not the same: Y is not lightness. Only the chroma is
     taken, as the pixel promise asks.
     """
-    luma = gray_of(lightness)
-    u, v = uv.split(1, 1)
-    red, blue = luma + v / _V, luma + u / _U
-    green = (luma - LUMA[0] * red - LUMA[2] * blue) / LUMA[1]
-    return srgb_to_lab(torch.cat((red, green, blue), 1).clamp(0, 1))[:, 1:]
+    with _exactly(uv):
+        luma = gray_of(lightness)
+        u, v = uv.to(_wide(uv)).split(1, 1)
+        red, blue = luma + v / _V, luma + u / _U
+        green = (luma - LUMA[0] * red - LUMA[2] * blue) / LUMA[1]
+        return srgb_to_lab(torch.cat((red, green, blue), 1).clamp(0, 1))[:, 1:]
+
+
+def _exactly(like: Tensor) -> torch.autocast:
+    """Colour is not reckoned in bfloat16, whose eight bits are steps of half a unit of a* b*."""
+    return torch.autocast(like.device.type, enabled=False)
+
+
+def _wide(like: Tensor) -> torch.dtype:
+    return torch.promote_types(like.dtype, torch.float32)
 
 
 _U = U_MAX / (1 - LUMA[2])

@@ -56,3 +56,11 @@ def test_the_gradient_is_that_of_finite_differences():
     lightness = torch.full((1, 1, 2, 2), 55.0, dtype=torch.float64)
     uv = torch.tensor([0.02, -0.03, 0.05, 0.01] * 2, dtype=torch.float64).view(1, 2, 2, 2)
     assert gradcheck(lambda uv: uv_to_ab(lightness, uv), uv.requires_grad_())
+
+
+def test_bfloat16_autocast_does_not_coarsen_colours():
+    lightness = torch.full((1, 1, 2, 2), 55.0)
+    ab = torch.tensor([31.0, -22.0, 7.0, 3.0, 40.0, -11.0, 0.5, 25.0]).view(1, 2, 2, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = uv_to_ab(lightness, ab_to_uv(lightness, ab))
+    assert torch.equal(inside, uv_to_ab(lightness, ab_to_uv(lightness, ab)))
