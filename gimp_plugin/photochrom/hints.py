@@ -20,7 +20,7 @@ PAINTED = "R'G'B'A u8"
 
 
 def new_hints_layer(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer:
-    """A transparent layer above `photograph`, of the image's size, ready to be painted on.
+    """A transparent layer above all beside `photograph`, of the image's size, to be painted on.
 
     In LCh Color mode, so that paint shows as the colour that it stands for.
     """
@@ -35,7 +35,7 @@ def new_hints_layer(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer:
     )
     layer.fill(Gimp.FillType.TRANSPARENT)
     mark(layer, HINTS_MARK, photograph)
-    image.insert_layer(layer, photograph.get_parent(), image.get_item_position(photograph))
+    image.insert_layer(layer, photograph.get_parent(), 0)
     image.set_selected_layers([layer])
     return layer
 

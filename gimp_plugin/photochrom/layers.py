@@ -72,11 +72,24 @@ class Target:
         colours.fill(result.get_buffer())
         _, x, y = layer.get_offsets()
         result.set_offsets(x, y)
-        image.insert_layer(result, layer.get_parent(), image.get_item_position(layer))
+        image.insert_layer(result, layer.get_parent(), self._position_above())
         self._mask_like_layer(result)
         if mode == Gimp.LayerMode.LCH_COLOR:
             mark(result, COLOUR_MARK, layer)
         return result
+
+    def _position_above(self) -> int:
+        """Above the layer, and above the colours that were found for it before."""
+        layer, image = self.layer, self.image
+        parent = layer.get_parent()
+        siblings = parent.get_children() if parent else image.get_layers()
+        earlier = [
+            other
+            for other in siblings
+            if (meant := photograph_of(image, other, COLOUR_MARK))
+            and meant.get_id() == layer.get_id()
+        ]
+        return min(map(image.get_item_position, [layer, *earlier]))
 
     def _mask_like_layer(self, result: Gimp.Layer) -> None:
         """Colour nothing that the selection leaves out or that the layer's own mask hides."""

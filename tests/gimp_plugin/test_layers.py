@@ -287,6 +287,23 @@ value = [read(image.get_layers()[0], "R'G'B' u8"), len(Gimp.get_images()),
     assert bytes.fromhex(sent)[1] == 255 - 120  # green is handed through by the fake
 
 
+def test_new_colours_lie_above_those_that_were_found_before(gimp: GimpSession):
+    names, marks = gimp.run(
+        MAKE
+        + """
+over = Gimp.Layer.new(image, "retouch", 40, 30, Gimp.ImageType.RGBA_IMAGE, 100,
+                      Gimp.LayerMode.NORMAL)
+image.insert_layer(over, None, 0)
+colorize(image, layer)
+first = image.get_layers()[1]
+colorize(image, layer, vividness=0.5)
+value = [names(image), image.get_item_position(first)]
+"""
+    )
+    assert names == ["retouch", "photo colour #1", "photo colour", "photo"]
+    assert marks == 2
+
+
 def test_running_it_again_on_the_colour_layer_colours_the_photograph_again(
     gimp: GimpSession, room: Room
 ):
