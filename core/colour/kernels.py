@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.colour.compiled import compiled
+from core.colour.compiled import compiled, part
 from core.colour.field import ChromaField, PreparedField, prepare
 from core.colour.lab import DELTA, RGB_TO_XYZ, WHITE_XYZ, XYZ_TO_RGB, compress, srgb_to_linear
 
@@ -93,21 +93,21 @@ _EDGE, _TINY, _FAINT = _F(3e-7), _F(1e-8), _F(1e-2)
 _CLOSE_8, _CLOSE_16 = _F(0.004), _F(1e-4)
 _FLATTEST = _F(0.3)  # least slope of the way to the edge, as a share of a straight line's
 _STEPS: Final = 4  # in blocks; 98 % of blocks need one or two. What is left is searched for singly
-_SEARCH: Final = 40
+_HALVINGS: Final = 24
 _THREE = _F(3)
 
 
 # --- one pixel --------------------------------------------------------------------------------
 
 
-@compiled
+@part
 def _expand(f):
     """The inverse of CIELAB's f: f**3, or the tangent at DELTA below it, without a branch."""
     c = max(f, _DELTA)
     return c * c * c + _SLOPE * (f - c)
 
 
-@compiled
+@part
 def _encode_8(x):
     """255 times sRGB's curve at linear light `x`, plus a half for rounding by truncation."""
     c = max(x, _LINEAR_END)
@@ -119,7 +119,7 @@ def _encode_8(x):
     return line + (_E0 + t * (_E1 + t * (_E2 + t * (_E3 + t * (_E4 + t * (_E5 + t * _E6))))))
 
 
-@compiled
+@part
 def _encode_16(x):
     """65535 times sRGB's curve at linear light `x`, plus a half for rounding by truncation."""
     c = max(x, _LINEAR_END)
@@ -128,7 +128,7 @@ def _encode_16(x):
     return _LINE_16 * (x - c) + (_S0 + q * (_S1 + q * (_S2 + q * curve)))
 
 
-@compiled
+@part
 def _compress(y):
     """CIELAB's f of Y: the cube root, or the line below DELTA**3, without a branch."""
     c = max(y, _DARK_LIGHT)
@@ -140,14 +140,14 @@ def _compress(y):
 # --- one segment: samples to f ------------------------------------------------------------------
 
 
-@compiled
+@part
 def _grey_f(samples, stride, n, table, z):
     """f(Y) of `n` grey codes, `stride` apart, from a table of all codes. 1 cycle a pixel."""
     for i in range(n):
         z[_U(i) + _FY] = table[samples[i * stride]]
 
 
-@compiled
+@part
 def _is_neutral(samples, n):
     """Whether the `n` RGB samples all have R = G = B."""
     different = 0
@@ -156,7 +156,7 @@ def _is_neutral(samples, n):
     return different == 0
 
 
-@compiled
+@part
 def _colour_f(samples, n, linear, z):
     """f(Y) of `n` RGB codes: a table to linear light, the weighted sum, the cube root."""
     for i in range(n):
@@ -169,7 +169,7 @@ def _colour_f(samples, n, linear, z):
         z[_U(i) + _FY] = _compress(z[_U(i) + _FY])
 
 
-@compiled
+@part
 def _load(samples, n, channels, table, linear, z):
     """f(Y) of `n` pixels. Neutral stretches of RGB take the exact and quicker way of grey."""
     if channels == 1:
@@ -183,7 +183,7 @@ def _load(samples, n, channels, table, linear, z):
 # --- one segment: f and chroma to linear light --------------------------------------------------
 
 
-@compiled
+@part
 def _widen(nodes, shift, row, n, z):
     """Nodes, 2**shift pixels apart, drawn out to `n` pixels in a row of the scratch."""
     share = _ONE / _F(1 << shift)
@@ -199,13 +199,13 @@ def _widen(nodes, shift, row, n, z):
         z[_U(j + (whole << shift)) + row] = nodes[whole] + _F(j) * step
 
 
-@compiled
+@part
 def _chroma(z, j, t, row0, row1):
     """a*/500 or b*/200 of pixel `j`, `t` of the way between two widened rows."""
     return z[j + row0] + t * (z[j + row1] - z[j + row0])
 
 
-@compiled
+@part
 def _to_linear(z, n, t):
     """Linear light of `n` pixels from f(Y) and chroma.
 
@@ -223,7 +223,7 @@ def _to_linear(z, n, t):
         z[j + _BLUE] = y + _B_X * dx + _B_Z * dz
 
 
-@compiled
+@part
 def _any_outside(z, k, n):
     """Whether any channel of `n` pixels from `k` on lies outside 0..1, read from sign bits."""
     signs = np.int32(0)
@@ -239,7 +239,7 @@ def _any_outside(z, k, n):
 # --- the gamut step -----------------------------------------------------------------------------
 
 
-@compiled
+@part
 def _aim(z, k, n, t):
     """The next guess of the scale 0..1 that puts a colour's chroma on the edge of the gamut.
 
@@ -274,7 +274,7 @@ def _aim(z, k, n, t):
         z[j + _SCALE] = _ONE if s == _ONE and reach <= _ONE else next_s
 
 
-@compiled
+@part
 def _land(z, k, n, t):
     """Linear light with chroma scaled, and put exactly on the edge; `_ERROR`: how far it was.
 
@@ -298,7 +298,7 @@ def _land(z, k, n, t):
         z[j + _RED], z[j + _GREEN], z[j + _BLUE] = y + r * share, y + g * share, y + b * share
 
 
-@compiled
+@part
 def _all_close(z, k, n, close):
     """Whether the last `_land` missed the edge by less than `close` everywhere."""
     signs = np.int32(0)
@@ -307,26 +307,26 @@ def _all_close(z, k, n, close):
     return signs >= 0
 
 
-@compiled
+@part
 def _search(z, j, t):
     """Halve the way to the edge until it is found: for the few colours where `_aim` goes astray
     (corners of the gamut, and far outside), one at a time."""
+    fy = z[j + _FY]
+    y = _expand(fy)
+    ca, cb = _chroma(z, j, t, _A0, _A1), _chroma(z, j, t, _B0, _B1)
     low, high = _ZERO, _ONE
-    for _ in range(_SEARCH):
-        z[_U(j) + _SCALE] = _HALF * (low + high)
-        _land(z, j, 1, t)
-        y = _expand(z[_U(j) + _FY])
-        near, far = max(y, _TINY), max(_ONE - y, _TINY)
-        dx = _expand(z[_U(j) + _FY] + z[_U(j) + _SCALE] * _chroma(z, _U(j), t, _A0, _A1)) - y
-        dz = _expand(z[_U(j) + _FY] - z[_U(j) + _SCALE] * _chroma(z, _U(j), t, _B0, _B1)) - y
+    for _ in range(_HALVINGS):
+        s = _HALF * (low + high)
+        dx, dz = _expand(fy + s * ca) - y, _expand(fy - s * cb) - y
         r, g, b = _R_X * dx + _R_Z * dz, _G_X * dx + _G_Z * dz, _B_X * dx + _B_Z * dz
-        if max(r, max(g, b)) > far or -min(r, min(g, b)) > near:
-            high = z[_U(j) + _SCALE]
+        if max(r, max(g, b)) > _ONE - y or -min(r, min(g, b)) > y:
+            high = s
         else:
-            low = z[_U(j) + _SCALE]
+            low = s
+    z[j + _SCALE] = low
 
 
-@compiled
+@part
 def _fit(z, n, t, close):
     """Shrink chroma along its hue, at constant L*, in the blocks that have colours outside."""
     for k in range(0, n, _BLOCK):
@@ -342,13 +342,14 @@ def _fit(z, n, t, close):
             else:
                 for j in range(k, k + size):
                     if z[_U(j) + _ERROR] > close:
-                        _search(z, j, t)
+                        _search(z, _U(j), t)
+                _land(z, k, size, t)
 
 
 # --- one segment: linear light to codes ---------------------------------------------------------
 
 
-@compiled
+@part
 def _any_coarse(z, k, n):
     """Whether any pixel has a lightness at which 8-bit codes are too coarse to be just rounded."""
     signs = np.int32(0)
@@ -359,7 +360,7 @@ def _any_coarse(z, k, n):
     return signs < 0
 
 
-@compiled
+@part
 def _store_8(z, k, n, out):
     """8-bit codes, rounded to the nearest."""
     for i in range(n):
@@ -369,7 +370,7 @@ def _store_8(z, k, n, out):
         out[3 * i + 2] = np.uint8(np.int32(_encode_8(z[j + _BLUE])))
 
 
-@compiled
+@part
 def _store_8_settled(z, k, n, out):
     """8-bit codes; where L* is coarse, green takes the neighbouring code if all three roundings
     add up to too much. The weights are those of grey: these colours are so dark that the curve's
@@ -389,7 +390,7 @@ def _store_8_settled(z, k, n, out):
         out[3 * i + 2] = np.uint8(code_b)
 
 
-@compiled
+@part
 def _write_8(z, n, out):
     """8-bit codes of a segment, settled in the blocks that need it."""
     if not _any_coarse(z, 0, n):
@@ -404,7 +405,7 @@ def _write_8(z, n, out):
             _store_8(z, k, size, codes)
 
 
-@compiled
+@part
 def _write_16(z, n, out):
     """16-bit codes of a segment, rounded to the nearest."""
     for i in range(n):
@@ -414,7 +415,7 @@ def _write_16(z, n, out):
         out[3 * i + 2] = np.uint16(np.int32(_encode_16(z[j + _BLUE])))
 
 
-@compiled
+@part
 def _write_grey(z, n, out, is_8):
     """Codes without chroma: encoded once, since fast mathematics may round three copies apart."""
     for i in range(n):
