@@ -92,14 +92,6 @@ def fetched(path: str, folder: Path) -> Path:
     return target
 
 
-def exists(path: str) -> bool:
-    """Whether the file or object is there. Raises `SourceError` where nobody can say."""
-    if not is_remote(path):
-        return Path(path).exists()
-    with _in_words(path, SourceError):
-        return store().exists(path)
-
-
 @contextmanager
 def spool() -> Iterator[Path]:
     """A folder of this process' own, removed afterwards; those of dead processes too."""
@@ -129,8 +121,11 @@ def _is_done(local: Path, destination: str, job: Job, colorizer: "Colorizer") ->
 
     None where it is to be done. Raises `DestinationError` where the name is taken.
     """
-    if not is_remote(destination) or job.existing == "overwrite" or not exists(destination):
+    if not is_remote(destination) or job.existing == "overwrite":
         return None
+    with _in_words(destination, DestinationError):
+        if not store().exists(destination):
+            return None
     if job.existing == "skip":
         return "-"
     if job.existing == "same":

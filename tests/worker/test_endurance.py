@@ -1,0 +1,97 @@
+"""Large batches: what damage, numbers and duplicates cost. Long forms run with `-m soak`."""
+
+import time
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.photographs import gray, save
+from tests.worker.stage import Stage, make_scans, wait_until
+
+
+def memory_of(worker) -> int:
+    """Bytes of the worker's processes together, each counting what is its own."""
+    return sum(process.memory_full_info().uss for process in worker.family())
+
+
+def make_corrupt(stage: Stage, count: int) -> None:
+    """Pictures cut short, a thousand a folder, all different."""
+    whole = save(stage.folder / "whole.jpg", gray(60, 80)).read_bytes()
+    for number in range(count):
+        path = stage.scans / f"bad{number // 1000}" / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(whole[: len(whole) // 2] + str(number).encode())
+
+
+@pytest.mark.parametrize(("good", "bad"), [
+    pytest.param(20, 400, id="short"),
+    pytest.param(200, 10_000, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(1200)]),
+])  # fmt: skip
+def test_damage_is_listed_and_costs_neither_the_good_ones_nor_memory(
+    stage: Stage, good: int, bad: int
+):
+    make_scans(stage.scans, good)
+    make_corrupt(stage, bad)
+    worker = stage.worker()
+    wait_until(lambda: stage.redis.client.zcard("photochrom:workers"), "the worker")
+    batch = stage.submit()
+    wait_until(lambda: stage.over(batch) > (good + bad) // 4, "a quarter", 600)
+    early = memory_of(worker)
+    numbers = stage.wait(batch, 900)
+    assert (numbers["done"], numbers["failed"]) == (good, bad)
+    reasons = [line["error"] for line in stage.report(batch) if "error" in line]
+    assert len(reasons) == bad and {reason["kind"] for reason in reasons} == {"truncated"}
+    assert memory_of(worker) < early + (20 << 20)
+    assert len(list(stage.results.rglob("*.jpg"))) == good
+
+
+@pytest.mark.parametrize("count", [
+    pytest.param(2_000, id="short"),
+    pytest.param(50_000, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(1200)]),
+])  # fmt: skip
+def test_scans_cost_little_redis_and_no_memory(stage: Stage, count: int):
+    """Planned, queued, finished and reported, with work that takes no time."""
+    for number in range(count):
+        path = stage.scans / f"box-{number // 1000:03d}" / f"glass-plate-{number:06d}_recto.tif"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    client: Any = stage.redis.client
+    before = client.info("memory")["used_memory"]
+    submission = stage.start("batch", "submit", stage.scans, "-o", stage.results, "--model", "tiny",
+                             "--json")  # fmt: skip
+    peak, begin = 0, time.monotonic()
+    while submission.poll() is None:
+        peak = max(peak, psutil.Process(submission.pid).memory_info().rss)
+        time.sleep(0.05)
+    took = time.monotonic() - begin
+    assert submission.returncode == 0
+    assert peak < 300 << 20 and took < 60, f"{peak >> 20} MiB, {took:.0f} s"
+    batch = stage.status()["batch"]
+    worker = stage.worker(trouble="nothing")
+    wait_until(lambda: stage.over(batch) > count // 4, "a quarter", 600)
+    early = memory_of(worker)
+    assert stage.wait(batch, 900)["done"] == count
+    assert memory_of(worker) < early + (20 << 20)
+    assert len(stage.report(batch)) == count
+    wait_until(lambda: not client.hlen("photochrom:unacked"), "the last to be let go")
+    used = client.info("memory")["used_memory"] - before
+    # Beside the ledger there are connections and scripts, which do not grow with the scans.
+    assert used < 400 * count + (1 << 20), f"{used / count:.0f} bytes a scan"
+
+
+def test_a_scan_delivered_many_times_is_done_once(stage: Stage):
+    from worker.application import application, publish
+
+    make_scans(stage.scans, 20)
+    batch = stage.submit()
+    client: Any = stage.redis.client
+    scans = [scan.decode() for scan in client.hkeys(f"photochrom:batch:{batch}:asked")]
+    app = application(stage.redis.url)
+    for _ in range(4):
+        publish(app, "scans", batch, scans)
+    workers = [stage.worker(concurrency=1, trouble="slow") for _ in range(2)]
+    assert stage.wait(batch)["done"] == 20
+    assert all(line["attempts"] == 1 for line in stage.report(batch))
+    wait_until(lambda: client.llen("photochrom:scans") == 0, "the rest to be dropped")
+    assert all(worker.is_alive() for worker in workers) and not stage.strays()
