@@ -99,11 +99,12 @@ def _one_photograph(page: gr.Blocks, studio: Studio) -> gr.Textbox:
     controls = [model, side, vividness]
     shown = [slider, painting, status, histogram]
     opened = [id_box, chooser, studio_row, *controls, *shown]
-    for event in (upload.upload,):
-        event(
-            studio.open_upload, [upload, *controls], [upload, *opened], api_name="open",
-            concurrency_limit=None,
-        ).then(None, id_box, js=_REMEMBER)  # fmt: skip
+    opening = upload.upload(
+        studio.open_upload, [upload, *controls], opened, api_name="open", concurrency_limit=None
+    )
+    opening.then(None, id_box, js=_REMEMBER)
+    # Room for another file, also after a failure.
+    opening.then(studio.nothing, None, upload, api_visibility="private", show_progress="hidden")
     examples.select(
         studio.open_example, controls, opened, api_visibility="private", concurrency_limit=None
     ).then(None, id_box, js=_REMEMBER)

@@ -27,30 +27,36 @@ from gradio_app.problems import Refused
 from gradio_app.workshop import Workshop
 
 
-def in_a_sentence(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A handler whose failures reach the person as a sentence, never as a traceback."""
+def in_a_sentence(otherwise: Callable[[], Any] = gr.skip):
+    """A handler whose failures reach the person as a sentence, never as a traceback.
 
-    @functools.wraps(handler)
-    async def saying(*arguments: Any, **named: Any) -> Any:
-        try:
-            return await handler(*arguments, **named)
-        except Exception as error:
-            raise sentence_of(error) from error
+    The page then gets `otherwise()`; by default it stays as it is. A failure that is raised would
+    make Gradio cover the page's parts with the word Error.
+    """
+
+    def saying(handler: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(handler)
+        async def said(*arguments: Any, **named: Any) -> Any:
+            try:
+                return await handler(*arguments, **named)
+            except (PhotochromError, MemoryError, Refused) as error:
+                say(error)
+                return otherwise()
+
+        return said
 
     return saying
 
 
-def sentence_of(error: Exception) -> Exception:
-    """The toast that stands for `error`; a defect is passed on as it is, and logged by Gradio."""
-    if isinstance(error, Refused):
-        return gr.Error(error.detail, print_exception=False, duration=8)
-    if isinstance(error, PhotochromError | MemoryError):
-        text = Failure.of(error).message
-        return gr.Error(
-            text[:1].upper() + text[1:] + ".", print_exception=False, duration=12,
-            title="That did not work",
-        )  # fmt: skip
-    return error
+def say(error: Exception) -> None:
+    """Shows what went wrong as a note on the page."""
+    text = error.detail if isinstance(error, Refused) else Failure.of(error).message
+    gr.Warning(f"{text[:1].upper()}{text[1:].rstrip('.')}.", duration=12, title="Not done")
+
+
+def _stage_failed() -> list[Any]:
+    """For slider, stage, status and histogram: the stage alone hears of it, and stops waiting."""
+    return [gr.skip(), {"failed": secrets.token_hex(4)}, gr.skip(), gr.skip()]
 
 
 class Studio:
@@ -67,11 +73,14 @@ class Studio:
         found = self._descriptions.get(model)
         return found.card if found else ""
 
+    async def nothing(self) -> None:
+        """An empty chooser."""
+
     async def open_upload(self, path: str | None, model: str, side: int, vividness: float):
         """Opens an uploaded picture and colours it."""
         if not path:
-            raise gr.Error("No file came through.", print_exception=False)
-        return [None, *await self._open(Path(path), model, side, vividness)]
+            return gr.skip()
+        return await self._open(Path(path), model, side, vividness)
 
     async def open_example(self, model: str, side: int, vividness: float, chosen: gr.SelectData):
         """Opens one of the examples, by its number."""
@@ -83,7 +92,7 @@ class Studio:
         copy.write_bytes(path.read_bytes())
         return await self._open(copy, model, side, vividness)
 
-    @in_a_sentence
+    @in_a_sentence()
     async def _open(self, path: Path, model: str, side: int, vividness: float):
         start = time.perf_counter()
 
@@ -111,12 +120,12 @@ class Studio:
         self._gallery.close(id)
         return "", gr.update(visible=True), gr.update(visible=False)
 
-    @in_a_sentence
+    @in_a_sentence()
     async def change(self, id: str, model: str, side: int, vividness: float):
         """Another model, detail or vividness."""
         return await self._recolour(id, model, side, vividness)
 
-    @in_a_sentence
+    @in_a_sentence(_stage_failed)
     async def paint(self, id: str, model: str, side: int, vividness: float, event: gr.EventData):
         """Another set of strokes."""
         picture = self._gallery.find(id)
@@ -125,7 +134,7 @@ class Studio:
         picture.strokes = strokes
         return await self._recolour(id, model, side, vividness)
 
-    @in_a_sentence
+    @in_a_sentence(lambda: _stage_failed()[1])
     async def ask(self, id: str, model: str, side: int, vividness: float, event: gr.EventData):
         """What else one point could be."""
         picture = self._gallery.find(id)
@@ -144,7 +153,7 @@ class Studio:
         value["alternatives"] = {"x": x, "y": y, "choices": choices}
         return value
 
-    @in_a_sentence
+    @in_a_sentence(lambda: "")
     async def full_size(self, id: str, model: str, side: int, vividness: float):
         """Makes the whole file and says where it can be fetched."""
         picture = self._gallery.find(id)
@@ -155,7 +164,7 @@ class Studio:
             )
         return self._gallery.offer(path)
 
-    @in_a_sentence
+    @in_a_sentence()
     async def compare(self, id: str, left: str, right: str):
         """The open picture by two models, for a slider between them."""
         if not id:
@@ -185,13 +194,10 @@ class Studio:
     ):  # fmt: skip
         """Many files, one after another, into a ZIP; yields the report as it grows."""
         sources = [Path(path) for path in paths or ()]
-        if not sources:
-            raise gr.Error("Choose some photographs first.", print_exception=False)
-        if len(sources) > MOST_FILES:
-            raise gr.Error(
-                f"{len(sources)} files are too many for the browser; `photochrom colorize FOLDER` "
-                f"has no limit. Choose at most {MOST_FILES}.", print_exception=False,
-            )  # fmt: skip
+        if not 0 < len(sources) <= MOST_FILES:
+            say(Refused(422, f"Choose 1 to {MOST_FILES} photographs here; `photochrom colorize "
+                        "FOLDER` in a terminal has no limit"))  # fmt: skip
+            return
         folder = self._workshop.folder / f"batch-{secrets.token_hex(8)}"
         batch = Batch(folder, Options(model=model, vividness=vividness),
                       self._workshop.settings.max_pixels)  # fmt: skip
@@ -205,9 +211,13 @@ class Studio:
                 said = words.batch_report(batch.done, len(sources), batch.failures, "")
                 yield gr.skip(), said
             archive = await asyncio.to_thread(batch.finish)
-        except BaseException as error:
+        except (PhotochromError, MemoryError, Refused) as error:
             batch.discard()
-            raise (sentence_of(error) if isinstance(error, Exception) else error) from error
+            say(error)
+            return
+        except BaseException:
+            batch.discard()
+            raise
         address = self._gallery.offer(archive) if archive else ""
         yield None, words.batch_report(batch.done, len(sources), batch.failures, address)
 

@@ -6,7 +6,7 @@ const find = (name) => stage.querySelector(".stage-" + name);
 const canvas = find("canvas"), picture = find("picture"), ink = canvas.getContext("2d");
 const says = find("says"), busy = find("busy"), size = find("size").querySelector("input");
 const free = find("free").querySelector("input");
-let strokes = [], current = null, cursor = null, colour = null, opened = null;
+let strokes = [], current = null, cursor = null, colour = null, known = null;
 
 for (const { name, colour: value } of SWATCHES) {
   const button = document.createElement("button");
@@ -36,7 +36,7 @@ function setTool(tool) {
 }
 
 const say = (text) => { says.textContent = text; };
-const width = () => props.value?.width || 1, height = () => props.value?.height || 1;
+const width = () => known?.width || 1, height = () => known?.height || 1;
 // The brush's size is in pixels of the screen: what one sees is what one paints.
 const scale = () => width() / (picture.clientWidth || 1);
 
@@ -105,7 +105,7 @@ function add(stroke, name) {
 const radius = () => Math.max(1, size.value / 2 * scale());
 
 canvas.addEventListener("pointerdown", (event) => {
-  if (event.button !== 0 || !props.value) return;
+  if (event.button !== 0 || !known) return;
   event.preventDefault();
   canvas.focus({ preventScroll: true });
   if (stage.dataset.tool === "ask") return ask(at(event));
@@ -188,18 +188,17 @@ function showAlternatives({ x, y, choices }) {
 
 function show() {
   const value = props.value;
-  if (!value) return;
-  if (value.id !== opened || value.restore) {
-    opened = value.id;
+  if (!value || value.failed) { busy.hidden = true; return; }
+  if (value.id !== known?.id || value.restore) {
     strokes = value.strokes || [];
     find("alternatives").hidden = true;
     if (!value.restore) setTool("brush");
   }
+  known = value;
   find("view").style.setProperty("--ratio", width() / height());
   find("ask").hidden = !value.can_ask;
   stage.classList.toggle("no-hints", !value.takes_hints);
-  if (value.alternatives) { busy.hidden = true; showAlternatives(value.alternatives); }
-  if (value.failed) busy.hidden = true;
+  if (value.alternatives) showAlternatives(value.alternatives);
   if (value.image && !picture.src.endsWith(value.image)) picture.src = value.image;
   else busy.hidden = true;
   draw();

@@ -1,0 +1,420 @@
+"""The page in a real Chromium, on a real server: what a person does, and what they see."""
+
+import base64
+import io
+import json
+import re
+import shutil
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from core.colour.lab import srgb_to_lab
+from gradio_app.page.stage import document_of_strokes
+from tests.gradio_app.pictures import file_of, gray
+from tests.gradio_app.serving import server
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for path in map(shutil.which, _NAMES) if path), None)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="needs Chromium from the system's packages: apt-get install chromium"
+)
+PATIENCE_MS = 30_000
+SKY = (0x6F, 0xA3, 0xD8)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def window(browser):
+    """Opens windows, each with a session of its own; their requests are kept in `requests`."""
+    contexts = []
+
+    def open_window(url: str, **settings) -> Page:
+        context = browser.new_context(viewport={"width": 1280, "height": 900}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(url)
+        page.wait_for_selector("#drop")
+        return page
+
+    yield open_window
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(window, served) -> Page:
+    return window(served.url)
+
+
+def choose(page: Page, data: bytes, name: str = "scan.png", kind: str = "image/png") -> None:
+    """Chooses a file in the picker and waits until it is coloured."""
+    give(page, data, name, kind)
+    expect(page.locator("#studio")).to_be_visible(timeout=PATIENCE_MS)
+    page.locator("#before-after img").nth(1).wait_for()
+
+
+def give(page: Page, data: bytes, name: str, kind: str = "image/png") -> None:
+    page.set_input_files(
+        '#drop input[type="file"]', {"name": name, "mimeType": kind, "buffer": data}
+    )
+
+
+def shown(page: Page) -> np.ndarray:
+    """The picture on the stage, as the browser got it: uint8 (h, w, 3)."""
+    data = page.request.get(page.locator(".stage-picture").evaluate("image => image.src")).body()
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def after(page: Page, act) -> np.ndarray:
+    """The stage's picture after `act` made the server colour it anew."""
+    old = page.locator(".stage-picture").get_attribute("src")
+    act()
+    page.wait_for_function(
+        "old => { const image = document.querySelector('.stage-picture');"
+        " return image.getAttribute('src') !== old && image.complete && image.naturalWidth; }",
+        arg=old,
+    )
+    return shown(page)
+
+
+def to_stage(page: Page) -> None:
+    page.get_by_role("tab", name="Paint hints").click()
+    page.locator(".stage-picture").wait_for()
+    page.locator(".stage-canvas").scroll_into_view_if_needed()
+
+
+def stroke(page: Page, x: float, y: float, length: float = 0.1) -> None:
+    """Paints from (x, y), in shares of the picture, to the right."""
+    page.locator(".stage-view").evaluate("view => view.scrollIntoView({block: 'center'})")
+    box = page.locator(".stage-canvas").bounding_box()
+    assert box is not None
+    left, top = box["x"] + x * box["width"], box["y"] + y * box["height"]
+    page.mouse.move(left, top)
+    page.mouse.down()
+    page.mouse.move(left + length * box["width"], top, steps=5)
+    page.mouse.up()
+
+
+def hue_distance(samples: np.ndarray, colour: tuple[int, int, int]) -> float:
+    """Degrees between the mean hue of codes and that of `colour`."""
+    _, a, b = srgb_to_lab(samples.reshape(-1, 3) / 255).mean(axis=0)
+    _, wanted_a, wanted_b = srgb_to_lab(np.array(colour) / 255)
+    apart = np.degrees(np.arctan2(b, a) - np.arctan2(wanted_b, wanted_a))
+    return abs((apart + 180) % 360 - 180)
+
+
+def part(samples: np.ndarray, x: float, y: float) -> np.ndarray:
+    """The neighbourhood of a point given in shares of the picture."""
+    row, column = int(y * samples.shape[0]), int(x * samples.shape[1])
+    return samples[row - 3 : row + 4, column - 3 : column + 4]
+
+
+def download(page: Page) -> tuple[str, bytes]:
+    with page.expect_download(timeout=PATIENCE_MS) as coming:
+        page.locator("#download").click()
+    return coming.value.suggested_filename, coming.value.path().read_bytes()
+
+
+def test_a_photograph_is_coloured_and_nothing_is_asked_of_any_other_host(window, served):
+    asked: list[str] = []
+    page = window(served.url)
+    page.context.on("request", lambda request: asked.append(request.url))
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.reload()
+    page.wait_for_selector("#drop")
+    choose(page, file_of(gray(300, 400), "PNG"))
+    expect(page.locator("#status")).to_contain_text("0.1 megapixels, PNG, 8 bits")
+    expect(page.locator("#status")).to_contain_text("tiny on CPU")
+    expect(page.locator("#histogram")).to_contain_text("Mostly")
+    to_stage(page)
+    for tab in ("Compare", "Many files", "Limits"):
+        page.get_by_role("tab", name=tab).click()
+    assert len(asked) > 20
+    foreign = [url for url in asked if not url.startswith((served.url, "data:", "blob:"))]
+    assert foreign == []
+    assert not [text for text in complaints if "Content Security Policy" in text]
+
+
+def test_before_and_after_differ_in_colour_alone(page):
+    choose(page, file_of(gray(300, 400), "PNG"))
+    pictures = []
+    for image in page.locator("#before-after img").all():
+        data = page.request.get(str(image.get_attribute("src"))).body()
+        pictures.append(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) / 255)
+    before, coloured = (srgb_to_lab(picture) for picture in pictures)
+    assert np.abs(before[..., 1:]).max() < 2 < np.abs(coloured[..., 1:]).mean()
+    assert np.abs(before[..., 0] - coloured[..., 0]).mean() < 1  # two JPEGs for the browser
+
+
+def test_the_divider_moves_by_mouse_and_by_keys(page):
+    choose(page, file_of(gray(300, 400), "PNG"))
+    handle = page.locator('#before-after [data-testid="slider"]')
+    box, frame = handle.bounding_box(), page.locator("#before-after .slider-wrap").bounding_box()
+    assert box and frame
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(frame["x"] + frame["width"] * 0.2, box["y"] + 20, steps=4)
+    page.mouse.up()
+
+    def clipped() -> float:
+        style = page.locator("#before-after img").nth(1).get_attribute("style") or ""
+        found = re.search(r"inset\(0px 0px 0px ([\d.]+)%", style)
+        assert found
+        return float(found[1])
+
+    assert clipped() == pytest.approx(20, abs=2)
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    expect(handle).to_have_attribute("aria-valuenow", re.compile("2[4-6]"))
+    assert clipped() == pytest.approx(25, abs=2)
+    assert handle.get_attribute("role") == "slider"
+
+
+def test_a_brush_hint_turns_the_hue_it_is_undone_and_cleared(page):
+    choose(page, file_of(gray(300, 400), "PNG"))
+    to_stage(page)
+    plain = shown(page)
+    page.get_by_role("button", name="Sky").click()
+    hinted = after(page, lambda: stroke(page, 0.30, 0.5))
+    assert hue_distance(part(hinted, 0.35, 0.5), SKY) < 30
+    assert hue_distance(part(hinted, 0.35, 0.5), SKY) < hue_distance(part(plain, 0.35, 0.5), SKY)
+    assert np.abs(part(hinted, 0.9, 0.1).astype(int) - part(plain, 0.9, 0.1)).max() <= 3
+    twice = after(page, lambda: stroke(page, 0.70, 0.8))
+    assert np.array_equal(after(page, page.get_by_role("button", name="Undo").click), hinted)
+    assert not np.array_equal(twice, hinted)
+    assert np.array_equal(after(page, page.get_by_role("button", name="Clear").click), plain)
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+
+
+def test_a_hint_is_painted_by_keyboard_alone(page):
+    choose(page, file_of(gray(300, 400), "PNG"))
+    to_stage(page)
+    page.get_by_role("button", name="Sky").press("Enter")
+    page.locator(".stage-canvas").focus()
+    for _ in range(5):
+        page.keyboard.press("Shift+ArrowLeft")
+    hinted = after(page, lambda: page.keyboard.press("Space"))
+    assert hue_distance(part(hinted, 0.25, 0.5), SKY) < 30
+    expect(page.locator(".stage-says")).to_contain_text("Stroke 1")
+    after(page, lambda: page.keyboard.press("Control+z"))
+    expect(page.locator(".stage-says")).to_contain_text("No stroke")
+
+
+def test_what_else_it_could_be_becomes_a_hint(page):
+    choose(page, file_of(gray(300, 400), "PNG"))
+    to_stage(page)
+    page.get_by_role("button", name="What else could it be?").click()
+    page.locator(".stage-canvas").click(position={"x": 60, "y": 60})
+    choice = page.locator(".stage-choice")
+    choice.first.wait_for()
+    assert sum(int(text.strip(" %")) for text in choice.all_inner_texts()) <= 101
+    before = shown(page)
+    assert not np.array_equal(after(page, choice.last.click), before)
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+
+
+def test_the_download_is_what_the_api_gives_hints_and_vividness_too(page, client):
+    data = file_of(gray(300, 400), "TIFF")
+    choose(page, data, "old scan.tif", "image/tiff")
+    name, plain = download(page)
+    assert name == "old scan-photochrom.tif"
+    answer = client.post("/v1/colorize", files={"image": ("a.tif", data, "image/tiff")})
+    assert plain == answer.content
+    to_stage(page)
+    sent: list[dict] = []
+    page.on("request", lambda request: sent.append(request.post_data_json or {})
+            if "queue/join" in request.url else None)  # fmt: skip
+    page.get_by_role("button", name="Sky").click()
+    after(page, lambda: stroke(page, 0.3, 0.5))
+    strokes = sent[0]["event_data"]["strokes"]
+    field = page.get_by_role("spinbutton", name=re.compile("Vividness")).first
+    after(page, lambda: (field.fill("0.5"), field.press("Tab")))
+    hints = document_of_strokes(strokes, 400, 300)
+    answer = client.post(
+        "/v1/colorize", params={"vividness": "0.5"},
+        files={"image": ("a.tif", data, "image/tiff"), "hints": hints.encode()},
+    )  # fmt: skip
+    assert download(page)[1] == answer.content != plain
+
+
+def test_vividness_0_shows_the_photograph_as_it_was(page):
+    choose(page, file_of(gray(300, 400), "PNG"))
+    to_stage(page)
+    field = page.get_by_role("spinbutton", name=re.compile("Vividness")).first
+    gray_again = after(page, lambda: (field.fill("0"), field.press("Tab")))
+    assert np.ptp(gray_again.astype(int), axis=-1).max() <= 2
+
+
+def test_a_damaged_file_is_answered_with_a_sentence(page):
+    give(page, file_of(gray(300, 400), "JPEG")[:3000], "broken.jpg", "image/jpeg")
+    toast = page.get_by_test_id("toast-body")
+    expect(toast).to_contain_text("damaged")
+    expect(toast).not_to_contain_text("Traceback")
+    give(page, b"no picture", "notes.jpg", "image/jpeg")
+    expect(toast.filter(has_text="not a picture")).to_be_visible()
+    choose(page, file_of(gray(60, 80), "PNG"))
+
+
+def test_40_megapixels_are_coloured(page):
+    data = file_of(np.tile(gray(500, 800), (10, 10)), "JPEG", quality=60)
+    choose(page, data, "large.jpg", "image/jpeg")
+    expect(page.locator("#status")).to_contain_text("40.0 megapixels")
+    to_stage(page)
+    assert max(shown(page).shape) == 1600
+    name, result = download(page)
+    assert Image.open(io.BytesIO(result)).size == (8000, 5000) and name == "large-photochrom.jpg"
+
+
+def test_two_tabs_at_once_keep_their_own_pictures(window, served):
+    one, two = window(served.url), window(served.url)
+    choose(one, file_of(gray(300, 400), "PNG"), "one.png")
+    choose(two, file_of(gray(200, 300)[::-1].copy(), "PNG"), "two.png")
+    to_stage(one)
+    to_stage(two)
+    two_plain = shown(two)
+    one.get_by_role("button", name="Sky").click()
+    after(one, lambda: stroke(one, 0.3, 0.5))
+    assert shown(one).shape == (300, 400, 3)
+    assert np.array_equal(shown(two), two_plain)
+    assert download(one)[0] == "one-photochrom.png" and download(two)[0] == "two-photochrom.png"
+
+
+def test_a_reload_in_the_middle_of_work_finds_the_picture_and_its_hints_again(page):
+    choose(page, file_of(gray(300, 400), "PNG"))
+    to_stage(page)
+    page.get_by_role("button", name="Sky").click()
+    hinted = after(page, lambda: stroke(page, 0.3, 0.5))
+    stroke(page, 0.6, 0.5)  # its answer never arrives
+    page.reload()
+    expect(page.locator("#studio")).to_be_visible(timeout=PATIENCE_MS)
+    to_stage(page)
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+    assert hue_distance(part(shown(page), 0.35, 0.5), SKY) < 30
+    assert hinted.shape == shown(page).shape
+
+
+def test_a_server_restarted_says_so_and_goes_on(window, tmp_path):
+    data = file_of(gray(100, 150), "PNG")
+    with server(tmp_path) as first:
+        page = window(first.url)
+        choose(page, data)
+        port = first.state["port"]
+    with server(tmp_path, port=port):
+        page.locator("#download").click()
+        toast = page.get_by_test_id("toast-body")
+        expect(toast).to_contain_text("not open any more", timeout=PATIENCE_MS)
+        page.get_by_role("button", name="Another photograph").click()
+        choose(page, data)
+        assert download(page)[0] == "scan-photochrom.png"
+
+
+def test_a_picture_is_pasted(page):
+    page.evaluate(
+        """async data => {
+          const blob = await (await fetch("data:image/png;base64," + data)).blob();
+          const carrier = new DataTransfer();
+          carrier.items.add(new File([blob], "pasted.png", {type: "image/png"}));
+          document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: carrier}));
+        }""",
+        base64.b64encode(file_of(gray(90, 120), "PNG")).decode(),
+    )
+    expect(page.locator("#studio")).to_be_visible(timeout=PATIENCE_MS)
+    assert download(page)[0] == "pasted-photochrom.png"
+
+
+def test_an_example_is_opened_and_compared_by_two_models(page):
+    page.locator("#examples button").first.click()
+    expect(page.locator("#studio")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#compare-go").click()
+    expect(page.locator("#compare-said")).to_contain_text("Left: tiny")
+    sources = [image.get_attribute("src") for image in page.locator("#models-slider img").all()]
+    assert len(set(sources)) == 2
+
+
+def test_many_files_make_a_zip_and_a_list_of_what_failed(page, client):
+    page.get_by_role("tab", name="Many files").click()
+    good = [file_of(gray(80 + 10 * i, 120), "PNG") for i in range(3)]
+    files = [
+        {"name": f"{i}.png", "mimeType": "image/png", "buffer": data} for i, data in enumerate(good)
+    ]
+    bad = {"name": "bad.png", "mimeType": "image/png", "buffer": good[0][:200]}
+    page.set_input_files('#many-drop input[type="file"]', [*files, bad])
+    expect(page.locator("#many-drop")).to_contain_text("bad")
+    page.locator("#many-go").click()
+    expect(page.locator("a.zip")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator(".failures")).to_contain_text("bad.png")
+    expect(page.locator(".failures")).to_contain_text("damaged")
+    with page.expect_download() as coming:
+        page.locator("a.zip").click()
+    with zipfile.ZipFile(coming.value.path()) as archive:
+        assert sorted(archive.namelist()) == [f"{i}-photochrom.png" for i in range(3)]
+        for i, data in enumerate(good):
+            answer = client.post("/v1/colorize", files={"image": (f"{i}.png", data, "image/png")})
+            assert archive.read(f"{i}-photochrom.png") == answer.content
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1600])
+def test_nothing_is_wider_than_the_window(page, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    choose(page, file_of(gray(300, 400), "PNG"))
+    to_stage(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_everything_that_can_be_used_has_a_name_and_takes_the_focus(page):
+    choose(page, file_of(gray(60, 80), "PNG"))
+    to_stage(page)
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("button, a[href], input:not([type=file]), img")]
+          .filter(e => e.offsetParent && !(e.getAttribute("aria-label") || e.title || e.alt
+            || e.innerText?.trim() || e.labels?.length || e.closest("label")))
+          .map(e => e.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []
+
+
+@pytest.mark.parametrize("field", ["path", "url"])
+def test_no_file_and_no_address_is_taken_from_a_request(client, field):
+    fetched = threading.Event()
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self):
+            fetched.set()
+            self.send_error(404)
+
+        def log_message(self, format, *args):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Listener) as outside:
+        threading.Thread(target=outside.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{outside.server_port}/x.png"
+        for place in ("/etc/passwd", address):
+            file = {"path": "/etc/hostname", "meta": {"_type": "gradio.FileData"}, field: place}
+            started = client.post("/gradio_api/call/open", json={"data": [file, "tiny", 0, 1.0]})
+            body = started.text
+            if started.status_code == 200:
+                body = client.get(f"/gradio_api/call/open/{started.json()['event_id']}").text
+            assert "event: complete" not in body and "root:" not in body
+        outside.shutdown()
+    assert not fetched.is_set()
+
+
+def test_the_pages_api_is_named(client):
+    named = json.loads(client.get("/gradio_api/info").text)["named_endpoints"]
+    assert {"/open", "/full_size", "/compare", "/batch"} <= set(named)
