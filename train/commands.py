@@ -4,6 +4,7 @@ torch is imported when one of them is called.
 """
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -31,6 +32,11 @@ _EXISTING = click.Path(exists=True, path_type=Path)
 @click.option("--init", type=_FILE, help="Weights to begin with (.safetensors, .pt), by name.")
 @click.option("--cache", type=_FOLDER, help="Where decoded pictures are kept (several GB).")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads; default: all cores.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    help="Processes that make batches; default: none on a CPU, up to 8 with a GPU.",
+)
 def train(
     recipe: Path,
     data: Path,
@@ -41,6 +47,7 @@ def train(
     init: Path | None,
     cache: Path | None,
     threads: int | None,
+    workers: int | None,
 ) -> None:
     """Train the network of a recipe on photographs.
 
@@ -64,6 +71,7 @@ def train(
             read(recipe), data, out,
             cache=cache or platformdirs.user_cache_path("photochrom") / "pictures",
             initial=init, steps=steps, budget_seconds=seconds, resume=resume,
+            workers=default_workers() if workers is None else workers,
             say=click.echo if number == 0 else lambda _: None,
         )  # fmt: skip
         if number == 0:
@@ -159,6 +167,11 @@ def evaluate(
 @click.option("--runs", type=_FOLDER, help="Where runs are kept; default: beside the report.")
 @click.option("--cache", type=_FOLDER, help="Where decoded pictures are kept (several GB).")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads; default: all cores.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    help="Processes that make batches; default: none on a CPU, up to 8 with a GPU.",
+)
 def compare(
     recipes: tuple[str, ...],
     data: Path,
@@ -173,6 +186,7 @@ def compare(
     runs: Path | None,
     cache: Path | None,
     threads: int | None,
+    workers: int | None,
 ) -> None:
     """Train recipes on the same pictures for the same time, and report how they compare.
 
@@ -193,12 +207,20 @@ def compare(
         data, judge, runs or output.with_suffix(".runs"),
         cache or platformdirs.user_cache_path("photochrom") / "pictures",
         Terms(steps, None if budget is None else parse_time(budget), seed), realism,
+        default_workers() if workers is None else workers,
     )  # fmt: skip
     results = compare_all([recipe_file(name) for name in recipes], comparison, say=click.echo)
     text = findings.read_text(encoding="utf-8") if findings else ""
     click.echo(f"{write(output, results, show or judge, findings=text)}: the report")
     if any("error" in result for result in results):
         raise click.exceptions.Exit(EXIT_SOME_FAILED)
+
+
+def default_workers() -> int:
+    """Processes that make batches: as many as a GPU may need; a CPU's cores have work enough."""
+    import torch
+
+    return min(8, (os.cpu_count() or 2) - 1) if torch.cuda.is_available() else 0
 
 
 def recipe_file(name: str) -> Path:

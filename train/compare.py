@@ -48,6 +48,7 @@ class Comparison:
     cache: Path
     terms: Terms
     realism: bool = False
+    workers: int = 0
 
     def folder_of(self, recipe: Recipe) -> Path:
         """A recipe's own folder: another one when its text or the terms change."""
@@ -144,7 +145,7 @@ def _trained(
         run(
             replace(recipe, train=settings, data=shared), comparison.data, own,
             cache=comparison.cache, steps=terms.steps, budget_seconds=terms.budget_seconds,
-            resume=(own / "last.pt").is_file(), say=say,
+            resume=(own / "last.pt").is_file(), workers=comparison.workers, say=say,
         )  # fmt: skip
     last = load_checkpoint(own / "last.pt")
     if last["progress"] < 1:  # SIGTERM saves and returns: this is not the run's end

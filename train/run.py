@@ -38,6 +38,7 @@ def run(
     steps: int | None = None,
     budget_seconds: float | None = None,
     resume: bool = False,
+    workers: int = 0,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Train the recipe's network on `data` into `out`; answers with the checkpoint to export."""
@@ -84,7 +85,7 @@ def run(
         net,
         lambda step: batches(
             pictures, draw, recipe.train.sizes, recipe.augment,
-            seed=recipe.train.seed, step=step, part=part,
+            seed=recipe.train.seed, step=step, part=part, workers=workers,
         ),
         recipe.loss,
         settings,

@@ -45,6 +45,10 @@ class Pictures:
         self.entries = [Entry(*row) for row in index["entries"]]
         self.damaged: list[str] = index["damaged"]
         self._pixels = np.memmap(folder / "pixels.bin", np.uint8, "r")
+        self._folder = folder
+
+    def __reduce__(self) -> tuple[type, tuple[Path]]:
+        return Pictures, (self._folder,)  # opened again, not copied, in another process
 
     def __len__(self) -> int:
         return len(self.entries)

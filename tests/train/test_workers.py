@@ -1,0 +1,97 @@
+"""Batches made ahead by other processes: the same ones, in order, and no process stays behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.errors import PhotochromError
+from core.learn.losses import Batch
+from tests.train.pictures import shard
+from train.data.augment import Augment
+from train.data.batches import batches
+from train.data.cache import Pictures, build
+from train.data.draw import Draw
+from train.data.workers import made_ahead
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
+    folder = tmp_path_factory.mktemp("workers")
+    return build(shard(folder / "data.tar", {"cats": 6, "dogs": 4}), folder / "cache")
+
+
+def some(pictures: Pictures, workers: int, step: int = 0) -> list[Batch]:
+    draw = Draw(pictures, range(len(pictures)), seed=3)
+    sizes = ((32, 3), (48, 2))
+    made = batches(pictures, draw, sizes, Augment(), seed=3, step=step, workers=workers)
+    return list(islice(made, 6))
+
+
+def test_they_make_the_batches_that_one_process_makes_from_any_step(pictures: Pictures):
+    alone = some(pictures, 0)[2:]
+    ahead = some(pictures, 2, step=2)[:4]
+    for ours, theirs in zip(ahead, alone, strict=True):
+        assert torch.equal(ours.lightness, theirs.lightness)
+        assert torch.equal(ours.chroma, theirs.chroma)
+        assert torch.equal(ours.hints, theirs.hints)
+
+
+def _die(number: int) -> Batch:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("still alive")
+
+
+def test_a_process_that_dies_is_told():
+    with pytest.raises(PhotochromError, match="died; give it more memory, or fewer --workers"):
+        next(made_ahead(_die, 0, 1))
+
+
+ORPHAN = """
+import sys
+from tests.train.test_workers import tell
+from train.data.workers import made_ahead
+if __name__ == "__main__":
+    batches = made_ahead(tell, 0, 1)
+    print(int(next(batches).lightness), flush=True)
+    sys.stdin.read()
+"""
+
+
+def tell(number: int) -> Batch:
+    """A batch that says which process made it."""
+    own = torch.tensor(os.getpid())
+    return Batch(own, own, own)
+
+
+def test_none_outlives_a_trainer_that_is_killed(tmp_path: Path):
+    script = tmp_path / "trainer.py"
+    script.write_text(ORPHAN)
+    root = Path(__file__).parents[2]
+    trainer = subprocess.Popen(
+        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        cwd=root, env={**os.environ, "PYTHONPATH": str(root)},
+    )  # fmt: skip
+    assert trainer.stdout
+    worker = int(trainer.stdout.readline())
+    assert Path(f"/proc/{worker}").exists()
+    trainer.kill()
+    trainer.wait()
+    waited = time.monotonic() + 20
+    while Path(f"/proc/{worker}").exists() and _alive(worker):
+        assert time.monotonic() < waited, "the worker still runs"
+        time.sleep(0.05)
+
+
+def _alive(process: int) -> bool:
+    """Not gone, and not merely waiting to be buried by whoever inherited it."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False

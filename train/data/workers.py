@@ -1,0 +1,75 @@
+"""Batches made ahead of time by other processes, in order, the same with any number of them.
+
+Batch n depends on n alone, so that whoever makes it makes the same; the order is kept by asking in
+order. For a GPU, which one process cannot feed; on a CPU the network needs the cores itself.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+import torch
+
+from core.errors import PhotochromError
+from core.learn.losses import Batch
+
+#: Batches asked for ahead, for each process: one in the making, one waiting.
+AHEAD = 2
+
+_make: Callable[[int], Batch] | None = None
+
+
+def made_ahead(make: Callable[[int], Batch], first: int, workers: int) -> Iterator[Batch]:
+    """`make(first)`, `make(first + 1)`, ... without end. `make` must be picklable.
+
+    Raises PhotochromError when a process dies. Closing the iterator ends the processes.
+    """
+    # spawned, since a fork of a process whose torch has threads or a GPU can hang
+    pool = ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(make,)
+    )
+    asked: deque[Future] = deque()
+    try:
+        for number in range(first, first + AHEAD * workers):
+            asked.append(pool.submit(_planes, number))
+        number = first + len(asked)
+        while True:
+            planes = asked.popleft().result()
+            asked.append(pool.submit(_planes, number))
+            number += 1
+            yield Batch(*(torch.from_numpy(plane) for plane in planes))
+    except BrokenProcessPool as error:
+        raise PhotochromError(
+            "a process that makes batches died", remedy="give it more memory, or fewer --workers"
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin(make: Callable[[int], Batch]) -> None:
+    global _make
+    _make = make
+    torch.set_num_threads(1)
+    # Ctrl-C reaches the whole group: the trainer decides when to stop, and still needs its batch
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A trainer that is killed cannot end its processes; they look after it themselves."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _planes(number: int):
+    """As numpy, by way of the pipe: torch's shared memory overruns a container's 64 MB."""
+    assert _make is not None
+    batch = _make(number)
+    return batch.lightness.numpy(), batch.chroma.numpy(), batch.hints.numpy()
