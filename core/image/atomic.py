@@ -33,9 +33,9 @@ _CANNOT: Final = frozenset(
 
 @contextlib.contextmanager
 def new_file(target: Path, *, replace: bool) -> Iterator[BinaryIO]:
-    """A file to write to (seekable, empty), which becomes `target` when the block ends well.
+    """A file to `write_all` to, which becomes `target` when the block ends well.
 
-    Where the block raises, or the disk is full, nothing is left. Without `replace` a file that
+    It is seekable, empty and unbuffered. Where the block raises, or the disk is full, nothing is left. Without `replace` a file that
     stands at `target`, even since a moment ago, is never overwritten. Raises `DestinationError`
     (destination, exists).
     """
@@ -57,6 +57,13 @@ def new_file(target: Path, *, replace: bool) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def write_all(file: BinaryIO, data: bytes | bytearray | memoryview) -> None:
+    """Writes all of `data`; an unbuffered file may take less at once, as on a full disk."""
+    view = memoryview(data).cast("B")
+    while view:
+        view = view[file.write(view) :]
 
 
 def check_free(target: Path, *, replace: bool) -> None:

@@ -16,13 +16,16 @@ from core.image.metadata import Metadata
 from core.image.origin import Origin
 from core.image.profiles import Conversion
 from core.image.tiff import TiffPage
-from core.image.vips import explain, library
+from core.image.vips import HarmlessWarning, explain, library
 
 #: Pixels of one strip: its samples and its colours stay in a core's cache (measured: a 24 MP JPEG
 #: costs 10 % more in one strip, and 72 MB).
 STRIP_PIXELS: Final = 1 << 19
 #: A page of up to this many bytes is held in memory once it is decoded; a larger one is streamed.
 HELD_BYTES: Final = 256 << 20
+
+#: Opens the picture of a page anew, lazily, with libvips' `fail_on`.
+OpenImage = Callable[[str], Any]
 
 
 class Pixels(Protocol):
@@ -69,11 +72,11 @@ class Held:
 class Streamed:
     """Pixels that are read from the file, strip by strip, each time."""
 
-    def __init__(self, open_image: Callable[[], Any], name: str) -> None:
+    def __init__(self, open_image: OpenImage, name: str) -> None:
         self._open, self._name = open_image, name
 
     def bands(self, rows: int) -> Iterator[tuple[int, np.ndarray]]:
-        return bands_of(self._open(), rows, self._name)
+        return bands_of(self._open, rows, self._name)
 
     def release(self) -> None:
         pass
@@ -198,8 +201,25 @@ def block_means(pixels: Pixels, width: int, across: int, down: int) -> np.ndarra
     return np.asarray(means, np.float32)
 
 
-def bands_of(image: Any, rows: int, name: str) -> Iterator[tuple[int, np.ndarray]]:
-    """(top, codes) of a sequential libvips image; raises `SourceError` for a damaged file."""
+def bands_of(open_image: OpenImage, rows: int, name: str) -> Iterator[tuple[int, np.ndarray]]:
+    """(top, codes) of what libvips decodes; raises `SourceError` for a damaged file.
+
+    Where the decoder stops with a harmless warning, the rest is read without regard to those.
+    """
+    done = 0
+    for fail_on in ("warning", "error"):
+        try:
+            for top, codes in _fetched(open_image(fail_on), rows, name):
+                if top >= done:
+                    done = top + len(codes)
+                    yield top, codes
+            return
+        except HarmlessWarning:
+            if fail_on == "error":
+                raise
+
+
+def _fetched(image: Any, rows: int, name: str) -> Iterator[tuple[int, np.ndarray]]:
     vips = library()
     dtype = {"uchar": np.uint8, "ushort": np.uint16}[image.format]
     region = vips.Region.new(image)
@@ -212,15 +232,16 @@ def bands_of(image: Any, rows: int, name: str) -> Iterator[tuple[int, np.ndarray
         yield top, np.frombuffer(memory, dtype).reshape(height, image.width, image.bands)
 
 
-def decoded(image: Any, name: str) -> np.ndarray:
-    """All codes of a sequential libvips image: (h, w, bands).
+def decoded(
+    open_image: OpenImage, shape: tuple[int, int, int], wide: bool, name: str
+) -> np.ndarray:
+    """All codes of what libvips decodes: `shape` is (h, w, bands), `wide` stands for 16 bits.
 
     Band by band into memory of numpy's, which has huge pages: 0.074 s for a 24 MP colour JPEG
-    against 0.107 s with libvips' own `write_to_memory` (tests/image/test_cost.py).
+    against 0.107 s with libvips' own `write_to_memory`.
     """
-    dtype = {"uchar": np.uint8, "ushort": np.uint16}[image.format]
-    codes = np.empty((image.height, image.width, image.bands), dtype)
-    for top, band in bands_of(image, max(1, (1 << 18) // image.width), name):
+    codes = np.empty(shape, np.uint16 if wide else np.uint8)
+    for top, band in bands_of(open_image, max(1, (1 << 18) // shape[1]), name):
         codes[top : top + len(band)] = band
     return codes
 

@@ -6,6 +6,7 @@ decoder, which decodes when pixels are asked for. Stands on every other module o
 the writing ones.
 """
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from core.image.origin import Origin
 from core.image.picture import (
     HELD_BYTES,
     Held,
+    OpenImage,
     Page,
     Pixels,
     Source,
@@ -149,8 +151,9 @@ def _open_tiff(origin: Origin, max_pixels: int) -> Source:
 
 
 def _tiff_page(origin: Origin, layout: tiff.TiffPage, shelf: list[Held]) -> Page:
-    def open_image() -> Any:
-        return load("tiffload", origin, access="sequential", page=layout.number, unlimited=True)
+    def open_image(fail_on: str) -> Any:
+        number = layout.number
+        return load("tiffload", origin, fail_on, access="sequential", page=number, unlimited=True)
 
     if layout.plain and layout.metadata.orientation == 1:
         colours = 1 if layout.photometric in (0, 1) else 3
@@ -158,7 +161,7 @@ def _tiff_page(origin: Origin, layout: tiff.TiffPage, shelf: list[Held]) -> Page
         facts = _Facts(layout.width, layout.height, colours, depth, layout.alpha is not None)
         pixels: Pixels | None = Plain(origin, layout, layout.plain)
     else:
-        facts, pixels = _facts(open_image(), origin.name), None
+        facts, pixels = _facts(open_image("error"), origin.name), None
         if (facts.width, facts.height) != (layout.width, layout.height):
             raise unsupported(f"page {layout.number + 1} has two sizes", origin.name)
     pixels = pixels or _decoded_by_libvips(origin, open_image, facts, layout.metadata, shelf)
@@ -201,10 +204,10 @@ def _single(
 ) -> Source:
     """A source of one page that libvips decodes."""
 
-    def open_image() -> Any:
-        return load(loader, origin, access="sequential", **options)
+    def open_image(fail_on: str) -> Any:
+        return load(loader, origin, fail_on, access="sequential", **options)
 
-    facts = _facts(open_image(), origin.name)
+    facts = _facts(open_image("error"), origin.name)
     pixels = _decoded_by_libvips(origin, open_image, facts, metadata, [])
     page = _page(0, facts, pixels, metadata, bits, without_profile)
     return Source(format_, origin, (page,), page.metadata.notes, is_lossless=is_lossless)
@@ -246,16 +249,17 @@ def _facts(image: Any, name: str) -> _Facts:
 
 def _decoded_by_libvips(
     origin: Origin,
-    open_image: Callable[[], Any],
+    open_image: OpenImage,
     facts: _Facts,
     metadata: Metadata,
     shelf: list[Held],
 ) -> Pixels:
     """Held where that is little memory or the picture must be turned, streamed otherwise."""
-    size = facts.width * facts.height * (facts.colours + facts.has_alpha) * facts.depth // 8
-    if size > HELD_BYTES and metadata.orientation == 1:
+    shape = (facts.height, facts.width, facts.colours + facts.has_alpha)
+    wide, orientation = facts.depth == 16, metadata.orientation
+    if math.prod(shape) * (1 + wide) > HELD_BYTES and orientation == 1:
         return Streamed(open_image, origin.name)
-    return Held(lambda: _upright(decoded(open_image(), origin.name), metadata.orientation), shelf)
+    return Held(lambda: _upright(decoded(open_image, shape, wide, origin.name), orientation), shelf)
 
 
 def _page(

@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from core.image import exif, photoshop, tiff
+from core.image.atomic import write_all
 from core.image.directories import (
     ASCII,
     LONG,
@@ -113,7 +114,9 @@ class TiffWriter:
 
     def __init__(self, file: BinaryIO, *, big: bool) -> None:
         self._file, self._big = file, big
-        self._write(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0) if big else b"II*\0\0\0\0\0")
+        write_all(
+            self._file, struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0) if big else b"II*\0\0\0\0\0"
+        )
         self._pointer = 8 if big else 4  # where the offset of the next directory is to stand
 
     def write_page(self, layout: Layout, bands: Iterator[np.ndarray], metadata: Metadata) -> None:
@@ -151,7 +154,9 @@ class TiffWriter:
             if directory:
                 at = self._align()
                 pointers.append(integers(tag, LONG8 if self._big else LONG, at))
-                self._write(serialize(exif.without_pointers(directory), at, big=self._big))
+                write_all(
+                    self._file, serialize(exif.without_pointers(directory), at, big=self._big)
+                )
         return pointers
 
     def _align(self) -> int:
@@ -161,9 +166,7 @@ class TiffWriter:
         return at + at % 2
 
     def _write(self, data: bytes | bytearray | memoryview) -> None:
-        view = memoryview(data).cast("B")
-        while view:  # an unbuffered file may take less than all of a large piece
-            view = view[self._file.write(view) :]
+        write_all(self._file, data)
 
 
 def _segments(band: np.ndarray, layout: Layout) -> Iterator[np.ndarray]:

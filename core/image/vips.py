@@ -1,17 +1,34 @@
 """The one door to libvips: imported with the first picture, set up once a process.
 
 One thread, no operation cache, untrusted loaders blocked, warnings kept off the terminal. Every
-load goes through `load`, which asks for `fail_on="error"`: libvips' default turns damaged files
-into partly black pictures without a word. Stands on `origin.py` and pyvips.
+load goes through `load` and is strict: libvips' default turns damaged files into partly black
+pictures without a word, and `fail_on="error"` still does so with broken tiles of a TIFF and with
+holes in a JPEG. Stands on `origin.py` and pyvips.
 """
 
+import logging
 import os
+import re
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from core.errors import SourceError
 from core.image.faults import damaged, unsupported
 from core.image.origin import Origin
+
+#: libjpeg's warnings that are about something else than the coded picture.
+_HARMLESS: Final = re.compile(
+    "unknown JFIF revision|Unknown Adobe color transform|Invalid SOS parameters"
+    "|extraneous bytes before marker 0x(d9|da|c.|db|e.|fe)"
+)
+_NO_MEMORY: Final = re.compile("out of memory|unable to allocate|cannot allocate", re.IGNORECASE)
+_NO_CODEC: Final = re.compile("not supported|unsupported|not configured", re.IGNORECASE)
+
+
+class HarmlessWarning(SourceError):
+    """The decoder warned of something that is wrong with the file, but not with its pixels."""
+
+    kind = "truncated"
 
 
 @cache
@@ -21,46 +38,50 @@ def library() -> Any:
     It must not be called before a fork: libvips has threads. Typed Any since libvips' operations
     are looked up at run time.
     """
-    os.environ.setdefault("VIPS_WARNING", "0")  # any value silences g_warning
     import pyvips
 
+    # It logs each of libvips' warnings, which without a handler go to the terminal.
+    logging.getLogger("pyvips").setLevel(logging.ERROR)
     pyvips.voperation.concurrency_set(1)  # one thread a worker, many workers
     pyvips.cache_set_max(0)  # no picture's pixels are asked for twice
     pyvips.block_untrusted_set(True)
     return pyvips
 
 
-def load(loader: str, origin: Origin, **options: Any) -> Any:
-    """Opens a picture lazily with `loader` ('jpegload'); raises `SourceError`."""
+def load(loader: str, origin: Origin, fail_on: str = "error", **options: Any) -> Any:
+    """Opens a picture lazily with `loader` ('jpegload'); raises `SourceError`.
+
+    `fail_on` is "warning" for who wants pixels; "error" will do for a header.
+    """
     vips = library()
     data = origin.for_decoder()
     try:
         if isinstance(data, bytes):
-            return getattr(vips.Image, loader + "_buffer")(data, fail_on="error", **options)
+            return getattr(vips.Image, loader + "_buffer")(data, fail_on=fail_on, **options)
         # Not by name: libvips takes "[...]" in a name for options, and names must be UTF-8.
         try:
             where = vips.Source.new_from_descriptor(data)  # makes its own duplicate
         finally:
             os.close(data)
-        return getattr(vips.Image, loader + "_source")(where, fail_on="error", **options)
+        return getattr(vips.Image, loader + "_source")(where, fail_on=fail_on, **options)
     except vips.Error as error:
         raise explain(error, origin.name) from error
 
 
 def explain(error: Exception, file: object) -> SourceError:
     """The `SourceError` that stands for a pyvips.Error met while `file` was read."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # The first line is pyvips' own ("unable to call ..."), the last says what really happened.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = lines[-1] if lines else "no reason given"
-    if any(
-        word in reason.lower() for word in ("out of memory", "unable to allocate", "cannot alloc")
-    ):
+    if len(lines) > 1 and all(_HARMLESS.search(line) for line in lines[1:]):
+        return HarmlessWarning(reason, file=file)
+    if _NO_MEMORY.search(reason):
         return SourceError(
             f"not enough memory to read it ({reason})",
             file=file,
             kind="out-of-memory",
             remedy="run fewer jobs at once",
         )
-    if any(word in reason.lower() for word in ("not supported", "unsupported", "not configured")):
+    if _NO_CODEC.search(reason):
         return unsupported(f"it uses a feature ({reason})", file)
     return damaged(reason, file)

@@ -17,7 +17,7 @@ import numpy as np
 
 from core.errors import DestinationError, SourceError
 from core.image import exif, formats, jpeg, jpeg2000, png, profiles
-from core.image.atomic import new_file
+from core.image.atomic import new_file, write_all
 from core.image.directories import BadDirectory
 from core.image.feed import Feed
 from core.image.formats import Format
@@ -144,7 +144,7 @@ def _write(
     elif format is formats.JPEG2000:
         page = source.pages[0]
         codes = np.concatenate(list(_painted(page, _layout(page, page.depth), paint)))
-        file.write(jpeg2000.encode(codes, finished[0]))
+        write_all(file, jpeg2000.encode(codes, finished[0]))
     else:
         _write_by_libvips(file, source, paint, format, finished[0], quality)
     notes = [note for metadata in finished for note in metadata.notes]
@@ -299,21 +299,15 @@ class _Sink:
                 self._start += bytes(data)
                 if begun := self._begin(self._start):
                     beginning, used = begun
-                    _write_all(self._file, beginning)
-                    _write_all(self._file, self._start[used:])
+                    write_all(self._file, beginning)
+                    write_all(self._file, self._start[used:])
                     self._begin = None
             else:
-                _write_all(self._file, data)
+                write_all(self._file, data)
             return len(data)
         except BaseException as error:
             self.error = error
             return -1
-
-
-def _write_all(file: BinaryIO, data: Any) -> None:
-    view = memoryview(data).cast("B")
-    while view:
-        view = view[file.write(view) :]
 
 
 def _jpeg_start(start: bytes, metadata: Metadata) -> tuple[bytes, int] | None:

@@ -68,7 +68,7 @@ def alpha_of(source, page: int = 0) -> np.ndarray:
 def through(data: bytes | Path, paint: Callable = repeat, **options) -> bytes:
     """The file that a source becomes."""
     with open_source(data) as source:
-        return encode(source, paint, provenance=PROVENANCE, **options)[0]
+        return encode(source, paint, **{"provenance": PROVENANCE, **options})[0]
 
 
 def pillow(picture: np.ndarray | Image.Image, kind: str, **options) -> bytes:
