@@ -5,6 +5,7 @@ be loopback (DNS rebinding) and nothing may come from another origin. Any other 
 token, by header or, for a person, by a form that gives a cookie. Stands on Starlette.
 """
 
+import asyncio
 import hashlib
 import hmac
 import time
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gradio_app import upload
 from gradio_app.problems import Refused, problem_of
 from gradio_app.settings import Settings, is_loopback
 
@@ -36,6 +38,8 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _TOKEN_NAMES: Final = frozenset(("token", "access_token", "authorization", "api_key", "apikey"))
+#: The page may send several files in one body: together at most this many times the largest one.
+LARGEST_UPLOADS: Final = 4
 _LOGIN: Final = "/login"
 _LONGEST_FORM: Final = 4096  # bytes
 
@@ -92,6 +96,8 @@ class Guard:
         except Refused as refusal:
             await problem_of(refusal)(scope, receive, send)
             return
+        if not scope["path"].startswith("/v1/"):  # the API counts for itself, and says more
+            receive = _bounded(receive, LARGEST_UPLOADS * self.settings.max_upload)
         await self.app(scope, receive, send)
 
     def _check_address(self, request: Request) -> None:
@@ -177,6 +183,25 @@ def _is_from_elsewhere(request: Request) -> bool:
         return False
     by_link = request.headers.get("sec-fetch-mode") == "navigate" and request.method == "GET"
     return not (by_link and request.headers.get("sec-fetch-dest", "document") == "document")
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """`receive`, which gives up a body that stalls or never ends, as if the client had left."""
+    size, whole, gone = 0, False, {"type": "http.disconnect"}
+
+    async def receive_bounded() -> Message:
+        nonlocal size, whole
+        if whole:  # the answer is on its way; what comes now is the client's leaving
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), upload.GRACE_S)
+        except TimeoutError:
+            return gone
+        size += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
+        return gone if size > limit else message
+
+    return receive_bounded
 
 
 def _with_headers(send: Send) -> Send:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from gradio_app import upload
 from gradio_app.api import attachment
+from gradio_app.guard import _bounded
 from gradio_app.problems import Refused
 from gradio_app.upload import file_name
 from tests.gradio_app.pictures import file_of, gray, huge_png_header
@@ -255,6 +256,21 @@ def test_a_body_that_stops_or_trickles_is_given_up(monkeypatch):
         asyncio.run(read_all(trickle))
     steady = request_with((0.02, b"a" * 500, True), (0.02, b"b" * 500, False))
     assert len(asyncio.run(read_all(steady))) == 1000
+
+
+def test_an_upload_to_the_page_that_stalls_or_never_ends_is_given_up(monkeypatch):
+    monkeypatch.setattr(upload, "GRACE_S", 0.1)
+
+    async def kinds(*messages: tuple[float, bytes, bool]) -> list[str]:
+        receive = _bounded(request_with(*messages).receive, 1000)
+        return [(await receive())["type"] for _ in messages]
+
+    stalls = kinds((0, b"a", True), (5, b"b", True))
+    assert asyncio.run(stalls) == ["http.request", "http.disconnect"]
+    endless = kinds((0, b"a" * 600, True), (0, b"a" * 600, True))
+    assert asyncio.run(endless) == ["http.request", "http.disconnect"]
+    patient = kinds((0, b"a", False), (0.3, b"", False))  # after the body, nothing presses
+    assert asyncio.run(patient) == ["http.request", "http.request"]
 
 
 def test_headers_that_never_end_are_given_up(served):

@@ -1,0 +1,226 @@
+"""What the server costs beside the command line, for `make bench`.
+
+`bench_rows` yields the server's figures as rows of `core.bench`: a real server in a process of its
+own, asked over HTTP. CPU seconds are the server process's own; where only wall time tells, it is
+the least of a few tries. Needs psutil, which the development extra has.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from core.bench import Row
+from core.bench.pictures import photograph
+from core.colorizer import Colorizer
+from core.image.vips import library
+from core.job import Job, run
+from core.options import DEFAULT_MODEL, Options
+
+REPEATS: Final = 5
+REQUESTS_IN_A_ROW: Final = 200
+CLIENTS: Final = 32
+_PATIENCE_S: Final = 60.0
+_HEADERS: Final = {"Content-Type": "image/jpeg"}
+
+
+def bench_rows(model: str = DEFAULT_MODEL) -> Iterator[Row]:
+    """The server's figures, in about two minutes on two cores."""
+    with tempfile.TemporaryDirectory(prefix="photochrom-bench-") as name:
+        folder = Path(name)
+        twelve = _jpeg(folder / "12.jpg", 3000, 4000)
+        four = _jpeg(folder / "4.jpg", 1632, 2448)
+        yield from _cold_start(folder, twelve, model)
+        with _Server(folder, model) as server:
+            yield from _cpu_beside_the_command(server, twelve, folder, model)
+            yield from _memory(server, four)
+            yield from _many_at_once(server, four)
+        yield from _page(folder, twelve, model)
+
+
+class _Server:
+    """`photochrom demo` in a process of its own, with a state file of its own."""
+
+    def __init__(self, folder: Path, model: str) -> None:
+        self._state = folder / "server.json"
+        self._model = model
+
+    def __enter__(self) -> "_Server":
+        import psutil
+
+        program = "from core.commands.main import main; main()"
+        arguments = ["demo", "--no-open", "--port", "0", "--device", "cpu", "--model", self._model]
+        environment = os.environ | {"PHOTOCHROM_STATE": str(self._state)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments], env=environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._watched = psutil.Process(self._process.pid)
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            with contextlib.suppress(OSError, ValueError):
+                self.port = int(json.loads(self._state.read_bytes())["port"])
+                return self
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the server did not start")
+            time.sleep(0.02)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(_PATIENCE_S)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """User and system time of the server so far."""
+        times = self._watched.cpu_times()
+        return times.user + times.system
+
+    @property
+    def megabytes(self) -> float:
+        """Resident memory of the server."""
+        return self._watched.memory_info().rss / 1e6
+
+    def get(self, path: str) -> int:
+        """The status of a GET."""
+        return self._ask("GET", path, None)
+
+    def colorize(self, body: bytes) -> int:
+        """The status of a POST of a JPEG, whose answer is read whole."""
+        return self._ask("POST", "/v1/colorize", body)
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE_S)
+        try:
+            connection.request(method, path, body, _HEADERS if body else {})
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+        finally:
+            connection.close()
+
+
+def _jpeg(path: Path, height: int, width: int) -> Path:
+    samples = photograph(height, width, grain=2.0)
+    image = library().Image.new_from_memory(samples.data, width, height, 1, "uchar")
+    image.copy(interpretation="b-w").jpegsave(str(path), Q=92)
+    return path
+
+
+def _cold_start(folder: Path, source: Path, model: str) -> Iterator[Row]:
+    start = time.monotonic()
+    with _Server(folder, model) as server:
+        server.colorize(source.read_bytes())
+        first = time.monotonic() - start
+        server.get("/")
+        page = time.monotonic() - start
+    note = f"the API's first picture after {first:.1f} s"
+    yield Row("cold start to first 12 MP picture and the page", page, "s", 6.0, note=note)
+
+
+def _cpu_beside_the_command(
+    server: _Server, source: Path, folder: Path, model: str
+) -> Iterator[Row]:
+    """The job that the command line runs, in this process, and the request, in turns."""
+    colorizer = Colorizer.open(model, "cpu")
+    job = Job(source, folder / "out.jpg", Options(model=model), "overwrite")
+    body = source.read_bytes()
+    server.get("/")  # Gradio's own start is not the request's
+    base, ours = [], []
+    for _ in range(REPEATS):
+        base.append(_cpu_of(time.process_time, lambda: run(job, colorizer)))
+        ours.append(_cpu_of(lambda: server.cpu_seconds, lambda: server.colorize(body), times=3))
+    note = f"{1000 * min(ours):.0f} ms"
+    yield Row("12 MP JPEG: CPU over HTTP / job", min(ours) / min(base), "x", 1.15, note=note)
+
+
+def _cpu_of(clock: Callable[[], float], work: Callable[[], object], times: int = 3) -> float:
+    """Seconds of `clock` for one `work`; several, since a process's clock ticks in 10 ms."""
+    work()
+    start = clock()
+    for _ in range(times):
+        work()
+    return (clock() - start) / times
+
+
+def _memory(server: _Server, source: Path) -> Iterator[Row]:
+    body = source.read_bytes()
+    for _ in range(10):
+        server.colorize(body)
+    before = server.megabytes
+    for _ in range(REQUESTS_IN_A_ROW):
+        server.colorize(body)
+    grown = server.megabytes - before
+    note = f"from {before:.0f} MB"
+    yield Row(f"{REQUESTS_IN_A_ROW} requests in a row: memory grows by", grown, "MB", 60, note=note)
+
+
+def _many_at_once(server: _Server, source: Path) -> Iterator[Row]:
+    body = source.read_bytes()
+    serial = statistics.median(_wall_of(lambda: server.colorize(body)) for _ in range(8))
+    answers: list[tuple[float, int]] = []
+    together = threading.Barrier(CLIENTS)
+
+    def ask() -> None:
+        together.wait()
+        start = time.monotonic()
+        status = server.colorize(body)
+        answers.append((time.monotonic() - start, status))
+
+    threads = [threading.Thread(target=ask) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    failed = sum(status not in (200, 503) for _, status in answers)
+    yield Row(f"{CLIENTS} clients at once: failures other than 503", failed, "", 0)
+    served = sorted(seconds for seconds, status in answers if status == 200)
+    middle = statistics.median(served) / (serial * (len(served) + 1) / 2)
+    note = f"{1000 * serial:.0f} ms alone; {len(served)} served"
+    yield Row(
+        f"{CLIENTS} clients at once: p50 / serial time x place in the queue", middle, "x", 1.3,
+        note=note,
+    )  # fmt: skip
+
+
+def _wall_of(work: Callable[[], object]) -> float:
+    start = time.monotonic()
+    work()
+    return time.monotonic() - start
+
+
+def _page(folder: Path, source: Path, model: str) -> Iterator[Row]:
+    """What the page's handlers wait for; the browser's own part is not in it."""
+    from gradio_app.page.pictures import Gallery
+    from gradio_app.page.stage import document_of_strokes
+
+    colorizer = Colorizer.open(model, "cpu")
+    gallery = Gallery(folder)
+
+    def opened():
+        upload = folder / "upload.jpg"
+        upload.write_bytes(source.read_bytes())
+        picture = gallery.open(upload, 10**9)
+        picture.recolour(Options(model=model), colorizer)
+        return picture
+
+    opening = min(_wall_of(opened) for _ in range(3))
+    yield Row("page: 12 MP picture opened and coloured", opening, "s", 1.0)
+    if colorizer.session.description.takes_hints:
+        picture = opened()
+        strokes = [{"colour": "#5f8a3a", "radius": 40, "points": [[900, 900], [1500, 1200]]}]
+        seconds = []
+        for colour in ("#5f8a3a", "#6fa3d8", "#a5513d"):
+            strokes[0]["colour"] = colour
+            hints = document_of_strokes(strokes, picture.width, picture.height)
+            seconds.append(picture.recolour(Options(model=model, hints=hints), colorizer))
+        yield Row("page: stroke to picture, 12 MP", min(seconds), "s", 0.7)
