@@ -56,11 +56,14 @@ class RedisServer:
     """A redis-server of the test's own, with an append-only file or with nothing on disk."""
 
     def __init__(
-        self, folder: Path, *, durable: bool = True, settings: tuple[str, ...] = ()
-    ) -> None:
+        self, folder: Path, *, durable: bool = True, settings: tuple[str, ...] = (),
+        configuration: Path | None = None,
+    ) -> None:  # fmt: skip
         self.port = free_port()
         self._folder = folder
-        self._settings = ("--appendonly", "yes" if durable else "no", "--save", "", *settings)
+        kept = ("--appendonly", "yes" if durable else "no", "--save", "")
+        # A configuration file must come first.
+        self._settings = ((str(configuration),) if configuration else kept) + settings
         folder.mkdir(parents=True, exist_ok=True)
         self.start()
 
@@ -73,10 +76,10 @@ class RedisServer:
         return redis.Redis(port=self.port)
 
     def start(self) -> None:
-        arguments = ["redis-server", "--port", str(self.port), "--dir", str(self._folder)]
         self._process = subprocess.Popen(
-            [*arguments, *self._settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+            ["redis-server", *self._settings, "--port", str(self.port), "--dir", str(self._folder)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
         wait_until(self._answers, "redis-server to answer", 30)
 
     def _answers(self) -> bool:

@@ -34,6 +34,9 @@ if may_end == '1' then
   end)
   close()
 end
+if redis.call('HEXISTS', P, 'cancelled') == 1 and count('running') == 0 then
+  redis.call('ZREM', OPEN, redis.call('HGET', P, 'id'))
+end
 if redis.call('HEXISTS', P, 'cancelled') == 1 or redis.call('HEXISTS', P, 'finished') == 1 then
   return answer({})
 end
