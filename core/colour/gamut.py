@@ -28,7 +28,7 @@ def inside(lab: ArrayLike) -> NDArray[np.bool_]:
     array([ True, False])
     """
     linear = lab_to_linear(lab)
-    return ((linear >= -TOLERANCE) & (linear <= 1.0 + TOLERANCE)).all(axis=-1)
+    return np.all((linear >= -TOLERANCE) & (linear <= 1.0 + TOLERANCE), axis=-1)
 
 
 def chroma_scale(lab: ArrayLike) -> Floats:

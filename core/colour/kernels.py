@@ -19,7 +19,7 @@ from core.colour.lab import DELTA, RGB_TO_XYZ, WHITE_XYZ, XYZ_TO_RGB, compress, 
 
 __all__ = ["ChromaField", "PreparedField", "colour_strip", "lightness_of", "prepare", "warm"]
 
-Samples = NDArray[np.uint8] | NDArray[np.uint16]
+Samples = NDArray[np.unsignedinteger]  # uint8 or uint16, which is checked
 
 _F = np.float32
 
@@ -481,7 +481,7 @@ def _lightness(source_8, source_16, channels, table, linear, out):
             else:
                 _load(source_16[row, channels * x :], n, channels, table, linear, z)
             for i in range(n):
-                out[row, x + i] = _F(116) * z[i] - _F(16)
+                out[row, x + i] = max(_F(116) * z[i] - _F(16), _ZERO)
 
 
 # --- called from outside ------------------------------------------------------------------------
@@ -559,7 +559,7 @@ def _tables(depth: np.dtype) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return _TABLES[depth]
 
 
-def _by_depth(samples: Samples) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+def _by_depth(samples: Samples) -> tuple[Samples, Samples]:
     """The samples as rows of codes in the place of their depth, and nothing in the other's."""
     rows = samples.reshape(samples.shape[0], -1)
     if rows.dtype == np.uint8:

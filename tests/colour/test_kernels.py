@@ -1,6 +1,7 @@
 """The fused pass through its front door: the pixel promise, and equality with the reference."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,13 +39,13 @@ def chroma(seed, width, height, deviation, vividness=1.0):
     return prepare(ChromaField(grid, (rows, columns), width, height), vividness)
 
 
-def coloured(samples, prepared, depth):
-    out = np.empty((*samples.shape[:2], 3), depth)
+def coloured(samples, prepared, depth: Any):
+    out: np.ndarray = np.empty((*samples.shape[:2], 3), depth)
     colour_strip(samples, 0, prepared, out)
     return out
 
 
-pictures = st.tuples(
+pictures: st.SearchStrategy[tuple[int, int, int, Any, str]] = st.tuples(
     st.integers(0, 10**6),
     st.integers(1, 700),
     st.integers(1, 40),
@@ -62,7 +63,7 @@ pictures = st.tuples(
 )
 def test_every_pixel_keeps_its_lightness(shape, depth, deviation, vividness):
     samples = picture(*shape)
-    out = coloured(samples, chroma(shape[0], *shape[1:3], deviation, vividness), depth)
+    out = coloured(samples, chroma(shape[0], shape[1], shape[2], deviation, vividness), depth)
     error = reference.lightness_error(samples, out)
     assert error.max() <= PROMISE[depth]
     if error.size > 2000 and depth == np.uint8:
@@ -73,7 +74,7 @@ def test_every_pixel_keeps_its_lightness(shape, depth, deviation, vividness):
 @given(pictures, st.sampled_from(DEPTHS))
 def test_every_picture_without_vividness_is_neutral(shape, depth):
     samples = picture(*shape)
-    out = coloured(samples, chroma(shape[0], *shape[1:3], 30.0, 0.0), depth)
+    out = coloured(samples, chroma(shape[0], shape[1], shape[2], 30.0, 0.0), depth)
     assert (out == out[..., :1]).all()
     # 8-bit greys at L* 7 to 11 lie 0.509 apart, so that the nearest may be 0.2545 away.
     limit = 0.2545 if depth == np.uint8 else 0.002
@@ -132,13 +133,13 @@ def test_shrunk_colours_lose_no_more_chroma_than_the_reference(into, deviation):
 
 @settings(max_examples=40, deadline=None)
 @given(pictures, st.sampled_from(DEPTHS), st.lists(st.integers(1, 39), max_size=6))
-def test_a_pixel_does_not_depend_on_how_strips_are_cut(shape, depth, cuts):
+def test_a_pixel_does_not_depend_on_how_strips_are_cut(shape, depth: Any, cuts):
     samples = picture(*shape)
-    prepared = chroma(shape[0], *shape[1:3], 30.0)
+    prepared = chroma(shape[0], shape[1], shape[2], 30.0)
     whole = coloured(samples, prepared, depth)
     edges = [0, *sorted({c for c in cuts if c < shape[2]}), shape[2]]
     for top, end in itertools.pairwise(edges):
-        out = np.empty((end - top, shape[1], 3), depth)
+        out: np.ndarray = np.empty((end - top, shape[1], 3), depth)
         colour_strip(samples[top:end], top, prepared, out)
         assert np.array_equal(out, whole[top:end])
 
@@ -147,7 +148,7 @@ def test_a_pixel_does_not_depend_on_how_strips_are_cut(shape, depth, cuts):
 @given(pictures.filter(lambda shape: shape[4] != "grey"))
 def test_a_strip_may_be_coloured_in_place(shape):
     samples = picture(*shape)
-    prepared = chroma(shape[0], *shape[1:3], 30.0)
+    prepared = chroma(shape[0], shape[1], shape[2], 30.0)
     expected = coloured(samples, prepared, shape[3])
     colour_strip(samples, 0, prepared, samples)
     assert np.array_equal(samples, expected)
