@@ -35,9 +35,9 @@ _CANNOT: Final = frozenset(
 def new_file(target: Path, *, replace: bool) -> Iterator[BinaryIO]:
     """A file to `write_all` to, which becomes `target` when the block ends well.
 
-    It is seekable, empty and unbuffered. Where the block raises, or the disk is full, nothing is left. Without `replace` a file that
-    stands at `target`, even since a moment ago, is never overwritten. Raises `DestinationError`
-    (destination, exists).
+    It is seekable, empty and unbuffered. Where the block raises, or the disk is full, nothing is
+    left. Without `replace` a file that stands at `target`, even since a moment ago, is never
+    overwritten. Raises `DestinationError` (destination, exists).
     """
     try:
         check_free(target, replace=replace)

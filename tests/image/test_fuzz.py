@@ -25,9 +25,10 @@ SECONDS = float(os.environ.get("PHOTOCHROM_FUZZ_SECONDS", "20"))
 HANG_SECONDS = 30.0
 
 G, G16, C = gray(24, 33), gray(24, 33, 16), colour(24, 33)
+_BLOCK = Image.Exif()
+_BLOCK[274], _BLOCK[315], _BLOCK[0x8769] = 6, "Anna", {33434: 0.125}
 _EXIF = Image.Exif()
-_EXIF[274], _EXIF[315] = 6, "Anna"
-_EXIF[0x8769] = {33434: 0.125}
+_EXIF.load(_BLOCK.tobytes())  # Pillow's TIFF writer wants it from a file
 
 SEEDS = {
     "jpeg gray": pillow(G, "JPEG"),
@@ -159,13 +160,13 @@ def test_every_fuzzed_file_is_coloured_or_refused(child):
     tried = []
 
     @settings(
-        max_examples=int(SECONDS * 400),
+        max_examples=int(SECONDS * 200),
         deadline=None,
         database=None,
         derandomize="PHOTOCHROM_FUZZ_SECONDS" not in os.environ,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
-    @given(st.sampled_from(sorted(SEEDS)), st.lists(_CHANGE, min_size=1, max_size=6))
+    @given(st.sampled_from(sorted(SEEDS)), st.lists(_CHANGE, min_size=1, max_size=3))
     def fuzz(name, changes):
         if time.monotonic() > end:
             return
