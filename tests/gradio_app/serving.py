@@ -65,9 +65,14 @@ def command(*arguments: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def server(folder: Path, *arguments: str, port: int = 0):
-    """`photochrom demo --model tiny ARGUMENTS`, ready to answer; ended afterwards."""
+def server(folder: Path, *arguments: str, port: int = 0, models: str | None = None):
+    """`photochrom demo --model tiny ARGUMENTS`, ready to answer; ended afterwards.
+
+    `models` is a folder of other models than the tiny ones.
+    """
     environment = environment_for(folder)
+    if models:
+        environment["PHOTOCHROM_MODELS"] = models
     log = folder / f"log-{time.monotonic_ns()}"
     with log.open("wb") as output:
         process = subprocess.Popen(
