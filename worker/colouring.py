@@ -57,6 +57,7 @@ class Station:
         self.keeper = Keeper(Ledger(post.url))
         self._colorizers: dict[str, Colorizer] = {}
         self._visited: set[Path] = set()
+        self._version = version("photochrom")
         self.keeper.start()
         warm_up(self._colorizer(post.model))
 
@@ -123,8 +124,7 @@ class Station:
     def _tell(self, batch: Batch, scan: str, token: str, claim: Claim, outcome: Outcome) -> None:
         """The ledger is told, however long Redis is away: only then is the message let go."""
         failure, faults = outcome.error, claim.faults + 1
-        gone = not is_remote(batch.source) and not Path(batch.source).exists()
-        if failure and policy.is_worth_another_try(failure.kind, faults, gone):
+        if failure and policy.is_worth_another_try(failure.kind, faults, _is_gone(batch.source)):
             pause = policy.pause_after(faults)
             log.warning("%s: %s; again in %.0f s", claim.source, failure.message, pause)
             patiently(lambda: self.ledger.put_off(batch.id, scan, token, pause, failure))
@@ -157,7 +157,7 @@ class Station:
         session = colorizer.session if colorizer else None
         return {
             "name": self.post.worker,
-            "version": version("photochrom"),
+            "version": self._version,
             "model": session.description.name if session else str(batch.options.get("model")),
             "model_sha256": session.sha256 if session else "",
             "provider": session.provider if session else "",
@@ -242,6 +242,11 @@ def patiently(step: Callable[[], Answer]) -> Answer:
                 raise
             time.sleep(pause)
             pause = min(2 * pause, 5.0)
+
+
+def _is_gone(folder: str) -> bool:
+    """Whether the source folder of a batch is missing altogether, as after a lost mount."""
+    return not is_remote(folder) and not Path(folder).exists()
 
 
 def _size(source: str) -> int:

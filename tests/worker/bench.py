@@ -1,0 +1,271 @@
+"""What the queue costs: `make bench-queue`, or `python -m tests.worker.bench --quick`.
+
+Four figures, each a ratio or CPU seconds in this one run, so that they mean something on a machine
+that does other things too:
+
+* scans through the queue against `photochrom colorize` with as many processes, in pairs;
+* CPU a scan of everything that is not colouring (submission, Redis, worker), with empty work;
+* bytes a scan in Redis, and time and memory of planning;
+* the queue against the naive design (`tests.worker.naive`), per scan of CPU.
+
+Exit code 1 where a figure is missed.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+
+from core.model.store import BUNDLED
+from tests.photographs import gray, save
+from tests.worker.stage import REPOSITORY, RedisServer, Stage, make_model, wait_until
+
+#: Two megapixels, as wide as a scan of a small print.
+HEIGHT, WIDTH = 1224, 1632
+PROCESSES = 2
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a tenth of the scans")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    given = parser.parse_args()
+    share = 10 if given.quick else 1
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-queue-") as name:
+        folder = Path(name)
+        model = _model(folder / "models")
+        figures |= throughput(folder, model, 1000 // share)
+        figures |= overhead(folder, model, 50_000 // share)
+        figures |= against_naive(folder, model, max(10, 100 // share))
+    for key, value in figures.items():
+        print(f"{key:<44}{value:10.3f}")
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=2))
+    missed = [name for name, (low, high) in WANTED.items() if not low <= figures[name] <= high]
+    print(f"missed: {', '.join(missed)}" if missed else "all figures are met")
+    return 1 if missed else 0
+
+
+WANTED = {
+    "queue / colorize, throughput": (0.92, float("inf")),
+    "overhead, ms CPU a scan": (0, 3.0),
+    "ledger, bytes a scan": (0, 400),
+    "planning, seconds": (0, 60),
+    "planning, MiB": (0, 300),
+    "naive / queue, CPU a scan": (8.0, float("inf")),
+}
+
+
+def throughput(folder: Path, model: str, count: int) -> dict[str, float]:
+    """The same scans by `colorize` and by the queue, in three pairs, a third of them each."""
+    scans = _big_scans(folder / "big", count // 3)
+    ratios, queue_cpu, colorize_cpu = [], [], []
+    for number in range(3):
+        with _stage(folder / f"pair{number}", folder / "models") as stage:
+            stage.scans = scans
+            begin = time.perf_counter()
+            process = stage.start(
+                "colorize", scans, "-o", stage.folder / "plain", "--model", model, "--jobs",
+                PROCESSES, "--quiet", "--device", "cpu",
+            )  # fmt: skip
+            cpu = _cpu_until_end(process)
+            plain = time.perf_counter() - begin
+            colorize_cpu.append(cpu / (count // 3))
+            with _worker(stage, model) as worker:
+                before = _cpu(worker)
+                begin = time.perf_counter()
+                batch = _submit(stage, model)
+                stage.wait(batch, 3600)
+                queued = time.perf_counter() - begin
+                queue_cpu.append((_cpu(worker) - before) / (count // 3))
+            ratios.append(plain / queued)
+            shutil.rmtree(stage.folder, ignore_errors=True)
+    return {
+        "queue / colorize, throughput": median(ratios),
+        "queue / colorize, the lowest of three": min(ratios),
+        "queue / colorize, the highest of three": max(ratios),
+        "queue, ms CPU a scan of 2 MP": 1000 * median(queue_cpu),
+        "colorize, ms CPU a scan of 2 MP": 1000 * median(colorize_cpu),
+    }
+
+
+def overhead(folder: Path, model: str, count: int) -> dict[str, float]:
+    """Empty work: all that is left is the queue."""
+    with _stage(folder / "empty", folder / "models") as stage:
+        for number in range(count):
+            path = stage.scans / f"box-{number // 1000:03d}" / f"plate-{number:06d}_recto.tif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        client: Any = stage.redis.client
+        empty = client.info("memory")["used_memory"]
+        begin = time.perf_counter()
+        process = stage.start(
+            "batch", "submit", stage.scans, "-o", stage.results, "--model", model, "--json"
+        )
+        peak = [0]
+        submission = _cpu_until_end(process, peak)
+        planning = time.perf_counter() - begin
+        batch = json.loads(stage.call("batch", "list", "--json").splitlines()[0])["batch"]
+        commands = client.info("stats")["total_commands_processed"]
+        with _worker(stage, model, trouble="nothing") as worker:
+            wait_until(lambda: stage.over(batch) > 0, "the first")
+            working, at = _cpu(worker), stage.over(batch)
+            redis_working, begin = _redis_cpu(client), time.perf_counter()
+            stage.wait(batch, 3600)
+            rest = count - at
+            seconds = time.perf_counter() - begin
+            worker_each = (_cpu(worker) - working) / rest
+            redis_each = (_redis_cpu(client) - redis_working) / rest
+            commands = client.info("stats")["total_commands_processed"] - commands
+            wait_until(lambda: not client.hlen("photochrom:unacked"), "the last")
+            used = client.info("memory")["used_memory"] - empty
+        return {
+            "planning, seconds": planning,
+            "planning, MiB": peak[0] / 2**20,
+            "overhead, ms CPU a scan": 1000 * (submission / count + worker_each + redis_each),
+            "of it submission": 1000 * submission / count,
+            "of it worker and children": 1000 * worker_each,
+            "of it Redis": 1000 * redis_each,
+            "Redis commands a scan": commands / count,
+            "empty scans a second": rest / seconds,
+            "ledger, bytes a scan": max(0, used - (1 << 20)) / count,
+        }
+
+
+def against_naive(folder: Path, model: str, count: int) -> dict[str, float]:
+    """CPU a scan of both designs on the same scans."""
+    scans = _big_scans(folder / "few", count)
+    with _stage(folder / "naive", folder / "models") as stage:
+        from tests.worker.naive import colour
+
+        colour.app.conf.broker_url = stage.redis.url
+        process = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "tests.worker.naive", "worker", "-c",
+             str(PROCESSES), "-P", "prefork", "-l", "ERROR"],
+            env=stage.environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        files = sorted(scans.rglob("*.jpg"))
+        path = _path_of(model, folder / "models")
+        for file in files:
+            colour.delay(str(file), str(stage.results / file.relative_to(scans)), str(path))
+        wait_until(lambda: len(list(stage.results.rglob("*.jpg"))) > 2, "the first")
+        before, at = _cpu(process), len(list(stage.results.rglob("*.jpg")))
+        wait_until(lambda: len(list(stage.results.rglob("*.jpg"))) == len(files), "all", 3600)
+        naive = (_cpu(process) - before) / (len(files) - at)
+        os.killpg(process.pid, 9)
+        process.wait()
+        stage.results = stage.folder / "ours"
+        stage.scans = scans
+        with _worker(stage, model) as worker:
+            before = _cpu(worker)
+            stage.wait(_submit(stage, model), 3600)
+            ours = (_cpu(worker) - before) / len(files)
+    return {
+        "naive / queue, CPU a scan": naive / ours,
+        "naive, ms CPU a scan of 2 MP": 1000 * naive,
+    }
+
+
+def _model(folder: Path) -> str:
+    """The bundled model, or the tests' where there is none."""
+    make_model(folder)
+    bundled = sorted(BUNDLED.glob("*.onnx"))
+    return bundled[0].stem if bundled else "tiny"
+
+
+def _path_of(model: str, folder: Path) -> Path:
+    bundled = BUNDLED / f"{model}.onnx"
+    return bundled if bundled.exists() else folder / f"{model}.onnx"
+
+
+def _big_scans(folder: Path, count: int) -> Path:
+    """`count` JPEGs of two megapixels: ten photographs, each under many names."""
+    made = [save(folder / "000" / f"{i:05d}.jpg", gray(HEIGHT, WIDTH, seed=i), quality=92)
+            for i in range(min(10, count))]  # fmt: skip
+    for number in range(len(made), count):
+        path = folder / f"{number // 100:03d}" / f"{number:05d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made[number % len(made)], path)
+    return folder
+
+
+@contextmanager
+def _stage(folder: Path, models: Path) -> Iterator[Stage]:
+    folder.mkdir(parents=True)
+    stage = Stage(folder, models, RedisServer(folder / "redis"))
+    try:
+        yield stage
+    finally:
+        stage.end()
+
+
+@contextmanager
+def _worker(stage: Stage, model: str, trouble: str = "") -> Iterator[psutil.Process]:
+    """A warm worker with the patience that users have."""
+    from worker import policy
+
+    usual = {name: getattr(policy, name) for name in ("LEASE", "ROUND", "ISSUED", "FIRST_PAUSE")}
+    worker = stage.worker(
+        "--scan-limit", 10**6, concurrency=PROCESSES, model=model, trouble=trouble,
+        roots=(stage.folder.parent,), patience=usual,
+    )  # fmt: skip
+    wait_until(lambda: stage.redis.client.zcard("photochrom:workers"), "the worker")
+    yield psutil.Process(worker.process.pid)
+    worker.end()
+
+
+def _submit(stage: Stage, model: str) -> str:
+    """Submitted by the command itself, whose time counts."""
+    process = stage.start(
+        "batch", "submit", stage.scans, "-o", stage.results, "--model", model, "--json"
+    )
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    return json.loads(out)["batch"]
+
+
+def _cpu(process: Any) -> float:
+    """CPU seconds of a process and of its living children."""
+    family = psutil.Process(process.pid)
+    each = [family, *family.children(recursive=True)]
+    return sum(sum(member.cpu_times()[:2]) for member in each)
+
+
+def _cpu_until_end(process: subprocess.Popen, peak: list[int] | None = None) -> float:
+    """CPU seconds of a process and all its children until it ends; `peak` takes its memory."""
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    while process.poll() is None:
+        if peak is not None:
+            try:
+                peak[0] = max(peak[0], psutil.Process(process.pid).memory_info().rss)
+            except psutil.NoSuchProcess:
+                break
+        time.sleep(0.05)
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _redis_cpu(client: Any) -> float:
+    about = client.info("cpu")
+    return about["used_cpu_user"] + about["used_cpu_sys"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
