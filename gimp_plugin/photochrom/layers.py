@@ -72,10 +72,10 @@ class Target:
         colours.fill(result.get_buffer())
         _, x, y = layer.get_offsets()
         result.set_offsets(x, y)
-        image.insert_layer(result, layer.get_parent(), self._position_above())
-        self._mask_like_layer(result)
         if mode == Gimp.LayerMode.LCH_COLOR:
             mark(result, COLOUR_MARK, layer)
+        image.insert_layer(result, layer.get_parent(), self._position_above())
+        self._mask_like_layer(result)
         return result
 
     def _position_above(self) -> int:
@@ -157,7 +157,10 @@ def layer_of(image: Gimp.Image, drawables: list) -> Gimp.Layer:
 
 
 def mark(layer: Gimp.Layer, name: str, photograph: Gimp.Layer) -> None:
-    """Note on a layer of ours which photograph it is for; kept in the file."""
+    """Note on a layer of ours, not yet inserted, which photograph it is for; kept in the file.
+
+    On an inserted layer the note would be an undo step of its own, one that GIMP cannot undo.
+    """
     tattoo = str(photograph.get_tattoo()).encode()
     layer.attach_parasite(Gimp.Parasite.new(name, Gimp.PARASITE_PERSISTENT, tattoo))
 

@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from core.model.store import installed
+from core.options import DEFAULT_MODEL
 from tests.gimp_plugin.gimp_session import Room
 from tests.gimp_plugin.gui_session import GuiSession
 from tests.gradio_app.serving import server
@@ -203,7 +205,9 @@ def test_an_error_is_one_sentence_in_a_box(gui: GuiSession, room: Room):
 
 def test_the_real_server_colours_and_the_screen_shows_it(gui: GuiSession, room: Room):
     room.end_servers()
-    with server(room.path):
+    bundled = [found.name for found in installed() if found.bundled]
+    model = ["--model", DEFAULT_MODEL] if DEFAULT_MODEL in bundled else []
+    with server(room.path, *model):
         room.configure("/nowhere/photochrom")
         show(gui, room)
         open_dialog(gui)
