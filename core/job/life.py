@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -124,6 +124,12 @@ def _painter_of(page: Page, job: Job, colorizer: Colorizer) -> Painter:
     return painter(field, job.options.vividness)
 
 
+@cache
+def _tool() -> str:
+    # Asking for the version reads a file: 0.36 ms, which small scans notice.
+    return f"photochrom {version('photochrom')}"
+
+
 def _provenance(job: Job, key: str, colorizer: Colorizer) -> Provenance:
     model = colorizer.session.description
     return Provenance(
@@ -132,5 +138,5 @@ def _provenance(job: Job, key: str, colorizer: Colorizer) -> Provenance:
         model_version=model.version,
         model_sha256=colorizer.session.sha256,
         options=canonical_json(job.options.canonical()),
-        tool=f"photochrom {version('photochrom')}",
+        tool=_tool(),
     )
