@@ -30,6 +30,10 @@ lint: $(VENV)/development.stamp
 bench: $(VENV)/development.stamp
 	$(BIN)/photochrom bench
 
+# What the queue costs, against `colorize` and against the naive design; ten minutes on two cores.
+bench-queue: $(VENV)/development.stamp $(VENV)/system.stamp
+	$(BIN)/python -m tests.worker.bench $(ARGS)
+
 # The queue's tests in their long form: hundreds of kills, tens of thousands of scans.
 soak: $(VENV)/development.stamp $(VENV)/system.stamp
 	$(BIN)/pytest -q -m soak tests/worker $(ARGS)
