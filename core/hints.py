@@ -9,6 +9,7 @@ and `core.colour`.
 import base64
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from math import hypot, isfinite
 from pathlib import Path
 from typing import Any, Final
@@ -92,13 +93,16 @@ def _lay_disc(result, point: Point, label: str, picture, thumbnail) -> None:
         )
     scale_x, scale_y = thumbnail[1] / width, thumbnail[0] / height
     x, y = (point.x + 0.5) * scale_x - 0.5, (point.y + 0.5) * scale_y - 0.5
-    rows, columns = np.ogrid[: thumbnail[0], : thumbnail[1]]
     radius_x, radius_y = max(point.radius * scale_x, 0.5), max(point.radius * scale_y, 0.5)
+    row, column = min(round(y), thumbnail[0] - 1), min(round(x), thumbnail[1] - 1)
+    # Only the disc's own neighbourhood: a brush stroke is hundreds of discs, and each of them
+    # would take 0.23 ms over the whole thumbnail instead of 0.03.
+    top, bottom = max(int(y - radius_y), 0), min(int(y + radius_y) + 2, thumbnail[0])
+    left, right = max(int(x - radius_x), 0), min(int(x + radius_x) + 2, thumbnail[1])
+    rows, columns = np.ogrid[top:bottom, left:right]
     disc = ((columns - x) / radius_x) ** 2 + ((rows - y) / radius_y) ** 2 <= 1
-    disc[min(round(y), thumbnail[0] - 1), min(round(x), thumbnail[1] - 1)] = True
-    result[:, : thumbnail[0], : thumbnail[1]][:, disc] = np.array(
-        [[point.a], [point.b], [1.0]], np.float32
-    )
+    disc[row - top, column - left] = True
+    result[:, top:bottom, left:right][:, disc] = np.array([[point.a], [point.b], [1.0]], np.float32)
 
 
 def _lay_strokes(result, encoded: str, picture, thumbnail) -> None:
@@ -176,15 +180,20 @@ def _number(entry: dict, key: str, label: str, file: object, default: float | No
 
 def _chroma_of(colour: Any, label: str, file: object) -> tuple[float, float]:
     """a*, b* of '#rrggbb' or a CSS name."""
-    import webcolors
-
     try:
-        text = colour if colour.startswith("#") else webcolors.name_to_hex(colour)
-        red, green, blue = webcolors.hex_to_rgb(text)
-    except (ValueError, AttributeError) as error:
+        return _chroma_of_name(colour)
+    except (ValueError, AttributeError, TypeError) as error:
         raise HintsError(
             f"{label} has colour {colour!r}", file=file, remedy="give '#rrggbb' or a CSS name"
         ) from error
+
+
+@lru_cache(256)  # the hundreds of discs of a stroke have one colour
+def _chroma_of_name(colour: str) -> tuple[float, float]:
+    import webcolors
+
+    text = colour if colour.startswith("#") else webcolors.name_to_hex(colour)
+    red, green, blue = webcolors.hex_to_rgb(text)
     _, a, b = srgb_to_lab(np.array([red, green, blue]) / 255.0)
     return float(a), float(b)
 
