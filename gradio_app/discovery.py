@@ -78,12 +78,12 @@ def remove(state: ServerState) -> None:
         state_path().unlink(missing_ok=True)
 
 
-def find() -> ServerState | None:
-    """The server that runs, or None: a stale state file is none."""
+def find(patience: float = PATIENCE_S) -> ServerState | None:
+    """The server that runs, or None: a stale state file is none. See `health_of` for patience."""
     state = read()
     if state is None or state.api != API_VERSION or not is_alive(state.pid):
         return None
-    health = health_of(state.port, state.token)
+    health = health_of(state.port, state.token, patience)
     return state if health and health.get("version") == state.version else None
 
 

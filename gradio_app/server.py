@@ -168,7 +168,7 @@ def serve(settings: Settings, listener: socket.socket, *, open_browser: bool) ->
     found_by_others = settings.is_local or settings.host in ("0.0.0.0", "::")
 
     def ready() -> None:
-        if found_by_others and discovery.find() is None:
+        if found_by_others and not _another_is_found(settings.port):
             discovery.write(state)
         _greet(settings, open_browser)
 
@@ -185,6 +185,12 @@ def serve(settings: Settings, listener: socket.socket, *, open_browser: bool) ->
     finally:
         discovery.remove(state)
         workshop.close()
+
+
+def _another_is_found(port: int) -> bool:
+    """Whether the state file is that of another living server; one of our port is not living."""
+    state = discovery.read()
+    return state is not None and state.port != port and discovery.find(patience=1.0) is not None
 
 
 def _print_reports() -> None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Pictures kept open; the one looked at longest ago goes first. A preview holds 2 to 15 MB.
 MOST_OPEN: Final = 24
+#: Finished batches kept for being fetched.
+MOST_ARCHIVES: Final = 6
 LOST: Final = "This picture is not open any more (the server was restarted); choose it again"
 
 
@@ -131,6 +133,7 @@ class Gallery:
         self._folder = folder
         self._open: OrderedDict[str, OpenPicture] = OrderedDict()
         self._results: OrderedDict[str, Path] = OrderedDict()
+        self._archives: list[Path] = []
         self._lock = threading.Lock()
 
     def open(self, upload: Path, max_pixels: int) -> OpenPicture:
@@ -172,6 +175,14 @@ class Gallery:
             if len(self._results) > 4 * MOST_OPEN:
                 self._results.popitem(last=False)
         return f"/page/result/{ticket}"
+
+    def offer_archive(self, path: Path) -> str:
+        """`offer` for a file alone in its folder; the oldest such folder makes room."""
+        with self._lock:
+            self._archives.append(path)
+            if len(self._archives) > MOST_ARCHIVES:
+                shutil.rmtree(self._archives.pop(0).parent, ignore_errors=True)
+        return self.offer(path)
 
     def _remove(self, id: str) -> None:
         picture = self._open.pop(id)

@@ -54,12 +54,12 @@ def document_of_strokes(strokes: Any, width: int, height: int) -> str:
 
     Each stroke is `{"colour": "#rrggbb", "radius", "points": [[x, y], ...]}`.
     """
-    every_disc = (
-        {"x": x, "y": y, "radius": float(stroke["radius"]), "colour": str(stroke["colour"])}
-        for stroke in strokes
-        for x, y in _along(stroke["points"], float(stroke["radius"]), width, height)
-    )
     try:
+        every_disc = (
+            {"x": x, "y": y, "radius": float(stroke["radius"]), "colour": str(stroke["colour"])}
+            for stroke in strokes
+            for x, y in _along(stroke["points"], float(stroke["radius"]), width, height)
+        )
         discs = list(islice(every_disc, MOST_POINTS + 1))
     except (TypeError, ValueError, KeyError) as error:
         raise HintsError("these are no strokes") from error

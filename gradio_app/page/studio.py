@@ -171,7 +171,7 @@ class Studio:
             raise Refused(422, "Open a photograph in the first tab, then compare.")
         picture = self._gallery.find(id)
 
-        def work(model: str) -> tuple[str, float]:
+        def work(side: str, model: str) -> tuple[str, float]:
             start = time.perf_counter()
             colorizer = self._with(model)
             options = Options(model=model, vividness=picture.options.vividness)
@@ -179,12 +179,13 @@ class Studio:
             height, width = look.thumbnail
             field = colorizer.field(picture.thumbnail(width, height), look, options)
             data = jpeg_of(coloured(picture.before, field, options.vividness))
-            path = picture.source.with_name(f"compare-{secrets.token_hex(4)}.jpg")
+            path = picture.source.with_name(f"compare-{side}.jpg")
             path.write_bytes(data)
             return str(path), time.perf_counter() - start
 
         with self._workshop.place() as place:
-            (one, one_s), (two, two_s) = [await place.run(work, name) for name in (left, right)]
+            one, one_s = await place.run(work, "left", left)
+            two, two_s = await place.run(work, "right", right)
         said = f"Left: {left}, {one_s * 1000:.0f} ms. Right: {right}, {two_s * 1000:.0f} ms."
         return (one, two), f'<p class="status" role="status">{said} Hints are left out.</p>'
 
@@ -218,7 +219,7 @@ class Studio:
         except BaseException:
             batch.discard()
             raise
-        address = self._gallery.offer(archive) if archive else ""
+        address = self._gallery.offer_archive(archive) if archive else ""
         yield None, words.batch_report(batch.done, len(sources), batch.failures, address)
 
     async def _recolour(self, id: str, model: str, side: int, vividness: float):
