@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from core.learn.backbones.inception_v3 import Conv
+
 #: How often the three residual blocks are repeated in the published network.
 REPEATS = (10, 20, 10)
 CLASSES = 1000
@@ -47,20 +49,6 @@ class InceptionResNetV2(nn.Module):
         x = self.repeat_1(self.mixed_6a(x))
         x = self.block8(self.repeat_2(self.mixed_7a(x)))
         return self.classif(self.conv2d_7b(x).mean((2, 3)))
-
-
-class Conv(nn.Module):
-    """Convolution, batch norm, ReLU."""
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel, stride: int = 1, padding: int | tuple = 0
-    ) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
-        self.bn = nn.BatchNorm2d(outputs, eps=1e-3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.bn(self.conv(x)))
 
 
 class Mixed5b(nn.Module):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from core.errors import OptionsError
 from core.learn.nets import Prediction
+from core.learn.nets.hypercolumn import upscaled
 
 
 class Ensemble(nn.Module):
@@ -66,14 +67,8 @@ class Ensemble(nn.Module):
 def _mean(answers: Sequence[Prediction], nets: Any, stride: int) -> Tensor:
     total = torch.zeros(())
     for net, answer in zip(nets, answers, strict=True):
-        total = total + _enlarged(answer.chroma, net.stride // stride)
+        total = total + upscaled(answer.chroma, net.stride // stride)
     return total / len(answers)
-
-
-def _enlarged(x: Tensor, scale: int) -> Tensor:
-    if scale == 1:
-        return x
-    return F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
 
 
 def _coarsened(x: Tensor, scale: int) -> Tensor:
