@@ -85,15 +85,29 @@ def train(
 @click.option("--int8", type=_EXISTING, help="int8 convolutions, calibrated on these pictures.")
 @click.option("--card", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Model card in Markdown for the metadata.")  # fmt: skip
+@click.option(
+    "--blend",
+    type=(click.Path(exists=True, dir_okay=False, path_type=Path), click.FloatRange(0, 1)),
+    metavar="FILE SHARE",
+    help="Mix in a share of the weights that the run began with.",
+)
 @click.option("--gain", metavar="A,B", help="Factors on a* and b*, found on validation pictures.")
 def export(
-    run: Path, output: Path, fp16: bool, int8: Path | None, card: Path | None, gain: str | None
+    run: Path,
+    output: Path,
+    fp16: bool,
+    int8: Path | None,
+    card: Path | None,
+    blend: tuple[Path, float] | None,
+    gain: str | None,
 ) -> None:
     """Write a trained run as one model file that `colorize --model` takes."""
     from train.export import export_run
 
     factors = parse_gain(gain) if gain else None
-    path = export_run(run, output, float16=fp16, calibration=int8, card=card, gain=factors)
+    path = export_run(
+        run, output, float16=fp16, calibration=int8, card=card, blend=blend, gain=factors
+    )
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

@@ -16,7 +16,7 @@ from core.learn.restored import checkpoint_of, network_of
 from core.learn.trainer import load_checkpoint
 from train.evaluate import photographs
 from train.recipe import parse, read
-from train.run import commit
+from train.run import commit, weights_of
 
 #: So many pictures are enough to find the ranges of the activations.
 CALIBRATION_PICTURES = 64
@@ -29,10 +29,13 @@ def export_run(
     float16: bool = False,
     calibration: Path | None = None,
     card: Path | None = None,
+    blend: tuple[Path, float] | None = None,
     gain: tuple[float, float] | None = None,
 ) -> Path:
     """Write a run as a model file: the best checkpoint of its folder, or one checkpoint.
 
+    `blend`: weights that the run began with, and their share in the mean of both: often better
+    than either (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
     `gain`: factors on a* and b*, put into the graph of a network that has them (`lite`).
     A recipe (.toml) is exported as it is built: an ensemble, whose members are trained.
     """
@@ -47,6 +50,10 @@ def export_run(
         recipe = parse(about["recipe"], Path(about["name"] + ".toml"))
         net = network_of(checkpoint)
         history = _history(saved)
+    if blend:
+        history += (
+            f"; blended with {blend_in(net, *blend)} tensors of {blend[0].name}, {blend[1]:g}"
+        )
     if gain:
         if not isinstance(getattr(net, "gain", None), Tensor):
             raise OptionsError(f"the network {recipe.network} has no gain", file=run)
@@ -62,6 +69,20 @@ def export_run(
         float16=float16,
         calibration=None if calibration is None else _planes(calibration, model.side),
     )
+
+
+def blend_in(net: nn.Module, path: Path, share: float) -> int:
+    """Mix a share of the weights in `path` into the network's, by name; answers with how many."""
+    given, own = weights_of(path), net.state_dict()
+    fits = [
+        name for name, tensor in own.items()
+        if tensor.is_floating_point() and name in given and given[name].shape == tensor.shape
+    ]  # fmt: skip
+    if not fits:
+        raise OptionsError("no tensor in it has a name and shape of this network", file=path)
+    for name in fits:
+        own[name].lerp_(given[name].to(own[name].dtype), share)
+    return len(fits)
 
 
 def _history(saved: dict[str, Any]) -> str:

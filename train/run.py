@@ -142,21 +142,25 @@ def cache_of(data: Path, cache: Path) -> Path:
 
 def load_initial(net: nn.Module, path: Path) -> str:
     """Load what matches by name and shape, from .safetensors or a checkpoint (.pt); says what."""
-    from safetensors.torch import load_file
-
-    if path.suffix == ".pt":
-        given = load_checkpoint(path)["average"]
-    else:
-        try:
-            given = load_file(path)
-        except Exception as error:  # safetensors has its own, undeclared, error types
-            raise PhotochromError(f"no weights could be read ({error})", file=path) from error
+    given = weights_of(path)
     own = net.state_dict()
     fits = {k: v.to(own[k].dtype) for k, v in given.items() if k in own and v.shape == own[k].shape}
     if not fits:
         raise PhotochromError("no tensor in it has a name and shape of this network", file=path)
     net.load_state_dict(fits, strict=False)
     return f"{len(fits)} of {len(own)} tensors from {path}"
+
+
+def weights_of(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a .safetensors file, or the averaged ones of a checkpoint (.pt), by name."""
+    from safetensors.torch import load_file
+
+    if path.suffix == ".pt":
+        return load_checkpoint(path)["average"]
+    try:
+        return load_file(path)
+    except Exception as error:  # safetensors has its own, undeclared, error types
+        raise PhotochromError(f"no weights could be read ({error})", file=path) from error
 
 
 def commit() -> str:

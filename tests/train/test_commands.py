@@ -8,12 +8,15 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from PIL import Image
+from safetensors.torch import save_file
 
 from core.errors import OptionsError, PhotochromError
+from core.learn.restored import network_of
 from core.learn.trainer import load_checkpoint, save_atomically
 from core.model.session import open_session
 from tests.train.pictures import encoded, picture, shard, write_tar
 from train import commands
+from train.export import blend_in
 
 RECIPE = """
 [model]
@@ -133,9 +136,28 @@ def test_a_gain_scales_the_answer_and_stands_in_the_history(work: Path, tmp_path
         call(commands.export, work / "run", "-o", tmp_path / "never.onnx", "--gain", "vivid")
 
 
-def test_initial_weights_are_matched_by_name_and_shape(work: Path, tmp_path: Path):
-    from safetensors.torch import save_file
+def test_a_blend_lies_between_the_run_and_what_is_mixed_in(work: Path, tmp_path: Path):
+    run = network_of(work / "run")
+    given = {name: tensor + 1 for name, tensor in run.state_dict().items() if "head" in name}
+    save_file(given, tmp_path / "other.safetensors")
+    mixed = network_of(work / "run")
+    assert blend_in(mixed, tmp_path / "other.safetensors", 0.25) == 2
+    torch.testing.assert_close(
+        mixed.get_parameter("head.bias"), run.get_parameter("head.bias") + 0.25
+    )
+    assert torch.equal(mixed.get_parameter("ref.bias"), run.get_parameter("ref.bias"))
+    call(
+        commands.export, work / "run", "-o", tmp_path / "mixed.onnx", "--fp16",
+        "--blend", tmp_path / "other.safetensors", "0.25",
+    )  # fmt: skip
+    training = open_session(tmp_path / "mixed.onnx", "cpu").description.training
+    assert training.endswith("blended with 2 tensors of other.safetensors, 0.25")
+    save_file({"foreign": torch.ones(1)}, tmp_path / "foreign.safetensors")
+    with pytest.raises(OptionsError, match="no tensor in it has a name and shape"):
+        blend_in(mixed, tmp_path / "foreign.safetensors", 0.5)
 
+
+def test_initial_weights_are_matched_by_name_and_shape(work: Path, tmp_path: Path):
     given = {"head.bias": torch.full((260,), 0.5), "foreign": torch.ones(1)}
     save_file(given, tmp_path / "some.safetensors")
     result = _train(work, "begun", "--init", tmp_path / "some.safetensors", "--steps", 1)
