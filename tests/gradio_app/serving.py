@@ -78,7 +78,8 @@ def server(folder: Path, *arguments: str, port: int = 0, models: str | None = No
         process = subprocess.Popen(
             command(
                 "demo", "--no-open", "--model", "tiny", "--port", str(port), "--device", "cpu",
-                *arguments,
+                # With an end to its idleness it makes the page only when it is asked for it.
+                "--idle-exit", "600", *arguments,
             ),
             env=environment, stdout=output, stderr=output, cwd=Path(__file__).parents[2],
         )  # fmt: skip
