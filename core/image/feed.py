@@ -43,7 +43,14 @@ class Feed:
         self._source.on_seek(self._seek)
         return vips.Image.tiffload_source(self._source, access="sequential", unlimited=True)
 
+    def close(self) -> None:
+        """Lets go of the bands: what libvips is connected to lives on until it is collected."""
+        self._bands = iter(())
+        self._piece = memoryview(b"")
+
     def _read(self, size: int) -> bytes | memoryview:
+        if self.error:
+            return b""  # it was stopped
         try:
             while self._at >= self._start + len(self._piece):
                 self._start += len(self._piece)

@@ -18,12 +18,14 @@ _XMP_EXTENSION: Final = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP: Final = b"Photoshop 3.0\0"
 _ICC: Final = b"ICC_PROFILE\0"
 _JFIF: Final = b"JFIF\0"
-_APP0, _APP1, _APP2, _APP13, _COMMENT = 0xE0, 0xE1, 0xE2, 0xED, 0xFE
+_APP0, _APP1, _APP2, _APP11, _APP13, _COMMENT = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xFE
 _START_OF_SCAN, _END = 0xDA, 0xD9
 #: A segment's length is 16 bits and counts itself.
 _LONGEST: Final = 65533
 #: An EXIF block has to fit into one segment.
 LONGEST_EXIF: Final = _LONGEST - len(_EXIF)
+#: A signature over the picture is void once the picture is another.
+CREDENTIALS_VOID: Final = "its content credentials (C2PA) sign the gray picture and are left out"
 #: Start-of-frame markers; the others in this range mean something else.
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -63,6 +65,7 @@ def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
     icc: dict[int, bytes] = {}
     extension: list[bytes] = []
     comments: list[bytes] = []
+    notes: list[str] = []
     resources = b""
     resolution: Resolution | None = None
     for marker, payload in segments(read):
@@ -78,6 +81,8 @@ def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
             icc[payload[12]] = payload[14:]
         elif marker == _APP13 and payload.startswith(_PHOTOSHOP):
             resources += payload[len(_PHOTOSHOP) :]
+        elif marker == _APP11 and payload.startswith(b"JP"):
+            notes.append(CREDENTIALS_VOID)
         elif marker == _COMMENT:
             comments.append(payload)
     metadata = Metadata(
@@ -89,6 +94,7 @@ def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
         iptc=photoshop.iptc_of(resources),
         resolution=resolution,
         comments=tuple(comments),
+        notes=tuple(dict.fromkeys(notes)),
     )
     return exif.oriented(metadata)
 

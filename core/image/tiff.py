@@ -49,6 +49,8 @@ _NOT_READ: Final = {
     34661: "JBIG", 34887: "LERC", 34925: "LZMA", 50000: "Zstandard", 50002: "JPEG XL",
     52546: "JPEG XL", 34676: "SGI LogLuv", 34677: "SGI LogLuv", 32809: "ThunderScan",
 }  # fmt: skip
+#: A TIFF of more pages is an attack: its directories alone would take minutes to read.
+_MOST_PAGES: Final = 65_535
 _GRAY: Final = (0, 1)
 _RGB, _PALETTE, _CMYK, _YCBCR = 2, 3, 5, 6
 _NOT_READ_PHOTOMETRIC: Final = {
@@ -70,8 +72,9 @@ class PlainStrips:
 class TiffPage:
     """One page's layout and metadata. `tile` is (width, height) or None for strips.
 
-    `alpha` is None, 'unassociated' or 'associated' (the colours are multiplied by it); `plain`
-    says where the rows are, if they can be read without a decoder.
+    `alpha` is what ExtraSamples says of a channel beside the colours (0 nothing, 1 alpha that the
+    colours are multiplied by, 2 plain alpha), None where there is none; `plain` says where the
+    rows are, if they can be read without a decoder.
     """
 
     number: int
@@ -83,7 +86,7 @@ class TiffPage:
     compression: str
     predictor: bool
     tile: tuple[int, int] | None
-    alpha: str | None
+    alpha: int | None
     plain: PlainStrips | None
     metadata: Metadata
 
@@ -104,6 +107,8 @@ def read_pages(read_some: Callable[[int, int], bytes], size: int, name: str) -> 
         header = read_header(read)
         pages, seen, at = [], set(), header.first
         while at:
+            if len(pages) == _MOST_PAGES:
+                raise unsupported(f"it is a TIFF of more than {_MOST_PAGES:,} pages", name)
             if at in seen:
                 raise BadDirectory("its list of pages runs in a circle")
             seen.add(at)
@@ -158,7 +163,6 @@ def _page(
     extra = tags[EXTRA_SAMPLES].integers if EXTRA_SAMPLES in tags else ()
     colours = {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(photometric, 1)
     has_alpha = _one(tags, SAMPLES, 1) == colours + 1
-    associated = bool(extra) and extra[0] == 1
     return TiffPage(
         number=number,
         width=width,
@@ -169,7 +173,7 @@ def _page(
         compression=_READ[compression],
         predictor=_one(tags, PREDICTOR, 1) == 2,
         tile=tile,
-        alpha=("associated" if associated else "unassociated") if has_alpha else None,
+        alpha=(extra[0] if extra else 2) if has_alpha else None,
         plain=_plain_strips(tags, header, width, height, bits),
         metadata=_metadata(tags, header, read),
     )
@@ -182,13 +186,15 @@ def _problem(
     formats = tags[SAMPLE_FORMAT].integers if SAMPLE_FORMAT in tags else (1,)
     if 50706 in tags or photometric in (32803, 34892) or _holds_raw(tags, header, read):
         return "a camera's raw picture"
-    if 3 in formats or 6 in formats:
+    if {3, 5, 6} & set(formats):
         return f"a {bits}-bit floating-point picture"
     if 2 in formats:
         return "a picture of signed numbers"
     if compression not in _READ:
         return f"compressed with {_NOT_READ.get(compression, f'the unknown method {compression}')}"
     if photometric in _NOT_READ_PHOTOMETRIC or not (0 <= photometric <= 6):
+        if photometric < 0:
+            return "without a word on its colour space"
         return f"in the colour space {_NOT_READ_PHOTOMETRIC.get(photometric, f'{photometric}')}"
     if bits not in (1, 2, 4, 8, 16) or (bits < 8 and photometric not in (*_GRAY, _PALETTE)):
         return f"a picture of {bits} bits a sample"

@@ -60,7 +60,7 @@ class Layout:
     compression: str = "none"
     predictor: bool = False
     tile: tuple[int, int] | None = None
-    alpha: str | None = None
+    alpha: int = 2
     quality: int = 92
 
     @property
@@ -100,10 +100,10 @@ def layout_like(
         channels,
         depth,
         compression=compression,
-        # The predictor makes colours much smaller; it is only left out where the source had none.
+        # The predictor makes colours much smaller; it is left out where the source had none.
         predictor=compression in ("lzw", "deflate") and (page.predictor or not was_kept),
         tile=tile,
-        alpha=page.alpha,
+        alpha=2 if page.alpha is None else page.alpha,
         quality=quality,
     )
 
@@ -233,9 +233,7 @@ def layout_entries(
     if layout.compression == "jpeg":
         entries.append(integers(530, SHORT, 1, 1))  # colours as fine as lightness: 4:4:4
     if layout.channels == 4:
-        entries.append(
-            integers(tiff.EXTRA_SAMPLES, SHORT, 1 if layout.alpha == "associated" else 2)
-        )
+        entries.append(integers(tiff.EXTRA_SAMPLES, SHORT, layout.alpha))
     if layout.tile:
         entries.append(integers(tiff.TILE_WIDTH, LONG, layout.tile[0]))
         entries.append(integers(tiff.TILE_HEIGHT, LONG, layout.tile[1]))

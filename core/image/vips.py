@@ -68,12 +68,18 @@ def load(loader: str, origin: Origin, fail_on: str = "error", **options: Any) ->
         raise explain(error, origin.name) from error
 
 
+def reasons_of(error: Exception) -> list[str]:
+    """The lines of a pyvips.Error, the last one the nearest to what really happened."""
+    # The first line is pyvips' own ("unable to call ...").
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[1:] or lines or ["no reason given"]
+
+
 def explain(error: Exception, file: object) -> SourceError:
     """The `SourceError` that stands for a pyvips.Error met while `file` was read."""
-    # The first line is pyvips' own ("unable to call ..."), the last says what really happened.
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = lines[-1] if lines else "no reason given"
-    if len(lines) > 1 and all(_HARMLESS.search(line) for line in lines[1:]):
+    reasons = reasons_of(error)
+    reason = reasons[-1]
+    if all(_HARMLESS.search(line) for line in reasons):
         return HarmlessWarning(reason, file=file)
     if _NO_MEMORY.search(reason):
         return SourceError(

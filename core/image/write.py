@@ -16,16 +16,14 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 
 from core.errors import DestinationError, SourceError
-from core.image import exif, formats, jpeg, jpeg2000, png, profiles
+from core.image import exif, formats, jpeg, jpeg2000, libvips_writer, profiles
 from core.image.atomic import new_file, write_all
 from core.image.directories import BadDirectory
-from core.image.feed import Feed
 from core.image.formats import Format
 from core.image.metadata import Metadata
 from core.image.picture import STRIP_PIXELS, Page, Source
 from core.image.provenance import Provenance, add_provenance
 from core.image.tiff_writer import CLASSIC_BYTES, Layout, TiffWriter, layout_like
-from core.image.vips import explain, library
 
 #: paint(page index, top, samples, out): fills `out` (h, width, 3), uint8 or uint16, with the
 #: colours of `samples` (h, width) or (h, width, 3), uint8 or uint16, whose first row is `top`.
@@ -146,7 +144,12 @@ def _write(
         codes = np.concatenate(list(_painted(page, _layout(page, page.depth), paint)))
         write_all(file, jpeg2000.encode(codes, finished[0]))
     else:
-        _write_by_libvips(file, source, paint, format, finished[0], quality)
+        page = source.pages[0]
+        depth = page.depth if max(format.depths) > 8 else 8
+        layout = _layout(page, depth)
+        settings = _settings(source, format, quality)
+        bands = _painted(page, layout, paint)
+        libvips_writer.write(file, format, layout, bands, finished[0], settings)
     notes = [note for metadata in finished for note in metadata.notes]
     return tuple(dict.fromkeys(notes))
 
@@ -228,96 +231,15 @@ def _write_tiff(
             page.pixels.release()
 
 
-def _write_by_libvips(
-    file: BinaryIO, source: Source, paint: Paint, format: Format, metadata: Metadata, quality: int
-) -> None:
-    """One page through one of libvips' savers."""
-    vips = library()
-    page = source.pages[0]
-    depth = page.depth if max(format.depths) > 8 else 8
-    layout = _layout(page, depth)
-    feed = Feed(layout, _painted(page, layout, paint))
+def _settings(source: Source, format: Format, quality: int) -> dict[str, Any]:
+    """What libvips' saver of the format is told: as the source was, where a format has variants."""
+    same = source.format is format
     if format is formats.JPEG:
-        sink = _Sink(file, lambda start: _jpeg_start(start, metadata))
-    elif format is formats.PNG:
-        sink = _Sink(file, lambda start: _png_start(start, metadata))
-    else:
-        sink = _Sink(file, None)
-    try:
-        image = feed.image()
-        if format is formats.JPEG:
-            image.jpegsave_target(sink.target, Q=quality, subsample_mode="off", keep="none")
-        elif format is formats.PNG:
-            image.pngsave_target(sink.target, keep="none")
-        elif format is formats.WEBP:
-            lossless = source.format is format and source.is_lossless
-            _bearing(image, metadata).webpsave_target(sink.target, Q=quality, lossless=lossless)
-        else:
-            bits = 8 if depth == 8 else page.bits if source.format is format else 12
-            _bearing(image, metadata).heifsave_target(
-                sink.target, compression="av1", Q=quality, bitdepth=bits, subsample_mode="off"
-            )
-    except vips.Error as error:
-        raise feed.error or sink.error or explain(error, source.origin.name) from error
-    if feed.error or sink.error:
-        raise feed.error or sink.error or AssertionError
-
-
-def _bearing(image: Any, metadata: Metadata) -> Any:
-    """The image with the metadata that libvips writes for us."""
-    vips = library()
-    image = image.copy()
-    blocks = {
-        "icc-profile-data": metadata.icc,
-        "exif-data": metadata.exif and b"Exif\0\0" + metadata.exif,
-        "xmp-data": metadata.xmp,
-    }
-    for name, data in blocks.items():
-        if data:
-            image.set_type(vips.GValue.blob_type, name, data)
-    return image
-
-
-class _Sink:
-    """Where libvips writes to: a file, with another beginning than libvips gives it.
-
-    `begin(start)` is given the first bytes and answers (what to write instead, how many of them
-    it stands for), or None to be asked again with more. What writing raises is kept in `error`.
-    """
-
-    def __init__(
-        self, file: BinaryIO, begin: Callable[[bytes], tuple[bytes, int] | None] | None
-    ) -> None:
-        self.error: BaseException | None = None
-        self._file, self._begin, self._start = file, begin, b""
-        self.target = library().TargetCustom()
-        self.target.on_write(self._write)
-
-    def _write(self, data: bytes) -> int:
-        try:
-            if self._begin:
-                self._start += bytes(data)
-                if begun := self._begin(self._start):
-                    beginning, used = begun
-                    write_all(self._file, beginning)
-                    write_all(self._file, self._start[used:])
-                    self._begin = None
-            else:
-                write_all(self._file, data)
-            return len(data)
-        except BaseException as error:
-            self.error = error
-            return -1
-
-
-def _jpeg_start(start: bytes, metadata: Metadata) -> tuple[bytes, int] | None:
-    """Our segments behind the first two bytes."""
-    return start[:2] + jpeg.head(metadata), 2
-
-
-def _png_start(start: bytes, metadata: Metadata) -> tuple[bytes, int] | None:
-    """Our chunks in place of all that libvips puts between the header and the picture."""
-    at = start.find(b"IDAT")
-    if at < 0:
-        return None
-    return start[: png.HEADER_BYTES] + png.head(metadata), at - 4
+        return {"Q": quality, "subsample_mode": "off"}
+    if format is formats.WEBP:
+        return {"Q": quality, "lossless": same and source.is_lossless}
+    if format is formats.AVIF:
+        page = source.pages[0]
+        bits = 8 if page.depth == 8 else page.bits if same else 12
+        return {"Q": quality, "subsample_mode": "off", "compression": "av1", "bitdepth": bits}
+    return {}

@@ -1,5 +1,6 @@
 """Bad input: one clear line, the right kind, and never a partly black picture instead."""
 
+import io
 import os
 import struct
 import tempfile
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from core.errors import SourceError
 from core.image.read import open_source
+from core.image.vips import library
 from core.image.write import save
 from tests.image.pictures import colour, gray, jp2, pillow, repeat, samples_of, through, tiff
 
@@ -21,7 +24,7 @@ FILES = {
     "progressive jpeg": pillow(BIG, "JPEG", progressive=True),
     "png": pillow(BIG, "PNG"),
     "png 16": pillow(gray(400, 500, 16), "PNG"),
-    "interlaced png": pillow(BIG, "PNG"),
+    "interlaced png": library().Image.new_from_array(BIG).pngsave_buffer(interlace=True),
     "tiff": tiff(BIG),
     "tiff lzw": tiff(BIG, compression="lzw", rowsperstrip=16),
     "tiff deflate tiles": tiff(BIG, compression="deflate", tile=(64, 64)),
@@ -168,6 +171,15 @@ def test_a_tiff_whose_pages_run_in_a_circle_is_an_error():
     error = refusal(bytes(data))
     assert error.kind == "truncated"
     assert "circle" in error.what
+
+
+def test_a_tiff_of_endless_pages_is_refused(monkeypatch):
+    monkeypatch.setattr("core.image.tiff._MOST_PAGES", 3)
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        for _ in range(4):
+            writer.write(gray(2, 2))
+    assert refusal(file.getvalue()).kind == "unsupported"
 
 
 def _png_of(width: int, height: int) -> bytes:

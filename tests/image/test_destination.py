@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -261,4 +262,23 @@ def test_an_interruption_leaves_nothing(tmp_path):
     for name, data in SOURCES.items():
         with open_source(data) as source, pytest.raises(KeyboardInterrupt):
             save(source, tmp_path / name, paint)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("container", ["PNG", "TIFF", "JPEG"])
+def test_ctrl_c_stops_a_long_job_at_its_next_strip(container, tmp_path):
+    asked = []
+
+    def paint(index, top, samples, out):
+        asked.append(top)
+        if len(asked) == 2:  # the second strip is painted while libvips encodes the first
+            os.kill(os.getpid(), signal.SIGINT)
+            deadline.wait(0.5 if container != "TIFF" else 0)
+        repeat(index, top, samples, out)
+
+    deadline = threading.Event()
+    picture = pillow(np.resize(NOISE, (9000, 1500)), container)
+    with open_source(picture) as source, pytest.raises(KeyboardInterrupt):
+        save(source, tmp_path / "out", paint)
+    assert len(asked) < 10
     assert list(tmp_path.iterdir()) == []

@@ -258,6 +258,14 @@ def test_a_comment_of_a_jpeg_is_kept():
     )
 
 
+def test_content_credentials_are_left_out_and_a_note_says_so():
+    data = _with_segment(pillow(RGB, "JPEG"), 0xEB, b"JP\0\1\0\0\0\1\0\0\0\x10jumb")
+    with open_source(data) as source:
+        written, notes = encode(source, repeat)
+    assert any("C2PA" in note for note in notes)
+    assert b"jumb" not in written
+
+
 def test_boxes_of_a_jp2_that_nobody_knows_are_kept():
     own = struct.pack(">I4s", 8 + 16 + 4, b"uuid") + bytes(range(16)) + b"mine"
     xml = struct.pack(">I4s", 8 + 6, b"xml ") + b"<a></a>"[:6]

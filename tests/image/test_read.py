@@ -139,6 +139,16 @@ def test_cmyk_jpeg_is_read_through_its_colours_as_gray_in_16_bits():
     assert samples[5].max() < 12000  # printed black is not quite black
 
 
+def test_cmyk_of_16_bits_reads_as_its_8_bits_do():
+    inks = np.asarray(Image.fromarray(RGB).convert("CMYK"))
+    eight = tiff(inks, photometric="separated")
+    sixteen = tiff(inks.astype(np.uint16) * 257, photometric="separated", compression="lzw")
+    with open_source(eight) as coarse, open_source(sixteen) as fine:
+        assert (coarse.pages[0].depth, fine.pages[0].depth) == (8, 16)
+        difference = samples_of(coarse).astype(int) - samples_of(fine)
+    assert abs(difference).max() <= 2
+
+
 def test_avif_reads_as_pillow_reads_it():
     data = pillow(RGB, "AVIF", quality=95, subsampling="4:4:4")
     with open_source(data) as source:

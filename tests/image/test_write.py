@@ -199,11 +199,11 @@ def test_webp_and_avif_keep_their_alpha():
     assert abs(np.asarray(avif)[..., 3].astype(int) - alpha()).max() <= 2
 
 
-def test_associated_alpha_of_tiff_stays_associated():
+@pytest.mark.parametrize(("kind", "code"), [("assocalpha", 1), ("unspecified", 0)])
+def test_a_channel_beside_the_colours_keeps_its_meaning(kind, code):
     whole = np.dstack((GRAY // 2, alpha()))
-    data = tiff(whole, photometric="minisblack", extrasamples=["assocalpha"])
-    page = first_page(through(data))
-    assert page.extrasamples == (1,)
+    page = first_page(through(tiff(whole, photometric="minisblack", extrasamples=[kind])))
+    assert page.extrasamples == (code,)
     np.testing.assert_array_equal(page.asarray(), np.dstack([GRAY // 2] * 3 + [alpha()]))
 
 
