@@ -21,7 +21,6 @@ from starlette.responses import FileResponse, Response
 
 from core.colour.field import ChromaField
 from core.errors import OptionsError, PhotochromError
-from core.image.formats import by_suffix
 from core.image.read import open_source
 from core.job import Job, run
 from core.options import Options
@@ -54,13 +53,15 @@ class OpenPicture:
     before_jpeg: bytes
     after_jpeg: bytes = b""
     version: int = 0
+    seconds: float = 0.0
     options: Options = field(default_factory=Options)
     strokes: list = field(default_factory=list)
-    field_: ChromaField | None = None
-    _field_key: tuple = ()
+    last_chroma: ChromaField | None = None
+    _chroma_key: tuple = ()
     _thumbnails: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
     _result_key: str = ""
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    _chroma_lock: threading.Lock = field(default_factory=threading.Lock)
+    _result_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def thumbnail(self, width: int, height: int) -> np.ndarray:
         """The page at the size that the network wants; read from the file once a size."""
@@ -74,22 +75,22 @@ class OpenPicture:
     def chroma(self, options: Options, colorizer: "Colorizer") -> ChromaField:
         """The picture's chroma; asked of the network only where something but vividness changed."""
         key = (colorizer.session.sha256, options.side, options.hints)
-        with self.lock:
-            if self.field_ is None or key != self._field_key:
+        with self._chroma_lock:
+            if self.last_chroma is None or key != self._chroma_key:
                 look = colorizer.look(self.height, self.width, options)
                 height, width = look.thumbnail
-                self.field_ = colorizer.field(self.thumbnail(width, height), look, options)
-                self._field_key = key
-            return self.field_
+                self.last_chroma = colorizer.field(self.thumbnail(width, height), look, options)
+                self._chroma_key = key
+            return self.last_chroma
 
-    def recolour(self, options: Options, colorizer: "Colorizer") -> float:
-        """Makes `after_jpeg` anew and says how many seconds it took."""
+    def recolour(self, options: Options, colorizer: "Colorizer") -> None:
+        """Makes `after_jpeg` anew; `seconds` says how long that took."""
         start = time.perf_counter()
         chroma = self.chroma(options, colorizer)
         self.after_jpeg = jpeg_of(coloured(self.before, chroma, options.vividness))
         self.options = options
         self.version += 1
-        return time.perf_counter() - start
+        self.seconds = time.perf_counter() - start
 
     def distribution_at(self, x: float, y: float, colorizer: "Colorizer") -> np.ndarray:
         """How probable each of the model's colours is at a pixel of the full page."""
@@ -100,19 +101,18 @@ class OpenPicture:
 
     def preview_files(self) -> tuple[Path, Path]:
         """Before and after as files, for a component that takes files."""
-        before = self.source.with_name("before.jpg")
+        before, after = (self.source.with_name(name) for name in ("before.jpg", "after.jpg"))
         if not before.exists():
-            before.write_bytes(self.before_jpeg)
-        after = self.source.with_name("after.jpg")
-        after.write_bytes(self.after_jpeg)
+            put(before, self.before_jpeg)
+        put(after, self.after_jpeg)
         return before, after
 
     def full_size(
         self, options: Options, colorizer: "Colorizer", check: Callable[[], None]
     ) -> Path:
         """The whole file in colour, as `photochrom colorize` makes it."""
-        target = self.source.parent / file_name(self.name, self._suffix(options))
-        with self.lock:
+        target = self.source.parent / file_name(self.name, self.source.suffix)
+        with self._result_lock:
             job = Job(self.source, target, options, "overwrite", self.max_pixels)
             key = f"{colorizer.session.sha256} {options.as_mapping()}"
             if key != self._result_key or not target.exists():
@@ -122,8 +122,12 @@ class OpenPicture:
                 self._result_key = key
         return target
 
-    def _suffix(self, options: Options) -> str:
-        return self.source.suffix if by_suffix(self.source.suffix) else ".tif"
+
+def put(path: Path, data: bytes) -> None:
+    """Replaces a file at once: another handler may be reading it."""
+    part = path.with_name(secrets.token_hex(8))
+    part.write_bytes(data)
+    part.replace(path)
 
 
 class Gallery:

@@ -7,6 +7,7 @@ sentence (`gr.Error`). Pictures live in the `Gallery`; the browser holds only th
 import asyncio
 import functools
 import secrets
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from core.errors import Failure, OptionsError, PhotochromError
 from core.options import Options
 from gradio_app.page import words
 from gradio_app.page.batch import MOST_FILES, Batch
-from gradio_app.page.pictures import Gallery, OpenPicture
+from gradio_app.page.pictures import Gallery, OpenPicture, put
 from gradio_app.page.preview import coloured, histogram, jpeg_of
 from gradio_app.page.stage import alternatives, document_of_strokes
 from gradio_app.problems import Refused
@@ -90,7 +91,10 @@ class Studio:
         copy = self._workshop.folder / secrets.token_hex(8) / path.name
         copy.parent.mkdir()
         copy.write_bytes(path.read_bytes())
-        return await self._open(copy, model, side, vividness)
+        try:
+            return await self._open(copy, model, side, vividness)
+        finally:
+            shutil.rmtree(copy.parent, ignore_errors=True)
 
     @in_a_sentence()
     async def _open(self, path: Path, model: str, side: int, vividness: float):
@@ -99,12 +103,12 @@ class Studio:
         def work() -> OpenPicture:
             picture = self._gallery.open(path, self._workshop.settings.max_pixels)
             picture.recolour(self._options(picture, model, side, vividness), self._with(model))
+            picture.seconds = time.perf_counter() - start  # reading the file included
             return picture
 
         with self._workshop.place() as place:
             picture = await place.run(work)
-        seconds = time.perf_counter() - start
-        return self._opened(picture, await self._shown(picture, seconds))
+        return self._opened(picture, await self._shown(picture))
 
     async def restore(self, id: str):
         """After the page was loaded anew: the picture that was open in this tab, if it still is."""
@@ -112,7 +116,7 @@ class Studio:
             picture = self._gallery.find(id)
         except OptionsError:
             return ["", gr.update(visible=True), gr.update(visible=False), *[gr.skip()] * 7]
-        shown = await self._shown(picture, None, restore=True)
+        shown = await self._shown(picture, restore=True)
         return self._opened(picture, shown)
 
     async def close(self, id: str):
@@ -180,7 +184,7 @@ class Studio:
             field = colorizer.field(picture.thumbnail(width, height), look, options)
             data = jpeg_of(coloured(picture.before, field, options.vividness))
             path = picture.source.with_name(f"compare-{side}.jpg")
-            path.write_bytes(data)
+            put(path, data)
             return str(path), time.perf_counter() - start
 
         with self._workshop.place() as place:
@@ -226,8 +230,8 @@ class Studio:
         picture = self._gallery.find(id)
         options = self._options(picture, model, side, vividness)
         with self._workshop.place() as place:
-            seconds = await place.run(lambda: picture.recolour(options, self._with(model)))
-        return await self._shown(picture, seconds)
+            await place.run(lambda: picture.recolour(options, self._with(model)))
+        return await self._shown(picture)
 
     def _with(self, model: str):
         return self._workshop.colorizer_of(model)
@@ -249,20 +253,18 @@ class Studio:
             chosen.model, chosen.side, chosen.vividness, *shown,
         ]  # fmt: skip
 
-    async def _shown(
-        self, picture: OpenPicture, seconds: float | None, *, restore: bool = False
-    ) -> list[Any]:
+    async def _shown(self, picture: OpenPicture, *, restore: bool = False) -> list[Any]:
         """Values of slider, stage, status line and histogram."""
         before, after = await asyncio.to_thread(picture.preview_files)
         colorizer = await asyncio.to_thread(self._with, picture.options.model)
         session = colorizer.session
-        line = gr.skip() if seconds is None else words.status(
-            picture.width * picture.height / 1e6, picture.about, picture.pages, seconds,
+        line = words.status(
+            picture.width * picture.height / 1e6, picture.about, picture.pages, picture.seconds,
             session.description.name, session.provider,
         )  # fmt: skip
         value = self._stage_value(picture) | ({"restore": True} if restore else {})
-        assert picture.field_ is not None
-        colours = histogram(picture.field_, picture.options.vividness)
+        assert picture.last_chroma is not None
+        colours = histogram(picture.last_chroma, picture.options.vividness)
         return [(str(before), str(after)), value, line, colours]
 
     def _stage_value(self, picture: OpenPicture) -> dict[str, Any]:
