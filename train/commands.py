@@ -19,24 +19,39 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _EXISTING = click.Path(exists=True, path_type=Path)
 
+# What several commands take, declared once.
+_data = click.option(
+    "--data", type=_EXISTING, required=True, help="Tar shards or a folder of pictures."
+)
+_budget = click.option("--budget", metavar="TIME", help="Train for so long: 90s, 20m, 1.5h.")
+_steps = click.option("--steps", type=click.IntRange(1), help="Train for so many steps.")
+_cache = click.option("--cache", type=_FOLDER, help="Where decoded pictures are kept (several GB).")
+_threads = click.option(
+    "--threads", type=click.IntRange(1), help="CPU threads; default: all cores."
+)
+_workers = click.option(
+    "--workers",
+    type=click.IntRange(0),
+    help="Processes that make batches; default: none on a CPU, up to 8 with a GPU.",
+)
+_realism = click.option(
+    "--realism", is_flag=True, help="Also: would a classifier take them for real?"
+)
+
 
 @click.command(
     epilog="Example: photochrom train train/recipes/lite.toml --data photographs/ --out runs/1"
 )
 @click.argument("recipe", type=_FILE)
-@click.option("--data", type=_EXISTING, required=True, help="Tar shards or a folder of pictures.")
+@_data
 @click.option("--out", type=_FOLDER, required=True, help="Folder of this run.")
-@click.option("--steps", type=click.IntRange(1), help="Steps instead of the recipe's.")
-@click.option("--budget", metavar="TIME", help="Train for so long: 90s, 20m, 1.5h.")
+@_steps
+@_budget
 @click.option("--resume", is_flag=True, help="Go on where this run stopped.")
 @click.option("--init", type=_FILE, help="Weights to begin with (.safetensors, .pt), by name.")
-@click.option("--cache", type=_FOLDER, help="Where decoded pictures are kept (several GB).")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads; default: all cores.")
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    help="Processes that make batches; default: none on a CPU, up to 8 with a GPU.",
-)
+@_cache
+@_threads
+@_workers
 def train(
     recipe: Path,
     data: Path,
@@ -122,7 +137,7 @@ def export(
 @click.option("--html", type=_FILE, help="Write a report with histograms, worst and best pictures.")
 @click.option("--masks", type=_EXISTING, help="Folder of label pictures (PNG): score each object.")
 @click.option("--segments", is_flag=True, help="Score patches of like colour where no mask is.")
-@click.option("--realism", is_flag=True, help="Also: would a classifier take them for real?")
+@_realism
 @click.option("--inception", type=_FILE, help="Inception v3's weight file: the FID.")
 @click.option("--lpips", type=_FILE, nargs=2, help="VGG-16's weight file and LPIPS' own: LPIPS.")
 def evaluate(
@@ -167,25 +182,21 @@ def evaluate(
     "--eval judge.tar -o report.html"
 )
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
-@click.option("--data", type=_EXISTING, required=True, help="Tar shards or a folder of pictures.")
+@_data
 @click.option("--eval", "judge", type=_EXISTING, required=True, help="Other pictures to judge by.")
 @click.option("-o", "--output", type=_FILE, required=True, help="The report to write (HTML, JSON).")
-@click.option("--budget", metavar="TIME", help="Train each for so long: 90s, 20m, 1.5h.")
-@click.option("--steps", type=click.IntRange(1), help="Train each for so many steps.")
+@_budget
+@_steps
 @click.option("--seed", type=int, default=1, show_default=True, help="The same for all.")
-@click.option("--realism", is_flag=True, help="Also: would a classifier take them for real?")
+@_realism
 @click.option(
     "--show", type=_EXISTING, help="Pictures for the report's sheet, instead of --eval's."
 )
 @click.option("--findings", type=_FILE, help="Text for the top of the report.")
 @click.option("--runs", type=_FOLDER, help="Where runs are kept; default: beside the report.")
-@click.option("--cache", type=_FOLDER, help="Where decoded pictures are kept (several GB).")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads; default: all cores.")
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    help="Processes that make batches; default: none on a CPU, up to 8 with a GPU.",
-)
+@_cache
+@_threads
+@_workers
 def compare(
     recipes: tuple[str, ...],
     data: Path,

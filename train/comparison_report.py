@@ -47,7 +47,8 @@ def write(
     for result in results:
         if "error" in result:
             parts.append(f"<p>{escape(result['name'])} failed: {escape(result['error'])}</p>")
-    lines = {r["name"]: [(look[0], look[2]) for look in r["curve"]] for r in done if r["curve"]}
+    # also those without a curve: a name has one colour in all the drawings
+    lines = {r["name"]: [(look[0], look[2]) for look in r["curve"]] for r in done}
     parts += ["<h2>Learning</h2>", curves(lines, x="minutes", y="ab RMSE at the true chroma")]
     parts.append("<h2>How far the colours reach</h2>")
     for channel, name in enumerate(("a* (green to red)", "b* (blue to yellow)")):

@@ -122,9 +122,9 @@ def table(rows: Sequence[Sequence[object]]) -> str:
 
 
 def figure(value: object) -> str:
-    """A number as a table has it: four figures, whole numbers whole."""
+    """A number as a table has it: four figures, whole numbers whole, and what is nearly 0 is 0."""
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.4g}" if abs(value) >= 5e-5 else "0"
     return str(value)
 
 

@@ -22,7 +22,8 @@ from train.data.batches import batches
 from train.data.cache import Pictures
 from train.data.cache import build as build_cache
 from train.data.draw import Draw, has_colour, split
-from train.recipe import Recipe
+from train.data.shards import sources
+from train.recipe import Data, Recipe
 
 #: So many pictures tell how often each colour occurs; at 256 px they cost 9 s of one core.
 PRIOR_PICTURES = 1500
@@ -55,7 +56,10 @@ def run(
         say(load_initial(net, initial))
 
     with parallel.first_alone():
-        pictures = build_cache(data, cache_of(data, cache), short_side=recipe.data.short_side)
+        pictures = build_cache(
+            data, cache_of(data, cache, recipe.data),
+            short_side=recipe.data.short_side, shards=recipe.data.shards,
+        )  # fmt: skip
     training, validation = split(pictures.entries, recipe.data.validation)
     if recipe.data.sets:
         wanted = set(recipe.data.sets)
@@ -133,10 +137,14 @@ def lab_of(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return lab[0], lab[1:]
 
 
-def cache_of(data: Path, cache: Path) -> Path:
-    """Where the decoded pictures of `data` lie: told apart by the names and sizes of its files."""
-    files = [data] if data.is_file() else sorted(p for p in data.rglob("*") if p.is_file())
-    identity = "\n".join(f"{path.resolve()} {path.stat().st_size}" for path in files)
+def cache_of(data: Path, cache: Path, how: Data) -> Path:
+    """Where the decoded pictures of `data` lie: told apart by their size, the names and sizes of
+    the files, and which of them are taken."""
+    files = sources(data, how.shards)
+    if files == [data] and data.is_dir():
+        files = sorted(path for path in data.rglob("*") if path.is_file())
+    lines = [f"{path.resolve()} {path.stat().st_size}" for path in files]
+    identity = "\n".join([str(how.short_side), *lines])
     return cache / f"{data.name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 

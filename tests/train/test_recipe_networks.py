@@ -44,3 +44,21 @@ def test_a_loss_over_bins_is_refused_for_a_network_without_them(tmp_path: Path, 
     with pytest.raises(OptionsError, match="weighs colour bins, and the network compact_cnn has"):
         run(recipe, data, tmp_path / "run", cache=tmp_path / "cache")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_chooses_shards_and_another_size_is_another_cache(tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    shard(tmp_path / "data" / "photos-1.tar", {"kept": 3})
+    shard(tmp_path / "data" / "judge.tar", {"secret": 2})
+    said: list[str] = []
+    for side in (32, 48):
+        recipe = parse(
+            f'network = {{name = "compact_cnn"}}\nloss = [{{name = "mse"}}]\n'
+            f'data = {{shards = "photos-*.tar", short_side = {side}, validation = 0}}\n'
+            "train = {sizes = [[32, 2]], steps = 1}",
+            Path("r.toml"),
+        )
+        out = tmp_path / f"run-{side}"
+        run(recipe, tmp_path / "data", out, cache=tmp_path / "cache", say=said.append)
+    assert said[0].startswith("3 pictures to train on")
+    assert len(list((tmp_path / "cache").iterdir())) == 2

@@ -71,8 +71,12 @@ def decode(data: bytes, short_side: int | None = None) -> np.ndarray:
     return np.asarray(rgb)
 
 
-def build(data: Path, folder: Path, *, short_side: int = 256, processes: int = 1) -> Pictures:
+def build(
+    data: Path, folder: Path, *, short_side: int = 256, processes: int = 1, shards: str = "*.tar"
+) -> Pictures:
     """The cache of `data` in `folder`: made if it is not there yet, then opened.
+
+    `shards`: which tars of a folder are taken, as a glob.
 
     Raises SourceError when there are no pictures, or when more than 1% cannot be decoded.
     """
@@ -83,7 +87,9 @@ def build(data: Path, folder: Path, *, short_side: int = 256, processes: int = 1
     damaged: list[str] = []
     offset = 0
     with (folder / "pixels.bin").open("wb") as pixels, ProcessPoolExecutor(processes) as pool:
-        for pending in _portions(member for source in sources(data) for member in members(source)):
+        for pending in _portions(
+            member for source in sources(data, shards) for member in members(source)
+        ):
             sides = [short_side] * len(pending)
             for member, array in zip(
                 pending, pool.map(_decode_or_none, pending, sides, chunksize=16), strict=True
