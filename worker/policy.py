@@ -37,6 +37,10 @@ FAULTS_OF_ONE: Final = 8
 FAULTS_OF_ALL: Final = 15
 OF_ALL: Final = frozenset({"destination", "out-of-memory", "service"})
 
+#: Seconds in which a worker with a free process must have taken something from a queue that is not
+#: empty. Celery is known to stop to consume when Redis came back; the worker then begins anew.
+STALLED: Final = 60.0
+
 #: Seconds after which an append-only file with `appendfsync everysec` is on the disk for certain.
 FLUSH: Final = 2.0
 

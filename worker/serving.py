@@ -63,7 +63,7 @@ def serve(service: Service) -> int:
     restart = _Restart()
     tender = Tender(
         app, Ledger(service.url), service.queues, name, _about(service),
-        is_idle=lambda: len(state.active_requests) < service.concurrency,
+        is_idle=lambda: _is_idle(service.concurrency),
         taken=lambda: sum(state.total_count.values()),
         stalled=restart.ask,
     )  # fmt: skip
@@ -146,6 +146,12 @@ def _about(service: Service) -> dict[str, Any]:
         "queues": ",".join(service.queues),
         "since": time.time(),
     }
+
+
+def _is_idle(processes: int) -> bool:
+    log.debug("%d requests at work, %d in hand", len(state.active_requests),
+              len(state.reserved_requests))  # fmt: skip
+    return len(state.active_requests) < processes
 
 
 def _try_in_a_process_of_its_own(model: str, device: str) -> None:

@@ -33,9 +33,6 @@ WORKERS: Final = PREFIX + "workers"
 #: Seconds without a sign of life after which a worker counts as gone.
 GONE: Final = 30.0
 
-#: Seconds in which an idle worker must have taken something from a queue that is not empty.
-STALLED: Final = 60.0
-
 
 class Tender(threading.Thread):
     """Rounds at intervals of `policy.ROUND` until `stop`."""
@@ -46,7 +43,7 @@ class Tender(threading.Thread):
     ) -> None:  # fmt: skip
         """`about`: what status shows of this worker. `is_idle`: whether a process is free;
         `taken`: how many messages have been taken so far; `stalled` is called when none is taken
-        although there are some."""
+        any more although there are some."""
         super().__init__(name="tender", daemon=True)
         self._app, self._ledger, self._queues = app, ledger, queues
         self.worker, self._about = worker, about
@@ -112,14 +109,22 @@ class Tender(threading.Thread):
             pipe.execute()
 
     def _watch(self, depth: int) -> None:
-        """Calls `stalled` where messages wait, a process is free and none is taken."""
+        """Calls `stalled` where messages wait, a process is free and none is taken any more.
+
+        Celery may also lose count of what is at work; that nothing runs anywhere is as good a sign.
+        """
         taken, now = self._taken(), time.monotonic()
-        if depth == 0 or taken != self._progress[0] or not self._is_idle():
+        if depth == 0 or taken == 0 or taken != self._progress[0]:
             self._progress = (taken, now)
-        elif now - self._progress[1] > STALLED:
+        elif now - self._progress[1] > policy.STALLED:
             self._progress = (taken, now)
-            log.critical("%d messages wait and none is taken; the worker starts anew", depth)
-            self._on_stall()
+            if self._is_idle() or self._nothing_runs():
+                log.critical("%d messages wait and none is taken; the worker begins anew", depth)
+                self._on_stall()
+
+    def _nothing_runs(self) -> bool:
+        batches = self._ledger.open_batches()
+        return not any(self._ledger.numbers(batch)["running"] for batch in batches)
 
     def _say_trouble(self, error: PhotochromError) -> None:
         if self.healthy:

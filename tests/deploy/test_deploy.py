@@ -236,3 +236,60 @@ def test_the_guide_names_only_what_is_there():
     services = compose()["services"]
     for service in re.findall(r"docker compose .*?(?:up -d --build|run --rm) ([\w-]+)", guide):
         assert service in services
+
+
+def test_the_images_command_works_as_their_user_with_nothing_writable_but_its_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """What the container runs, run here as user 10001 in an environment that is root's."""
+    import os
+    import tempfile
+    from urllib.request import urlopen
+
+    from tests.worker.stage import Stage, free_port, make_model, make_scans, wait_until
+
+    user = ["setpriv", "--reuid", "10001", "--regid", "10001", "--clear-groups"]
+    same = f"import sys, core, redis; sys.exit(sys.version != {sys.version!r})"
+    tried = shutil.which("setpriv") and subprocess.run(
+        [*user, sys.executable, "-c", same], capture_output=True, cwd=DEPLOY.parent
+    )
+    if not tried or tried.returncode:
+        pytest.skip("root alone can be another user, and that one must be able to run this Python")
+    text = (DEPLOY / "Dockerfile").read_text()
+    words = json.loads(re.findall(r'^CMD (\["worker".*\])$', text, re.MULTILINE)[0])
+    port = free_port()
+    words[words.index("9400")] = str(port)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        make_model(folder / "models")
+        stage = Stage(folder, folder / "models", RedisServer(tmp_path / "redis"))
+        make_scans(stage.scans, 2)
+        for writable in (stage.results, folder / "tmp", folder / "cache"):
+            writable.mkdir(mode=0o777)
+            writable.chmod(0o777)
+        told = stage.environment | {
+            "PHOTOCHROM_ROOTS": f"{stage.scans}:{stage.results}", "HOME": str(folder / "tmp"),
+            "TMPDIR": str(folder / "tmp"), "NUMBA_CACHE_DIR": str(folder / "cache"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }  # fmt: skip
+        told.pop("XDG_STATE_HOME")
+        program = "from core.commands.main import main; main()"
+        worker = subprocess.Popen(
+            [*user, sys.executable, "-c", program, *words, "--model", "tiny", "--concurrency", "1"],
+            env=told, cwd=DEPLOY.parent, start_new_session=True, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            numbers = stage.wait(stage.submit())
+            assert numbers["done"] == 2
+            with urlopen(f"http://127.0.0.1:{port}/live") as answer:
+                assert answer.status == 200
+            owners = {path.stat().st_uid for path in stage.results.rglob("*.jpg")}
+            assert owners == {10001}
+            worker.terminate()
+            assert worker.wait(60) == 0
+        finally:
+            if worker.poll() is None:
+                os.killpg(worker.pid, 9)
+            stage.end()
+        wait_until(lambda: worker.poll() is not None, "the worker to be gone")

@@ -71,7 +71,7 @@ WANTED = {
 def throughput(folder: Path, model: str, count: int) -> dict[str, float]:
     """The same scans by `colorize` and by the queue, in three pairs, a third of them each."""
     scans = _big_scans(folder / "big", count // 3)
-    ratios, queue_cpu, colorize_cpu = [], [], []
+    ratios, queue_cpu, each, rates = [], [], [], []
     for number in range(3):
         with _stage(folder / f"pair{number}", folder / "models") as stage:
             stage.scans = scans
@@ -80,9 +80,8 @@ def throughput(folder: Path, model: str, count: int) -> dict[str, float]:
                 "colorize", scans, "-o", stage.folder / "plain", "--model", model, "--jobs",
                 PROCESSES, "--quiet", "--device", "cpu",
             )  # fmt: skip
-            cpu = _cpu_until_end(process)
+            _cpu_until_end(process)
             plain = time.perf_counter() - begin
-            colorize_cpu.append(cpu / (count // 3))
             with _worker(stage, model) as worker:
                 before = _cpu(worker)
                 begin = time.perf_counter()
@@ -90,6 +89,9 @@ def throughput(folder: Path, model: str, count: int) -> dict[str, float]:
                 stage.wait(batch, 3600)
                 queued = time.perf_counter() - begin
                 queue_cpu.append((_cpu(worker) - before) / (count // 3))
+                status = stage.status(batch)
+                each.append(status["seconds"] / status["done"])
+                rates.append(status["rate"])
             ratios.append(plain / queued)
             shutil.rmtree(stage.folder, ignore_errors=True)
     return {
@@ -97,7 +99,8 @@ def throughput(folder: Path, model: str, count: int) -> dict[str, float]:
         "queue / colorize, the lowest of three": min(ratios),
         "queue / colorize, the highest of three": max(ratios),
         "queue, ms CPU a scan of 2 MP": 1000 * median(queue_cpu),
-        "colorize, ms CPU a scan of 2 MP": 1000 * median(colorize_cpu),
+        "queue, seconds a scan in its process": median(each),
+        "queue, scans a second": median(rates),
     }
 
 
@@ -122,11 +125,13 @@ def overhead(folder: Path, model: str, count: int) -> dict[str, float]:
         with _worker(stage, model, trouble="nothing") as worker:
             wait_until(lambda: stage.over(batch) > 0, "the first")
             working, at = _cpu(worker), stage.over(batch)
+            parent = sum(worker.cpu_times()[:2])
             redis_working, begin = _redis_cpu(client), time.perf_counter()
             stage.wait(batch, 3600)
             rest = count - at
             seconds = time.perf_counter() - begin
             worker_each = (_cpu(worker) - working) / rest
+            parent_each = (sum(worker.cpu_times()[:2]) - parent) / rest
             redis_each = (_redis_cpu(client) - redis_working) / rest
             commands = client.info("stats")["total_commands_processed"] - commands
             wait_until(lambda: not client.hlen("photochrom:unacked"), "the last")
@@ -136,11 +141,14 @@ def overhead(folder: Path, model: str, count: int) -> dict[str, float]:
             "planning, MiB": peak[0] / 2**20,
             "overhead, ms CPU a scan": 1000 * (submission / count + worker_each + redis_each),
             "of it submission": 1000 * submission / count,
-            "of it worker and children": 1000 * worker_each,
+            "of it parent": 1000 * parent_each,
+            "of it children": 1000 * (worker_each - parent_each),
             "of it Redis": 1000 * redis_each,
             "Redis commands a scan": commands / count,
             "empty scans a second": rest / seconds,
             "ledger, bytes a scan": max(0, used - (1 << 20)) / count,
+            "append-only file, bytes a scan": client.info("persistence")["aof_current_size"]
+            / count,
         }
 
 
