@@ -28,6 +28,7 @@ from core.job import Job, run
 from core.options import DEFAULT_MODEL, Options
 
 REPEATS: Final = 5
+TRIES: Final = 3  # of what only wall time can tell; the least counts
 REQUESTS_IN_A_ROW: Final = 200
 CLIENTS: Final = 32
 _PATIENCE_S: Final = 60.0
@@ -117,14 +118,22 @@ def _jpeg(path: Path, height: int, width: int) -> Path:
 
 
 def _cold_start(folder: Path, source: Path, model: str) -> Iterator[Row]:
-    start = time.monotonic()
-    with _Server(folder, model) as server:
-        server.colorize(source.read_bytes())
-        first = time.monotonic() - start
-        server.get("/")
-        page = time.monotonic() - start
-    note = f"the API's first picture after {first:.1f} s"
+    def once() -> tuple[float, float]:
+        start = time.monotonic()
+        with _Server(folder, model) as server:
+            server.colorize(source.read_bytes())
+            first = time.monotonic() - start
+            server.get("/")
+            return time.monotonic() - start, first
+
+    page, first = min(once() for _ in range(TRIES))
+    note = f"the API's first picture after {first:.1f} s; {_load()}"
     yield Row("cold start to first 12 MP picture and the page", page, "s", 6.0, note=note)
+
+
+def _load() -> str:
+    """What else the machine does: wall times mean little on a busy one."""
+    return f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
 
 
 def _cpu_beside_the_command(
@@ -165,31 +174,43 @@ def _memory(server: _Server, source: Path) -> Iterator[Row]:
 
 
 def _many_at_once(server: _Server, source: Path) -> Iterator[Row]:
+    """Clients that ask at the same moment; each should wait for those before it and no longer."""
     body = source.read_bytes()
-    serial = statistics.median(_wall_of(lambda: server.colorize(body)) for _ in range(8))
-    answers: list[tuple[float, int]] = []
-    together = threading.Barrier(CLIENTS)
-
-    def ask() -> None:
-        together.wait()
-        start = time.monotonic()
-        status = server.colorize(body)
-        answers.append((time.monotonic() - start, status))
-
-    threads = [threading.Thread(target=ask) for _ in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    failed = sum(status not in (200, 503) for _, status in answers)
+    failed, rounds = 0, []
+    for _ in range(TRIES):
+        before = _wall_of(lambda: [server.colorize(body) for _ in range(6)]) / 6
+        answers = _together(lambda: server.colorize(body))
+        after = _wall_of(lambda: [server.colorize(body) for _ in range(6)]) / 6
+        failed += sum(status not in (200, 503) for _, status in answers)
+        served = [seconds for seconds, status in answers if status == 200]
+        serial = (before + after) / 2
+        rounds.append((statistics.median(served) / (serial * (len(served) + 1) / 2), serial))
+    middle, serial = min(rounds)
+    note = f"{1000 * serial:.0f} ms alone; {_load()}"
     yield Row(f"{CLIENTS} clients at once: failures other than 503", failed, "", 0)
-    served = sorted(seconds for seconds, status in answers if status == 200)
-    middle = statistics.median(served) / (serial * (len(served) + 1) / 2)
-    note = f"{1000 * serial:.0f} ms alone; {len(served)} served"
     yield Row(
         f"{CLIENTS} clients at once: p50 / serial time x place in the queue", middle, "x", 1.3,
         note=note,
     )  # fmt: skip
+
+
+def _together(ask: Callable[[], int]) -> list[tuple[float, int]]:
+    """(seconds, status) of `CLIENTS` askers that begin at the same moment."""
+    answers: list[tuple[float, int]] = []
+    begin = threading.Barrier(CLIENTS)
+
+    def client() -> None:
+        begin.wait()
+        start = time.monotonic()
+        status = ask()
+        answers.append((time.monotonic() - start, status))
+
+    threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
 
 
 def _wall_of(work: Callable[[], object]) -> float:
