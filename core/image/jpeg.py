@@ -1,15 +1,18 @@
-"""JPEG's segments: metadata read from a file's head, and written into the head of a new one.
+"""JPEG: metadata read from a file's head and written into a new one's, and whole pictures.
 
 Source: ITU-T T.81 annex B, JFIF 1.02, Exif 2.32, XMP Specification Part 3, ICC.1 annex B.4.
-Stands on `metadata.py`.
+Stands on `metadata.py` and imagecodecs.
 """
 
 import hashlib
 import struct
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import BinaryIO, Final
+
+import numpy as np
 
 from core.image import exif, photoshop
+from core.image.atomic import write_all
 from core.image.metadata import Metadata, Resolution
 
 _EXIF: Final = b"Exif\0\0"
@@ -118,6 +121,23 @@ def head(metadata: Metadata) -> bytes:
         parts.append(_segment(_APP2, _ICC + bytes((number + 1, count)) + part))
     parts += [_segment(_COMMENT, comment) for comment in metadata.comments]
     return b"".join(parts)
+
+
+def write(file: BinaryIO, colours: np.ndarray, quality: int, metadata: Metadata) -> None:
+    """Writes a whole picture, (h, w, 3) uint8: 4:4:4, baseline.
+
+    From memory and by libjpeg-turbo itself: for 24 MP 0.03 s less than a strip at a time through
+    libvips, which is a fifth of all that decoding and encoding cost.
+    """
+    import imagecodecs
+
+    data = memoryview(imagecodecs.jpeg8_encode(colours, quality, subsampling="444"))
+    start = 2
+    if data[2:4] == bytes((0xFF, _APP0)):  # ours comes in its place
+        start += 2 + struct.unpack_from(">H", data, 4)[0]
+    write_all(file, data[:2])
+    write_all(file, head(metadata))
+    write_all(file, data[start:])
 
 
 def _segment(marker: int, payload: bytes) -> bytes:

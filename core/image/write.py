@@ -1,8 +1,9 @@
 """Writing a coloured picture: the same format, pages, depth, alpha and metadata as its source.
 
 `save` puts it in its place whole or not at all, `encode` gives it as bytes. The caller's `paint`
-makes colours of samples, strip by strip; no page is ever held whole but where the format's encoder
-wants that (JPEG 2000, WebP, AVIF). Stands on the rest of this room.
+makes colours of samples, strip by strip; a page is held whole only where its format's encoder wants
+that (JPEG 2000, WebP, AVIF), or where that is little memory and quicker (JPEG). Stands on the rest
+of this room.
 """
 
 import dataclasses
@@ -21,13 +22,13 @@ from core.image.atomic import new_file, write_all
 from core.image.directories import BadDirectory
 from core.image.formats import Format
 from core.image.metadata import Metadata
-from core.image.picture import STRIP_PIXELS, Page, Source
+from core.image.picture import HELD_BYTES, STRIP_PIXELS, Held, Page, Source
 from core.image.provenance import Provenance, add_provenance
 from core.image.tiff_writer import CLASSIC_BYTES, Layout, TiffWriter, layout_like
 
 #: paint(page index, top, samples, out): fills `out` (h, width, 3), uint8 or uint16, with the
 #: colours of `samples` (h, width) or (h, width, 3), uint8 or uint16, whose first row is `top`.
-#: Samples may be finer than `out`; they are not to be written to.
+#: Samples may be finer than `out`; they are not to be written to, but `out` may be their memory.
 Paint = Callable[[int, int, np.ndarray, np.ndarray], None]
 
 DEFAULT_QUALITY: Final = 92
@@ -143,6 +144,8 @@ def _write(
         page = source.pages[0]
         codes = np.concatenate(list(_painted(page, _layout(page, page.depth), paint)))
         write_all(file, jpeg2000.encode(codes, finished[0]))
+    elif format is formats.JPEG and _fits_memory(source.pages[0]):
+        jpeg.write(file, _coloured(source.pages[0], paint), quality, finished[0])
     else:
         page = source.pages[0]
         depth = page.depth if max(format.depths) > 8 else 8
@@ -210,6 +213,30 @@ def _painted(page: Page, layout: Layout, paint: Paint) -> Iterator[np.ndarray]:
             whole[:height, :, :3] = colours[:height]
             whole[:height, :, 3] = _narrowed(alpha, dtype)
         yield whole[:height]
+
+
+def _fits_memory(page: Page) -> bool:
+    return page.width * page.height * 3 <= HELD_BYTES
+
+
+def _coloured(page: Page, paint: Paint) -> np.ndarray:
+    """The whole page, (h, width, 3) uint8; in the memory of its samples where they are the like."""
+    out: np.ndarray | None = None
+    for top, samples, _ in page.strips():
+        if out is None:
+            # The caller may ask for the thumbnail as late as now: only then are they given away.
+            first = np.empty((len(samples), page.width, 3), np.uint8)
+            paint(page.index, top, samples, first)
+            alike = page.channels == "rgb" and page.dtype == np.uint8
+            if alike and isinstance(page.pixels, Held):
+                out = page.pixels.take()
+            else:
+                out = np.empty((page.height, page.width, 3), np.uint8)
+            out[: len(first)] = first
+        else:
+            paint(page.index, top, samples, out[top : top + len(samples)])
+    assert out is not None, "a page has a row"
+    return out
 
 
 def _narrowed(alpha: np.ndarray, dtype: Any) -> np.ndarray:
