@@ -84,8 +84,12 @@ class Pixels:
         return Request(self.width, self.height, channels, self._form.depth, vividness, model)
 
     def strips(self) -> Iterator[Gegl.Rectangle]:
-        """The layer in strips, from top to bottom."""
-        rows = max(1, STRIP_BYTES // (8 * self.width))
+        """The layer in strips of whole tiles, from top to bottom.
+
+        A tile that two strips share would travel between GIMP and the plug-in twice.
+        """
+        tile = Gimp.tile_height()
+        rows = max(1, STRIP_BYTES // (8 * self.width * tile)) * tile
         for top in range(0, self.height, rows):
             yield Gegl.Rectangle.new(0, top, self.width, min(rows, self.height - top))
 

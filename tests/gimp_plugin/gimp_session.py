@@ -119,6 +119,11 @@ class GimpSession:
                 raise RuntimeError(f"GIMP did not start:\n{self.said()}")
             time.sleep(0.05)
 
+    @property
+    def process_id(self) -> int:
+        """GIMP's process."""
+        return self._process.pid
+
     def program(self) -> list[str]:
         """GIMP without windows, data files and fonts, which no test needs."""
         return ["gimp-console", "-i", "-d", "-f", "--new-instance", "--quit"]

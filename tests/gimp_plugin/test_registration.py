@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from core.options import declared
 from gimp_plugin.commands import gimp as gimp_command
 from gimp_plugin.installer import folder_in
-from tests.gimp_plugin.gimp_session import GimpSession
+from tests.gimp_plugin.gimp_session import GimpSession, Room
 from tests.model_files import write_model
 
 
@@ -33,13 +33,13 @@ def test_both_entries_are_in_the_filters_menu_for_every_kind_of_image(gimp: Gimp
     ]
 
 
-def test_gimp_says_nothing_bad_about_the_plug_in(gimp: GimpSession):
-    complaints = [
-        line
-        for line in gimp.said().splitlines()
-        if "photochrom" in line and ("CRITICAL" in line or "Traceback" in line or "Error" in line)
-    ]
-    assert complaints == []
+def test_registering_raises_no_complaint_of_gimp(room: Room):
+    """GIMP tells on its output what it dislikes, and hides the entry; looked at in a fresh one."""
+    session = GimpSession(room, number=3)
+    session.stop()
+    said = [line for line in session.said().splitlines() if "photochrom.py" in line]
+    assert [line for line in said if "CRITICAL" in line or "Error" in line] == []
+    assert "Traceback" not in session.said()
 
 
 def test_vividness_is_the_option_that_it_is_everywhere_else(gimp: GimpSession):
