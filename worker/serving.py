@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 from celery.worker import state
 
 from core.errors import EXIT_DONE, PhotochromError, ServiceError
@@ -53,6 +55,10 @@ def serve(service: Service) -> int:
 
     Raises `ServiceError`, `OptionsError`, `ModelError` or `ProviderError` before any work is taken.
     """
+    # Celery warns root of pickled messages, which are not accepted here; ours says why, in a line.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        log.info("the worker runs as root; give it a user of its own, who owns the results")
     client = connect(service.url)
     check(client, service.url, time_limit=service.limits.time, visibility=service.limits.visibility)
     _try_in_a_process_of_its_own(service.model, service.device)

@@ -1,4 +1,4 @@
-"""What the queue costs: `make bench-queue`, or `python -m tests.worker.bench --quick`.
+"""What the queue costs: `make bench-queue`, or `python -m tests.worker.bench --share 0.2`.
 
 Four figures, each a ratio or CPU seconds in this one run, so that they mean something on a machine
 that does other things too:
@@ -38,17 +38,16 @@ PROCESSES = 2
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="a tenth of the scans")
+    parser.add_argument("--share", type=float, default=1, help="of the usual number of scans")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args()
-    share = 10 if given.quick else 1
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="bench-queue-") as name:
         folder = Path(name)
         model = _model(folder / "models")
-        figures |= throughput(folder, model, 1000 // share)
-        figures |= overhead(folder, model, 50_000 // share)
-        figures |= against_naive(folder, model, max(10, 100 // share))
+        figures |= throughput(folder, model, round(1000 * given.share))
+        figures |= overhead(folder, model, round(50_000 * given.share))
+        figures |= against_naive(folder, model, max(20, round(100 * given.share)))
     for key, value in figures.items():
         print(f"{key:<44}{value:10.3f}")
     if given.json:

@@ -13,7 +13,7 @@ from tests.worker.stage import Stage, files_under, make_scans, wait_until
 #: (scans, kills) of the short and of the long form.
 SIZES = [
     pytest.param(80, 6, id="short"),
-    pytest.param(500, 20, id="long", marks=pytest.mark.soak),
+    pytest.param(500, 20, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
 ]
 
 
@@ -48,13 +48,13 @@ def test_processes_killed_at_random_cost_no_scan(stage: Stage, count: int, kills
         if victim.pid == workers[place].process.pid:
             workers[place] = stage.worker(trouble="slow" if count < 100 else "")
         wait_until(lambda n=before: stage.over(batch) > n or stage.finished(batch), "work to go on")
-    stage.wait(batch)
+    stage.wait(batch, 60 + count)
     assert_whole(stage, batch, count)
 
 
 @pytest.mark.parametrize(("count", "kills"), [
     pytest.param(60, 2, id="short"),
-    pytest.param(500, 3, id="long", marks=pytest.mark.soak),
+    pytest.param(500, 3, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
 ])  # fmt: skip
 def test_redis_killed_and_restarted_costs_no_scan(stage: Stage, count: int, kills: int):
     make_scans(stage.scans, count)
@@ -65,7 +65,7 @@ def test_redis_killed_and_restarted_costs_no_scan(stage: Stage, count: int, kill
         stage.redis.kill()
         time.sleep(1)
         stage.redis.start()
-    stage.wait(batch)
+    stage.wait(batch, 60 + count)
     assert_whole(stage, batch, count)
 
 
