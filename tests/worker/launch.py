@@ -29,6 +29,10 @@ def main() -> None:
 
 
 def _make_trouble(name: str) -> None:
+    if name == "skewed":  # the machine's clock is two hours ahead
+        true = time.time
+        time.time = lambda: true() + 7200
+        return
     import core.job
     from core.job import Outcome
 

@@ -81,6 +81,39 @@ def test_scans_cost_little_redis_and_no_memory(stage: Stage, count: int):
     assert used < 400 * count + (1 << 20), f"{used / count:.0f} bytes a scan"
 
 
+def test_a_clock_that_is_off_does_no_harm_and_is_told(stage: Stage):
+    make_scans(stage.scans, 30)
+    stage.worker(concurrency=1, trouble="skewed")
+    stage.worker(concurrency=1, trouble="slow")
+    wait_until(lambda: stage.redis.client.zcard("photochrom:workers") == 2, "both workers")
+    batch = stage.submit()
+    assert stage.wait(batch)["done"] == 30
+    assert all(line["attempts"] == 1 for line in stage.report(batch))
+    assert "7200.0 s off (harmless here)" in stage.call("batch", "status", batch)
+
+
+def test_a_redis_that_fills_up_in_the_middle_is_waited_for(stage: Stage):
+    make_scans(stage.scans, 40)
+    batch = stage.submit()
+    stage.worker(concurrency=1, trouble="slow")
+    wait_until(lambda: stage.over(batch) > 3, "some scans")
+    stage.redis.client.config_set("maxmemory", 100_000)
+    before = stage.over(batch)
+    time.sleep(3)
+    assert stage.over(batch) <= before + 1
+    stage.redis.client.config_set("maxmemory", 0)
+    assert stage.wait(batch)["done"] == 40
+    assert not stage.strays()
+
+
+def test_children_do_not_outlive_a_worker_that_was_killed(stage: Stage):
+    worker = stage.worker()
+    wait_until(lambda: len(worker.family()) > 2, "the children")
+    parent, *children = worker.family()
+    parent.kill()
+    wait_until(lambda: not any(child.is_running() for child in children), "them to leave", 20)
+
+
 def test_a_scan_delivered_many_times_is_done_once(stage: Stage):
     from worker.application import application, publish
 
