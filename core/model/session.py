@@ -153,7 +153,7 @@ def _runtime():
 
 def _tensor(node: Any) -> Tensor:
     names = {"tensor(float)": "float32", "tensor(float16)": "float16"}
-    return Tensor(names.get(node.type, node.type), tuple(node.shape))
+    return Tensor(str(names.get(node.type, node.type)), tuple(node.shape))
 
 
 def _first_line(error: Exception) -> str:
