@@ -57,11 +57,11 @@ def serve(service: Service) -> int:
     """
     # Celery warns root of pickled messages, which are not accepted here; ours says why, in a line.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        log.info("the worker runs as root; give it a user of its own, who owns the results")
     client = connect(service.url)
     check(client, service.url, time_limit=service.limits.time, visibility=service.limits.visibility)
     _try_in_a_process_of_its_own(service.model, service.device)
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        log.info("the worker runs as root; give it a user of its own, who owns the results")
     name = f"{socket.gethostname()}-{os.getpid()}"
     app = application(service.url, service.limits, watchable=service.watchable)
     post = Post(service.url, name, service.model, service.device, service.roots)
