@@ -4,6 +4,7 @@
 executes code in it (see `in_gimp.py` for what the code finds there).
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -68,23 +69,20 @@ class Room:
 
     def end_servers(self) -> None:
         """End the fake servers that the plug-in started, and forget what they noted."""
-        for pid in {note["pid"] for note in self.journal()} | self._pid_of_state():
-            try:
+        script = f"{self.inside}/fake_server.py".encode()
+        for pid in _processes_with(script):
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-            except ProcessLookupError:
-                continue
         for path in (self.path / "journal.jsonl", self.state_file, self._server_log):
             path.unlink(missing_ok=True)
+
+    def plug_ins(self) -> list[int]:
+        """The processes of our plug-in that run now."""
+        return _processes_with(f"{self.inside}/profile/plug-ins/photochrom/photochrom.py".encode())
 
     @property
     def _server_log(self) -> Path:
         return self.state_file.with_name("server.log")
-
-    def _pid_of_state(self) -> set[int]:
-        try:
-            return {json.loads(self.state_file.read_text())["pid"]}
-        except (OSError, ValueError, KeyError):
-            return set()
 
     def remove(self) -> None:
         """End what runs and remove the folder."""
@@ -164,6 +162,16 @@ class GimpSession:
             connection.sendall(message)
             connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(1 << 20), b""))
+
+
+def _processes_with(word: bytes) -> list[int]:
+    """The processes that have the word in their command line."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if word in (folder / "cmdline").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
 
 
 def environment(room: Room, **more: str) -> list[str]:

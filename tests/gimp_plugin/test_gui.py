@@ -84,6 +84,9 @@ def until(gui: GuiSession, condition, seconds: float = 30.0) -> dict[str, Any]:
             keep_picture(gui, "stuck")
         assert time.monotonic() < deadline, f"still {state['names']}, {state['base']}"
         time.sleep(0.1)
+    while gui.room.plug_ins():  # GIMP takes no keys for the image while it still works on it
+        assert time.monotonic() < deadline, "the plug-in does not end"
+        time.sleep(0.05)
     return state
 
 

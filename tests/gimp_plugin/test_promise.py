@@ -16,7 +16,6 @@ from skimage import data
 from core.colour.lab import srgb_to_lab
 from tests.gimp_plugin.gimp_session import GimpSession, Room
 from tests.gimp_plugin.test_hints import HINTS, PAINT
-from tests.gimp_plugin.test_troubles import processes_of
 from tests.gradio_app.serving import server
 
 
@@ -167,7 +166,7 @@ def test_a_24_megapixel_layer_is_coloured_in_bounded_memory(
     thread.start()
     peak = 0
     while thread.is_alive():
-        for process in processes_of(installed_room):
+        for process in installed_room.plug_ins():
             peak = max(peak, _peak_of(process))
         time.sleep(0.05)
     assert found["ran"] == {"status": "success", "message": ""}

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import time
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -163,7 +162,7 @@ def test_cancelling_frees_the_server_and_leaves_the_image_alone(gimp: GimpSessio
     run = Thread(target=lambda: found.update(gimp.run(COLORIZE, arguments={})))
     run.start()
     wait_for(room, "thinking")
-    (plug_in,) = processes_of(room)
+    (plug_in,) = room.plug_ins()
     os.kill(plug_in, signal.SIGKILL)
     killed = time.monotonic()
     wait_for(room, "client gone", 2.0)
@@ -185,27 +184,13 @@ def test_a_start_that_was_cancelled_does_not_keep_the_next_one_from_starting(
     while not (room.state_file.parent / "server.log").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    (plug_in,) = processes_of(room)
+    (plug_in,) = room.plug_ins()
     os.kill(plug_in, signal.SIGKILL)
     run.join(20)
     room.use_fake()
     started = time.monotonic()
     assert gimp.run(COLORIZE, arguments={})["ran"]["status"] == "success"
     assert time.monotonic() - started < 15
-
-
-def processes_of(room: Room) -> list[int]:
-    """The plug-in's processes that run now."""
-    entry = f"{room.inside}/profile/plug-ins/photochrom/photochrom.py".encode()
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if entry in words:
-            found.append(int(folder.name))
-    return found
 
 
 def test_two_gimps_at_once_share_one_server(gimp: GimpSession, room: Room):
