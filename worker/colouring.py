@@ -108,10 +108,11 @@ class Station:
         self.post.roots.admit(claim.destination)
         if batch.existing not in EXISTING or type(batch.max_pixels) is not int:
             raise PhotochromError("the batch is malformed in the ledger", kind="options")
+        existing: Any = batch.existing  # one of EXISTING, as was just seen
         return Job(
             Path(claim.source), Path(claim.destination), Options.from_mapping(batch.options),
-            batch.existing, batch.max_pixels,
-        )  # type: ignore[arg-type]  # fmt: skip
+            existing, batch.max_pixels,
+        )  # fmt: skip
 
     def _sweep(self, folder: Path, after_a_death: bool) -> None:
         """Removes what a killed process left in the folder, once a process and after a death."""

@@ -97,7 +97,8 @@ class Ledger:
 
     def __init__(self, url: str, client=None) -> None:
         self.url = url
-        self.redis = client if client is not None else unproven(url)
+        # Any: the library's types join str and bytes, though bytes is all that comes back here.
+        self.redis: Any = client if client is not None else unproven(url)
         self._described: dict[str, Batch] = {}
 
     # -- asking -----------------------------------------------------------------------------------
@@ -294,13 +295,12 @@ class Ledger:
         with in_words(self.url):
             fields = self.redis.hgetall(self.key(batch) + ":workers")
         text = {key.decode(): value.decode() for key, value in fields.items()}
-        found = {}
+        found: dict[int, Participant] = {}
         for name, value in text.items():
             if name.isdigit():
                 counts = {s: int(text.get(f"{name}:{s}", 0)) for s in ("done", "skipped", "failed")}
-                found[int(name)] = Participant(
-                    **json.loads(value), **counts, is_odd=f"{name}:odd" in text
-                )
+                about: dict[str, Any] = json.loads(value) | counts
+                found[int(name)] = Participant(**about, is_odd=f"{name}:odd" in text)
         return found
 
     def entries(self, batch: str) -> Iterator[Entry]:

@@ -67,7 +67,7 @@ def _write_lines(ledger: Ledger, batch: str, stream: TextIO) -> int:
 
 
 def _write_table(ledger: Ledger, batch: str, stream: TextIO) -> int:
-    table = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
+    table: Any = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
     table.writeheader()
     count = 0
     for entry in ledger.entries(batch):

@@ -61,7 +61,7 @@ class Sources:
 
             return pictures_under(self.root)
         everything = plan([Path(self.root)], Path(os.devnull, "nowhere"), like)
-        return [os.path.relpath(_asked(item)[0], self.root) for item in everything
+        return [os.path.relpath(item.source, self.root) for item in everything
                 if isinstance(item, Job)]  # fmt: skip
 
 

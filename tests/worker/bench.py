@@ -37,7 +37,7 @@ PROCESSES = 2
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="Measures what the queue costs.")
     parser.add_argument("--share", type=float, default=1, help="of the usual number of scans")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args()
@@ -155,8 +155,9 @@ def against_naive(folder: Path, model: str, count: int) -> dict[str, float]:
     """CPU a scan of both designs on the same scans."""
     scans = _big_scans(folder / "few", count)
     with _stage(folder / "naive", folder / "models") as stage:
-        from tests.worker.naive import colour
+        from tests.worker import naive as naive_design
 
+        colour: Any = naive_design.colour
         colour.app.conf.broker_url = stage.redis.url
         process = subprocess.Popen(
             [sys.executable, "-m", "celery", "-A", "tests.worker.naive", "worker", "-c",

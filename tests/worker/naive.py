@@ -22,7 +22,7 @@ def colour(source: str, destination: str, model: str) -> None:
     picture = io.imread(source)
     rgb = color.gray2rgb(picture) if picture.ndim == 2 else picture[..., :3]
     lab = color.rgb2lab(rgb)
-    small = transform.resize(lab[..., 0], (side, side), anti_aliasing=True)
+    small = np.asarray(transform.resize(lab[..., 0], (side, side), anti_aliasing=True))
     feed = {"lightness": small[None, None].astype(np.float32)}
     if "hints" in {given.name for given in session.get_inputs()}:
         feed["hints"] = np.zeros((1, 3, side, side), np.float32)
