@@ -106,6 +106,10 @@ def train(
     metavar="FILE SHARE",
     help="Mix in a share of the weights that the run began with.",
 )
+@click.option(
+    "--set", "dials", multiple=True, metavar="DIAL=VALUE",
+    help="Turn a dial of the network, such as temperature.",
+)  # fmt: skip
 @click.option("--gain", metavar="A,B", help="Factors on a* and b*, found on validation pictures.")
 def export(
     run: Path,
@@ -114,6 +118,7 @@ def export(
     int8: Path | None,
     card: Path | None,
     blend: tuple[Path, float] | None,
+    dials: tuple[str, ...],
     gain: str | None,
 ) -> None:
     """Write a trained run as one model file that `colorize --model` takes."""
@@ -121,8 +126,10 @@ def export(
 
     factors = parse_gain(gain) if gain else None
     path = export_run(
-        run, output, float16=fp16, calibration=int8, card=card, blend=blend, gain=factors
-    )
+        run, output,
+        float16=fp16, calibration=int8, card=card, blend=blend, gain=factors,
+        dials=dict(map(parse_dial, dials)),
+    )  # fmt: skip
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
@@ -289,6 +296,14 @@ def parse_gain(text: str) -> tuple[float, float]:
     if not match or not all(0 < float(factor) <= 3 for factor in match.groups()):
         raise OptionsError(f"--gain {text} is no pair of factors", remedy="write 0.95,0.9")
     return float(match[1]), float(match[2])
+
+
+def parse_dial(text: str) -> tuple[str, float]:
+    """Name and value of DIAL=VALUE."""
+    match = re.fullmatch(r"([a-z]+)=(\d+(?:\.\d+)?)", text)
+    if not match:
+        raise OptionsError(f"--set {text} is no dial", remedy="write temperature=0.38")
+    return match[1], float(match[2])
 
 
 def parse_sides(text: str) -> tuple[int, int]:

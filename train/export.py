@@ -1,6 +1,6 @@
 """A run's folder becomes a model file: which checkpoint, what its card and its history say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,13 @@ def export_run(
     card: Path | None = None,
     blend: tuple[Path, float] | None = None,
     gain: tuple[float, float] | None = None,
+    dials: Mapping[str, float] | None = None,
 ) -> Path:
     """Write a run as a model file: the best checkpoint of its folder, or one checkpoint.
 
     `blend`: weights that the run began with, and their share in the mean of both: often better
     than either (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    `dials`: settings of the network that can be turned after training (`lite`: temperature ...).
     `gain`: factors on a* and b*, put into the graph of a network that has them (`lite`).
     A recipe (.toml) is exported as it is built: an ensemble, whose members are trained.
     """
@@ -54,6 +56,11 @@ def export_run(
         history += (
             f"; blended with {blend_in(net, *blend)} tensors of {blend[0].name}, {blend[1]:g}"
         )
+    for dial, value in (dials or {}).items():
+        if not isinstance(getattr(net, dial, None), float):
+            raise OptionsError(f"the network {recipe.network} has no dial {dial!r}", file=run)
+        setattr(net, dial, value)
+        history += f"; {dial} {value:g}"
     if gain:
         if not isinstance(getattr(net, "gain", None), Tensor):
             raise OptionsError(f"the network {recipe.network} has no gain", file=run)

@@ -157,6 +157,24 @@ def test_a_blend_lies_between_the_run_and_what_is_mixed_in(work: Path, tmp_path:
         blend_in(mixed, tmp_path / "foreign.safetensors", 0.5)
 
 
+def test_a_dial_is_turned_at_export_and_an_unknown_one_refused(work: Path, tmp_path: Path):
+    for tint in (1, 0.5):
+        call(
+            commands.export, work / "run", "-o", tmp_path / f"{tint}.onnx", "--fp16",
+            "--set", f"tint={tint}",
+        )  # fmt: skip
+    whole, half = (open_session(tmp_path / f"{tint}.onnx", "cpu") for tint in (1, 0.5))
+    assert half.description.training.endswith("tint 0.5")
+    lightness = np.linspace(10, 90, 64 * 64, dtype=np.float32).reshape(64, 64)
+    veiled, cleared = whole.predict(lightness).chroma, half.predict(lightness).chroma
+    mean = veiled.mean((1, 2), keepdims=True)
+    np.testing.assert_allclose(cleared, veiled - mean / 2, atol=1e-2)
+    with pytest.raises(OptionsError, match="has no dial 'hue'"):
+        call(commands.export, work / "run", "-o", tmp_path / "n.onnx", "--set", "hue=1")
+    with pytest.raises(OptionsError, match="--set tint is no dial"):
+        call(commands.export, work / "run", "-o", tmp_path / "n.onnx", "--set", "tint")
+
+
 def test_initial_weights_are_matched_by_name_and_shape(work: Path, tmp_path: Path):
     given = {"head.bias": torch.full((260,), 0.5), "foreign": torch.ones(1)}
     save_file(given, tmp_path / "some.safetensors")

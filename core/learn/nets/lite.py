@@ -106,7 +106,12 @@ def _double(x: Tensor) -> Tensor:
 
 
 class Lite(nn.Module):
-    """See the module. `temperature` is that of the annealed mean (Zhang 2016: 0.38)."""
+    """See the module. Three dials, which can still be turned when a model is exported:
+
+    `temperature` is that of the annealed mean (Zhang 2016: 0.38), `refinement` the share of the
+    refined edges, `tint` the share of the picture's mean colour: below 1 a warm or cool veil over
+    everything gives way to the colours of things.
+    """
 
     stride = 2
     multiple = 32
@@ -115,9 +120,13 @@ class Lite(nn.Module):
     prior: Tensor
     gain: Tensor
 
-    def __init__(self, temperature: float = 0.38) -> None:
+    def __init__(
+        self, temperature: float = 0.38, refinement: float = 1.0, tint: float = 1.0
+    ) -> None:
         super().__init__()
         self.temperature = temperature
+        self.refinement = refinement
+        self.tint = tint
         bins = torch.from_numpy(in_gamut_bins())
         self.register_buffer("centers", bins)
         #: how often each bin is right; measured on the training pictures, saved with the weights
@@ -170,7 +179,9 @@ class Lite(nn.Module):
             ),
             1,
         )
-        chroma = finer + self.ref(self.d2(near)) * REFINEMENT_SCALE
+        chroma = finer + self.ref(self.d2(near)) * (REFINEMENT_SCALE * self.refinement)
+        if self.tint != 1:
+            chroma = chroma + chroma.mean((2, 3), keepdim=True) * (self.tint - 1)
         return Prediction(chroma * self.gain[:, None, None], logits.permute(0, 3, 1, 2))
 
     def annealed_mean(self, logits: Tensor) -> Tensor:
