@@ -84,7 +84,7 @@ def at_grid_of(answer: Tensor, truth: Tensor) -> Tensor:
     """The truth averaged down to the answer's grid, N,C,h,w."""
     if answer.shape[-2:] == truth.shape[-2:]:
         return truth
-    return F.adaptive_avg_pool2d(truth, answer.shape[-2:])
+    return F.adaptive_avg_pool2d(truth, (answer.shape[-2], answer.shape[-1]))
 
 
 def soft_cross_entropy(
