@@ -1,0 +1,7 @@
+"""What holds for every test: Ctrl-C works, also where the tests were started in the background."""
+
+import signal
+
+# A shell starts background jobs with SIGINT ignored, and children inherit that; the tests that
+# press Ctrl-C on a child mean a child that was started as a person starts it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
