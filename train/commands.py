@@ -48,7 +48,9 @@ _realism = click.option(
 @_steps
 @_budget
 @click.option("--resume", is_flag=True, help="Go on where this run stopped.")
-@click.option("--init", type=_FILE, help="Weights to begin with (.safetensors, .pt), by name.")
+@click.option(
+    "--init", type=_FILE, help="Weights to begin with (.safetensors, .pt, .onnx), by name."
+)
 @_cache
 @_threads
 @_workers

@@ -116,7 +116,7 @@ def _settings(network: type, table: dict[str, Any], path: Path) -> dict[str, Any
     _known(table, list(hints), "[network] ", path)
     checked = {}
     for key, value in table.items():
-        plain = hints[key] in (bool, int, float, str)
+        plain = hints[key] in (bool, int, float, str) or typing.get_origin(hints[key]) is tuple
         checked[key] = _typed(value, hints[key], f"network.{key}", path) if plain else value
     for key, parameter in inspect.signature(network.__init__).parameters.items():
         if key != "self" and parameter.default is parameter.empty and key not in table:

@@ -14,6 +14,7 @@ from torch import nn
 
 from core.errors import OptionsError, PhotochromError
 from core.learn import answer, parallel, prior
+from core.learn.export import weights_in
 from core.learn.lab_torch import srgb_to_lab
 from core.learn.measures import judge, summary
 from core.learn.nets import build
@@ -149,8 +150,10 @@ def cache_of(data: Path, cache: Path, how: Data) -> Path:
 
 
 def load_initial(net: nn.Module, path: Path) -> str:
-    """Load what matches by name and shape, from .safetensors or a checkpoint (.pt); says what."""
+    """Load what matches by name and shape, see `weights_of`; says what."""
     given = weights_of(path)
+    if hasattr(net, "narrowed"):
+        given = net.narrowed(given)  # pyright: ignore[reportCallIssue] -- a network's own offer
     own = net.state_dict()
     fits = {k: v.to(own[k].dtype) for k, v in given.items() if k in own and v.shape == own[k].shape}
     if not fits:
@@ -160,9 +163,12 @@ def load_initial(net: nn.Module, path: Path) -> str:
 
 
 def weights_of(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a .safetensors file, or the averaged ones of a checkpoint (.pt), by name."""
+    """By name: the tensors of a .safetensors file, of a model file that `export` wrote (.onnx), or
+    the averaged ones of a checkpoint (.pt)."""
     from safetensors.torch import load_file
 
+    if path.suffix == ".onnx":
+        return weights_in(path)
     if path.suffix == ".pt":
         return load_checkpoint(path)["average"]
     try:

@@ -36,6 +36,10 @@ FLOAT16_TOLERANCE = 1.0
 INT8_MEAN_TOLERANCE = 2.5
 
 
+#: Behind the name of a tensor that is stored as float16; its Cast has the name itself.
+_HALVED = ".float16"
+
+
 @dataclass(frozen=True, slots=True)
 class About:
     """What the metadata say beyond the graph; see contract 1."""
@@ -127,6 +131,9 @@ def _trace(net: Any, path: Path) -> None:
         torch.onnx.export(
             _Graph(net).eval(), inputs, str(path), dynamo=False, opset_version=OPSET,
             input_names=names, output_names=outputs, dynamic_axes=axes,
+            # norms stay norms and tensors keep their names, so that training can go on from the
+            # file (`weights_in`); ONNX Runtime folds them when it loads it, and is as fast
+            training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False,
         )  # fmt: skip
 
 
@@ -159,13 +166,37 @@ def store_as_float16(model: Any) -> None:
             continue
         name = tensor.name
         halved = numpy_helper.from_array(
-            numpy_helper.to_array(tensor).astype(np.float16), f"{name}.float16"
+            numpy_helper.to_array(tensor).astype(np.float16), name + _HALVED
         )
         graph.initializer[index].CopyFrom(halved)
         casts.append(helper.make_node("Cast", [halved.name], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def weights_in(path: Path) -> dict[str, Tensor]:
+    """The network's tensors in a model file that `export` wrote, float32, by their own names."""
+    import onnx
+    from onnx import TensorProto, numpy_helper
+
+    try:
+        graph = onnx.load(path).graph
+    except Exception as error:  # protobuf's own error types are not declared
+        raise ModelError(f"no weights could be read ({error})", file=path) from error
+    found = {}
+    for tensor in graph.initializer:
+        if tensor.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16):
+            name = tensor.name.removesuffix(_HALVED)
+            found[name] = torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+    for node in graph.node:  # the exporter keeps one of several equal tensors
+        if node.op_type == "Identity" and node.input[0] in found:
+            found[node.output[0]] = found[node.input[0]]
+    return {
+        name.removeprefix("net."): tensor
+        for name, tensor in found.items()
+        if name.startswith("net.")
+    }
 
 
 def quantize(plain: Path, path: Path, planes: list[np.ndarray], net: Any) -> Any:

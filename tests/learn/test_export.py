@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from core.errors import ModelError
-from core.learn.export import FLOAT16_TOLERANCE, About, check_against, export
+from core.learn.export import FLOAT16_TOLERANCE, About, check_against, export, weights_in
 from core.learn.nets import Prediction
 from core.learn.nets.lite import Lite
 from core.model.session import open_session
@@ -32,6 +32,20 @@ def file(lite: Lite, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_float16_storage_halves_the_file_and_stays_near_the_network(lite: Lite, file: Path):
     assert file.stat().st_size < 0.6 * 4 * sum(tensor.numel() for tensor in lite.parameters())
     assert 0 < check_against(lite, file, FLOAT16_TOLERANCE, seed=9) < FLOAT16_TOLERANCE
+
+
+def test_training_can_go_on_from_the_file(lite: Lite, file: Path):
+    read, own = weights_in(file), lite.state_dict()
+    unread = {name for name in own if name not in read}
+    assert {name for name in unread if not name.endswith("num_batches_tracked")} == {"prior"}
+    for name, tensor in read.items():
+        torch.testing.assert_close(tensor, own[name], rtol=1e-3, atol=1e-4)
+
+
+def test_a_file_without_weights_is_refused(tmp_path: Path):
+    (tmp_path / "words.onnx").write_text("no model")
+    with pytest.raises(ModelError, match="no weights"):
+        weights_in(tmp_path / "words.onnx")
 
 
 def test_the_metadata_are_those_of_the_contract(lite: Lite, file: Path):

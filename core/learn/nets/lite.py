@@ -1,7 +1,9 @@
-"""`lite`: an EfficientNet-Lite2 encoder and a small feature-pyramid decoder, 5,747,750 parameters.
+"""`lite`: an EfficientNet-Lite2 encoder and a small feature-pyramid decoder.
+
+5,747,750 parameters with the widths it has by default, 5,292,538 with those of its recipe.
 
 Classifies a* b* into 260 in-gamut bins at stride 4 (after Zhang, Isola, Efros 2016, with their
-annealed mean) and refines the edges at stride 2. 2.5 GMAC at 256 x 256.
+annealed mean) and refines the edges at stride 2. 2.5 or 1.7 GMAC at 256 x 256.
 Encoder: Tan & Le 2019, EfficientNet-Lite (ReLU6, no squeeze-and-excitation).
 
 The names of the tensors are those of the first checkpoint, and must stay.
@@ -79,11 +81,11 @@ class Encoder(nn.Module):
         self.taps.append(len(blocks) - 1)
         self._blocks = nn.ModuleList(blocks)
 
-    def forward(self, x: Tensor, extra: Tensor | None) -> list[Tensor]:
-        """`x` N,3,H,W; `extra` N,32,H/2,W/2 is added to the stem's output before its norm."""
-        x = self._conv_stem(x)
-        if extra is not None:
-            x = x + extra
+    def forward(self, gray: Tensor, hints: Tensor, hint_weight: Tensor) -> list[Tensor]:
+        """`gray` N,1,H,W; `hints` N,C,H,W enter beside it by `hint_weight` 32,C,3,3."""
+        # the same gray on all three channels of the stem, and the hints: one convolution for all
+        weight = torch.cat((self._conv_stem.weight.sum(1, keepdim=True), hint_weight), 1)
+        x = F.conv2d(torch.cat((gray, hints), 1), weight, stride=2, padding=1)
         x = F.relu6(self._bn0(x))
         tapped = []
         for index, block in enumerate(self._blocks):
@@ -105,12 +107,24 @@ def _double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
+#: Whose outputs a decoder's width sets, and which weights take them up, as their first inputs.
+_DECODER_CHANNELS = {
+    "d16": ["d8.0.weight"],
+    "d8": ["d4.0.0.weight"],
+    "d4.0": ["d4.1.0.weight"],
+    "d4.1": ["head.weight", "r4.0.weight"],
+    "r4": ["d2.0.weight"],
+}
+
+
 class Lite(nn.Module):
     """See the module. Three dials, which can still be turned when a model is exported:
 
     `temperature` is that of the annealed mean (Zhang 2016: 0.38), `refinement` the share of the
     refined edges, `tint` the share of the picture's mean colour: below 1 a warm or cool veil over
-    everything gives way to the colours of things.
+    everything gives way to the colours of things. `widths` are the decoder's channels at
+    strides 16, 8 and 4; `near` those of them that reach the refinement, which runs fastest when
+    `near` + 22 is a multiple of 16.
     """
 
     stride = 2
@@ -121,7 +135,12 @@ class Lite(nn.Module):
     gain: Tensor
 
     def __init__(
-        self, temperature: float = 0.38, refinement: float = 1.0, tint: float = 1.0
+        self,
+        temperature: float = 0.38,
+        refinement: float = 1.0,
+        tint: float = 1.0,
+        widths: tuple[int, int, int] = (192, 128, 96),
+        near: int = 32,
     ) -> None:
         super().__init__()
         self.temperature = temperature
@@ -138,13 +157,14 @@ class Lite(nn.Module):
         nn.init.zeros_(self.hint.weight)  # at the start a hint changes nothing
         self.l32 = _conv(352, 256, 1)
         self.ctx = nn.Sequential(nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 256))
-        self.p16, self.d16 = _conv(120, 96, 1), _conv(256 + 96, 192, 3)
-        self.p8, self.d8 = _conv(48, 48, 1), _conv(192 + 48, 128, 3)
+        w16, w8, w4 = widths
+        self.p16, self.d16 = _conv(120, 96, 1), _conv(256 + 96, w16, 3)
+        self.p8, self.d8 = _conv(48, 48, 1), _conv(w16 + 48, w8, 3)
         self.p4 = _conv(24, 32, 1)
-        self.d4 = nn.Sequential(_conv(128 + 32, 96, 3), _conv(96, 96, 3))
-        self.head = nn.Conv2d(96, len(bins), 1)
-        self.r4, self.p2 = _conv(96, 32, 1), _conv(16, 16, 1)
-        self.d2 = _conv(32 + 16 + 2 + 1 + 3, 32, 3)
+        self.d4 = nn.Sequential(_conv(w8 + 32, w4, 3), _conv(w4, w4, 3))
+        self.head = nn.Conv2d(w4, len(bins), 1)
+        self.r4, self.p2 = _conv(w4, near, 1), _conv(16, 16, 1)
+        self.d2 = _conv(near + 16 + 2 + 1 + 3, 32, 3)
         self.ref = nn.Conv2d(32, 2, 3, padding=1)
         nn.init.zeros_(self.ref.weight)
         if self.ref.bias is not None:
@@ -160,15 +180,20 @@ class Lite(nn.Module):
         if hints is None:
             hints = torch.zeros_like(lightness).expand(-1, 3, -1, -1)
         hints = torch.cat((hints[:, :2] / AB_SCALE, hints[:, 2:]), 1)
-        t2, t4, t8, t16, t32 = self.enc(gray.expand(-1, 3, -1, -1), self.hint(hints))
+        t2, t4, t8, t16, t32 = self.enc(gray, hints, self.hint.weight)
         x = self.l32(t32)
         x = x + self.ctx(x.mean((2, 3)))[:, :, None, None]
         x = self.d16(torch.cat((_double(x), self.p16(t16)), 1))
         x = self.d8(torch.cat((_double(x), self.p8(t8)), 1))
         x = self.d4(torch.cat((_double(x), self.p4(t4)), 1))
-        # bins last: ONNX Runtime's softmax over a strided axis took a quarter of the whole
-        logits = F.linear(x.permute(0, 2, 3, 1), self.head.weight.flatten(1), self.head.bias)
-        finer = _double(self.annealed_mean(logits).permute(0, 3, 1, 2))
+        # bins last: ONNX Runtime's softmax over a strided axis took a quarter of the whole; and one
+        # matrix product (Gemm) that divides by the temperature on its way
+        cells = x.permute(0, 2, 3, 1)
+        sharp = torch.addmm(
+            self.get_parameter("head.bias"), cells.flatten(0, 2), self.head.weight.flatten(1).T,
+            beta=1 / self.temperature, alpha=1 / self.temperature,
+        ).unflatten(0, cells.shape[:3])  # fmt: skip
+        finer = _double(self.annealed_mean(sharp).permute(0, 3, 1, 2))
         near = torch.cat(
             (
                 _double(self.r4(x)),
@@ -182,8 +207,32 @@ class Lite(nn.Module):
         chroma = finer + self.ref(self.d2(near)) * (REFINEMENT_SCALE * self.refinement)
         if self.tint != 1:
             chroma = chroma + chroma.mean((2, 3), keepdim=True) * (self.tint - 1)
-        return Prediction(chroma * self.gain[:, None, None], logits.permute(0, 3, 1, 2))
+        logits = sharp.permute(0, 3, 1, 2) * self.temperature
+        return Prediction(chroma * self.gain[:, None, None], logits)
 
-    def annealed_mean(self, logits: Tensor) -> Tensor:
-        """...,Q to ...,2: the mean colour of the distribution sharpened by the temperature."""
-        return (logits / self.temperature).softmax(-1) @ self.centers
+    def narrowed(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The weights of a wider decoder, cut to this one's widths: the channels that matter most.
+
+        What a channel sends on is measured by its norm's scale and shift and by the weights that
+        take it up (after Li et al. 2017, "Pruning filters for efficient ConvNets"). It has to be
+        trained on, but starts far ahead of chance.
+        """
+        cut = dict(given)
+        for maker, takers in _DECODER_CHANNELS.items():
+            if f"{maker}.0.weight" not in cut:
+                continue
+            kept = self.get_parameter(f"{maker}.0.weight").shape[0]
+            scale, shift = (cut[f"{maker}.1.{part}"].float() for part in ("weight", "bias"))
+            count = len(scale)
+            taken = sum(cut[t].float()[:, :count].flatten(2).pow(2).sum((0, 2)) for t in takers)
+            strongest = ((scale.square() + shift.square()) * taken).argsort(descending=True)
+            chosen = strongest[:kept].sort().values
+            for name in [name for name in cut if name.startswith(f"{maker}.") and cut[name].ndim]:
+                cut[name] = cut[name][chosen]
+            for name in takers:
+                cut[name] = torch.cat((cut[name][:, chosen], cut[name][:, count:]), 1)
+        return cut
+
+    def annealed_mean(self, sharp: Tensor) -> Tensor:
+        """...,Q logits over the temperature, to ...,2: the mean colour of the distribution."""
+        return sharp.softmax(-1) @ self.centers

@@ -65,3 +65,20 @@ def test_its_gain_scales_each_channel_of_the_answer():
         net.gain.copy_(torch.tensor([1.5, 0.5]))
         after = net(given.lightness).chroma
     torch.testing.assert_close(after, before * torch.tensor([1.5, 0.5]).view(1, 2, 1, 1))
+
+
+def test_a_narrower_decoder_takes_over_the_channels_that_matter():
+    wide, narrow = make().eval(), Lite(widths=(128, 96, 64), near=10).eval()
+    with torch.no_grad():  # every second channel of the last convolution is heard no more
+        wide.head.weight[:, ::2] = 0
+        wide.get_parameter("r4.0.weight")[:, ::2] = 0
+    narrow.load_state_dict(narrow.narrowed(wide.state_dict()))
+    assert chapters.parameters(narrow) < 0.95 * chapters.parameters(wide)
+    kept = {tuple(row) for row in narrow.head.weight[:, :, 0, 0].T.tolist()}
+    assert {tuple(row) for row in wide.head.weight[:, 1::2, 0, 0].T.tolist()} <= kept
+
+
+def test_a_decoder_of_the_same_widths_takes_over_everything():
+    wide, same = make().eval(), make().eval()
+    for name, tensor in same.narrowed(wide.state_dict()).items():
+        assert torch.equal(tensor, wide.state_dict()[name]), name
