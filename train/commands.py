@@ -197,6 +197,10 @@ def evaluate(
 @_budget
 @_steps
 @click.option("--seed", type=int, default=1, show_default=True, help="The same for all.")
+@click.option(
+    "--side", type=click.IntRange(32), metavar="PX",
+    help="Crops of this size for all, judged at twice it; default: each recipe's own sizes.",
+)
 @_realism
 @click.option(
     "--show", type=_EXISTING, help="Pictures for the report's sheet, instead of --eval's."
@@ -214,6 +218,7 @@ def compare(
     budget: str | None,
     steps: int | None,
     seed: int,
+    side: int | None,
     realism: bool,
     show: Path | None,
     findings: Path | None,
@@ -240,7 +245,7 @@ def compare(
     comparison = Comparison(
         data, judge, runs or output.with_suffix(".runs"),
         cache or platformdirs.user_cache_path("photochrom") / "pictures",
-        Terms(steps, None if budget is None else parse_time(budget), seed), realism,
+        Terms(steps, None if budget is None else parse_time(budget), seed, side), realism,
         default_workers() if workers is None else workers,
     )  # fmt: skip
     results = compare_all([recipe_file(name) for name in recipes], comparison, say=click.echo)

@@ -15,7 +15,7 @@ from core.errors import InterruptedJob, OptionsError, PhotochromError
 from core.learn.export import About, export
 from core.learn.nets import build
 from core.learn.restored import checkpoint_of, network_of
-from core.learn.trainer import load_checkpoint
+from core.learn.trainer import Training, load_checkpoint
 from train.evaluate import Model, evaluate
 from train.export import export_run
 from train.memory import Peak
@@ -31,11 +31,21 @@ VALIDATION_PICTURES = 24
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What all recipes have in common: `steps` or `budget_seconds` to learn, and the seed."""
+    """What all recipes have in common: `steps` or `budget_seconds` to learn, and the seed.
+
+    `side` px: all learn from crops of this size, cut from pictures of twice that short side, and
+    are judged on those; None leaves the sizes to each recipe and the pictures as they are stored.
+    """
 
     steps: int | None
     budget_seconds: float | None
     seed: int = 1
+    side: int | None = None
+
+    @property
+    def short_side(self) -> int | None:
+        """px, of the pictures that crops are cut from; what is in them is as large as in judging."""
+        return 2 * self.side if self.side else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,10 @@ def _result(
     figures = _gathered(members) if members else _trained(recipe, own, comparison, say)
     model = _exported(recipe, own, members)
     thorough = Thorough(Asked(realism=comparison.realism))
-    scores = evaluate(Model(model), comparison.judge, also=(thorough.add,))
+    scores = evaluate(
+        Model(model), comparison.judge,
+        short_side=comparison.terms.short_side, also=(thorough.add,),
+    )  # fmt: skip
     result = plain({
         "name": recipe.name,
         "network": recipe.network,
@@ -137,13 +150,10 @@ def _trained(
     recipe: Recipe, own: Path, comparison: Comparison, say: Callable[[str], None]
 ) -> dict[str, Any]:
     terms = comparison.terms
-    settings = replace(recipe.train, seed=terms.seed)
-    if terms.budget_seconds:
-        settings = replace(settings, validate_minutes=terms.budget_seconds / 60 / LOOKS)
-    shared = replace(recipe.data, validation=min(recipe.data.validation, VALIDATION_PICTURES))
+    fair = on_terms(recipe, terms)
     with Peak() as peak:
         run(
-            replace(recipe, train=settings, data=shared), comparison.data, own,
+            fair, comparison.data, own,
             cache=comparison.cache, steps=terms.steps, budget_seconds=terms.budget_seconds,
             resume=(own / "last.pt").is_file(), workers=comparison.workers, say=say,
         )  # fmt: skip
@@ -154,10 +164,30 @@ def _trained(
     return {
         "parameters": sum(tensor.numel() for tensor in net.parameters()),
         "steps": last["step"],
+        "pictures": round(last["step"] * pictures_a_step(fair.train)),
         "minutes": last["elapsed"] / 60,
         "memory_mb": peak.megabytes,
         **_course(own / "log.jsonl"),
     }
+
+
+def on_terms(recipe: Recipe, terms: Terms) -> Recipe:
+    """The recipe with what is the same for all: seed, looks, pictures kept out, and the side."""
+    train, data = replace(recipe.train, seed=terms.seed), recipe.data
+    if terms.budget_seconds:
+        train = replace(train, validate_minutes=terms.budget_seconds / 60 / LOOKS)
+    if terms.short_side:
+        largest = max(count for _, count in train.sizes)
+        train = replace(train, sizes=((terms.short_side // 2, largest),))
+        data = replace(data, short_side=terms.short_side)
+    # also those that keep none out for themselves: all are to learn from the same pictures
+    return replace(recipe, train=train, data=replace(data, validation=VALIDATION_PICTURES))
+
+
+def pictures_a_step(train: Training) -> float:
+    """How many pictures a step learns from, on average over the sizes that it may draw."""
+    counts = [count for _, count in train.sizes]
+    return train.accumulate * sum(counts) / len(counts)
 
 
 def _course(log: Path) -> dict[str, Any]:
@@ -182,7 +212,7 @@ def _gathered(members: Sequence[Path]) -> dict[str, Any]:
         if not path.is_file():
             raise PhotochromError("this member of the ensemble has no result", file=member.name)
         results.append(json.loads(path.read_text(encoding="utf-8")))
-    total = {key: sum(r[key] for r in results) for key in ("parameters", "steps", "minutes")}
+    total = {key: sum(r[key] for r in results) for key in ("parameters", "steps", "pictures", "minutes")}
     return {**total, "memory_mb": None, "curve": [], "pictures_per_second": None}
 
 

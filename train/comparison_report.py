@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from train.compare import Terms
 from train.evaluate import Model, Photograph, photographs, show
 from train.plots import curves, histograms
 from train.report import page, picture, table
@@ -72,10 +73,20 @@ def conditions(done: Sequence[Mapping[str, Any]]) -> str:
     budget = (
         f"{terms['steps']} steps" if terms["steps"] else f"{terms['budget_seconds'] / 60:g} minutes"
     )
+    short_side = short_side_of(done)
+    if short_side:
+        budget += f" from crops of {short_side // 2} px"
     return (
         f"Each learnt for {budget} with seed {terms['seed']}, and was judged on "
-        f"{scores['pictures']} pictures that it had not seen. Ratios are ours over the truth's."
+        f"{scores['pictures']} pictures that it had not seen"
+        f"{f', at short side {short_side} px' if short_side else ''}. Ratios are ours over the truth's."
     )
+
+
+def short_side_of(done: Sequence[Mapping[str, Any]]) -> int | None:
+    """px, of the pictures that all were judged on; None: as they are stored."""
+    side = done[0]["terms"]["side"] if done else None
+    return Terms(None, None, side=side).short_side
 
 
 def rows(done: Sequence[Mapping[str, Any]]) -> list[list[object]]:
@@ -93,8 +104,9 @@ def rows(done: Sequence[Mapping[str, Any]]) -> list[list[object]]:
 
 def costs(done: Sequence[Mapping[str, Any]]) -> list[list[object]]:
     """The table of what each took to learn."""
-    lines: list[list[object]] = [["", "parameters", "steps", "minutes", "pictures/s", "memory, MB"]]
-    keys = ("parameters", "steps", "minutes", "pictures_per_second", "memory_mb")
+    heads = ("", "parameters", "steps", "pictures", "minutes", "pictures/s", "memory, MB")
+    lines: list[list[object]] = [list(heads)]
+    keys = ("parameters", "steps", "pictures", "minutes", "pictures_per_second", "memory_mb")
     lines += [[result["name"], *(shown(result[key]) for key in keys)] for result in done]
     return lines
 
@@ -106,7 +118,7 @@ def shown(value: object) -> object:
 
 def contact_sheet(done: Sequence[Mapping[str, Any]], source: Path) -> str:
     """A table of pictures: gray, the truth, then each network's answer."""
-    shots = list(photographs(source))
+    shots = list(photographs(source, short_side_of(done)))
     shots = shots[:: max(1, len(shots) // SHEET_PICTURES)][:SHEET_PICTURES]
     models = {result["name"]: Model(Path(result["model_file"])) for result in done}
     head = "".join(f"<th>{escape(name)}</th>" for name in ("gray", "truth", *models))

@@ -75,13 +75,16 @@ class Model:
         return chroma_for(self.ask, photograph.lightness, hints, multiple=multiple)
 
 
-def photographs(data: Path) -> Iterator[Photograph]:
-    """The pictures of a tar or folder at their stored size; what cannot be decoded is an error."""
+def photographs(data: Path, short_side: int | None = None) -> Iterator[Photograph]:
+    """The pictures of a tar or folder; what cannot be decoded is an error.
+
+    They come at their stored size, larger ones reduced to `short_side` px if it is given.
+    """
     found = False
     for source in sources(data):
         for member in members(source):
             try:
-                rgb = decode(member.data)
+                rgb = decode(member.data, short_side)
             except (OSError, ValueError, SyntaxError) as error:  # Pillow's, on damaged data
                 raise SourceError(f"{member.name} is damaged ({error})", file=source) from error
             found = True
@@ -95,17 +98,19 @@ def evaluate(
     data: Path,
     *,
     hints: str = "",
+    short_side: int | None = None,
     watch: Callable[[Photograph], None] | None = None,
     also: Sequence[Callable[[Photograph, np.ndarray], None]] = (),
 ) -> dict:
     """Summary over all pictures, per set, and of gray; with `hints` grid or worst also theirs.
 
+    Pictures with a longer short side than `short_side` px are reduced to it first.
     Each of `also` is called with every picture and its answer: see `train.thorough`.
     """
     if hints and not model.description.takes_hints:
         raise HintsError("this model takes no hints", file=model.description.name)
     rows, gray, sets, hinted, cells = [], [], [], [], []
-    for photograph in photographs(data):
+    for photograph in photographs(data, short_side):
         if watch:
             watch(photograph)
         truth, lightness = photograph.chroma, photograph.lightness

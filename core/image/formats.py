@@ -23,7 +23,8 @@ class Format:
 
     `depths`: bits a channel that it can be written with; `pages`: whether a file holds many
     pictures; `longest_side`: in pixels; `lossy`: whether our files of it may differ from what the
-    encoder was handed (contract 2); `holds`: the kinds of metadata that survive in it.
+    encoder was handed (contract 2); `holds`: the kinds of metadata that survive in it;
+    `only_read`: suffixes of files that are not written, what comes of them has the first suffix.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Format:
     lossy: bool
     holds: frozenset[Holds]
     begins: Callable[[bytes], bool]
+    only_read: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return self.title
@@ -152,6 +154,7 @@ JPEG2000: Final = Format(
     lossy=False,
     holds=frozenset(("icc", "resolution", "exif", "iptc", "xmp")),
     begins=_is_jpeg2000,
+    only_read=frozenset((".j2k", ".j2c", ".jpc")),  # bare codestreams have no room for metadata
 )
 
 FORMATS: Final[tuple[Format, ...]] = (JPEG, PNG, TIFF, WEBP, AVIF, JPEG2000)

@@ -90,11 +90,10 @@ def _jobs(sources: list[Path], folder: Path, like: Job, walk: _Walk) -> Iterator
 
 
 def _result_name(source: Path, like: Job) -> str:
-    """The source's own name; with another suffix where `format` says so."""
-    if like.options.format == "same":
-        return source.name
-    wanted = by_name(like.options.format)
-    if by_suffix(source.suffix) is wanted:
+    """The source's own name; with another suffix where its format or `format` says so."""
+    own = by_suffix(source.suffix)
+    wanted = own if like.options.format == "same" else by_name(like.options.format)
+    if wanted is None or (wanted is own and source.suffix.lower() not in wanted.only_read):
         return source.name
     return source.stem + wanted.suffixes[0]
 
