@@ -3,7 +3,8 @@
 One model, warm, for pictures of any size: `field` asks the network once, on a thumbnail, for the
 picture's chroma; `painter` lays it over full-size strips and keeps their lightness (contract 2);
 `colorize` does both for pixels in memory. Files are `core.job`'s subject. Results depend on the
-picture, the model and the options alone. Stands on `core.colour`, `core.model`, `core.hints`.
+picture, the model and the options alone. Stands on `core.colour`, `core.model`, `core.hints`,
+`core.detail`.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,10 @@ from typing import Final
 import numpy as np
 
 from core.colour.field import ChromaField
+from core.detail import with_details
 from core.errors import HintsError, ModelError
 from core.hints import is_empty, planes
-from core.model.session import Session, open_session
+from core.model.session import Prediction, Session, open_session
 from core.model.store import resolve
 from core.options import Options
 
@@ -30,11 +32,15 @@ Painter = Callable[[np.ndarray, int, np.ndarray], None]
 
 @dataclass(frozen=True)
 class Look:
-    """What the network sees of a picture: sizes as (height, width) in pixels."""
+    """What the network sees of a picture: sizes as (height, width) in pixels.
+
+    `thumbnail` is what is to be made of the picture; `whole` is the size at which the network sees
+    all of it, smaller than that where it looks for details too.
+    """
 
     picture: tuple[int, int]
     thumbnail: tuple[int, int]
-    padded: tuple[int, int]
+    whole: tuple[int, int]
 
 
 class Colorizer:
@@ -50,12 +56,12 @@ class Colorizer:
 
     def look(self, height: int, width: int, options: Options) -> Look:
         """The sizes at which a picture of `height` x `width` pixels is shown to the network."""
-        description = self.session.description
-        side = options.side or description.side
+        side = options.side or self.session.description.side
         scale = min(side / min(height, width), MAX_ASPECT * side / max(height, width))
-        thumbnail = max(1, round(height * scale)), max(1, round(width * scale))
-        rows, columns = (-size % description.multiple + size for size in thumbnail)
-        return Look((height, width), thumbnail, (rows, columns))
+        whole = max(1, round(height * scale)), max(1, round(width * scale))
+        # no nearer than the picture has pixels
+        nearer = max(1, min(options.detail, height // whole[0], width // whole[1]))
+        return Look((height, width), (nearer * whole[0], nearer * whole[1]), whole)
 
     def field(self, thumbnail: np.ndarray, look: Look, options: Options) -> ChromaField:
         """The picture's chroma, as the network sees it.
@@ -63,10 +69,12 @@ class Colorizer:
         Parameters: `thumbnail`, uint8 or uint16 sRGB codes of `look.thumbnail` (h, w) or (h, w, 3).
         Raises `HintsError` for hints that do not fit, `ModelError` where the model fails.
         """
-        prediction = self.session.predict(*self._seen(thumbnail, look, options))
         stride = self.session.description.stride
+        grid = self._whole(thumbnail, look, options).chroma
+        if look.thumbnail != look.whole:
+            grid = self._with_details(grid, thumbnail, look, options)
         return ChromaField(
-            grid=np.ascontiguousarray(prediction.chroma, np.float32),
+            grid=np.ascontiguousarray(grid, np.float32),
             extent=(look.thumbnail[0] / stride, look.thumbnail[1] / stride),
             height=look.picture[0],
             width=look.picture[1],
@@ -81,13 +89,12 @@ class Colorizer:
         description = self.session.description
         if not description.has_distribution:
             raise ModelError(f"the model {description.name} knows no alternatives")
-        lightness, hints = self._seen(thumbnail, look, options)
-        found = self.session.predict(lightness, hints, distribution=True).distribution
+        found = self._whole(thumbnail, look, options, distribution=True).distribution
         assert found is not None, "the session answers with what it was asked for"
         place = [
-            min(max(int(at * shown / size * cells / padded), 0), cells - 1)
-            for at, shown, size, cells, padded in zip(
-                (y, x), look.thumbnail, look.picture, found.shape[1:], look.padded, strict=True
+            min(max(int(at * whole / size * cells / self._padded(whole)), 0), cells - 1)
+            for at, whole, size, cells in zip(
+                (y, x), look.whole, look.picture, found.shape[1:], strict=True
             )
         ]
         return found[:, place[0], place[1]]
@@ -109,14 +116,58 @@ class Colorizer:
         painter(field, options.vividness)(samples, 0, out)
         return out
 
-    def _seen(self, thumbnail: np.ndarray, look: Look, options: Options):
-        """What the network is shown: padded lightness, and hint planes or None."""
+    def _whole(
+        self, thumbnail: np.ndarray, look: Look, options: Options, *, distribution: bool = False
+    ) -> Prediction:
+        """What the network says of all of the picture."""
+        from core.colour.kernels import lightness_of
+        from core.image.thumbnail import thumbnail_of
+
+        if look.thumbnail != look.whole:
+            thumbnail = thumbnail_of(thumbnail, *reversed(look.whole))
+        hints = self._hints(look.picture, look.whole, options)
+        return self._predict(lightness_of(thumbnail), hints, distribution=distribution)
+
+    def _with_details(
+        self, whole: np.ndarray, thumbnail: np.ndarray, look: Look, options: Options
+    ) -> np.ndarray:
+        """The chroma of `whole`, finer: see `core.detail`."""
         from core.colour.kernels import lightness_of
 
-        lightness = _pad_by_reflection(lightness_of(thumbnail), look.padded)
-        return lightness, self._hints(look, options)
+        stride = self.session.description.stride
+        lightness = lightness_of(thumbnail)
+        hints = self._hints(look.picture, look.thumbnail, options)
 
-    def _hints(self, look: Look, options: Options) -> np.ndarray | None:
+        def ask(top: int, left: int, height: int, width: int) -> np.ndarray:
+            box = np.s_[
+                ..., top * stride : (top + height) * stride, left * stride : (left + width) * stride
+            ]
+            seen = self._predict(lightness[box], None if hints is None else hints[box])
+            return seen.chroma[:, :height, :width]
+
+        shape = -(-look.thumbnail[0] // stride), -(-look.thumbnail[1] // stride)
+        tile = self._padded(min(look.whole)) // stride
+        nearer = look.thumbnail[0] // look.whole[0]
+        return with_details(whole, nearer, shape, tile, ask)
+
+    def _predict(
+        self, lightness: np.ndarray, hints: np.ndarray | None, *, distribution: bool = False
+    ) -> Prediction:
+        """The network's answer for planes (h, w) and (3, h, w) of any size: padding included."""
+        margins = [(0, self._padded(size) - size) for size in lightness.shape]
+        lightness = np.pad(lightness, margins, mode="reflect")  # to the right and below
+        if hints is not None:
+            hints = np.pad(hints, [(0, 0), *margins])
+        return self.session.predict(lightness, hints, distribution=distribution)
+
+    def _padded(self, length: int) -> int:
+        """A height or width as the network takes it."""
+        multiple = self.session.description.multiple
+        return -(-length // multiple) * multiple
+
+    def _hints(
+        self, picture: tuple[int, int], thumbnail: tuple[int, int], options: Options
+    ) -> np.ndarray | None:
         if is_empty(options.hints):
             return None
         if not self.session.description.takes_hints:
@@ -124,7 +175,7 @@ class Colorizer:
                 f"the model {self.session.description.name} takes no hints",
                 remedy="choose another model, or leave the hints out",
             )
-        return planes(options.hints, look.picture, look.thumbnail, look.padded)
+        return planes(options.hints, picture, thumbnail)
 
 
 def painter(field: ChromaField, vividness: float) -> Painter:
@@ -137,9 +188,3 @@ def painter(field: ChromaField, vividness: float) -> Painter:
         colour_strip(samples, top, prepared, out)
 
     return paint
-
-
-def _pad_by_reflection(plane: np.ndarray, padded: tuple[int, int]) -> np.ndarray:
-    """`plane` (h, w) continued to the right and below, mirrored at its edges."""
-    margins = [(0, wanted - size) for size, wanted in zip(plane.shape, padded, strict=True)]
-    return np.pad(plane, margins, mode="reflect")

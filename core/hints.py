@@ -66,17 +66,15 @@ def points(value: Any, file: object = None) -> list[Point]:
     return [_point(entry, f"hint {index + 1}", file) for index, entry in enumerate(value["points"])]
 
 
-def planes(
-    document: str, picture: tuple[int, int], thumbnail: tuple[int, int], padded: tuple[int, int]
-) -> np.ndarray:
+def planes(document: str, picture: tuple[int, int], thumbnail: tuple[int, int]) -> np.ndarray:
     """Hint planes for the network.
 
-    Parameters: sizes as (height, width): of the `picture`, of its `thumbnail`, and of the
-    `padded` thumbnail. Returns float32 (3, *padded): a*, b* and a mask of 0 or 1. Every hint
-    covers at least one pixel. Raises `HintsError` for hints outside the picture.
+    Parameters: sizes as (height, width), of the `picture` and of its `thumbnail`. Returns float32
+    (3, *thumbnail): a*, b* and a mask of 0 or 1. Every hint covers at least one pixel. Raises
+    `HintsError` for hints outside the picture.
     """
     value = json.loads(document)
-    result = np.zeros((3, *padded), np.float32)
+    result = np.zeros((3, *thumbnail), np.float32)
     if "strokes" in value:
         _lay_strokes(result, value["strokes"], picture, thumbnail)
     else:
@@ -127,8 +125,8 @@ def _lay_strokes(result, encoded: str, picture, thumbnail) -> None:
     for channel in range(2):
         total = np.bincount(cells, chroma[:, channel], minlength=count.size)
         plane = np.where(enough, total / np.maximum(count, 1), 0)
-        result[channel, : thumbnail[0], : thumbnail[1]] = plane.reshape(thumbnail)
-    result[2, : thumbnail[0], : thumbnail[1]] = enough.reshape(thumbnail)
+        result[channel] = plane.reshape(thumbnail)
+    result[2] = enough.reshape(thumbnail)
 
 
 def _strokes(data: bytes, file: object) -> np.ndarray:

@@ -36,6 +36,10 @@ class Options:
     side: int = _option(
         0, "short side, in pixels, of what the network sees; 0 = the model's own", low=0, high=2048
     )
+    detail: int = _option(
+        1, "look again from so much nearer, for small faces in a group; 2 takes ten times as long",
+        low=1, high=4,
+    )  # fmt: skip
     vividness: float = _option(
         1.0, "scales the colours: 0 = gray, 1 = as predicted, 2 = twice", low=0.0, high=2.0
     )

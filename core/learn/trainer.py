@@ -27,6 +27,7 @@ from core.learn import parallel
 from core.learn.lab_torch import lab_to_srgb
 from core.learn.losses import Batch, Term, objective
 from core.learn.nets import Prediction
+from core.learn.pace import Pace
 
 #: Of checkpoints; one written by a newer program is refused.
 CHECKPOINT_VERSION = 1
@@ -43,7 +44,8 @@ class Training:
     slow: tuple[str, ...] = ()  # name prefixes of tensors that learn at slow_factor of the rate
     slow_factor: float = 0.3
     weight_decay: float = 1e-4
-    momentum: float = 0.9
+    momentum: float = 0.9  # of sgd and rmsprop
+    betas: tuple[float, float] = (0.9, 0.999)  # of adam and adamw
     schedule: str = "cosine"  # or "constant"
     final_rate: float = 0.02  # the cosine's end, as a share of the peak
     warm_up: int = 200  # steps
@@ -56,6 +58,7 @@ class Training:
     log_every: int = 20  # steps
     save_minutes: float = 5.0
     validate_minutes: float = 30.0
+    validate_steps: int = 0  # also after so many steps; 0: by the clock alone
 
 
 def train(
@@ -111,8 +114,9 @@ def train(
              random=torch.get_rng_state())  # fmt: skip
 
     def learn_from(batch: Batch) -> tuple[Prediction, Tensor, dict[str, Tensor]]:
+        answer = answer_of if pace.knows(batch.lightness.shape) else net
         with torch.autocast(device.type, torch.bfloat16, settings.precision == "bfloat16"):
-            prediction = answer_of(batch.lightness, batch.hints)
+            prediction = answer(batch.lightness, batch.hints)
             loss, parts = objective(terms, prediction, batch, net)
         (loss / settings.accumulate).backward()
         return prediction, loss, parts
@@ -120,9 +124,12 @@ def train(
     stop = _StopSignals()
     board = _board(out) if first else None
     data = batches(step * settings.accumulate)
+    pace = Pace(device, settings.precision)
+    if first:
+        say(f"the device's peak: {pace.peak}")
     started = time.monotonic() - elapsed
     saved_at = validated_at = elapsed
-    seen, last_log = 0, time.monotonic()
+    validated_step = step
     with stop, (out / "log.jsonl").open("a") as log:
         while True:
             progress = elapsed / budget_seconds if budget_seconds else step / settings.steps
@@ -136,50 +143,56 @@ def train(
             optimizer.zero_grad(set_to_none=True)
             turn = 0
             while True:
-                batch = _on(device, next(data))
+                with pace.waiting():
+                    batch = _on(device, next(data))
                 try:
-                    prediction, loss, parts = learn_from(batch)
+                    with pace.learning(batch.lightness.shape):
+                        prediction, loss, parts = learn_from(batch)
                 except RuntimeError as error:
                     raise _out_of_memory(error, learn_from, batch) or error from error
-                seen += len(batch)
                 turn += 1
                 if turn >= settings.accumulate:
                     break
             parallel.average_gradients(net)
-            norm = nn.utils.clip_grad_norm_(net.parameters(), settings.clip or math.inf)
+            with pace.learning():
+                norm = nn.utils.clip_grad_norm_(net.parameters(), settings.clip or math.inf)
             if not math.isfinite(norm):  # the gradient's norm is nan or inf whenever the loss is
                 last = out / "last.pt"
                 good = f"the last good checkpoint is {last}" if last.is_file() else ""
                 raise PhotochromError(f"loss is not finite at step {step}", file=out, remedy=good)
-            optimizer.step()
+            with pace.learning():
+                optimizer.step()
             step += 1
             # a short memory at the start: the first weights should not linger in the average
             _blend(average, net, min(settings.ema, (1 + step) / (10 + step)))
 
             elapsed = time.monotonic() - started
             if step % settings.log_every == 0:
-                now = time.monotonic()
                 row = {"step": step, "minutes": round(elapsed / 60, 2), "loss": loss.item(),
                        **{name: part.item() for name, part in parts.items()},
-                       "rate": rate, "pictures_per_second": seen / (now - last_log)}  # fmt: skip
-                seen, last_log = 0, now
+                       "rate": rate, **pace.row()}  # fmt: skip
                 _report(row, log, board, say)
-            if first and validate and elapsed - validated_at >= settings.validate_minutes * 60:
+            due = elapsed - validated_at >= settings.validate_minutes * 60
+            if settings.validate_steps and step % settings.validate_steps == 0:
+                due = True
+            if first and validate and due:
                 began = time.monotonic()
-                scores = validate(average)
-                if scores["score"] < best:
-                    best = scores["score"]
-                    save("best.pt")
-                _report({"step": step, "minutes": elapsed / 60, **scores}, log, board, say)
-                _picture(board, step, prediction, batch)
+                with pace.pausing():
+                    scores = validate(average)
+                    if scores["score"] < best:
+                        best = scores["score"]
+                        save("best.pt")
+                    _report({"step": step, "minutes": elapsed / 60, **scores}, log, board, say)
+                    _picture(board, step, prediction, batch)
                 # a budget is for learning: a network that is slow to judge loses none of it
                 started += time.monotonic() - began
-                validated_at = elapsed
+                validated_at, validated_step = elapsed, step
             if elapsed - saved_at >= settings.save_minutes * 60:
-                save_last()
+                with pace.pausing():
+                    save_last()
                 saved_at = elapsed
         save_last()
-        if first and validate and not stop.asked:
+        if first and validate and not stop.asked and validated_step < step:
             scores = validate(average)
             _report({"step": step, "minutes": elapsed / 60, **scores}, log, board, say)
             if scores["score"] < best:
@@ -253,9 +266,9 @@ def _optimizer(net: nn.Module, settings: Training) -> torch.optim.Optimizer:
     rate, momentum = settings.learning_rate, settings.momentum
     match settings.optimizer:
         case "adamw":
-            return torch.optim.AdamW(parameters, lr=rate)
+            return torch.optim.AdamW(parameters, lr=rate, betas=settings.betas)
         case "adam":
-            return torch.optim.Adam(parameters, lr=rate)
+            return torch.optim.Adam(parameters, lr=rate, betas=settings.betas)
         case "sgd":
             return torch.optim.SGD(parameters, lr=rate, momentum=momentum)
         case "rmsprop":

@@ -37,14 +37,13 @@ def test_every_set_of_strokes_becomes_hints_that_lie_in_the_picture(drawn):
         return
     found = points(json.loads(document))
     assert all(0 <= point.x < WIDTH and 0 <= point.y < HEIGHT for point in found)
-    hints = planes(document, (HEIGHT, WIDTH), (192, 256), (192, 256))
+    hints = planes(document, (HEIGHT, WIDTH), (192, 256))
     assert hints[2].any()
 
 
 def test_a_stroke_is_closed_along_its_line():
     stroke = {"colour": "#3355dd", "radius": 60, "points": [[500, 1500], [3500, 1500]]}
-    hints = planes(document_of_strokes([stroke], WIDTH, HEIGHT), (HEIGHT, WIDTH), (192, 256),
-                   (192, 256))  # fmt: skip
+    hints = planes(document_of_strokes([stroke], WIDTH, HEIGHT), (HEIGHT, WIDTH), (192, 256))
     assert hints[2, 96, 34:222].all() and not hints[2, 40].any()
 
 

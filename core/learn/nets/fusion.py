@@ -5,6 +5,9 @@ picture by Inception-ResNet-v2 (its 1,000 logits), replicated to every place and
 kernels; a decoder with nearest-neighbour doublings. Without the 55.8 M of the embedding: 6,573,794
 parameters. (The paper's Inception has a 1,001st class for background; timm's file has none.)
 
+Inception's weights are not part of this program, and a random embedding says little. Another
+classifier can speak in its place, whose ImageNet weights come as a package: EfficientNet-Lite0.
+
 | encoder, 3x3 | stride | fusion | decoder, 3x3 |
 | --- | --- | --- | --- |
 | 64 | 2 | [256 + 1000] | 128, up |
@@ -25,6 +28,7 @@ from torch import Tensor, nn
 
 from core.errors import OptionsError
 from core.learn import pretrained as published
+from core.learn.backbones.efficientnet_lite0 import with_published_weights
 from core.learn.backbones.inception_resnet_v2 import CLASSES, REPEATS, InceptionResNetV2
 from core.learn.nets import Prediction
 from core.learn.nets.compact_cnn import AB_UNIT
@@ -32,6 +36,8 @@ from core.learn.yuv_torch import gray_of
 
 #: (channels, stride) of the encoder.
 ENCODER = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1))
+#: Who may say what is in the picture; both answer with ImageNet's 1,000 logits.
+CLASSIFIERS = ("inception_resnet_v2", "efficientnet_lite0")
 #: Below this the embedding's last reductions have nothing left to reduce.
 LEAST_SIDE = 75
 
@@ -39,8 +45,9 @@ LEAST_SIDE = 75
 class Fusion(nn.Module):
     """`pretrained` is timm's Inception-ResNet-v2; `freeze` keeps it as it is, as the study did.
 
-    `embed` off leaves the embedding out: what does it pay? `side` is the square that the embedding
-    sees; `repeats` other than 10, 20, 10 make it a smaller one, which no published file fits.
+    `embed` off leaves the embedding out: what does it pay? `classifier` "efficientnet_lite0" takes
+    that one instead, with its ImageNet weights. `side` is the square that the embedding sees;
+    `repeats` other than 10, 20, 10 make Inception a smaller one, which no published file fits.
     """
 
     stride = 1
@@ -53,14 +60,17 @@ class Fusion(nn.Module):
         pretrained: str = "",
         freeze: bool = True,
         embed: bool = True,
+        classifier: str = "inception_resnet_v2",
         side: int = 299,
         repeats: Sequence[int] = REPEATS,
     ) -> None:
         super().__init__()
-        _check(embed, pretrained, side, repeats)
+        _check(embed, classifier, pretrained, side, repeats)
         self.side = side
-        self.embedding = InceptionResNetV2(repeats) if embed else None
-        if self.embedding is not None:
+        self.signed = classifier == "inception_resnet_v2"  # it sees -1..1, the other one 0..1
+        self.embedding: nn.Module | None = None
+        if embed:
+            self.embedding = InceptionResNetV2(repeats) if self.signed else with_published_weights()
             if pretrained:
                 published.load(self.embedding, pretrained)
             self.embedding.requires_grad_(not freeze)
@@ -99,7 +109,8 @@ class Fusion(nn.Module):
                 mode="bilinear",
                 align_corners=False,
             )
-            said = self.embedding((2 * gray - 1).expand(-1, 3, -1, -1))[:, :, None, None]
+            seen = 2 * gray - 1 if self.signed else gray
+            said = self.embedding(seen.expand(-1, 3, -1, -1))[:, :, None, None]
             x = torch.cat((x, said.expand(-1, -1, x.shape[2], x.shape[3])), 1)
         return Prediction(self.decoder(torch.relu(self.fuse(x))) * AB_UNIT)
 
@@ -108,7 +119,18 @@ def _conv(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module]:
     return nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()
 
 
-def _check(embed: bool, pretrained: str, side: int, repeats: Sequence[int]) -> None:
+def _check(
+    embed: bool, classifier: str, pretrained: str, side: int, repeats: Sequence[int]
+) -> None:
+    if classifier not in CLASSIFIERS:
+        raise OptionsError(
+            f"network.classifier is {classifier!r}", remedy=f"give {' or '.join(CLASSIFIERS)}"
+        )
+    if classifier == "efficientnet_lite0" and pretrained:
+        raise OptionsError(
+            "network.pretrained is for Inception-ResNet-v2; EfficientNet-Lite0 brings its weights",
+            remedy="remove network.pretrained",
+        )
     if not embed and pretrained:
         raise OptionsError(
             "network.pretrained is for the embedding, which network.embed leaves out",
