@@ -74,7 +74,7 @@ class OpenPicture:
 
     def chroma(self, options: Options, colorizer: "Colorizer") -> ChromaField:
         """The picture's chroma; asked of the network only where something but vividness changed."""
-        key = (colorizer.session.sha256, options.side, options.hints)
+        key = (colorizer.session.sha256, options.side, options.detail, options.hints)
         with self._chroma_lock:
             if self.last_chroma is None or key != self._chroma_key:
                 look = colorizer.look(self.height, self.width, options)
