@@ -28,6 +28,7 @@ _FETCH: Final = """(address) => {
   link.href = address; link.download = "";
   document.body.append(link); link.click(); link.remove();
 }"""
+_NOTHING: Final = "() => null"
 _REMEMBER: Final = '(id) => { sessionStorage.setItem("photochrom", id || ""); }'
 _RECALL: Final = '() => sessionStorage.getItem("photochrom") || ""'
 
@@ -104,7 +105,7 @@ def _one_photograph(page: gr.Blocks, studio: Studio) -> gr.Textbox:
     )
     opening.then(None, id_box, js=_REMEMBER)
     # Room for another file, also after a failure.
-    opening.then(studio.nothing, None, upload, api_visibility="private", show_progress="hidden")
+    opening.then(None, None, upload, js=_NOTHING)
     examples.select(
         studio.open_example, controls, opened, api_visibility="private", concurrency_limit=None
     ).then(None, id_box, js=_REMEMBER)

@@ -26,7 +26,7 @@ def mounted(workshop: Workshop) -> FastAPI:
         path="/",
         theme=THEME,
         css=text_of("page.css"),
-        head=f"<script>{text_of('page.js')}</script>",
+        head="".join(f"<script>{text_of(name)}</script>" for name in ("stream.js", "page.js")),
         footer_links=[],
         run_history=False,
         max_file_size=workshop.settings.max_upload,

@@ -74,9 +74,6 @@ class Studio:
         found = self._descriptions.get(model)
         return found.card if found else ""
 
-    async def nothing(self) -> None:
-        """An empty chooser."""
-
     async def open_upload(self, path: str | None, model: str, side: int, vividness: float):
         """Opens an uploaded picture and colours it."""
         if not path:
@@ -112,6 +109,8 @@ class Studio:
 
     async def restore(self, id: str):
         """After the page was loaded anew: the picture that was open in this tab, if it still is."""
+        if not id:
+            return gr.skip()  # whoever is quicker than this answer has a picture open by now
         try:
             picture = self._gallery.find(id)
         except OptionsError:

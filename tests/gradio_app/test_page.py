@@ -42,10 +42,11 @@ def window(browser):
     """Opens windows, each with a session of its own; their requests are kept in `requests`."""
     contexts = []
 
-    def open_window(url: str, **settings) -> Page:
+    def open_window(url: str, script: str = "", **settings) -> Page:
         context = browser.new_context(viewport={"width": 1280, "height": 900}, **settings)
         contexts.append(context)
         page = context.new_page()
+        page.add_init_script(script)
         page.set_default_timeout(PATIENCE_MS)
         page.goto(url)
         page.wait_for_selector("#drop")
@@ -324,17 +325,55 @@ def test_a_server_restarted_says_so_and_goes_on(window, tmp_path):
         assert download(page)[0] == "scan-photochrom.png"
 
 
-def test_a_picture_is_pasted(page):
+def paste(page: Page, data: bytes, name: str) -> None:
     page.evaluate(
-        """async data => {
+        """async ([data, name]) => {
           const blob = await (await fetch("data:image/png;base64," + data)).blob();
           const carrier = new DataTransfer();
-          carrier.items.add(new File([blob], "pasted.png", {type: "image/png"}));
+          carrier.items.add(new File([blob], name, {type: "image/png"}));
           document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: carrier}));
         }""",
-        base64.b64encode(file_of(gray(90, 120), "PNG")).decode(),
+        [base64.b64encode(data).decode(), name],
     )
+
+
+def test_a_picture_is_pasted_and_another_in_its_place(page):
+    paste(page, file_of(gray(90, 120), "PNG"), "pasted.png")
     expect(page.locator("#studio")).to_be_visible()
+    assert download(page)[0] == "pasted-photochrom.png"
+    paste(page, file_of(gray(300, 400), "PNG"), "another.png")
+    expect(page.locator("#status")).to_contain_text("0.1 megapixels")
+    assert download(page)[0] == "another-photochrom.png"
+
+
+#: Holds back what the server says of events, as a slow line or a loaded machine does; requests
+#: and their own answers are as quick as ever.
+LATE_ANSWERS = """
+const quick = window.fetch.bind(window);
+window.fetch = async (resource, settings) => {
+  const answer = await quick(resource, settings);
+  if (!answer.url.includes("/queue/data")) return answer;
+  const late = new TransformStream({ async transform(chunk, out) {
+    await new Promise((done) => setTimeout(done, 300));
+    out.enqueue(chunk);
+  }});
+  return new Response(answer.body.pipeThrough(late), { status: answer.status });
+};
+"""
+
+
+def test_nothing_that_is_asked_for_is_lost_where_answers_come_late(window, served):
+    page = window(served.url, LATE_ANSWERS)
+    paste(page, file_of(gray(90, 120), "PNG"), "pasted.png")  # the page still asks what was open
+    expect(page.locator("#studio")).to_be_visible()
+    field = page.get_by_role("spinbutton", name=re.compile("Vividness")).first
+    for vividness in ("0.5", "0.6", "0.7"):
+        field.fill(vividness)
+        field.press("Tab")
+        assert download(page)[0] == "pasted-photochrom.png"
+    to_stage(page)
+    plain = shown(page)
+    assert not np.array_equal(after(page, lambda: stroke(page, 0.3, 0.5)), plain)
     assert download(page)[0] == "pasted-photochrom.png"
 
 

@@ -3,14 +3,23 @@ document.documentElement.lang = "en";
 
 document.addEventListener("paste", (event) => {
   const files = [...(event.clipboardData?.files || [])].filter((file) => file.type.startsWith("image/"));
-  const input = document.querySelector('#drop input[type="file"]');
-  if (!files.length || !input) return;
+  if (!files.length) return;
+  event.preventDefault();
   const carrier = new DataTransfer();
   carrier.items.add(files[0]);
-  input.files = carrier.files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
-  event.preventDefault();
+  if (!chooser()) document.querySelector("#another")?.click();
+  give(carrier.files);
 });
+
+const chooser = () => document.querySelector('#drop input[type="file"]');
+
+// The chooser may not stand there yet: the page is loading, or another picture is being put away.
+function give(files) {
+  const input = chooser();
+  if (!input) return setTimeout(give, 50, files);
+  input.files = files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+}
 
 const NAMES = { "before-after": ["Before", "After, in colour"], "models-slider": ["Left model", "Right model"] };
 
