@@ -28,7 +28,8 @@ lint: $(VENV)/development.stamp
 	$(BIN)/lint-imports
 
 bench: $(VENV)/development.stamp
-	$(BIN)/photochrom bench
+	@$(BIN)/photochrom bench $(ARGS); core=$$?; \
+		$(BIN)/python -m tests.gimp_plugin.measure_layer $(filter --json,$(ARGS)) && exit $$core
 
 # What the queue costs, against `colorize` and against the naive design; ten minutes on two cores.
 bench-queue: $(VENV)/development.stamp $(VENV)/system.stamp

@@ -1,8 +1,8 @@
 """What the server costs beside the command line, for `make bench`.
 
-`bench_rows` yields the server's figures as rows of `core.bench`: a real server in a process of its
-own, asked over HTTP. CPU seconds are the server process's own; where only wall time tells, it is
-the least of a few tries. Needs psutil, which the development extra has.
+`rows` yields the server's figures as rows of `core.bench`: a real server in a process of its own,
+asked over HTTP. CPU seconds are the server process's own; where only wall time tells, it is the
+least of a few tries. Needs psutil, which the development extra has, beside what the server needs.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -35,8 +36,13 @@ _PATIENCE_S: Final = 60.0
 _HEADERS: Final = {"Content-Type": "image/jpeg"}
 
 
-def bench_rows(model: str = DEFAULT_MODEL) -> Iterator[Row]:
+def rows(model: str = DEFAULT_MODEL) -> Iterator[Row]:
     """The server's figures, in about two minutes on two cores."""
+    for needed in ("fastapi", "psutil", "uvicorn"):
+        if find_spec(needed) is None:
+            note = f"not measured: {needed} is not installed"
+            yield Row("server: 12 MP JPEG, CPU over HTTP / job", None, "x", 1.15, note=note)
+            return
     with tempfile.TemporaryDirectory(prefix="photochrom-bench-") as name:
         folder = Path(name)
         twelve = _jpeg(folder / "12.jpg", 3000, 4000)
@@ -128,7 +134,9 @@ def _cold_start(folder: Path, source: Path, model: str) -> Iterator[Row]:
 
     page, first = min(once() for _ in range(TRIES))
     note = f"the API's first picture after {first:.1f} s; {_load()}"
-    yield Row("cold start to first 12 MP picture and the page", page, "s", 6.0, note=note)
+    yield Row(
+        "server: cold start to the first 12 MP picture and the page", page, "s", 6.0, note=note
+    )
 
 
 def _load() -> str:
@@ -149,7 +157,9 @@ def _cpu_beside_the_command(
         base.append(_cpu_of(time.process_time, lambda: run(job, colorizer)))
         ours.append(_cpu_of(lambda: server.cpu_seconds, lambda: server.colorize(body), times=3))
     note = f"{1000 * min(ours):.0f} ms"
-    yield Row("12 MP JPEG: CPU over HTTP / job", min(ours) / min(base), "x", 1.15, note=note)
+    yield Row(
+        "server: 12 MP JPEG, CPU over HTTP / job", min(ours) / min(base), "x", 1.15, note=note
+    )
 
 
 def _cpu_of(clock: Callable[[], float], work: Callable[[], object], times: int = 3) -> float:
@@ -170,7 +180,13 @@ def _memory(server: _Server, source: Path) -> Iterator[Row]:
         server.colorize(body)
     grown = server.megabytes - before
     note = f"from {before:.0f} MB"
-    yield Row(f"{REQUESTS_IN_A_ROW} requests in a row: memory grows by", grown, "MB", 60, note=note)
+    yield Row(
+        f"server: {REQUESTS_IN_A_ROW} requests in a row, memory grows by",
+        grown,
+        "MB",
+        60,
+        note=note,
+    )
 
 
 def _many_at_once(server: _Server, source: Path) -> Iterator[Row]:
@@ -187,11 +203,9 @@ def _many_at_once(server: _Server, source: Path) -> Iterator[Row]:
         rounds.append((statistics.median(served) / (serial * (len(served) + 1) / 2), serial))
     middle, serial = min(rounds)
     note = f"{1000 * serial:.0f} ms alone; {_load()}"
-    yield Row(f"{CLIENTS} clients at once: failures other than 503", failed, "", 0)
-    yield Row(
-        f"{CLIENTS} clients at once: p50 / serial time x place in the queue", middle, "x", 1.3,
-        note=note,
-    )  # fmt: skip
+    yield Row(f"server: {CLIENTS} clients at once, failures other than 503", failed, "", 0)
+    what = f"server: {CLIENTS} clients at once, p50 / serial time x place in the queue"
+    yield Row(what, middle, "x", 1.3, note=note)
 
 
 def _together(ask: Callable[[], int]) -> list[tuple[float, int]]:

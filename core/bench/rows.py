@@ -1,12 +1,13 @@
 """The figures that the README states, each measured here and nowhere else."""
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,18 @@ class Row:
         if self.value is None:
             return None
         return self.value >= self.must if self.at_least else self.value <= self.must
+
+    def __str__(self) -> str:
+        """The figure as a line of a table: verdict, value, bound, what it is."""
+        verdict = {True: "ok  ", False: "MISS", None: "-   "}[self.met]
+        value = "      " if self.value is None else f"{self.value:6.2f}"
+        sign = ">=" if self.at_least else "<="
+        note = f"  ({self.note})" if self.note else ""
+        return f"{verdict} {value} {self.unit:<2} {sign} {self.must:<4g} {self.what}{note}"
+
+    def as_json(self) -> str:
+        """The figure as one JSON line."""
+        return json.dumps(asdict(self) | {"met": self.met})
 
 
 def rows(quick: bool = False) -> Iterator[Row]:

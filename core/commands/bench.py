@@ -1,15 +1,15 @@
-"""`photochrom bench`: the README's figures, measured on this machine."""
+"""`photochrom bench`: the README's figures, measured on this machine.
 
-import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+Rooms above `core` add figures of their own through the entry points `photochrom.bench`: functions
+without arguments that yield `core.bench.Row`s.
+"""
+
+from importlib.metadata import entry_points
+from itertools import chain
 
 import click
 
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, ProviderError
-
-if TYPE_CHECKING:
-    from core.bench import Row
 
 
 @click.command(epilog="Example: photochrom bench --json > figures.jsonl")
@@ -23,20 +23,9 @@ def bench(as_json: bool, quick: bool) -> int:
         raise ProviderError(
             f"{error.name} is missing", remedy="run it on Linux or macOS"
         ) from error
+    of_other_rooms = (entry.load()() for entry in entry_points(group="photochrom.bench"))
     missed = False
-    for row in rows(quick):
+    for row in chain(rows(quick), chain.from_iterable(of_other_rooms)):
         missed |= row.met is False
-        if as_json:
-            click.echo(json.dumps(asdict(row) | {"met": row.met}))
-        else:
-            click.echo(_line(row))
+        click.echo(row.as_json() if as_json else str(row))
     return EXIT_SOME_FAILED if missed else EXIT_DONE
-
-
-def _line(row: "Row") -> str:
-    """One figure as a line of a table: verdict, value, bound, what it is."""
-    verdict = {True: "ok  ", False: "MISS", None: "-   "}[row.met]
-    value = "      " if row.value is None else f"{row.value:6.2f}"
-    sign = ">=" if row.at_least else "<="
-    note = f"  ({row.note})" if row.note else ""
-    return f"{verdict} {value} {row.unit:<2} {sign} {row.must:<4g} {row.what}{note}"

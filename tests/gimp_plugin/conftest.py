@@ -1,7 +1,5 @@
 """Fixtures: a real GIMP 3 with the plug-in installed by our own installer."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,22 +7,16 @@ import pytest
 from click.testing import CliRunner
 
 from gimp_plugin.commands import gimp as gimp_command
-from tests.gimp_plugin.gimp_session import HERE, GimpSession, Room
-
-DEFAULT_ROOT = "/var/cache/photochrom-gimp3-root"
+from tests.gimp_plugin.gimp_session import GimpSession, NoGimp, Room, root_with_gimp
 
 
 @pytest.fixture(scope="session")
 def gimp_root() -> Path:
-    """The folder with GIMP in it, made when it is not there; PHOTOCHROM_GIMP_ROOT names another."""
-    root = Path(os.environ.get("PHOTOCHROM_GIMP_ROOT", DEFAULT_ROOT))
-    if os.name != "posix" or os.geteuid() != 0:
-        pytest.skip("a GIMP in a folder of its own is entered by chroot, which takes root")
-    made = subprocess.run([HERE / "make-gimp-root.sh", root], capture_output=True, text=True)
-    if made.returncode:
-        last = (made.stderr.strip().splitlines() or ["it does not say why"])[-1]
-        pytest.skip(f"GIMP 3 cannot be installed into {root}: {last}")
-    return root
+    """The folder with GIMP in it."""
+    try:
+        return root_with_gimp()
+    except NoGimp as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,24 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+DEFAULT_ROOT = "/var/cache/photochrom-gimp3-root"
 START_SECONDS = 60.0
+
+
+class NoGimp(Exception):
+    """Why there can be no real GIMP on this machine, in one sentence."""
+
+
+def root_with_gimp() -> Path:
+    """The folder with GIMP in it, made when it is not there; PHOTOCHROM_GIMP_ROOT names another."""
+    root = Path(os.environ.get("PHOTOCHROM_GIMP_ROOT", DEFAULT_ROOT))
+    if os.name != "posix" or os.geteuid() != 0:
+        raise NoGimp("a GIMP in a folder of its own is entered by chroot, which takes root")
+    made = subprocess.run([HERE / "make-gimp-root.sh", root], capture_output=True, text=True)
+    if made.returncode:
+        last = (made.stderr.strip().splitlines() or ["it does not say why"])[-1]
+        raise NoGimp(f"GIMP 3 cannot be installed into {root}: {last}")
+    return root
 
 
 class Room:
