@@ -54,7 +54,9 @@ def answers_at_its_stride(net: Any) -> None:
             assert answer.logits.shape[:2] == (2, len(net.bins))
 
 
-def every_weight_learns(net: Any, *losses: str, without: str = "\0", sides: int = 3) -> None:
+def every_weight_learns(
+    net: Any, *losses: str, without: str | tuple[str, ...] = "\0", sides: int = 3
+) -> None:
     """Each loss' gradient reaches each parameter (but those `without`) and is finite."""
     from core.learn.losses import objective
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from core.learn.nets.lite import Lite
+from core.learn.nets.lite import Lite, _gathered
 from tests.learn.nets import chapters
 
 
@@ -18,17 +18,19 @@ def test_it_answers_with_chroma_at_its_stride_for_every_size():
 
 
 def test_it_has_as_many_parameters_as_its_docstring_says():
-    assert chapters.parameters(make()) == 5_747_750
+    assert chapters.parameters(make()) == 5_751_638
 
 
 def test_every_weight_learns():
     net = make()
     torch.nn.init.normal_(net.ref.weight, std=0.1)  # at zero it hides the refinement behind it
     # a batch norm in front of one pixel a channel would answer with its bias alone: larger pictures
-    chapters.every_weight_learns(net, "soft_cross_entropy", "smooth_l1", without="hint.")
+    chapters.every_weight_learns(
+        net, "soft_cross_entropy", "smooth_l1", without=("hint.", "h16.", "h8.")
+    )
 
 
-def test_hints_teach_the_hint_convolution():
+def test_hints_teach_the_hint_convolutions():
     net = make().train()
     given = chapters.batch(64, 64)
     given.hints[:, :2, 20:30, 20:30] = given.chroma[:, :, 20:30, 20:30]
@@ -37,7 +39,16 @@ def test_hints_teach_the_hint_convolution():
 
     prediction = net(given.lightness, given.hints)
     objective([Term("soft_cross_entropy", 1.0, {})], prediction, given, net)[0].backward()
-    assert net.hint.weight.grad is not None and net.hint.weight.grad.abs().max() > 0
+    for hint in (net.hint, net.h16, net.h8):
+        assert hint.weight.grad is not None and hint.weight.grad.abs().max() > 0
+
+
+def test_a_hint_counts_by_its_colour_not_by_how_much_of_a_cell_it_covers():
+    hints = torch.zeros(1, 3, 16, 16)
+    hints[0, :, 2:4, 5] = torch.tensor([0.3, -0.2, 1.0])[:, None]
+    gathered = _gathered(hints, 8)
+    torch.testing.assert_close(gathered[0, :, 0, 0], torch.tensor([0.3, -0.2, 1.0]))
+    assert not gathered[0, :, 1:].any() and not gathered[0, :, 0, 1].any()
 
 
 def test_its_model_file_answers_as_it_does(tmp_path: Path):
