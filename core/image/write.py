@@ -65,13 +65,8 @@ def save(
     target = Path(os.fsdecode(destination))
     format = format or source.format
     notes = check_holds(source, format)
-    if source.origin.is_same_file(target) and not in_place:
-        raise DestinationError(
-            "it is the source itself",
-            file=target,
-            kind="conflict",
-            remedy="choose another folder or name for the result",
-        )
+    if not in_place:
+        check_apart(source, target)
     with new_file(target, replace=replace or in_place) as file:
         notes += _write(file, source, paint, format, quality, provenance)
         source.origin.check_unchanged()
@@ -94,6 +89,17 @@ def encode(
     notes += _write(file, source, paint, format, quality, provenance)
     source.origin.check_unchanged()
     return file.getvalue(), notes
+
+
+def check_apart(source: Source, target: Path) -> None:
+    """Raises `DestinationError` (conflict) where `target` leads to the source's own file."""
+    if source.origin.is_same_file(target):
+        raise DestinationError(
+            "it is the source itself",
+            file=target,
+            kind="conflict",
+            remedy="choose another folder or name for the result",
+        )
 
 
 def check_holds(source: Source, format: Format) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """One file's whole life: identify it, ask whether the work is done, colour it, put it in place."""
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -10,11 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from core.colorizer import Colorizer, Painter, painter
-from core.errors import DestinationError, Failure, InterruptedJob, PhotochromError
+from core.errors import (
+    DestinationError,
+    Failure,
+    InterruptedJob,
+    PhotochromError,
+    SourceError,
+)
 from core.image.formats import by_name
 from core.image.provenance import Provenance, read_provenance
 from core.image.read import Page, Source, open_source
-from core.image.write import save
+from core.image.write import check_apart, save
 from core.job.job import Job, Outcome, job_key
 from core.options import canonical_json
 
@@ -38,6 +45,7 @@ def run(
     try:
         with open_source(job.source, max_pixels=job.max_pixels) as source:
             key = job_key(source.sha256, colorizer.session.sha256, job.options)
+            check_apart(source, job.destination)
             if _is_done(job, key):
                 status = "skipped"
             else:
@@ -68,20 +76,25 @@ def run(
 
 def _is_done(job: Job, key: str) -> bool:
     """Whether nothing is to be done; raises `DestinationError` where the name is taken."""
-    if not job.destination.exists() or job.existing == "overwrite":
+    # `lexists` is False, and raises nothing, for a name that the disk cannot hold: writing says so.
+    if not os.path.lexists(job.destination) or job.existing == "overwrite":
         return False
-    if job.existing == "skip":
+    if job.existing == "skip" or (job.existing == "same" and _carries(job.destination, key)):
         return True
-    if job.existing == "same":
-        provenance = read_provenance(job.destination)
-        if provenance is not None and provenance.job_key == key:
-            return True
     raise DestinationError(
         "another file stands there already",
         file=job.destination,
         remedy="choose another destination, or --existing overwrite",
         kind="exists",
     )
+
+
+def _carries(file: Path, key: str) -> bool:
+    try:
+        provenance = read_provenance(file)
+    except SourceError:  # no file of ours, and its troubles are not the source's
+        return False
+    return provenance is not None and provenance.job_key == key
 
 
 def _colour(job: Job, source: Source, key: str, colorizer: Colorizer, check: Check) -> None:

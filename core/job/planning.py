@@ -26,14 +26,33 @@ def plan(sources: Iterable[Path], destination: Path, like: Job) -> Iterator[Job 
     sources = list(sources)
     walk = _Walk(destination, one_tree=len(sources) == 1)
     for source in sources:
-        if source.is_dir():
-            yield from _folder(source, destination, like, walk)
-    yield from _jobs([s for s in sources if not s.is_dir()], destination, like, walk)
+        if not is_folder(source):
+            continue
+        if _identity(source) == walk.destination:
+            yield _failed(
+                source,
+                SourceError(
+                    "the folder is its own destination",
+                    remedy="choose another folder for the results",
+                    kind="conflict",
+                ),
+            )
+            continue
+        yield from _folder(source, destination, like, walk)
+    yield from _jobs([s for s in sources if not is_folder(s)], destination, like, walk)
 
 
 def is_picture(path: Path) -> bool:
     """Whether a file found in a folder is one to be coloured: by its suffix, and not hidden."""
     return not path.name.startswith(".") and by_suffix(path.suffix) is not None
+
+
+def is_folder(path: Path | os.DirEntry) -> bool:
+    """Whether `path` is a folder; what cannot even be looked at is none, and fails when read."""
+    try:
+        return path.is_dir()
+    except OSError:  # a symbolic link to itself, a name that the disk cannot hold
+        return False
 
 
 class _Walk:
@@ -57,12 +76,12 @@ def _folder(folder: Path, destination: Path, like: Job, walk: _Walk) -> Iterator
     except OSError as error:
         yield _failed(folder, SourceError(f"the folder cannot be read ({error.strerror})"))
         entries = []
-    pictures = [Path(e.path) for e in entries if is_picture(Path(e.path)) and not _is_folder(e)]
+    pictures = [Path(e.path) for e in entries if is_picture(Path(e.path)) and not is_folder(e)]
     yield from _jobs(pictures, destination, like, walk)
     if walk.one_tree:  # its folders have results in folders of their own: forget, and stay small
         walk.taken.clear()
     for entry in entries:
-        if _is_folder(entry) and not entry.name.startswith("."):
+        if is_folder(entry) and not entry.name.startswith("."):
             yield from _folder(Path(entry.path), destination / entry.name, like, walk)
     walk.inside.discard(identity)
 
@@ -104,13 +123,6 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _is_folder(entry: os.DirEntry) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a symbolic link to itself: read as a file, it fails with its reason
-        return False
 
 
 def _failed(source: Path, error: PhotochromError) -> Outcome:

@@ -14,9 +14,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import EXIT_INTERRUPTED, Failure, PhotochromError
+from core.image.atomic import clean_stale
 from core.job.interruption import Interruption
 from core.job.job import Job, Outcome
 
@@ -29,9 +31,11 @@ def run_all(
 ) -> Iterator[Outcome]:
     """Outcomes of `jobs` as they finish; their order is the planned one with `processes` = 1.
 
-    `jobs` is drawn from as work goes on, so that planning may be as lazy as it likes. Raises what
+    `jobs` is drawn from as work goes on, so that planning may be as lazy as it likes. What a killed
+    run left in a folder is removed before the first result is written there. Raises what
     `Colorizer.open` raises where the model or device is not to be had.
     """
+    jobs = _into_swept_folders(jobs)
     if processes == 1:
         from core.colorizer import Colorizer
         from core.job.life import run
@@ -42,12 +46,22 @@ def run_all(
                 interruption.check()
                 yield run(job, colorizer, check=interruption.check)
         return
-    yield from _in_processes(iter(jobs), model, device, processes)
+    yield from _in_processes(jobs, model, device, processes)
 
 
 def available_processors() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _into_swept_folders(jobs: Iterable[Job]) -> Iterator[Job]:
+    swept: set[Path] = set()
+    for job in jobs:
+        folder = job.destination.parent
+        if folder not in swept:
+            swept.add(folder)
+            clean_stale(folder)
+        yield job
 
 
 def _in_processes(jobs: Iterator[Job], model: str, device: str, processes: int):
@@ -72,7 +86,9 @@ def _in_processes(jobs: Iterator[Job], model: str, device: str, processes: int):
                 running.clear()
                 pool.shutdown(wait=True)
                 for job in suspects:
-                    yield _alone(job, model, device)
+                    outcome = _alone(job, model, device)
+                    clean_stale(job.destination.parent)  # what the dead were writing
+                    yield outcome
                 suspects.clear()
                 pool = _pool(processes, model, device)
     except BaseException:

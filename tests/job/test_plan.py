@@ -78,6 +78,12 @@ def test_a_destination_inside_the_source_is_not_coloured_again(tmp_path):
     assert planned([tmp_path], tmp_path / "out") == {"a.jpg": "a.jpg"}
 
 
+def test_a_folder_that_is_its_own_destination_is_a_conflict(tmp_path):
+    touch(tmp_path / "scans/a.jpg")
+    (outcome,) = plan([tmp_path / "scans"], tmp_path / "scans", like())
+    assert isinstance(outcome, Outcome) and outcome.error and outcome.error.kind == "conflict"
+
+
 def test_a_folder_linked_into_itself_is_walked_once(tmp_path):
     touch(tmp_path / "scans/a.jpg")
     (tmp_path / "scans/again").symlink_to(tmp_path / "scans", target_is_directory=True)
@@ -94,6 +100,11 @@ def test_a_link_to_itself_is_planned_and_fails_later_with_its_reason(tmp_path):
 def test_every_odd_name_is_kept(tmp_path, name):
     touch(tmp_path / "scans" / name)
     assert planned([tmp_path / "scans"], tmp_path / "out") == {name: name}
+
+
+def test_a_name_that_no_disk_can_hold_is_planned_and_fails_later_with_its_reason(tmp_path):
+    name = "x" * 300 + ".jpg"
+    assert planned([tmp_path / name], tmp_path / "out") == {name: name}
 
 
 def test_a_name_of_undecodable_bytes_is_kept(tmp_path):

@@ -27,6 +27,16 @@ def test_one_process_and_two_give_the_same_bytes(tmp_path, model):
         assert path.read_bytes() == (tmp_path / "out2" / path.name).read_bytes()
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_a_killed_run_left_in_a_folder_is_removed_by_the_next(tmp_path, model, processes):
+    left = tmp_path / "out/.0.png.photochrom-1-00000000.tmp"
+    left.parent.mkdir()
+    left.touch()
+    work = jobs(tmp_path, "out", 2)
+    assert all(o.status == "done" for o in run_all(work, model=str(model), processes=processes))
+    assert sorted(path.name for path in left.parent.iterdir()) == ["0.png", "1.png"]
+
+
 def test_a_model_that_is_not_there_is_an_error_before_any_work(tmp_path):
     with pytest.raises(ModelError, match="no such model file"):
         list(run_all(jobs(tmp_path, "out"), model=str(tmp_path / "no.onnx"), processes=2))

@@ -68,6 +68,27 @@ def test_each_choice_for_a_taken_name_does_what_it_says(job, colorizer, existing
     assert (bits(job.destination) == before) == (existing != "overwrite")
 
 
+@pytest.mark.parametrize("existing", ["same", "skip", "overwrite", "fail"])
+def test_a_source_that_is_its_own_destination_is_called_that(job, colorizer, existing):
+    before = bits(job.source)
+    outcome = run(Job(job.source, job.source, existing=existing), colorizer)
+    assert outcome.error and outcome.error.kind == "conflict"
+    assert "the source itself" in outcome.error.message
+    assert bits(job.source) == before
+
+
+def test_an_empty_file_in_the_results_place_is_not_said_to_be_the_source(job, colorizer):
+    job.destination.parent.mkdir()
+    job.destination.touch()
+    error = run(job, colorizer).error
+    assert error and error.kind == "exists" and "stands there" in error.message
+
+
+def test_a_result_whose_name_is_too_long_for_the_disk_is_refused(job, tmp_path, colorizer):
+    error = run(Job(job.source, tmp_path / "out" / ("x" * 252 + ".png")), colorizer).error
+    assert error and error.kind == "destination" and "name is too long" in error.message
+
+
 def test_a_file_that_is_no_picture_is_a_failure_with_its_kind(tmp_path, colorizer):
     source = tmp_path / "a.jpg"
     source.write_text("a letter")
