@@ -196,9 +196,16 @@ def evaluate(
 @click.option("-o", "--output", type=_FILE, required=True, help="The report to write (HTML, JSON).")
 @_budget
 @_steps
+@click.option(
+    "--cpu-time",
+    is_flag=True,
+    help="Count the budget in CPU time: fair on a machine that does other work too.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same for all.")
 @click.option(
-    "--side", type=click.IntRange(32), metavar="PX",
+    "--side",
+    type=click.IntRange(32),
+    metavar="PX",
     help="Crops of this size for all, judged at twice it; default: each recipe's own sizes.",
 )
 @_realism
@@ -217,6 +224,7 @@ def compare(
     output: Path,
     budget: str | None,
     steps: int | None,
+    cpu_time: bool,
     seed: int,
     side: int | None,
     realism: bool,
@@ -245,7 +253,7 @@ def compare(
     comparison = Comparison(
         data, judge, runs or output.with_suffix(".runs"),
         cache or platformdirs.user_cache_path("photochrom") / "pictures",
-        Terms(steps, None if budget is None else parse_time(budget), seed, side), realism,
+        Terms(steps, None if budget is None else parse_time(budget), seed, side, cpu_time), realism,
         default_workers() if workers is None else workers,
     )  # fmt: skip
     results = compare_all([recipe_file(name) for name in recipes], comparison, say=click.echo)

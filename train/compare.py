@@ -35,16 +35,18 @@ class Terms:
 
     `side` px: all learn from crops of this size, cut from pictures of twice that short side, and
     are judged on those; None leaves the sizes to each recipe and the pictures as they are stored.
+    `cpu_time`: the budget is of the process' own time, fair where the machine does other work too.
     """
 
     steps: int | None
     budget_seconds: float | None
     seed: int = 1
     side: int | None = None
+    cpu_time: bool = False
 
     @property
     def short_side(self) -> int | None:
-        """px, of the pictures that crops are cut from; what is in them is as large as in judging."""
+        """px, of the pictures that crops are cut from: things are as large as in judging."""
         return 2 * self.side if self.side else None
 
 
@@ -173,9 +175,12 @@ def _trained(
 
 def on_terms(recipe: Recipe, terms: Terms) -> Recipe:
     """The recipe with what is the same for all: seed, looks, pictures kept out, and the side."""
-    train, data = replace(recipe.train, seed=terms.seed), recipe.data
+    clock = "cpu" if terms.cpu_time else "wall"
+    train, data = replace(recipe.train, seed=terms.seed, clock=clock), recipe.data
     if terms.budget_seconds:
         train = replace(train, validate_minutes=terms.budget_seconds / 60 / LOOKS)
+    if terms.steps:
+        train = replace(train, validate_steps=max(1, terms.steps // LOOKS))
     if terms.short_side:
         largest = max(count for _, count in train.sizes)
         train = replace(train, sizes=((terms.short_side // 2, largest),))
@@ -212,7 +217,9 @@ def _gathered(members: Sequence[Path]) -> dict[str, Any]:
         if not path.is_file():
             raise PhotochromError("this member of the ensemble has no result", file=member.name)
         results.append(json.loads(path.read_text(encoding="utf-8")))
-    total = {key: sum(r[key] for r in results) for key in ("parameters", "steps", "pictures", "minutes")}
+    total = {
+        key: sum(r[key] for r in results) for key in ("parameters", "steps", "pictures", "minutes")
+    }
     return {**total, "memory_mb": None, "curve": [], "pictures_per_second": None}
 
 

@@ -60,7 +60,9 @@ def write(
     parts += ["<h2>Pictures</h2>", contact_sheet(done, sheet)]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page("Networks compared", "\n".join(parts)), encoding="utf-8")
-    text = json.dumps(list(results), indent=1, ensure_ascii=False)
+    # where a model lies is this machine's business
+    figures = [{k: v for k, v in result.items() if k != "model_file"} for result in results]
+    text = json.dumps(figures, indent=1, ensure_ascii=False)
     path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
     return path
 
@@ -70,16 +72,18 @@ def conditions(done: Sequence[Mapping[str, Any]]) -> str:
     if not done:
         return "Nothing was finished."
     terms, scores = done[0]["terms"], done[0]["scores"]
-    budget = (
-        f"{terms['steps']} steps" if terms["steps"] else f"{terms['budget_seconds'] / 60:g} minutes"
-    )
+    seconds = terms["budget_seconds"]
+    budget = f"{seconds:g} s" if seconds else f"{terms['steps']} steps"
+    if terms["cpu_time"]:
+        budget += " of CPU time"
     short_side = short_side_of(done)
     if short_side:
         budget += f" from crops of {short_side // 2} px"
+    size = f" at short side {short_side} px" if short_side else ""
     return (
         f"Each learnt for {budget} with seed {terms['seed']}, and was judged on "
-        f"{scores['pictures']} pictures that it had not seen"
-        f"{f', at short side {short_side} px' if short_side else ''}. Ratios are ours over the truth's."
+        f"{scores['pictures']} pictures{size} that it had not seen. "
+        "Ratios are ours over the truth's."
     )
 
 

@@ -29,6 +29,8 @@ from core.learn.losses import Batch, Term, objective
 from core.learn.nets import Prediction
 from core.learn.pace import Pace
 
+#: What a budget is counted by: seconds, since whenever.
+CLOCKS = {"wall": time.monotonic, "cpu": time.process_time}
 #: Of checkpoints; one written by a newer program is refused.
 CHECKPOINT_VERSION = 1
 
@@ -52,6 +54,7 @@ class Training:
     clip: float = 2.0  # largest norm of the gradient; 0: none
     ema: float = 0.9995
     seed: int = 1
+    clock: str = "wall"  # or "cpu": a budget of the process' own time, where others work too
     accumulate: int = 1  # batches a step: their mean gradient, for the memory of one
     precision: str = "float32"  # or "bfloat16": autocast
     compile: bool = False  # torch.compile: minutes at the start, for every size of picture
@@ -127,9 +130,10 @@ def train(
     pace = Pace(device, settings.precision)
     if first:
         say(f"the device's peak: {pace.peak}")
-    started = time.monotonic() - elapsed
+    clock = CLOCKS[settings.clock]
+    started = clock() - elapsed
     saved_at = validated_at = elapsed
-    validated_step = step
+    validated_step = -1
     with stop, (out / "log.jsonl").open("a") as log:
         while True:
             progress = elapsed / budget_seconds if budget_seconds else step / settings.steps
@@ -166,7 +170,7 @@ def train(
             # a short memory at the start: the first weights should not linger in the average
             _blend(average, net, min(settings.ema, (1 + step) / (10 + step)))
 
-            elapsed = time.monotonic() - started
+            elapsed = clock() - started
             if step % settings.log_every == 0:
                 row = {"step": step, "minutes": round(elapsed / 60, 2), "loss": loss.item(),
                        **{name: part.item() for name, part in parts.items()},
@@ -176,7 +180,7 @@ def train(
             if settings.validate_steps and step % settings.validate_steps == 0:
                 due = True
             if first and validate and due:
-                began = time.monotonic()
+                began = clock()
                 with pace.pausing():
                     scores = validate(average)
                     if scores["score"] < best:
@@ -185,7 +189,7 @@ def train(
                     _report({"step": step, "minutes": elapsed / 60, **scores}, log, board, say)
                     _picture(board, step, prediction, batch)
                 # a budget is for learning: a network that is slow to judge loses none of it
-                started += time.monotonic() - began
+                started += clock() - began
                 validated_at, validated_step = elapsed, step
             if elapsed - saved_at >= settings.save_minutes * 60:
                 with pace.pausing():

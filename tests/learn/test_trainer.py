@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -90,9 +91,36 @@ def test_it_learns_what_the_batches_teach(tmp_path: Path):
     assert losses[-1] < losses[0] / 4
 
 
-def test_tensorboard_files_lie_beside_the_checkpoints(tmp_path: Path):
+def test_tensorboard_has_what_the_log_has(tmp_path: Path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     start(tmp_path)
-    assert list(tmp_path.glob("events.out.tfevents.*"))
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").open()]
+    board = EventAccumulator(str(tmp_path)).Reload()
+    for name in ("loss", "rate", "pictures_per_second", "of_peak", "waiting", "overhead"):
+        shown = {event.step: event.value for event in board.Scalars(name)}
+        assert shown == pytest.approx({row["step"]: row[name] for row in rows}), name
+    assert all(0 < row["waiting"] < row["overhead"] < 1 and row["of_peak"] > 0 for row in rows)
+
+
+def test_bfloat16_learns_too_and_keeps_its_weights_in_float32(tmp_path: Path):
+    start(tmp_path, settings=replace(SETTINGS, steps=60, precision="bfloat16"))
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "log.jsonl").open()]
+    assert losses[-1] < losses[0] / 4
+    weights = load_checkpoint(tmp_path / "last.pt")["net"]
+    assert all(t.dtype is torch.float32 for t in weights.values() if t.is_floating_point())
+
+
+def test_it_looks_at_the_validation_pictures_every_so_many_steps(tmp_path: Path):
+    start(tmp_path, settings=replace(SETTINGS, validate_steps=2), validate=lambda _: {"score": 1.0})
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").open()]
+    assert [row["step"] for row in rows if "score" in row] == [2, 4, 6]
+
+
+def test_adams_memory_is_the_recipes(tmp_path: Path):
+    start(tmp_path, settings=replace(SETTINGS, optimizer="adam", betas=(0.5, 0.9)))
+    (group, *_) = load_checkpoint(tmp_path / "last.pt")["optimizer"]["param_groups"]
+    assert tuple(group["betas"]) == (0.5, 0.9)
 
 
 def test_a_resumed_run_ends_with_the_bits_of_one_that_never_stopped(tmp_path: Path):
@@ -278,6 +306,20 @@ def test_another_error_of_the_network_is_not_taken_for_too_little_memory(tmp_pat
 
     with pytest.raises(RuntimeError, match="shapes do not match"):
         start(tmp_path, net=Broken())
+
+
+def test_a_budget_of_cpu_time_does_not_count_the_time_of_others(tmp_path: Path):
+    def slow(step: int) -> Iterator[Batch]:
+        for batch in batches(step):
+            time.sleep(0.05)  # as when another process has the core
+            yield batch
+
+    began = time.monotonic()
+    start(
+        tmp_path, settings=replace(SETTINGS, clock="cpu"), batches=slow, budget_seconds=0.5,
+    )  # fmt: skip
+    assert time.monotonic() - began > 1.0
+    assert 0.5 <= load_checkpoint(tmp_path / "last.pt")["elapsed"] < 1.0
 
 
 def test_a_budget_ends_the_run_by_the_clock(tmp_path: Path):

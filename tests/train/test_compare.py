@@ -10,6 +10,7 @@ import train.compare
 from core.errors import InterruptedJob, OptionsError
 from tests.train.pictures import shard
 from train import commands
+from train.evaluate import photographs
 
 HEAD = """
 data = {validation = 2}
@@ -120,6 +121,37 @@ def test_a_budget_in_time_is_the_same_for_all(work: Path):
     assert 1 <= result["minutes"] * 60 < 3
     assert len(result["curve"]) >= 3 and result["pictures_per_second"] > 0
     assert result["steps"] > 2
+
+
+def test_one_side_for_all_is_learnt_from_and_judged_at_twice_it(work: Path):
+    """Also for a recipe that keeps out no pictures of its own, and one of several sizes."""
+    several = SMALL.replace("[[32, 2]]", "[[48, 2], [40, 4]]").replace("= 2}", "= 0}", 1)
+    (work / "several.toml").write_text(several)
+    words = ("--steps", 6, "--side", 32)
+    call(work, *recipes(work, "small", "several"), *words, output="side.html")
+    small, several = json.loads((work / "side.json").read_text())
+    assert (small["pictures"], several["pictures"]) == (12, 24)
+    assert len(small["curve"]) == len(several["curve"]) == 6
+    assert "from crops of 32 px" in (work / "side.html").read_text()
+    truth = sum(small["histograms"]["truth"][0])
+    assert truth == sum(w * h for w, h in sizes_at_short_side(work / "judge.tar", 64))
+
+
+def sizes_at_short_side(tar: Path, side: int) -> list[tuple[int, int]]:
+    """Sizes of its pictures, none with a longer short side."""
+    return [photograph.lightness.shape for photograph in photographs(tar, side)]
+
+
+def test_a_budget_can_be_of_cpu_time(work: Path):
+    words = ("--budget", "1s", "--cpu-time")
+    call(work, *recipes(work, "small"), *words, output="cpu.html")
+    (result,) = json.loads((work / "cpu.json").read_text())
+    assert 1 <= result["minutes"] * 60 < 3
+    assert "Each learnt for 1 s of CPU time with seed 1" in (work / "cpu.html").read_text()
+
+
+def test_the_figures_name_no_place_on_this_machine(work: Path, results: list[dict]):
+    assert str(work) not in (work / "report.json").read_text()
 
 
 def test_an_interrupted_comparison_goes_on(work: Path, monkeypatch: pytest.MonkeyPatch):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from core.errors import OptionsError
+from core.learn.backbones.efficientnet_lite0 import with_published_weights
 from core.learn.nets.fusion import Fusion
 from tests.learn.nets import chapters
 
@@ -66,3 +67,36 @@ def test_without_its_embedding_it_is_the_plain_network():
 def test_keys_that_contradict_each_other_are_refused():
     with pytest.raises(OptionsError, match="remove one of the two"):
         Fusion(embed=False, pretrained="inception.pth")
+
+
+def test_another_classifier_speaks_with_its_published_weights(tmp_path: Path):
+    net = Fusion(classifier="efficientnet_lite0", side=75)
+    assert net.embedding is not None
+    assert chapters.parameters(net.embedding) == 4_652_008
+    theirs = with_published_weights().state_dict()
+    assert all(torch.equal(t, theirs[name]) for name, t in net.embedding.state_dict().items())
+    chapters.answers_at_its_stride(net)
+    chapters.its_file_answers_as_it_does(net.eval(), tmp_path)
+
+
+def test_what_the_classifier_sees_changes_the_colours():
+    """Of two pictures that are alike in one half, that half is coloured differently."""
+    net = Fusion(classifier="efficientnet_lite0", side=75).eval()
+    first, second = torch.rand(1, 1, 64, 256) * 100, torch.rand(1, 1, 64, 256) * 100
+    second[..., :128] = first[..., :128]
+    with torch.no_grad():
+        ours, other = (net(lightness).chroma[..., :32] for lightness in (first, second))
+    assert not torch.equal(ours, other)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"classifier": "vgg"}, "network.classifier is 'vgg'; give inception_resnet_v2 or"),
+        ({"classifier": "efficientnet_lite0", "pretrained": "x.pth"}, "brings its weights"),
+    ],
+)
+def test_classifiers_that_cannot_be_are_refused_by_name(settings, says):
+    with pytest.raises(OptionsError) as refused:
+        Fusion(**settings)
+    assert says in str(refused.value)
