@@ -84,7 +84,8 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().translate(_ESCAPES)
 
 
-_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
+#: Both sets of control characters; some terminals obey the second one too.
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
 
 def _rebuild(cls, what, file, remedy, kind):

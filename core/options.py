@@ -10,11 +10,19 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
 from core.errors import OptionsError, nearest
 
 DEFAULT_MODEL = "photochrom-lite"
+
+#: What to do where the result's name is taken already, and what each choice means.
+EXISTING: Final[Mapping[str, str]] = {
+    "same": "skip the very same work (same job key), fail for anything else",
+    "skip": "skip whatever stands there",
+    "overwrite": "replace it",
+    "fail": "fail for that file",
+}
 
 #: What `--format` accepts; `same` keeps the source's own.
 FORMATS = ("same", "jpeg", "png", "tiff", "webp", "avif", "jpeg2000")

@@ -28,8 +28,8 @@ def test_the_line_names_the_file_what_is_wrong_and_what_to_do():
 
 
 def test_a_name_with_newlines_or_undecodable_bytes_stays_on_one_line():
-    error = SourceError("cannot be read", file="a\nb\udcff\x1b[31m.jpg")
-    assert str(error) == "a\\x0ab\\udcff\\x1b[31m.jpg: cannot be read"
+    error = SourceError("cannot be read", file="a\nb\udcff\x1b[31m\x9b.jpg")
+    assert str(error) == "a\\x0ab\\udcff\\x1b[31m\\x9b.jpg: cannot be read"
     str(error).encode("ascii")
 
 

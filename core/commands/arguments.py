@@ -1,6 +1,8 @@
 """Arguments that several commands share: the picture's options, declared once in `core.options`."""
 
+import logging
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +16,32 @@ DEVICES: Final = ("auto", "cpu", "cuda", "tensorrt", "directml", "coreml")
 device_option = click.option(
     "--device", type=click.Choice(DEVICES), default="auto", show_default=True,
     help="What to compute on; auto takes the best that loads.",
+)  # fmt: skip
+
+
+def _say_more(context: click.Context, _: click.Parameter, verbose: bool) -> None:
+    if verbose:
+        context.find_root().obj = True
+        logging.getLogger().setLevel(logging.DEBUG)
+
+
+#: Takes effect at once, before the command or after it.
+verbose_option = click.option(
+    "--verbose", is_flag=True, is_eager=True, expose_value=False, callback=_say_more,
+    help="Say more, with tracebacks.",
+)  # fmt: skip
+
+
+def _pixels(_: click.Context, __: click.Parameter, megapixels: float) -> int:
+    if not isfinite(megapixels):
+        raise click.BadParameter(f"{megapixels} is no number of megapixels")
+    return round(megapixels * 1e6)
+
+
+#: In megapixels for a person, in pixels for the command.
+max_pixels_option = click.option(
+    "--max-pixels", type=click.FloatRange(0, min_open=True), default=1000, show_default=True,
+    callback=_pixels, help="Refuse pictures of more megapixels than this.",
 )  # fmt: skip
 
 

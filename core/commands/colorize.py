@@ -1,5 +1,6 @@
 """`photochrom colorize`: files, folders and pipes in, coloured files out."""
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -10,15 +11,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from core.commands.arguments import device_option, options_of, picture_options
-from core.commands.progress import Progress
+from core.commands.arguments import (
+    device_option,
+    max_pixels_option,
+    options_of,
+    picture_options,
+    verbose_option,
+)
+from core.commands.progress import Progress, failure_line
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, OptionsError, printable
+from core.options import EXISTING
 
 if TYPE_CHECKING:
     from core.job import Job, Outcome
 
 PIPE = "-"
-EXISTING_CHOICES = ("same", "skip", "overwrite", "fail")
 
 
 @click.command(epilog="Example: photochrom colorize scans/ -o coloured/ --report night.jsonl")
@@ -30,15 +37,12 @@ EXISTING_CHOICES = ("same", "skip", "overwrite", "fail")
 @picture_options
 @device_option
 @click.option(
-    "--existing", type=click.Choice(EXISTING_CHOICES), default="same", show_default=True,
-    help="Where a result's name is taken: same = skip the very same work and fail for anything "
-    "else; skip = leave what is there; overwrite = replace it; fail = fail for that file.",
+    "--existing", type=click.Choice(list(EXISTING)), default="same", show_default=True,
+    help="Where a result's name is taken: "
+    + "; ".join(f"{choice} = {meaning}" for choice, meaning in EXISTING.items()) + ".",
 )  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), help="Processes at work.  [default: processors]")
-@click.option(
-    "--max-pixels", type=click.FloatRange(0, min_open=True), default=1000, show_default=True,
-    help="Refuse pictures of more megapixels than this.",
-)  # fmt: skip
+@max_pixels_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done, touch nothing.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails.")
 @click.option(
@@ -51,13 +55,14 @@ EXISTING_CHOICES = ("same", "skip", "overwrite", "fail")
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report lines instead of prose.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@verbose_option
 def colorize(
     sources: tuple[str, ...],
     output: str,
     device: str,
     existing: str,
     jobs: int | None,
-    max_pixels: float,
+    max_pixels: int,
     dry_run: bool,
     fail_fast: bool,
     report: Path | None,
@@ -74,9 +79,12 @@ def colorize(
     from core.job.pool import available_processors
 
     options = options_of(values)
-    like = Job(Path(), Path(), options, existing, round(max_pixels * 1e6))  # type: ignore[arg-type]
+    like = Job(Path(), Path(), options, existing, max_pixels)  # type: ignore[arg-type]
     if PIPE in sources:
-        return _colorize_pipe(sources, output, like, device)
+        if dry_run or before_after or (as_json and output == PIPE):
+            raise OptionsError("a pipe takes no --dry-run or --before-after, and -o - no --json")
+        progress = Progress(1, report=report, as_json=as_json, quiet=True)
+        return _colorize_pipe(sources, output, like, device, progress)
     planned = list(_planned(sources, output, like))
     if dry_run:
         return _say_plan(planned)
@@ -113,29 +121,32 @@ def _all_outcomes(refused, work, model, device, processes, run_all) -> "Iterator
 def _planned(sources: tuple[str, ...], output: str, like: "Job") -> "Iterator[Job | Outcome]":
     from core.image.formats import by_suffix
     from core.job import plan
+    from core.job.planning import is_folder
 
-    paths = [path for source in sources for path in _expanded(source)]
+    # A source that is named twice is one source.
+    paths = list(dict.fromkeys(path for source in sources for path in _expanded(source)))
     target = Path(output)
     if output == PIPE:
         raise OptionsError("-o - needs - as its only source")
-    one_file = len(paths) == 1 and not paths[0].is_dir()
-    if one_file and not target.is_dir() and by_suffix(target.suffix) is not None:
+    one_file = len(paths) == 1 and not is_folder(paths[0])
+    if one_file and not is_folder(target) and by_suffix(target.suffix) is not None:
         yield _into_file(paths[0], target, like)
         return
-    if target.exists() and not target.is_dir():
+    if os.path.lexists(target) and not is_folder(target):
         raise OptionsError(f"{output} is a file, not a folder", remedy="give -o a folder")
     yield from plan(paths, target, like)
 
 
 def _expanded(source: str) -> list[Path]:
     """A path, or what a glob in quotes matches; a path that exists is never taken for a glob."""
-    path = Path(source)
-    if path.exists() or not any(mark in source for mark in "*?["):
-        return [path]
-    found = sorted(glob(source, recursive=True))  # noqa: PTH207 (the pattern may be absolute)
-    if not found:
+    if os.path.lexists(source) or not any(mark in source for mark in "*?["):
+        return [Path(source)]
+    names = glob(source, recursive=True)  # noqa: PTH207 (the pattern may be absolute)
+    if not names:
         raise OptionsError(f"nothing matches {source!r}")
-    return [Path(name) for name in found]
+    found = dict.fromkeys(Path(name) for name in sorted(names))
+    # `scans/**` matches a folder and all that is in it: the folder will do.
+    return [path for path in found if not any(parent in found for parent in path.parents)]
 
 
 def _into_file(source: Path, target: Path, like: "Job") -> "Job":
@@ -143,7 +154,10 @@ def _into_file(source: Path, target: Path, like: "Job") -> "Job":
     from core.image.formats import by_suffix
 
     wanted = by_suffix(target.suffix)
-    assert wanted is not None
+    if wanted is None:
+        raise OptionsError(
+            f"the name {target} tells no format", remedy="give -o a file such as coloured.png"
+        )
     if like.options.format not in ("same", wanted.name):
         raise OptionsError(f"--format {like.options.format} and the name {target.name} disagree")
     same = by_suffix(source.suffix) is wanted
@@ -157,29 +171,31 @@ def _say_plan(planned: "list[Job | Outcome]") -> int:
     refused = [item for item in planned if not isinstance(item, Job)]
     for item in planned:
         if isinstance(item, Job):
-            click.echo(f"{item.source} -> {item.destination}")
+            click.echo(printable(f"{item.source} -> {item.destination}"))
     for item in refused:
-        click.echo(f"{item.source}: {item.error.message if item.error else ''}", err=True)
+        click.echo(f"photochrom: {failure_line(item)}", err=True)
     return EXIT_SOME_FAILED if refused else EXIT_DONE
 
 
-def _colorize_pipe(sources: tuple[str, ...], output: str, like: "Job", device: str) -> int:
+def _colorize_pipe(
+    sources: tuple[str, ...], output: str, like: "Job", device: str, progress: Progress
+) -> int:
     """Standard input, spooled to a file since a picture is read twice, to a file or a pipe."""
-    from core.colorizer import Colorizer
-    from core.job import run
+    from core.job import run_all
 
     if sources != (PIPE,):
         raise OptionsError("- must be the only source")
-    with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
+    with progress, tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
         source = Path(folder, "standard input")
-        source.write_bytes(sys.stdin.buffer.read())
         if output == PIPE:
             job = replace(like, source=source, destination=Path(folder, "standard output"))
         else:
-            job = replace(_into_file(source, Path(output), like), source=source)
-        outcome = run(job, Colorizer.open(like.options.model, device))
+            job = _into_file(source, Path(output), like)
+        source.write_bytes(sys.stdin.buffer.read())
+        (outcome,) = run_all([job], model=like.options.model, device=device)
+        told = outcome.output if output != PIPE else job.destination.name
+        progress.tell(replace(outcome, source=source.name, output=told))
         if outcome.error:
-            click.echo(f"photochrom: standard input: {outcome.error.message}", err=True)
             return EXIT_SOME_FAILED
         if output == PIPE:
             sys.stdout.buffer.write(job.destination.read_bytes())

@@ -1,12 +1,13 @@
 """`photochrom info`: what a picture is, and how it came to its colours."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from core.errors import EXIT_DONE, EXIT_SOME_FAILED, PhotochromError
+from core.errors import EXIT_DONE, EXIT_SOME_FAILED, PhotochromError, printable
 
 
 @click.command(epilog="Example: photochrom info coloured/grandmother.jpg")
@@ -30,7 +31,7 @@ def _facts(path: Path) -> dict:
     from core.image.provenance import read_provenance
     from core.image.read import open_source
 
-    with open_source(path) as source:
+    with open_source(path, max_pixels=sys.maxsize) as source:  # its headers are small enough
         pages = [
             {"width": p.width, "height": p.height, "depth": p.depth, "channels": p.channels,
              "alpha": p.has_alpha}
@@ -49,11 +50,11 @@ def _prose(facts: dict) -> str:
     first = facts["pages"][0]
     count = len(facts["pages"])
     lines = [
-        f"{facts['file']}: {facts['format']}, {first['width']}x{first['height']}, "
+        f"{printable(facts['file'])}: {facts['format']}, {first['width']}x{first['height']}, "
         f"{first['depth']}-bit {first['channels']}"
         + (" with alpha" if first["alpha"] else "")
         + (f", {count} pages" if count > 1 else "")
     ]
     for key, value in (facts["provenance"] or {"coloured by photochrom": "no"}).items():
-        lines.append(f"  {key.replace('_', ' ')}: {value}")
+        lines.append(printable(f"  {key.replace('_', ' ')}: {value}"))
     return "\n".join(lines)

@@ -11,7 +11,15 @@ from importlib.metadata import entry_points
 
 import click
 
-from core.errors import EXIT_INTERRUPTED, PhotochromError, nearest
+from core.commands.arguments import verbose_option
+from core.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_SOME_FAILED,
+    Failure,
+    PhotochromError,
+    nearest,
+    printable,
+)
 
 
 class EntryPointGroup(click.Group):
@@ -40,14 +48,9 @@ class EntryPointGroup(click.Group):
     epilog="Example: photochrom colorize scans/ -o coloured/",
 )
 @click.version_option(package_name="photochrom")
-@click.option("--verbose", is_flag=True, help="Say more, with tracebacks.")
-@click.pass_context
-def photochrom(ctx: click.Context, verbose: bool) -> None:
+@verbose_option
+def photochrom() -> None:
     """Colour black-and-white photographs. The photographer's lightness stays."""
-    ctx.obj = verbose
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING, format="photochrom: %(message)s"
-    )
     for chatty in ("pyvips", "numba", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
@@ -57,6 +60,8 @@ def main() -> None:
     # A file's name need not be valid UTF-8, and saying it must not fail.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    logging.basicConfig(format="photochrom: %(message)s")
+    logging.getLogger().setLevel(logging.WARNING)
     # A service manager's way of saying Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -75,3 +80,8 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         sys.stderr.close()
         sys.exit(0)
+    except Exception as defect:  # a full disk under a report, or our own fault: one line for each
+        logging.getLogger(__name__).debug("", exc_info=True)
+        hint = "" if logging.getLogger().isEnabledFor(logging.DEBUG) else "; --verbose tells where"
+        print(f"photochrom: {printable(Failure.of(defect).message)}{hint}", file=sys.stderr)
+        sys.exit(EXIT_SOME_FAILED)

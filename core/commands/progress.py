@@ -62,9 +62,12 @@ class Progress:
         if self._as_json:
             click.echo(line)
         elif outcome.error:
-            self._print(f"photochrom: {printable(outcome.source)}: {outcome.error.message}")
-        elif not self._quiet and not self._bar:
-            click.echo(_prose(outcome), err=True)
+            self._print(f"photochrom: {failure_line(outcome)}")
+        elif not self._quiet:
+            if not self._bar:
+                click.echo(_prose(outcome), err=True)
+            for note in outcome.notes:
+                self._print(printable(f"{outcome.source}: note: {note}"))
         if self._bar:
             self._bar.advance(self._task)
 
@@ -108,8 +111,17 @@ def _bar():
     )
 
 
+def failure_line(outcome: "Outcome") -> str:
+    """The line of a failed file; what is wrong with the result's place names that place."""
+    assert outcome.error is not None
+    where = outcome.source
+    if outcome.output and outcome.error.kind in ("destination", "exists"):
+        where = f"{outcome.source} -> {outcome.output}"
+    return printable(f"{where}: {outcome.error.message}")
+
+
 def _prose(outcome: "Outcome") -> str:
-    where = f"{printable(outcome.source)} -> {printable(outcome.output or '')}"
+    where = printable(f"{outcome.source} -> {outcome.output}")
     if outcome.status == "skipped":
         return f"{where}  (done already)"
     megapixels = (outcome.pixels or 0) / 1e6

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import click
 
+from core.commands.arguments import max_pixels_option
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, PhotochromError, printable
 
 
 @click.command(epilog="Example: photochrom verify scans/ coloured/")
 @click.argument("original", type=click.Path(exists=True, path_type=Path))
 @click.argument("coloured", type=click.Path(exists=True, path_type=Path))
+@max_pixels_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line a file.")
-def verify(original: Path, coloured: Path, as_json: bool) -> int:
+def verify(original: Path, coloured: Path, max_pixels: int, as_json: bool) -> int:
     """Measure that L* of every pixel of COLOURED is that of ORIGINAL (files or folders).
 
     Tolerances: 16-bit 0.002; 8-bit 0.25, mean 0.10. JPEG, WebP and AVIF change pixels when they
@@ -27,7 +29,7 @@ def verify(original: Path, coloured: Path, as_json: bool) -> int:
         try:
             if after is None:
                 raise PhotochromError("has no coloured file", file=before, kind="vanished")
-            result = compare(before, after)
+            result = compare(before, after, max_pixels)
         except PhotochromError as error:
             failed = True
             click.echo(f"photochrom: {error}", err=True)
@@ -47,8 +49,7 @@ def verify(original: Path, coloured: Path, as_json: bool) -> int:
 def _pairs(original: Path, coloured: Path) -> Iterator[tuple[Path, Path | None]]:
     """Each original with its coloured file; None where there is none."""
     if not original.is_dir():
-        inside = coloured / original.name
-        yield original, (inside if inside.is_file() else None) if coloured.is_dir() else coloured
+        yield original, _partner(coloured / original.name) if coloured.is_dir() else coloured
         return
     from core.job.planning import is_picture
 

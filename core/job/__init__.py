@@ -5,9 +5,10 @@
 each. The command line, the queue and the server all call these. Stands on floors 0 to 2.
 """
 
-from core.job.job import EXISTING, Job, Outcome, job_key, report_line
+from core.job.job import Job, Outcome, job_key, report_line
 from core.job.life import run
 from core.job.planning import plan
 from core.job.pool import run_all
+from core.options import EXISTING
 
 __all__ = ["EXISTING", "Job", "Outcome", "job_key", "plan", "report_line", "run", "run_all"]

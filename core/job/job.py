@@ -1,26 +1,16 @@
 """What travels: a `Job`, its key (contract 3), its `Outcome` and the report line (contract 5)."""
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, Failure
+from core.image.read import MAX_PIXELS
 from core.options import Options, canonical_json
 
+#: One of `core.options.EXISTING`.
 Existing = Literal["same", "skip", "overwrite", "fail"]
-
-#: What to do where the result's name is taken already, and what each choice means.
-EXISTING: Final[Mapping[str, str]] = {
-    "same": "skip the very same work (same job key), fail for anything else",
-    "skip": "skip whatever stands there",
-    "overwrite": "replace it",
-    "fail": "fail for that file",
-}
-
-#: Pixels of one page above which a picture is refused as a probable decompression bomb.
-MAX_PIXELS: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +26,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one job. `pixels` over all pages; `seconds` of wall time."""
+    """What became of one job. `pixels` over all pages; `seconds` of wall time; `notes`: what a
+    person should know of the result, such as metadata that its format cannot hold."""
 
     source: str
     output: str | None
@@ -48,6 +39,7 @@ class Outcome:
     provider: str | None = None
     attempts: int = 1
     error: Failure | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -85,5 +77,6 @@ def report_line(outcome: Outcome) -> str:
         "provider": outcome.provider,
         "attempts": outcome.attempts,
         "error": outcome.error and {"kind": outcome.error.kind, "message": outcome.error.message},
+        "notes": list(outcome.notes) or None,
     }
     return json.dumps({key: value for key, value in values.items() if value is not None})

@@ -41,7 +41,7 @@ def run(
     raises `InterruptedJob` once the work is no longer wanted.
     """
     start = time.perf_counter()
-    status, key, pixels, error = "failed", None, None, None
+    status, key, pixels, error, notes = "failed", None, None, None, ()
     try:
         with open_source(job.source, max_pixels=job.max_pixels) as source:
             key = job_key(source.sha256, colorizer.session.sha256, job.options)
@@ -49,7 +49,7 @@ def run(
             if _is_done(job, key):
                 status = "skipped"
             else:
-                _colour(job, source, key, colorizer, check)
+                notes = _colour(job, source, key, colorizer, check)
                 status = "done"
                 pixels = sum(page.width * page.height for page in source.pages)
     except InterruptedJob:
@@ -71,6 +71,7 @@ def run(
         provider=colorizer.session.provider,
         attempts=attempts,
         error=error,
+        notes=notes,
     )
 
 
@@ -97,7 +98,11 @@ def _carries(file: Path, key: str) -> bool:
     return provenance is not None and provenance.job_key == key
 
 
-def _colour(job: Job, source: Source, key: str, colorizer: Colorizer, check: Check) -> None:
+def _colour(
+    job: Job, source: Source, key: str, colorizer: Colorizer, check: Check
+) -> tuple[str, ...]:
+    """Writes the coloured source; returns notes."""
+
     @lru_cache(maxsize=1)
     def page_painter(index: int) -> Painter:
         # Asked for when the writer reaches the page, so that one page's field is held at a time.
@@ -108,7 +113,7 @@ def _colour(job: Job, source: Source, key: str, colorizer: Colorizer, check: Che
         page_painter(index)(samples, top, out)
 
     _make_folder(job.destination.parent)
-    save(
+    written = save(
         source,
         job.destination,
         paint,
@@ -117,6 +122,7 @@ def _colour(job: Job, source: Source, key: str, colorizer: Colorizer, check: Che
         provenance=_provenance(job, key, colorizer),
         replace=job.existing == "overwrite",
     )
+    return written.notes
 
 
 def _make_folder(folder: Path) -> None:

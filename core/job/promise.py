@@ -12,8 +12,7 @@ from typing import Final
 import numpy as np
 
 from core.colour.lab import lightness
-from core.image.read import Page, Source, open_source
-from core.job.job import MAX_PIXELS
+from core.image.read import MAX_PIXELS, Page, Source, open_source
 
 
 @dataclass(frozen=True, slots=True)

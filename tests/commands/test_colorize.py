@@ -106,6 +106,60 @@ def test_a_glob_in_quotes_is_expanded(cli, scans, tmp_path, model):
     assert names(tmp_path / "out") == ["0.png", "1.png"]
 
 
+def test_a_glob_that_matches_a_folder_and_what_is_in_it_means_the_folder(
+    cli, scans, tmp_path, model
+):
+    save(scans / "box/4.png")
+    answer = cli("colorize", f"{scans}/**", "-o", tmp_path / "out", "--model", model)
+    assert answer.code == 0, answer.err
+    assert names(tmp_path / "out") == ["0.png", "1.png", "2.png", "box/4.png"]
+
+
+def test_a_source_that_is_named_twice_is_coloured_once(cli, scans, tmp_path, model):
+    twice = scans / "0.png", f"{scans}/./0.png"
+    answer = cli("colorize", *twice, "-o", tmp_path / "out", "--model", model, "--json")
+    assert answer.code == 0 and len(answer.out.splitlines()) == 1
+
+
+def test_what_the_result_cannot_hold_is_noted(cli, tmp_path, model):
+    source = save(tmp_path / "a.png", gray(60, 80).astype("uint16") * 257)
+    words = ("colorize", source, "-o", tmp_path / "out", "--model", model, "--format", "webp")
+    answer = cli(*words, "--report", tmp_path / "r.jsonl")
+    assert f"{source}: note: WebP holds 8 bits of its 16" in answer.err
+    (line,) = (tmp_path / "r.jsonl").read_text().splitlines()
+    assert json.loads(line)["notes"] == ["WebP holds 8 bits of its 16"]
+
+
+def test_a_taken_name_is_told_with_the_file_that_takes_it(cli, scans, tmp_path, model):
+    taken = save(tmp_path / "out/0.png")
+    answer = cli("colorize", scans / "0.png", "-o", tmp_path / "out", "--model", model)
+    assert answer.code == 1
+    assert answer.err.startswith(f"photochrom: {scans / '0.png'} -> {taken}: another file")
+
+
+def test_names_of_a_dry_run_stay_on_one_line(cli, tmp_path, model):
+    save(tmp_path / "scans/a\nb.png")
+    answer = cli("colorize", tmp_path / "scans", "-o", "out", "--model", model, "--dry-run")
+    assert answer.out == f"{tmp_path}/scans/a\\x0ab.png -> out/a\\x0ab.png\n"
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_verbose_tells_where_a_defect_is_and_without_it_there_is_one_line(
+    cli, scans, tmp_path, model, monkeypatch, caplog, place
+):
+    def broken(*_):
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr("core.job.plan", broken)
+    words = ["colorize", scans, "-o", tmp_path / "out", "--model", model]
+    answer = cli(*words)
+    assert (answer.code, caplog.text) == (1, "")
+    assert answer.err == "photochrom: RuntimeError: no such luck; --verbose tells where\n"
+    words.insert(0 if place == "before" else len(words), "--verbose")
+    assert cli(*words).err == "photochrom: RuntimeError: no such luck\n"
+    assert "in broken" in caplog.text
+
+
 def test_before_and_after_stand_side_by_side(cli, scans, tmp_path, model):
     sheet = tmp_path / "sheet.png"
     words = ("colorize", scans / "0.png", "-o", tmp_path / "out", "--model", model)
@@ -125,6 +179,14 @@ def test_a_folder_of_nothing_is_done_at_once(cli, tmp_path, model):
         (["colorize", "SCANS", "-o", "OUT", "--vividnes", "1"], 2, "--vividness"),
         (["colorize", "SCANS", "-o", "OUT", "--vividness", "3"], 2, "3.0 is not in the range"),
         (["colorize", "SCANS", "-o", "OUT", "--vividness", "nan"], 2, "nan"),
+        (["colorize", "SCANS", "-o", "OUT", "--max-pixels", "nan"], 2, "megapixels"),
+        (["colorize", "SCANS", "-o", "OUT", "--max-pixels", "inf"], 2, "megapixels"),
+        (["colorize", "-", "-o", "OUT"], 2, "tells no format"),
+        (["colorize", "-", "-o", "OUT/a.png", "--dry-run"], 2, "takes no --dry-run"),
+        (["colorize", "-", "-o", "-", "--json"], 2, "no --json"),
+        (["colorize", "SCANS/0.png", "-o", "x" * 300], 1, "too long"),
+        (["colorize", "x" * 300 + ".png", "-o", "OUT"], 1, "too long"),
+        (["colorize", "SCANS", "-o", "SCANS"], 1, "own destination"),
         (["colorize", "SCANS", "-o", "OUT", "--model", "photochrom-lte"], 3, "did you mean"),
         (["colorize", "SCANS", "-o", "OUT", "--device", "cuda"], 3, "install"),
         (["colorize", "SCANS"], 2, "--output"),
@@ -168,6 +230,16 @@ def test_a_pipe_takes_a_picture_and_gives_one(scans, model):
     )
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.startswith(b"\x89PNG")
+
+
+def test_a_pipe_has_its_line_in_the_report(scans, tmp_path, model):
+    report = tmp_path / "r.jsonl"
+    words = ["colorize", "-", "-o", "-", "--model", str(model), "--report", str(report)]
+    subprocess.run([*START, *words], input=(scans / "0.png").read_bytes(), capture_output=True)
+    subprocess.run([*START, *words], input=b"junk", capture_output=True)
+    done, failed = (json.loads(line) for line in report.read_text().splitlines())
+    assert (done["source"], done["output"]) == ("standard input", "standard output")
+    assert (done["status"], failed["status"]) == ("done", "failed")
 
 
 def test_a_pipe_of_junk_fails_and_gives_nothing(model):

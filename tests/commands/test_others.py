@@ -60,6 +60,26 @@ def test_info_reads_the_provenance_back(cli, pair, model):
     assert facts["provenance"]["model_name"] == "tiny"
 
 
+def test_verify_finds_one_file_in_a_folder_whatever_its_format(cli, tmp_path, model):
+    before = save(tmp_path / "in/a.png")
+    words = ("colorize", before, "-o", tmp_path / "out", "--model", model, "--format", "tiff")
+    assert cli(*words).code == 0
+    answer = cli("verify", before, tmp_path / "out")
+    assert answer.code == 0 and "kept" in answer.out
+
+
+def test_a_picture_over_the_limit_can_be_verified_and_looked_at(cli, tmp_path):
+    source = save(tmp_path / "a.png")
+    refused = cli("verify", source, source, "--max-pixels", "0.01")
+    assert refused.code == 1 and "--max-pixels" in refused.err
+    assert cli("verify", source, source, "--max-pixels", "0.02").code == 0
+
+
+def test_info_says_odd_names_on_one_line(cli, tmp_path):
+    source = save(tmp_path / "a\nb.png")
+    assert cli("info", source).out.startswith(f"{tmp_path}/a\\x0ab.png: png, 160x120")
+
+
 def test_info_of_a_photograph_that_is_not_ours_says_so(cli, pair):
     answer = cli("info", pair[0] / "a.png")
     assert answer.code == 0 and "coloured by photochrom: no" in answer.out

@@ -37,6 +37,11 @@ def test_a_failure_stands_in_the_line_with_kind_and_message():
     assert json.loads(line)["error"] == {"kind": "truncated", "message": "is cut short"}
 
 
+def test_notes_stand_in_the_line_where_there_are_any():
+    outcome = Outcome("a.png", "a.webp", "done", notes=("WebP holds no IPTC",))
+    assert json.loads(report_line(outcome))["notes"] == ["WebP holds no IPTC"]
+
+
 def test_a_name_of_undecodable_bytes_can_be_reported_and_read_back():
     line = report_line(Outcome("\udcff.tif", None, "failed"))
     assert json.loads(line.encode())["source"] == "\udcff.tif"
