@@ -10,7 +10,7 @@ import base64
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from math import hypot, isfinite
+from math import hypot
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from core.options import canonical_json
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 DEFAULT_RADIUS: Final = 4.0  # source pixels
 MAX_AB: Final = 128.0  # |a*|, |b*| of any real hint stay below
+_FARTHEST: Final = 1e9  # no picture is so large; NaN and infinity fail the comparison too
 _POINT_KEYS = ("x", "y", "radius", "colour", "color", "a", "b")
 
 
@@ -53,7 +54,7 @@ def document_of(data: bytes, file: object = None) -> str:
         return canonical_json({"strokes": base64.b64encode(data).decode()})
     try:
         value = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HintsError("hints are neither JSON nor a PNG", file=file) from error
     points(value, file)
     return canonical_json(value)
@@ -63,6 +64,8 @@ def points(value: Any, file: object = None) -> list[Point]:
     """The points of a parsed hint document; raises `HintsError` that names the point and key."""
     if not isinstance(value, dict) or not isinstance(value.get("points"), list):
         raise HintsError('hints must be {"points": [...]}', file=file)
+    if others := value.keys() - {"points"}:
+        raise HintsError(f"hints have an unknown key {min(others)!r} beside 'points'", file=file)
     return [_point(entry, f"hint {index + 1}", file) for index, entry in enumerate(value["points"])]
 
 
@@ -171,7 +174,7 @@ def _point(entry: Any, label: str, file: object) -> Point:
 
 def _number(entry: dict, key: str, label: str, file: object, default: float | None) -> float:
     value = entry.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _FARTHEST:
         raise HintsError(f"{label} has {key} = {value!r}, which must be a number", file=file)
     return float(value)
 

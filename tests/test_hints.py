@@ -86,6 +86,9 @@ def test_a_hint_outside_the_picture_is_refused_by_its_number():
         ({"x": 1, "y": 1, "a": 3, "b": 4, "colour": "red"}, "either a colour or"),
         ({"x": 1, "y": 1, "colour": "reddish"}, "'#rrggbb' or a CSS name"),
         ({"x": 1, "y": 1, "colour": 7}, "'#rrggbb' or a CSS name"),
+        ({"x": 10**400, "y": 1, "colour": "red"}, "must be a number"),
+        ({"x": 1, "y": float("inf"), "colour": "red"}, "must be a number"),
+        ({"x": 1, "y": 1, "radius": 1e308, "colour": "red"}, "must be a number"),
         ({"x": "1", "y": 1, "colour": "red"}, "x = '1'"),
         ({"x": 1, "y": 1, "radius": 0, "colour": "red"}, "radius 0"),
         ({"x": 1, "y": 1, "radios": 2, "colour": "red"}, "did you mean 'radius'?"),
@@ -98,6 +101,16 @@ def test_a_malformed_hint_is_refused_by_its_number_and_key(entry, says):
         document_of(json.dumps({"points": [entry]}).encode())
     assert says in str(caught.value)
     assert "hint 1" in str(caught.value)
+
+
+def test_a_key_beside_the_points_is_refused_by_its_name():
+    with pytest.raises(HintsError, match="unknown key 'point'"):
+        document_of(b'{"points": [], "point": NaN}')
+
+
+def test_json_of_endless_depth_is_refused():
+    with pytest.raises(HintsError, match="neither JSON nor a PNG"):
+        document_of(b"[" * 100_000)
 
 
 @pytest.mark.parametrize(

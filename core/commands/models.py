@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from core.errors import EXIT_DONE
+from core.errors import EXIT_DONE, EXIT_SOME_FAILED, ModelError
 
 
 @click.group(epilog="Example: photochrom models list")
@@ -21,8 +21,14 @@ def list_models(as_json: bool) -> int:
     from core.model.session import open_session
     from core.model.store import installed
 
+    failed = False
     for found in installed():
-        description = open_session(found.path, "cpu").description
+        try:
+            description = open_session(found.path, "cpu").description
+        except ModelError as error:  # the others are there all the same
+            failed = True
+            click.echo(f"photochrom: {error}", err=True)
+            continue
         facts = {
             "name": found.name,
             "version": description.version,
@@ -40,7 +46,7 @@ def list_models(as_json: bool) -> int:
                 f"side {description.side}  {'takes hints' if description.takes_hints else ''}"
                 f"{'  bundled' if found.bundled else ''}"
             )
-    return EXIT_DONE
+    return EXIT_SOME_FAILED if failed else EXIT_DONE
 
 
 @models.command("info", epilog="Example: photochrom models info photochrom-lite")
@@ -60,7 +66,9 @@ def info_model(model: str, as_json: bool) -> int:
     from rich.markdown import Markdown
 
     console = Console()
-    console.print(f"{session.path}\nsha256 {session.sha256}", highlight=False, soft_wrap=True)
+    console.print(
+        f"{session.path}\nsha256 {session.sha256}", markup=False, highlight=False, soft_wrap=True
+    )
     for key in ("name", "version", "license", "side", "multiple", "stride", "training"):
         console.print(f"{key}: {description[key]}", markup=False, highlight=False, soft_wrap=True)
     console.print(Markdown(description["card"]))

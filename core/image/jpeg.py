@@ -174,6 +174,8 @@ def _jfif_resolution(payload: bytes) -> Resolution | None:
 
 def _jfif(resolution: Resolution | None) -> bytes:
     resolution = resolution or Resolution(1, 1, "none")
+    if resolution.unit == "centimetre" and resolution.across % 1:
+        resolution = resolution.per("inch")  # 300 an inch are 118.11 a centimetre: JFIF has no .11
     unit = ("none", "inch", "centimetre").index(resolution.unit)
     across, down = (min(max(round(x), 1), 65535) for x in (resolution.across, resolution.down))
     return _JFIF + struct.pack(">HBHHBB", 0x0102, unit, across, down, 0, 0)

@@ -147,7 +147,8 @@ def _open_tiff(origin: Origin, max_pixels: int) -> Source:
     shelf: list[Held] = []
     pages = tuple(_tiff_page(origin, layout, shelf) for layout in file.pages)
     notes = tuple(dict.fromkeys(note for page in pages for note in page.metadata.notes))
-    return Source(formats.TIFF, origin, pages, notes, is_big_tiff=file.big)
+    lossless = not any(layout.compression in ("jpeg", "webp") for layout in file.pages)
+    return Source(formats.TIFF, origin, pages, notes, file.big, lossless)
 
 
 def _tiff_page(origin: Origin, layout: tiff.TiffPage, shelf: list[Held]) -> Page:

@@ -217,7 +217,7 @@ def _painted(page: Page, layout: Layout, paint: Paint) -> Iterator[np.ndarray]:
         paint(page.index, top, samples, colours[:height])
         if alpha is not None:
             whole[:height, :, :3] = colours[:height]
-            whole[:height, :, 3] = _narrowed(alpha, dtype)
+            whole[:height, :, 3] = narrowed(alpha, dtype)
         yield whole[:height]
 
 
@@ -245,9 +245,9 @@ def _coloured(page: Page, paint: Paint) -> np.ndarray:
     return out
 
 
-def _narrowed(alpha: np.ndarray, dtype: Any) -> np.ndarray:
-    """Alpha in fewer bits where the format has fewer; as it is otherwise."""
-    if alpha.dtype == dtype:
+def narrowed(alpha: np.ndarray, dtype: Any) -> np.ndarray:
+    """Alpha of 16 bits in the 8 of `dtype`, where the format has no more; as it is otherwise."""
+    if alpha.dtype == dtype or dtype == np.uint16:
         return alpha
     return ((alpha.astype(np.uint32) + 128) // 257).astype(dtype)
 
@@ -270,7 +270,8 @@ def _settings(source: Source, format: Format, quality: int) -> dict[str, Any]:
     if format is formats.JPEG:
         return {"Q": quality, "subsample_mode": "off"}
     if format is formats.WEBP:
-        return {"Q": quality, "lossless": same and source.is_lossless}
+        # `exact`: the colours of wholly transparent pixels stay, which libwebp would make black.
+        return {"Q": quality, "lossless": same and source.is_lossless, "exact": True}
     if format is formats.AVIF:
         page = source.pages[0]
         bits = 8 if page.depth == 8 else page.bits if same else 12

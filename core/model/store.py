@@ -4,6 +4,7 @@
 `photochrom models`. A newer bundled model replaces the old one by one file in `bundled/`.
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -51,7 +52,9 @@ def resolve(model: str) -> Path:
     names = {found.name: found.path for found in installed()}
     if model in names:
         return names[model]
-    path = Path(model).expanduser()
+    path = Path(model)
+    with contextlib.suppress(RuntimeError):  # ~nobody
+        path = path.expanduser()
     if path.suffix == ".onnx" or len(path.parts) > 1:
         if path.is_file():
             return path
@@ -86,6 +89,11 @@ def remove(name: str) -> ModelFile:
         if found.name == name:
             if found.bundled:
                 raise ModelError(f"{name} is part of the program and stays", file=found.path)
-            found.path.unlink()
+            try:
+                found.path.unlink()
+            except OSError as error:
+                raise DestinationError(
+                    f"cannot be removed ({error.strerror})", file=found.path
+                ) from error
             return found
     raise ModelError(f"unknown model {name!r}", remedy=nearest(name, [m.name for m in installed()]))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.model_files import write_model
-from tests.photographs import save
+from tests.photographs import gray, save
 
 
 @pytest.fixture
@@ -75,6 +75,42 @@ def test_a_picture_over_the_limit_can_be_verified_and_looked_at(cli, tmp_path):
     assert cli("verify", source, source, "--max-pixels", "0.02").code == 0
 
 
+def test_verify_holds_a_tiff_of_jpeg_strips_to_jpegs_tolerance(cli, tmp_path, model):
+    before = save(tmp_path / "in/a.tif", compression="jpeg")
+    words = ("colorize", before, "-o", tmp_path / "out", "--model", model)
+    assert cli(*words).code == 0
+    assert cli("verify", before, tmp_path / "out/a.tif").code == 0
+
+
+def test_verify_grants_avif_a_code_of_transparency(cli, tmp_path, model):
+    alpha = np.tile(np.linspace(0, 255, 160).astype(np.uint8), (120, 1))
+    before = save(tmp_path / "a.png", np.dstack([gray()] * 3 + [alpha]))
+    words = ("colorize", before, "-o", tmp_path / "a.avif", "--model", model)
+    assert cli(*words).code == 0
+    answer = cli("verify", before, tmp_path / "a.avif")
+    assert answer.code == 0, answer.out
+
+
+def test_verify_finds_that_the_transparency_is_gone(cli, tmp_path):
+    with_alpha = np.dstack([gray(), np.full_like(gray(), 99)])
+    before = save(tmp_path / "a.png", with_alpha)
+    after = save(tmp_path / "b.png")
+    answer = cli("verify", before, after)
+    assert answer.code == 1 and "the transparency differs" in answer.out
+
+
+def test_a_webp_keeps_the_lightness_of_its_transparent_pixels(cli, tmp_path, model):
+    alpha = np.zeros_like(gray())
+    alpha[:, :20] = 255
+    before = save(
+        tmp_path / "in/a.webp", np.dstack([gray()] * 3 + [alpha]), lossless=True, exact=True
+    )
+    words = ("colorize", before, "-o", tmp_path / "out", "--model", model)
+    assert cli(*words).code == 0
+    answer = cli("verify", before, tmp_path / "out")
+    assert answer.code == 0, answer.out
+
+
 def test_info_says_odd_names_on_one_line(cli, tmp_path):
     source = save(tmp_path / "a\nb.png")
     assert cli("info", source).out.startswith(f"{tmp_path}/a\\x0ab.png: png, 160x120")
@@ -100,6 +136,15 @@ def test_models_are_imported_listed_shown_and_removed(cli, tmp_path, monkeypatch
     assert "Paints bright things warm" in cli("models", "info", "sunset").out
     assert cli("models", "remove", "sunset").code == 0
     assert cli("models", "info", "sunset").code == 3
+
+
+def test_a_damaged_model_among_ones_own_does_not_hide_the_others(cli, tmp_path, model, monkeypatch):
+    monkeypatch.setenv("PHOTOCHROM_MODELS", str(tmp_path))
+    (tmp_path / "broken.onnx").write_bytes(b"junk")
+    (tmp_path / "tiny.onnx").write_bytes(model.read_bytes())
+    answer = cli("models", "list")
+    assert answer.code == 1 and "broken.onnx" in answer.err
+    assert "\ntiny  " in answer.out
 
 
 def test_importing_a_foreign_file_is_refused(cli, tmp_path):

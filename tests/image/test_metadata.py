@@ -141,7 +141,7 @@ def test_the_resolution_is_kept(start, end):
             dpi = found.per("inch").across, found.per("inch").down
     else:
         dpi = tuple(map(float, opened(written).info["dpi"]))
-    assert dpi == pytest.approx((300, 600), rel=1e-3)
+    assert dpi == pytest.approx((300, 600), rel=1e-4)
 
 
 def test_a_resolution_a_centimetre_stays_one():

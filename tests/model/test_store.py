@@ -36,6 +36,11 @@ def test_a_model_may_be_given_by_its_path(tmp_path):
     assert store.resolve(str(path)) == path
 
 
+def test_a_home_that_nobody_has_is_no_such_file():
+    with pytest.raises(ModelError, match="no such model file"):
+        store.resolve("~nobody-of-that-name/x.onnx")
+
+
 def test_a_misspelt_name_suggests_the_nearest(tmp_path):
     store.import_model(write_model(tmp_path / "m.onnx", name="sunset"))
     with pytest.raises(ModelError, match="did you mean 'sunset'"):
