@@ -45,7 +45,7 @@ def read_header(read: Callable[[int, int], bytes], size: int, name: str) -> tupl
     if read(0, 12) == _SIGNATURE:
         start = -1
         own = []
-        for kind, at, stop in _boxes(read, 0, size):
+        for kind, at, stop in boxes(read, 0, size):
             if kind == b"jp2c":
                 start, end = at, stop
             elif kind == b"jp2h":
@@ -111,9 +111,7 @@ def encode(codes: np.ndarray, metadata: Metadata) -> bytes:
     return b"".join(parts)
 
 
-def _boxes(
-    read: Callable[[int, int], bytes], at: int, end: int
-) -> Iterator[tuple[bytes, int, int]]:
+def boxes(read: Callable[[int, int], bytes], at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """(kind, start of the data, its end) of each box; ends quietly at damage."""
     while at + 8 <= end:
         head = read(at, 16)
@@ -133,7 +131,7 @@ def _boxes(
 def _read_picture_header(
     read: Callable[[int, int], bytes], at: int, end: int, metadata: Metadata, name: str
 ) -> Metadata:
-    for kind, start, stop in _boxes(read, at, end):
+    for kind, start, stop in boxes(read, at, end):
         data = read(start, min(stop - start, _LONGEST))
         if kind == b"pclr":
             raise unsupported("it is a JPEG 2000 with a palette", name)
@@ -181,7 +179,7 @@ def _codestream(data: bytes, start: int, end: int, name: str) -> Header:
 
 
 def _read_resolution(read: Callable[[int, int], bytes], at: int, end: int) -> Resolution | None:
-    for kind, start, _ in _boxes(read, at, end):
+    for kind, start, _ in boxes(read, at, end):
         data = read(start, 10)
         if kind in (b"resc", b"resd") and len(data) == 10:
             a, b, c, d, e, f = struct.unpack(">HHHHbb", data)

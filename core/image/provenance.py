@@ -99,11 +99,35 @@ def _printable(text: str) -> str:
 def read_provenance(path: str | os.PathLike) -> Provenance | None:
     """The provenance in a file's header, of any format that we write; None where it has none.
 
-    No pixel is decoded and nothing is hashed. Raises `SourceError` (unreadable, vanished,
-    not-an-image) for what cannot be opened; a damaged file has no provenance.
+    No pixel is decoded and nothing is hashed: a file that is cut short may still have it, see
+    `is_whole`. Raises `SourceError` (unreadable, vanished, not-an-image) for what cannot be opened.
     """
     with Origin(path, snapshot=False) as origin:
         return provenance_of(_packet(origin))
+
+
+def is_whole(path: str | os.PathLike) -> bool:
+    """Whether a file of ours has its end, which an interrupted copy of it lacks.
+
+    Looks at the ends and lengths that the formats state, and decodes nothing. Raises what
+    `read_provenance` raises.
+    """
+    with Origin(path, snapshot=False) as origin:
+        end = origin.read(max(0, origin.size - 12), 12)
+        match formats.recognize(origin.read(0, formats.HEAD_BYTES)):
+            case formats.JPEG:
+                return end.endswith(b"\xff\xd9")
+            case formats.PNG:
+                return end[4:8] == b"IEND"
+            case formats.WEBP:
+                return origin.size == 8 + int.from_bytes(origin.read(4, 4), "little")
+            case formats.TIFF:
+                with contextlib.suppress(SourceError):
+                    return bool(tiff.read_pages(origin.read, origin.size, origin.name).pages)
+            case formats.AVIF | formats.JPEG2000:
+                ends = [stop for *_, stop in jpeg2000.boxes(origin.read, 0, origin.size)]
+                return ends[-1:] == [origin.size]
+    return False
 
 
 def _packet(origin: Origin) -> bytes | None:

@@ -19,7 +19,7 @@ from core.errors import (
     SourceError,
 )
 from core.image.formats import by_name
-from core.image.provenance import Provenance, read_provenance
+from core.image.provenance import Provenance, is_whole, read_provenance
 from core.image.read import Page, Source, open_source
 from core.image.write import check_apart, save
 from core.job.job import Job, Outcome, job_key
@@ -91,11 +91,12 @@ def _is_done(job: Job, key: str) -> bool:
 
 
 def _carries(file: Path, key: str) -> bool:
+    """Whether the file is whole and carries the key (contract 3)."""
     try:
         provenance = read_provenance(file)
+        return provenance is not None and provenance.job_key == key and is_whole(file)
     except SourceError:  # no file of ours, and its troubles are not the source's
         return False
-    return provenance is not None and provenance.job_key == key
 
 
 def _colour(

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from core.errors import SourceError
 from core.image import formats, jpeg, xmp
 from core.image.metadata import Metadata
-from core.image.provenance import Provenance, add_provenance, provenance_of, read_provenance
+from core.image.provenance import (
+    Provenance,
+    add_provenance,
+    is_whole,
+    provenance_of,
+    read_provenance,
+)
 from core.image.read import open_source
 from core.image.write import encode, save
 from tests.image.pictures import PROVENANCE, colour, gray, jp2, pillow, repeat, through, tiff
@@ -167,6 +173,17 @@ def test_a_file_cut_short_has_provenance_or_none_but_no_error(name, tmp_path):
     for share in (0.01, 0.1, 0.3, 0.6, 0.95):
         path.write_bytes(whole[: max(1, int(len(whole) * share))])
         assert read_provenance(path) in (None, PROVENANCE)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_file_is_whole_until_its_last_byte_is_gone(name, tmp_path):
+    whole, _ = encode(open_source(SOURCES[name]), repeat, provenance=PROVENANCE)
+    path = tmp_path / "a"
+    path.write_bytes(whole)
+    assert is_whole(path)
+    for kept in (len(whole) - 1, len(whole) - 40, len(whole) // 2):
+        path.write_bytes(whole[:kept])
+        assert not is_whole(path), kept
 
 
 def test_what_cannot_be_opened_is_an_error(tmp_path):

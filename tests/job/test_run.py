@@ -48,6 +48,14 @@ def test_the_same_work_is_skipped_and_nothing_touched(job, colorizer):
     assert (job.destination.stat().st_mtime_ns, bits(job.destination)) == before
 
 
+def test_a_result_that_a_copy_cut_short_is_not_called_done(tmp_path, colorizer):
+    job = Job(save(tmp_path / "a.jpg"), tmp_path / "out/a.jpg")
+    run(job, colorizer)
+    job.destination.write_bytes(bits(job.destination)[:-100])
+    error = run(job, colorizer).error
+    assert error and error.kind == "exists"
+
+
 def test_work_with_other_options_does_not_replace_what_is_there(job, colorizer):
     run(job, colorizer)
     before = bits(job.destination)
