@@ -6,9 +6,11 @@ sheets, or measured. The share of the peak is the "model FLOPs utilization" of C
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -27,8 +29,9 @@ GPU_PEAKS = {
     "RTX 4090": (165e12, 82.6e12),
     "RTX 3090": (71e12, 35.6e12),
 }
-#: Rows and columns of the matrices that are multiplied where no data sheet is at hand.
-PROBE_SIDE = 1024
+#: Rows and columns of the matrices that are multiplied where no data sheet is at hand: some 4 ms a
+#: product, so that on a busy machine a few of the many tries are not interrupted.
+PROBE_SIDE, PROBE_TRIES = 512, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +55,31 @@ def peak_of(device: torch.device, precision: str) -> Peak:
     return Peak(_measured(device, precision), f"a matrix product measured here, {precision}")
 
 
-def _measured(device: torch.device, precision: str, tries: int = 5) -> float:
+def _measured(device: torch.device, precision: str) -> float:
     """FLOP/s of the best of a few products of square matrices; 0.2 s on one core."""
     matrix = torch.ones(PROBE_SIDE, PROBE_SIDE, device=device, dtype=getattr(torch, precision))
     best = float("inf")
-    for _ in range(tries):
+    for _ in range(PROBE_TRIES):
         began = time.perf_counter()
         product = matrix @ matrix
         product[0, 0].item()  # waits for a GPU
         best = min(best, time.perf_counter() - began)
     return 2 * PROBE_SIDE**3 / best
+
+
+def _of_backward(
+    grad: torch.Size, x: torch.Size, weight: torch.Size, *settings: Any, **_kept: Any
+) -> int:
+    """FLOPs of a convolution's backward pass: torch's own count takes no notice of groups.
+
+    As many as forward for each of the gradients of `x` and `weight` that is asked for.
+    """
+    *_, transposed, _, _, asked = settings
+    places = (x if transposed else grad)[2:]
+    return 2 * x[0] * math.prod(places) * math.prod(weight) * sum(asked[:2])
+
+
+COUNTS = {torch.ops.aten.convolution_backward: _of_backward}
 
 
 class Pace:
@@ -104,7 +122,7 @@ class Pace:
         if shape is None or self.knows(shape):
             yield
         else:
-            with FlopCounterMode(display=False) as counter:
+            with FlopCounterMode(display=False, custom_mapping=COUNTS) as counter:
                 yield
             self._flops_of[shape] = counter.get_total_flops()
         self._learnt += time.perf_counter() - began

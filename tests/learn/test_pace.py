@@ -74,6 +74,23 @@ def test_the_share_of_the_peak_is_that_of_the_arithmetic_done(clock: Clock):
     assert watch.row()["of_peak"] == pytest.approx(done / 2 / 1e6)
 
 
+@pytest.mark.parametrize("layer", [
+    lambda: nn.Conv2d(6, 6, 3, padding=1, groups=6), lambda: nn.Conv2d(6, 4, 3, padding=1),
+    lambda: nn.ConvTranspose2d(6, 4, 4, 2, 1),
+])  # fmt: skip
+def test_backward_is_twice_forward_for_every_kind_of_convolution(clock: Clock, layer):
+    done = []
+    for backward in (False, True):
+        watch, net = Pace(CPU, "float32"), layer()
+        with watch.learning(SHAPE):
+            answer = net(torch.rand(4, 6, 8, 8, requires_grad=True)).sum()
+            if backward:
+                answer.backward()
+        clock.wait(1)
+        done.append(watch.row()["of_peak"])
+    assert done[1] == pytest.approx(3 * done[0]) and done[0] > 0
+
+
 @pytest.mark.parametrize(
     ("name", "precision", "teraflops"),
     [
