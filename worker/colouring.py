@@ -21,7 +21,8 @@ from core.job import EXISTING, Job, Outcome
 from core.options import Options
 from worker import policy
 from worker.broker import is_transient
-from worker.ledger import Batch, Claim, Ledger
+from worker.ledger import Ledger
+from worker.records import Batch, Claim
 from worker.roots import Roots, is_remote
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ Answer = TypeVar("Answer")
 
 #: Seconds for which a process waits for Redis to come back before it lets a scan go.
 OUTAGE: Final = 3600.0
+
+#: Verdicts on one scan that say nothing of the next.
+_ANOTHERS: Final = frozenset({"finished", "running", "put off"})
 
 #: Models that a process keeps open.
 MODELS: Final = 2
@@ -64,8 +68,15 @@ class Station:
     def colour(self, batch: str, scan: str) -> None:
         """Colours one scan, unless the ledger says that it is somebody else's or done.
 
-        Raises `ServiceError` where Redis stays away or the batch is a newer program's.
+        Where that was quick, goes on with the next scans of the batch (see `policy.BOUT`). Raises
+        `ServiceError` where Redis stays away or the batch is a newer program's.
         """
+        end = time.monotonic() + policy.BOUT
+        while self._colour_one(batch, scan) and time.monotonic() < end:
+            scan = ""  # whichever is next
+
+    def _colour_one(self, batch: str, scan: str) -> bool:
+        """Colours the scan named, or the next where that is "". Whether to ask for another."""
         description = patiently(lambda: self.ledger.batch(batch))
         colorizer = self._colorizer_or_none(description)
         token = f"{self.post.worker} {os.getpid()} {secrets.token_hex(4)}"
@@ -75,14 +86,15 @@ class Station:
             log.info("%s %s is left alone: %s", batch, scan, claim.verdict)
             if claim.verdict == "other model":
                 time.sleep(policy.ROUND)  # let the others be quicker
-            return
-        with self.keeper.keeping(batch, scan, token):
+            return claim.verdict in _ANOTHERS and colorizer is not None
+        with self.keeper.keeping(batch, claim.scan, token):
             try:
                 outcome = self._carry_out(description, claim, colorizer)
             except InterruptedJob:
                 log.warning("%s is no longer ours; it was stopped", claim.source)
-                return
-            self._tell(description, scan, token, claim, outcome)
+                return False
+            self._tell(description, claim.scan, token, claim, outcome)
+        return True
 
     def _carry_out(self, batch: Batch, claim: Claim, colorizer: "Colorizer") -> Outcome:
         try:

@@ -59,7 +59,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 )  # fmt: skip
 @click.option(
     "--scan-limit", type=click.IntRange(1), default=policy.SCANS_A_PROCESS, show_default=True,
-    metavar="N", help="A process is replaced after so many scans.",
+    metavar="N", help="A process is replaced after so many messages.",
 )  # fmt: skip
 @click.option(
     "--metrics-port", type=_PORT, default=0, metavar="PORT",

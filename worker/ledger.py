@@ -1,95 +1,43 @@
 """The ledger: what a batch asked for, and what became of each of its scans. The truth in Redis.
 
 `Ledger` is the whole vocabulary; every step that changes something is one Lua script (`lua/`),
-which Redis runs alone, so that it is a compare-and-set. A scan costs about 300 bytes: its paths
-relative to the batch's, and its result as short JSON. Stands on `worker.broker`.
+which Redis runs alone, so that it is a compare-and-set. What is kept, and in which words, is
+`worker.records`. Stands on `worker.broker`.
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from core.errors import Failure, OptionsError, ServiceError
 from core.job import Outcome
 from worker import policy
 from worker.broker import PREFIX, in_words, unproven
-
-#: The form of the ledger that this program reads and writes. A higher one is left alone.
-FORM: Final = 1
+from worker.records import (
+    FORM,
+    Batch,
+    Claim,
+    Entry,
+    Participant,
+    State,
+    absolute,
+    batch_of,
+    entry_of,
+    failure_text,
+    fields_of,
+    json_of,
+    refusal_text,
+    relative,
+    result_text,
+    scan_id,
+    state_of,
+)
 
 BATCHES: Final = PREFIX + "batches"
 OPEN: Final = PREFIX + "open"
 SAME: Final = PREFIX + "same"
-
-State = Literal["queued", "running", "done", "skipped", "failed"]
-STATES: Final[dict[str, State]] = {
-    "q": "queued", "r": "running", "d": "done", "s": "skipped", "f": "failed",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What a batch is, as it was asked for. `source` and `destination` are folders or URLs.
-
-    `options` is `Options.as_mapping()`. `kind` is "submit" or "watch".
-    """
-
-    id: str
-    name: str
-    source: str
-    destination: str
-    options: Mapping[str, Any]
-    existing: str
-    max_pixels: int
-    queue: str
-    created: float
-    kind: str = "submit"
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The answer to "may I colour this scan?". `verdict` is "yours" or the reason why not."""
-
-    verdict: str
-    begun: int = 0
-    faults: int = 0
-    worker: int = 0
-    source: str = ""
-    destination: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A scan in the ledger, for status and report. `outcome` is None until it is finished."""
-
-    scan: str
-    state: State
-    source: str
-    destination: str
-    begun: int
-    worker: str | None
-    outcome: Outcome | None
-    waits_after: Failure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Participant:
-    """A worker process group that took part in a batch."""
-
-    name: str
-    version: str
-    model: str
-    model_sha256: str
-    provider: str
-    done: int = 0
-    skipped: int = 0
-    failed: int = 0
-    is_odd: bool = False
 
 
 class Ledger:
@@ -131,7 +79,7 @@ class Ledger:
                     return False
                 pipe.multi()
                 pipe.hset(SAME, fingerprint, wanted.id)
-                pipe.hset(self.key(wanted.id), mapping=_written(wanted, fingerprint, keep))
+                pipe.hset(self.key(wanted.id), mapping=fields_of(wanted, fingerprint, keep))
                 pipe.zadd(BATCHES, {wanted.id: wanted.created})
                 pipe.zadd(OPEN, {wanted.id: wanted.created})
                 pipe.execute()
@@ -150,11 +98,10 @@ class Ledger:
         description = self.batch(batch)
         arguments: list[str | bytes] = []
         for source, destination, failure in asked:
-            result = json_of([None, 0, 0, failure.kind, failure.message]) if failure else ""
             arguments += [
                 scan_id(source, version),
-                _relative(source, destination, description),
-                result,
+                relative(source, destination, description),
+                refusal_text(failure) if failure else "",
             ]
         if not arguments:
             return 0
@@ -172,7 +119,10 @@ class Ledger:
     def claim(
         self, batch: str, scan: str, token: str, worker: str, about: Mapping[str, str]
     ) -> Claim:
-        """Takes a scan for the holder of `token`. `about` describes the worker (`Participant`)."""
+        """Takes a scan for the holder of `token`: the one named, or the next where that is "".
+
+        `about` describes the worker (`Participant`).
+        """
         pin = f"{about['model_sha256']} {about['version']}" if about["model_sha256"] else ""
         description = self.batch(batch)
         answer = self._step(
@@ -181,8 +131,9 @@ class Ledger:
         verdict = answer[0].decode()
         if verdict != "yours":
             return Claim(verdict)
-        source, destination = _absolute(answer[4], description)
-        return Claim(verdict, answer[1], answer[2], answer[3], source, destination)
+        source, destination = absolute(answer[4], description)
+        scan = answer[5].decode()
+        return Claim(verdict, scan, answer[1], answer[2], answer[3], source, destination)
 
     def renew(self, batch: str, scan: str, token: str) -> bool:
         """Says that the work goes on. False where the scan is no longer the holder's."""
@@ -193,15 +144,9 @@ class Ledger:
     ) -> str:
         """Writes an outcome, once; "ok", or why it was not written ("finished", "lost")."""
         milliseconds = round((outcome.seconds or 0) * 1000)
-        key = outcome.key and base64.urlsafe_b64encode(bytes.fromhex(outcome.key))[:-1].decode()
-        result: list[Any] = [key, milliseconds, worker]
-        if outcome.error:
-            result += [outcome.error.kind, outcome.error.message[:300]]
-        elif outcome.pixels:
-            result += [outcome.pixels]
         answer = self._step(
-            "finish", batch, scan, token, outcome.status[0], json_of(result), worker, bytes_read,
-            milliseconds, worker_key(token.partition(" ")[0]),
+            "finish", batch, scan, token, outcome.status[0], result_text(outcome, worker), worker,
+            bytes_read, milliseconds, worker_key(token.partition(" ")[0]),
         )  # fmt: skip
         return answer[0].decode()
 
@@ -210,8 +155,7 @@ class Ledger:
     ) -> None:
         """Gives a scan back, to be tried again in `pause` seconds. `why` is None where it was not
         really begun, and then does not count as an attempt."""
-        reason = json_of([why.kind, why.message[:300]]) if why else ""
-        self._step("put_off", batch, scan, token, pause, int(why is not None), reason)
+        self._step("put_off", batch, scan, token, pause, int(why is not None), failure_text(why))
 
     def tend(
         self, batch: str, room: int, may_end: bool, queue_is_empty: bool
@@ -232,7 +176,7 @@ class Ledger:
             asked = self.redis.hmget(self.key(batch) + ":asked", scans) if scans else []
             said = self.redis.hmget(self.key(batch) + ":said", scans) if scans else []
         return {
-            scan: (None, "") if known is None else _state_of(text)
+            scan: (None, "") if known is None else state_of(text)
             for scan, known, text in zip(scans, asked, said, strict=True)
         }
 
@@ -240,7 +184,7 @@ class Ledger:
         """Where the scan's result goes."""
         with in_words(self.url):
             asked = self.redis.hget(self.key(batch) + ":asked", scan)
-        return _absolute(asked or b"", self.batch(batch))[1]
+        return absolute(asked or b"", self.batch(batch))[1]
 
     # -- steering ---------------------------------------------------------------------------------
 
@@ -313,7 +257,7 @@ class Ledger:
                 cursor, asked = self.redis.hscan(key + ":asked", cursor, count=500)
                 said = self.redis.hmget(key + ":said", list(asked)) if asked else []
             for (scan, paths), text in zip(asked.items(), said, strict=True):
-                yield _entry(scan.decode(), paths, text, description, people)
+                yield entry_of(scan.decode(), paths, text, description, people)
             if cursor == 0:
                 return
 
@@ -352,7 +296,7 @@ class Ledger:
             raise OptionsError(f"there is no batch {batch!r} on {self.url_shown}")
         if int(fields[b"ledger"]) > FORM:
             raise _newer(batch)
-        return Batch(**json.loads(fields[b"batch"]))
+        return batch_of(fields)
 
     def _step(self, script: str, batch: str, *arguments) -> list[Any]:
         with in_words(self.url):
@@ -374,101 +318,20 @@ class Ledger:
         }
 
 
-def scan_id(source: str, version: str = "") -> str:
-    """A short name for a source: 66 bits of its path's hash, 11 characters."""
-    identity = f"{source}\0{version}" if version else source
-    digest = hashlib.sha256(os_bytes(identity)).digest()
-    return base64.urlsafe_b64encode(digest)[:11].decode()
-
-
 def worker_key(worker: str) -> str:
     """Where Redis keeps what a living worker says of itself."""
     return f"{PREFIX}worker:{worker}"
 
 
-def json_of(value: Any) -> str:
-    """Short JSON."""
-    return json.dumps(value, separators=(",", ":"))
-
-
-_KILLED: Final = json_of(
-    [None, 0, 0, "killed-its-worker",
-     f"killed its worker {policy.DEATHS} times (memory, time limit, or a crash in a decoder)"]
-)  # fmt: skip
-
-
-def _written(batch: Batch, fingerprint: str, keep: float) -> dict[str, Any]:
-    fields = {name: getattr(batch, name) for name in Batch.__slots__}
-    return {
-        "ledger": FORM, "id": batch.id, "batch": json_of(fields), "created": batch.created,
-        "fingerprint": fingerprint, "keep": round(keep),
-    }  # fmt: skip
+_KILLED: Final = refusal_text(
+    Failure(
+        "killed-its-worker",
+        f"killed its worker {policy.DEATHS} times (memory, time limit, or a crash in a decoder)",
+    )
+)
 
 
 def _newer(batch: str) -> ServiceError:
     return ServiceError(
         f"the batch {batch} was written by a newer photochrom", remedy="update this machine's"
     )
-
-
-def _relative(source: str, destination: str, batch: Batch) -> bytes:
-    """What is kept of a scan's paths. An empty result means: named as the source."""
-    short = _under(source, batch.source)
-    result = _under(destination, batch.destination)
-    return os_bytes(short) + b"\0" + (b"" if result == short else os_bytes(result))
-
-
-def _absolute(asked: bytes, batch: Batch) -> tuple[str, str]:
-    short, _, result = (part.decode("utf-8", "surrogateescape") for part in asked.partition(b"\0"))
-    return _joined(batch.source, short), _joined(batch.destination, result or short)
-
-
-def os_bytes(text: str) -> bytes:
-    """A path's own bytes, which need not be UTF-8."""
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _under(path: str, folder: str) -> str:
-    prefix = folder.rstrip("/") + "/"
-    return path.removeprefix(prefix)
-
-
-def _joined(folder: str, path: str) -> str:
-    return path if path.startswith("/") or "://" in path else f"{folder.rstrip('/')}/{path}"
-
-
-def _state_of(said: bytes | None) -> tuple[State, str]:
-    if said is None:
-        return "queued", ""
-    text = said.decode("utf-8", "surrogateescape")
-    return STATES[text[0]], text.split("|", 4)[4]
-
-
-def _entry(
-    scan: str, asked: bytes, said: bytes | None, batch: Batch, people: dict[int, Participant]
-) -> Entry:
-    source, destination = _absolute(asked, batch)
-    letter, begun, rest = "q", 0, ""
-    if said is not None:
-        letter, count, _, _, rest = said.decode("utf-8", "surrogateescape").split("|", 4)
-        begun = int(count)
-    state = STATES[letter]
-    if state in ("queued", "running"):
-        why = Failure(*json.loads(rest)) if state == "queued" and rest else None
-        holder = rest.partition(" ")[0] if state == "running" else None
-        return Entry(scan, state, source, destination, begun, holder, None, why)
-    key, milliseconds, number, *more = json.loads(rest)
-    person = people.get(number)
-    outcome = Outcome(
-        source=source,
-        output=destination,
-        status=state,
-        key=base64.urlsafe_b64decode(key + "=").hex() if key else None,
-        pixels=more[0] if state != "failed" and more else None,
-        seconds=milliseconds / 1000 if milliseconds else None,
-        model=person.model if person else None,
-        provider=person.provider if person else None,
-        attempts=begun,
-        error=Failure(*more) if state == "failed" else None,
-    )
-    return Entry(scan, state, source, destination, begun, person.name if person else None, outcome)

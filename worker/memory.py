@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from worker.ledger import Batch
+from worker.records import Batch
 
 
 def remember(batch: Batch, broker: str) -> None:

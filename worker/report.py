@@ -18,7 +18,8 @@ from typing import Any, Final, TextIO
 
 from core.errors import DestinationError, OptionsError, printable
 from core.job import report_line
-from worker.ledger import Entry, Ledger
+from worker.ledger import Ledger
+from worker.records import Entry
 from worker.roots import is_remote
 from worker.status import Status, duration, status_of
 

@@ -1,7 +1,8 @@
 """`batch retry`: what of a batch is begun again. Stands on `worker.ledger`."""
 
 from core.errors import KINDS
-from worker.ledger import Entry, Ledger
+from worker.ledger import Ledger
+from worker.records import Entry
 
 #: Scans put back in one step.
 CHUNK = 500

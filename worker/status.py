@@ -10,8 +10,9 @@ from typing import Any
 
 from core.errors import OptionsError, ServiceError, nearest
 from worker.broker import in_words
-from worker.ledger import Batch, Ledger, Participant, worker_key
+from worker.ledger import Ledger, worker_key
 from worker.memory import remembered
+from worker.records import Batch, Participant
 from worker.tender import GONE, WORKERS
 
 

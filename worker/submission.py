@@ -21,7 +21,8 @@ from core.options import canonical_json
 from worker import memory, policy
 from worker.application import DEFAULT_QUEUE, application
 from worker.broker import PREFIX, connect, in_words
-from worker.ledger import Batch, Ledger
+from worker.ledger import Ledger
+from worker.records import Batch
 from worker.roots import is_remote
 from worker.sources import Sources
 from worker.tender import fill

@@ -11,7 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from core.errors import PhotochromError
-from worker.ledger import Entry, Ledger
+from worker.ledger import Ledger
+from worker.records import Entry
 from worker.roots import is_remote
 
 #: A pair to be compared: source, result, the job key that it should carry ('' for any).

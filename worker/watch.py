@@ -16,7 +16,8 @@ from typing import Any, Final, Literal
 
 from core.errors import Failure, ServiceError, printable
 from worker.broker import connect, is_transient
-from worker.ledger import Ledger, scan_id
+from worker.ledger import Ledger
+from worker.records import scan_id
 from worker.submission import Asked, Request, begin, open_batch, planned, prepared
 
 log = logging.getLogger(__name__)

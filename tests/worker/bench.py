@@ -1,11 +1,12 @@
 """What the queue costs: `make bench-queue`, or `python -m tests.worker.bench --share 0.2`.
 
-Four figures, each a ratio or CPU seconds in this one run, so that they mean something on a machine
+Five figures, each a ratio or CPU seconds in this one run, so that they mean something on a machine
 that does other things too:
 
 * scans through the queue against `photochrom colorize` with as many processes, in pairs;
 * CPU a scan of everything that is not colouring (submission, Redis, worker), with empty work;
 * bytes a scan in Redis, and time and memory of planning;
+* ten thousand damaged files among two hundred good ones, against `photochrom colorize`;
 * the queue against the naive design (`tests.worker.naive`), per scan of CPU.
 
 Exit code 1 where a figure is missed.
@@ -29,7 +30,7 @@ import psutil
 
 from core.model.store import BUNDLED
 from tests.photographs import gray, save
-from tests.worker.stage import REPOSITORY, RedisServer, Stage, make_model, wait_until
+from tests.worker.stage import REPOSITORY, RedisServer, Stage, make_model, make_scans, wait_until
 
 #: Two megapixels, as wide as a scan of a small print.
 HEIGHT, WIDTH = 1224, 1632
@@ -47,6 +48,7 @@ def main() -> int:
         model = _model(folder / "models")
         figures |= throughput(folder, model, round(1000 * given.share))
         figures |= overhead(folder, model, round(50_000 * given.share))
+        figures |= damage(folder, model, round(200 * given.share), round(10_000 * given.share))
         figures |= against_naive(folder, model, max(20, round(100 * given.share)))
     for key, value in figures.items():
         print(f"{key:<44}{value:10.3f}")
@@ -60,6 +62,7 @@ def main() -> int:
 WANTED = {
     "queue / colorize, throughput": (0.92, float("inf")),
     "overhead, ms CPU a scan": (0, 3.0),
+    "damaged files, queue / colorize, time": (0, 1.2),
     "ledger, bytes a scan": (0, 400),
     "planning, seconds": (0, 60),
     "planning, MiB": (0, 300),
@@ -104,7 +107,7 @@ def throughput(folder: Path, model: str, count: int) -> dict[str, float]:
 
 
 def overhead(folder: Path, model: str, count: int) -> dict[str, float]:
-    """Empty work: all that is left is the queue."""
+    """Empty work, a message each: all that is left is the queue. Quick scans share a message."""
     with _stage(folder / "empty", folder / "models") as stage:
         for number in range(count):
             path = stage.scans / f"box-{number // 1000:03d}" / f"plate-{number:06d}_recto.tif"
@@ -121,7 +124,7 @@ def overhead(folder: Path, model: str, count: int) -> dict[str, float]:
         planning = time.perf_counter() - begin
         batch = json.loads(stage.call("batch", "list", "--json").splitlines()[0])["batch"]
         commands = client.info("stats")["total_commands_processed"]
-        with _worker(stage, model, trouble="nothing") as worker:
+        with _worker(stage, model, trouble="nothing", BOUT=0.0) as worker:
             wait_until(lambda: stage.over(batch) > 0, "the first")
             working, at = _cpu(worker), stage.over(batch)
             parent = sum(worker.cpu_times()[:2])
@@ -149,6 +152,32 @@ def overhead(folder: Path, model: str, count: int) -> dict[str, float]:
             "append-only file, bytes a scan": client.info("persistence")["aof_current_size"]
             / count,
         }
+
+
+def damage(folder: Path, model: str, good: int, bad: int) -> dict[str, float]:
+    """Files cut short among a few good ones: by `colorize` and by the queue, in three pairs."""
+    scans = _damaged_scans(folder / "damaged", good, bad)
+    ratios = []
+    for number in range(3):
+        with _stage(folder / f"damage{number}", folder / "models") as stage:
+            stage.scans = scans
+            with _worker(stage, model):
+                begin = time.perf_counter()
+                stage.wait(_submit(stage, model), 3600)
+                queued = time.perf_counter() - begin
+            begin = time.perf_counter()
+            process = stage.start(
+                "colorize", scans, "-o", stage.folder / "plain", "--model", model, "--jobs",
+                PROCESSES, "--quiet", "--device", "cpu", "--report", stage.folder / "report.jsonl",
+            )  # fmt: skip
+            process.communicate()
+            ratios.append(queued / (time.perf_counter() - begin))
+            shutil.rmtree(stage.folder, ignore_errors=True)
+    return {
+        "damaged files, queue / colorize, time": median(ratios),
+        "damaged files, the lowest of three": min(ratios),
+        "damaged files, the highest of three": max(ratios),
+    }
 
 
 def against_naive(folder: Path, model: str, count: int) -> dict[str, float]:
@@ -210,6 +239,17 @@ def _big_scans(folder: Path, count: int) -> Path:
     return folder
 
 
+def _damaged_scans(folder: Path, good: int, bad: int) -> Path:
+    """Small photographs, most of them cut short, all different."""
+    make_scans(folder, good)
+    whole = save(folder.with_suffix(".jpg"), gray(60, 80)).read_bytes()
+    for number in range(bad):
+        path = folder / f"bad{number // 1000}" / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(whole[: len(whole) // 2] + str(number).encode())
+    return folder
+
+
 @contextmanager
 def _stage(folder: Path, models: Path) -> Iterator[Stage]:
     folder.mkdir(parents=True)
@@ -221,14 +261,16 @@ def _stage(folder: Path, models: Path) -> Iterator[Stage]:
 
 
 @contextmanager
-def _worker(stage: Stage, model: str, trouble: str = "") -> Iterator[psutil.Process]:
-    """A warm worker with the patience that users have."""
+def _worker(
+    stage: Stage, model: str, trouble: str = "", **patience: float
+) -> Iterator[psutil.Process]:
+    """A warm worker with the patience that users have, save what is given."""
     from worker import policy
 
     usual = {name: getattr(policy, name) for name in ("LEASE", "ROUND", "ISSUED", "FIRST_PAUSE")}
     worker = stage.worker(
         "--scan-limit", 10**6, concurrency=PROCESSES, model=model, trouble=trouble,
-        roots=(stage.folder.parent,), patience=usual,
+        roots=(stage.folder.parent,), patience=usual | patience,
     )  # fmt: skip
     wait_until(lambda: stage.redis.client.zcard("photochrom:workers"), "the worker")
     yield psutil.Process(worker.process.pid)

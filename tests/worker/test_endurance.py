@@ -46,6 +46,17 @@ def test_damage_is_listed_and_costs_neither_the_good_ones_nor_memory(
     assert len(list(stage.results.rglob("*.jpg"))) == good
 
 
+def test_a_message_brings_a_process_to_more_than_one_quick_scan(stage: Stage, monkeypatch):
+    """Four messages in five seconds would be a minute and more, one scan each."""
+    monkeypatch.setattr("worker.policy.AHEAD", 4)
+    make_corrupt(stage, 60)
+    batch = stage.submit()
+    stage.worker(patience={"AHEAD": 4, "ROUND": 5.0})
+    numbers = stage.wait(batch, 40)
+    assert numbers["failed"] == 60 and numbers["running"] == 0
+    assert all(line["attempts"] == 1 for line in stage.report(batch))
+
+
 @pytest.mark.parametrize("count", [
     pytest.param(2_000, id="short"),
     pytest.param(50_000, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(1200)]),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from core.errors import KINDS, OptionsError
 from worker import policy
 from worker.broker import broker_url, tls_of, without_password
-from worker.ledger import Batch, _absolute, _relative
 from worker.messages import fault_of
+from worker.records import Batch, absolute, relative
 from worker.roots import OutsideRoots, Roots
 from worker.settings import Settings, settings
 
@@ -105,7 +105,7 @@ def test_every_pair_of_paths_comes_back_from_the_ledger(source: str, result: str
         for after in (f"s3://out/put/{result}", f"s3://out/put/{source}"):
             if "://" in source + result or source[0] == "/" or result[0] == "/":
                 continue  # no planner makes such names: a folder's entries hold no slash in front
-            assert _absolute(_relative(before, after, batch), batch) == (before, after)
+            assert absolute(relative(before, after, batch), batch) == (before, after)
 
 
 def test_passwords_are_shown_nowhere():

@@ -1,9 +1,19 @@
--- Takes a scan. ARGV: scan, token, seconds of lease, worker, its description, model and version,
--- seconds to hand it on after. Without a model (version '') it is handed on. Answers {'yours', begun, faults, worker's number, asked} or why not.
+-- Takes a scan: the one named, or, where none is (''), the next of the backlog. ARGV: scan, token,
+-- seconds of lease, worker, its description, model and version, seconds to hand it on after.
+-- Without a model (version '') it is handed on.
+-- Answers {'yours', begun, faults, worker's number, asked, scan} or why not.
 local scan, token, lease, worker, description, pin, elsewhere = unpack(ARGV)
+if redis.call('HEXISTS', P, 'cancelled') == 1 then return {'cancelled'} end
+local held = redis.call('HGET', P, 'pin')
+if scan == '' then
+  if pin == '' or held ~= pin then return {'other model'} end
+  repeat
+    scan = redis.call('LPOP', P .. ':backlog')
+  until not scan or (read(scan) == 'q' and not redis.call('ZSCORE', P .. ':due', scan))
+  if not scan then return {'nothing'} end
+end
 local asked = redis.call('HGET', P .. ':asked', scan)
 if not asked then return {'unknown'} end
-if redis.call('HEXISTS', P, 'cancelled') == 1 then return {'cancelled'} end
 local state, begun, deaths, faults = read(scan)
 if state == 'r' then return {'running'} end
 if state ~= 'q' then return {'finished'} end
@@ -14,8 +24,11 @@ if not number then
   redis.call('HSET', P .. ':workers', worker .. '|' .. pin, number, number, description)
 end
 -- The first worker decides which model colours the batch; another's results would be mixed in.
-if pin ~= '' then redis.call('HSETNX', P, 'pin', pin) end
-if redis.call('HGET', P, 'pin') ~= pin then
+if pin ~= '' and not held then
+  redis.call('HSET', P, 'pin', pin)
+  held = pin
+end
+if held ~= pin then
   redis.call('HSET', P .. ':workers', number .. ':odd', now())
   redis.call('ZREM', P .. ':issued', scan)
   redis.call('ZADD', P .. ':due', now() + elsewhere, scan)
@@ -25,4 +38,4 @@ redis.call('HSETNX', P, 'begun', now())
 write(scan, 'q', 'r', begun + 1, deaths, faults, token)
 redis.call('ZREM', P .. ':issued', scan)
 redis.call('ZADD', P .. ':leases', now() + lease, scan)
-return {'yours', begun + 1, faults, tonumber(number), asked}
+return {'yours', begun + 1, faults, tonumber(number), asked, scan}
