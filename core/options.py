@@ -46,7 +46,7 @@ class Options:
     )
     detail: int = _option(
         1, "look again from so much nearer, for small faces in a group; 2 takes ten times as long",
-        low=1, high=4,
+        low=1, high=4, added=True,
     )  # fmt: skip
     vividness: float = _option(
         1.0, "scales the colours: 0 = gray, 1 = as predicted, 2 = twice", low=0.0, high=2.0
@@ -69,13 +69,17 @@ class Options:
         return cls(**values)
 
     def canonical(self) -> dict[str, Any]:
-        """What enters the job key: all options, defaults included, save two.
+        """What enters the job key: all options, defaults included, with three exceptions.
 
         The model stands in the key by its SHA-256, so its name is left out; the hint document,
-        which can be large, stands here by its SHA-256.
+        which can be large, stands here by its SHA-256; an option that was `added` since the first
+        keys were written is left out at its default, so that the work of before keeps its key.
         """
         values = asdict(self)
         del values["model"]
+        for option in fields(self):
+            if option.metadata.get("added") and values[option.name] == option.default:
+                del values[option.name]
         values["hints"] = hashlib.sha256(self.hints.encode()).hexdigest() if self.hints else None
         return values
 

@@ -31,6 +31,11 @@ def test_every_two_options_are_equal_exactly_when_their_canonical_texts_are(one,
     assert same_text == (one == other)
 
 
+def test_an_added_option_stands_in_the_text_where_it_is_chosen():
+    assert Options(detail=2).canonical()["detail"] == 2
+    assert "detail" not in Options(detail=1).canonical()
+
+
 def test_the_canonical_text_is_what_the_contract_says():
     assert canonical_json(Options().canonical()) == (
         '{"format":"same","hints":null,"quality":92,"side":0,"vividness":1.0}'
