@@ -7,6 +7,7 @@ import click
 import pytest
 
 from core.commands.main import photochrom
+from core.errors import KINDS
 from docs.make_reference import PAGE, page
 
 
@@ -38,6 +39,13 @@ def test_every_command_has_a_sentence_of_help_an_example_and_help_for_every_opti
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
+
+
+def test_every_kind_of_error_stands_in_the_report_page_with_whether_to_try_again():
+    rows = re.findall(
+        r"^\| `([a-z-]+)` \|.*\| (yes|no) \|$", PAGE.with_name("report.md").read_text(), re.M
+    )
+    assert {kind: again == "yes" for kind, again in rows} == KINDS
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])

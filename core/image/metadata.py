@@ -1,7 +1,7 @@
 """What a file says about its picture beside the pixels, and what we add: the provenance.
 
 `Metadata` is the format-neutral form that the containers (`jpeg.py`, `png.py`, `tiff.py`,
-`riff.py`, `boxes.py`) read and write. A fault in metadata never fails a picture: it is noted and
+`riff.py`, `jpeg2000.py`) read and write. A fault in metadata never fails a picture: it is noted and
 worked around. Stands on `directories.py`.
 """
 
