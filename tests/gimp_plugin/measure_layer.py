@@ -3,7 +3,8 @@
 `python -m tests.gimp_plugin.measure_layer [--json]`, which `make bench` calls, prints a row of
 `core.bench` for each depth and kind of result: CPU seconds from OK to pixels, the least of some
 repeats, as a ratio to `photochrom colorize`. Named beside it: GIMP (GEGL's tiles, the image), the
-plug-in (transfer and its own start), and the server; both sides take the tests' tiny model. Where there is no GIMP, the row says so.
+plug-in (transfer and its own start), and the server. Both sides take the tests' tiny model. Where
+there is no GIMP, the row says so.
 """
 
 import os
