@@ -6,13 +6,13 @@ sheets, or measured. The share of the peak is the "model FLOPs utilization" of C
 """
 
 import contextlib
-import math
+import copy
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 #: Dense FLOP/s of GPUs, bfloat16 and TF32, by a part of torch's name for them: the first that fits.
@@ -67,21 +67,6 @@ def _measured(device: torch.device, precision: str) -> float:
     return 2 * PROBE_SIDE**3 / best
 
 
-def _of_backward(
-    grad: torch.Size, x: torch.Size, weight: torch.Size, *settings: Any, **_kept: Any
-) -> int:
-    """FLOPs of a convolution's backward pass: torch's own count takes no notice of groups.
-
-    As many as forward for each of the gradients of `x` and `weight` that is asked for.
-    """
-    *_, transposed, _, _, asked = settings
-    places = (x if transposed else grad)[2:]
-    return 2 * x[0] * math.prod(places) * math.prod(weight) * sum(asked[:2])
-
-
-COUNTS = {torch.ops.aten.convolution_backward: _of_backward}
-
-
 class Pace:
     """Where the time goes between two lines of the log; `row` says it and begins anew.
 
@@ -89,20 +74,17 @@ class Pace:
     before the work does, so that only the waiting for data can be told there.
     """
 
-    def __init__(self, device: torch.device, precision: str) -> None:
+    def __init__(self, net: nn.Module, device: torch.device, precision: str) -> None:
         self.peak = peak_of(device, precision)
+        self._net, self._device = net, device
         self._synchronous = device.type == "cpu"
-        self._flops_of: dict[torch.Size, int] = {}
+        self._counted: dict[torch.Size, int] = {}
         self._begin()
 
     def _begin(self) -> None:
         self._began = time.perf_counter()
         self._pictures, self._flops = 0, 0
         self._waited = self._learnt = 0.0
-
-    def knows(self, shape: torch.Size) -> bool:
-        """Whether the FLOPs of a batch of this shape have been counted."""
-        return shape in self._flops_of
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -113,22 +95,28 @@ class Pace:
 
     @contextlib.contextmanager
     def learning(self, shape: torch.Size | None = None) -> Iterator[None]:
-        """Around forward and backward of a batch N,1,H,W of this shape, and the optimizer's step.
-
-        The first time that a shape is seen its FLOPs are counted while they are done, which changes
-        no result; a compiled network must not be called then (`knows`), it hides what it does.
-        """
+        """Around forward and backward of a batch of this shape (N,1,H,W), and the step."""
         began = time.perf_counter()
-        if shape is None or self.knows(shape):
-            yield
-        else:
-            with FlopCounterMode(display=False, custom_mapping=COUNTS) as counter:
-                yield
-            self._flops_of[shape] = counter.get_total_flops()
+        yield
         self._learnt += time.perf_counter() - began
         if shape is not None:
             self._pictures += shape[0]
-            self._flops += self._flops_of[shape]
+            self._flops += self._flops_of(shape)
+
+    def _flops_of(self, shape: torch.Size) -> int:
+        """Of a step with a batch of this shape: backward takes twice as many as forward.
+
+        Counted on a copy with one empty picture: a counter that watches the step itself makes torch
+        take other ways, with other rounding, and a resumed run would not end with the same bits.
+        """
+        if shape not in self._counted:
+            began = time.perf_counter()
+            net = copy.deepcopy(self._net).eval()
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                net(torch.zeros(1, *shape[1:], device=self._device))
+            self._counted[shape] = 3 * shape[0] * counter.get_total_flops()
+            self._began += time.perf_counter() - began
+        return self._counted[shape]
 
     @contextlib.contextmanager
     def pausing(self) -> Iterator[None]:

@@ -117,9 +117,8 @@ def train(
              random=torch.get_rng_state())  # fmt: skip
 
     def learn_from(batch: Batch) -> tuple[Prediction, Tensor, dict[str, Tensor]]:
-        answer = answer_of if pace.knows(batch.lightness.shape) else net
         with torch.autocast(device.type, torch.bfloat16, settings.precision == "bfloat16"):
-            prediction = answer(batch.lightness, batch.hints)
+            prediction = answer_of(batch.lightness, batch.hints)
             loss, parts = objective(terms, prediction, batch, net)
         (loss / settings.accumulate).backward()
         return prediction, loss, parts
@@ -127,7 +126,7 @@ def train(
     stop = _StopSignals()
     board = _board(out) if first else None
     data = batches(step * settings.accumulate)
-    pace = Pace(device, settings.precision)
+    pace = Pace(net, device, settings.precision)
     if first:
         say(f"the device's peak: {pace.peak}")
     clock = CLOCKS[settings.clock]
