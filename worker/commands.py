@@ -11,12 +11,11 @@ from pathlib import Path
 
 import click
 
-from core.commands.arguments import device_option, options_of, picture_options
+from core.commands.arguments import Choice, device_option, options_of, picture_options
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, printable
-from core.options import DEFAULT_MODEL
+from core.options import DEFAULT_MODEL, EXISTING
 from worker import policy
 
-EXISTING_CHOICES = ("same", "skip", "overwrite", "fail")
 _PORT = click.IntRange(0, 65535)
 
 broker_option = click.option(
@@ -133,9 +132,9 @@ def _asks(command: Callable) -> Callable:
                      help="Folder or s3://bucket/prefix; the tree of SRC is mirrored in it."),
         click.option("--name", default="", help="A name for the batch.  [default: SRC's]"),
         click.option("--queue", default="scans", show_default=True, help="The queue to use."),
-        click.option("--existing", type=click.Choice(EXISTING_CHOICES), default="same",
-                     show_default=True, help="Where a result's name is taken: same = skip the very "
-                     "same work and fail for anything else; skip; overwrite; fail."),
+        click.option("--existing", type=Choice(list(EXISTING)), default="same",
+                     show_default=True, help="Where a result's name is taken: "
+                     + "; ".join(f"{name} = {what}" for name, what in EXISTING.items()) + "."),
         click.option("--max-pixels", type=click.FloatRange(0, min_open=True), default=1000,
                      show_default=True, help="Refuse pictures of more megapixels than this."),
         broker_option,

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +14,17 @@ from core.options import Options, declared
 #: Values of --device; `core.model.session` knows what each stands for.
 DEVICES: Final = ("auto", "cpu", "cuda", "tensorrt", "directml", "coreml")
 
+class Choice(click.Choice):
+    """A choice whose refusal names the nearest."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        refusal = super().get_invalid_choice_message(value, ctx)
+        likely = get_close_matches(str(value), list(self.choices), n=1)
+        return f"{refusal} Did you mean {likely[0]!r}?" if likely else refusal
+
+
 device_option = click.option(
-    "--device", type=click.Choice(DEVICES), default="auto", show_default=True,
+    "--device", type=Choice(DEVICES), default="auto", show_default=True,
     help="What to compute on; auto takes the best that loads.",
 )  # fmt: skip
 
@@ -74,7 +84,7 @@ def _type(name: str, kind: type, about) -> Any:
     if name == "hints":
         return click.Path(exists=True, dir_okay=False, path_type=Path)
     if "choices" in about:
-        return click.Choice(about["choices"])
+        return Choice(about["choices"])
     if "low" in about:
         span = click.FloatRange if kind is float else click.IntRange
         return span(about["low"], about["high"])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core.commands.arguments import (
+    Choice,
     device_option,
     max_pixels_option,
     options_of,
@@ -37,7 +38,7 @@ PIPE = "-"
 @picture_options
 @device_option
 @click.option(
-    "--existing", type=click.Choice(list(EXISTING)), default="same", show_default=True,
+    "--existing", type=Choice(list(EXISTING)), default="same", show_default=True,
     help="Where a result's name is taken: "
     + "; ".join(f"{choice} = {meaning}" for choice, meaning in EXISTING.items()) + ".",
 )  # fmt: skip
@@ -119,7 +120,6 @@ def _all_outcomes(refused, work, model, device, processes, run_all) -> "Iterator
 
 
 def _planned(sources: tuple[str, ...], output: str, like: "Job") -> "Iterator[Job | Outcome]":
-    from core.image.formats import by_suffix
     from core.job import plan
     from core.job.planning import is_folder
 
@@ -129,7 +129,8 @@ def _planned(sources: tuple[str, ...], output: str, like: "Job") -> "Iterator[Jo
     if output == PIPE:
         raise OptionsError("-o - needs - as its only source")
     one_file = len(paths) == 1 and not is_folder(paths[0])
-    if one_file and not is_folder(target) and by_suffix(target.suffix) is not None:
+    is_named = target.suffix[1:].isalnum() and not target.suffix[1:].isdigit()
+    if one_file and is_named and not is_folder(target) and not output.endswith(("/", os.sep)):
         yield _into_file(paths[0], target, like)
         return
     if os.path.lexists(target) and not is_folder(target):
@@ -151,12 +152,14 @@ def _expanded(source: str) -> list[Path]:
 
 def _into_file(source: Path, target: Path, like: "Job") -> "Job":
     """One source into one named file, whose suffix then tells the format."""
-    from core.image.formats import by_suffix
+    from core.image.formats import FORMATS, by_suffix
 
     wanted = by_suffix(target.suffix)
-    if wanted is None:
+    if wanted is None or target.suffix.lower() in wanted.only_read:
         raise OptionsError(
-            f"the name {target} tells no format", remedy="give -o a file such as coloured.png"
+            f"no format is written under the name {target}",
+            remedy=f"end it with one of {' '.join(row.suffixes[0] for row in FORMATS)}, "
+            "or with / for a folder",
         )
     if like.options.format not in ("same", wanted.name):
         raise OptionsError(f"--format {like.options.format} and the name {target.name} disagree")
