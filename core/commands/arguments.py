@@ -14,6 +14,7 @@ from core.options import Options, declared
 #: Values of --device; `core.model.session` knows what each stands for.
 DEVICES: Final = ("auto", "cpu", "cuda", "tensorrt", "directml", "coreml")
 
+
 class Choice(click.Choice):
     """A choice whose refusal names the nearest."""
 
