@@ -37,6 +37,9 @@ OUTAGE: Final = 3600.0
 #: Verdicts on one scan that say nothing of the next.
 _ANOTHERS: Final = frozenset({"finished", "running", "put off"})
 
+#: The end of a bout.
+OVER: Final = Claim("over")
+
 #: Models that a process keeps open.
 MODELS: Final = 2
 
@@ -72,29 +75,34 @@ class Station:
         `ServiceError` where Redis stays away or the batch is a newer program's.
         """
         end = time.monotonic() + policy.BOUT
-        while self._colour_one(batch, scan) and time.monotonic() < end:
-            scan = ""  # whichever is next
-
-    def _colour_one(self, batch: str, scan: str) -> bool:
-        """Colours the scan named, or the next where that is "". Whether to ask for another."""
         description = patiently(lambda: self.ledger.batch(batch))
         colorizer = self._colorizer_or_none(description)
-        token = f"{self.post.worker} {os.getpid()} {secrets.token_hex(4)}"
         about = self._about(description, colorizer)
+        claim = self._claim(batch, scan, about)
+        if claim.verdict in _ANOTHERS and colorizer is not None:
+            claim = self._claim(batch, "", about)
+        while claim.verdict == "yours" and colorizer is not None:
+            with self.keeper.keeping(batch, claim.scan, claim.token):
+                try:
+                    outcome = self._carry_out(description, claim, colorizer)
+                except InterruptedJob:
+                    log.warning("%s is no longer ours; it was stopped", claim.source)
+                    return
+                goes_on = time.monotonic() < end
+                claim = self._tell(description, claim, outcome, about if goes_on else None)
+        if claim.verdict == "other model":
+            time.sleep(policy.ROUND)  # let the others be quicker
+
+    def _claim(self, batch: str, scan: str, about: Mapping[str, str]) -> Claim:
+        """The ledger's verdict on the scan named, or on whichever is next where that is ""."""
+        token = self._token()
         claim = patiently(lambda: self.ledger.claim(batch, scan, token, self.post.worker, about))
-        if claim.verdict != "yours" or colorizer is None:
-            log.info("%s %s is left alone: %s", batch, scan, claim.verdict)
-            if claim.verdict == "other model":
-                time.sleep(policy.ROUND)  # let the others be quicker
-            return claim.verdict in _ANOTHERS and colorizer is not None
-        with self.keeper.keeping(batch, claim.scan, token):
-            try:
-                outcome = self._carry_out(description, claim, colorizer)
-            except InterruptedJob:
-                log.warning("%s is no longer ours; it was stopped", claim.source)
-                return False
-            self._tell(description, claim.scan, token, claim, outcome)
-        return True
+        if claim.verdict != "yours":
+            log.info("%s %s is left alone: %s", batch, scan or "whatever is next", claim.verdict)
+        return claim
+
+    def _token(self) -> str:
+        return f"{self.post.worker} {os.getpid()} {secrets.token_hex(4)}"
 
     def _carry_out(self, batch: Batch, claim: Claim, colorizer: "Colorizer") -> Outcome:
         try:
@@ -134,18 +142,31 @@ class Station:
             self._visited.add(folder)
             clean_stale(folder)
 
-    def _tell(self, batch: Batch, scan: str, token: str, claim: Claim, outcome: Outcome) -> None:
-        """The ledger is told, however long Redis is away: only then is the message let go."""
+    def _tell(
+        self, batch: Batch, claim: Claim, outcome: Outcome, about: Mapping[str, str] | None
+    ) -> Claim:
+        """The ledger is told, however long Redis is away: only then is the message let go.
+
+        Where `about` describes this worker, the next scan is asked for in the same breath.
+        """
         failure, faults = outcome.error, claim.faults + 1
         if failure and policy.is_worth_another_try(failure.kind, faults, _is_gone(batch.source)):
             pause = policy.pause_after(faults)
             log.warning("%s: %s; again in %.0f s", claim.source, failure.message, pause)
-            patiently(lambda: self.ledger.put_off(batch.id, scan, token, pause, failure))
-            return
+            patiently(lambda: self.ledger.put_off(batch.id, claim, pause, failure))
+            return self._claim(batch.id, "", about) if about else OVER
         if failure:
             log.warning("%s: %s", claim.source, failure.message)
         size = _size(claim.source)
-        patiently(lambda: self.ledger.finish(batch.id, scan, token, outcome, claim.worker, size))
+        if about is None:
+            patiently(lambda: self.ledger.finish(batch.id, claim, outcome, size))
+            return OVER
+        token = self._token()
+        return patiently(
+            lambda: self.ledger.finish_and_claim(
+                batch.id, claim, outcome, size, token, self.post.worker, about
+            )
+        )
 
     def _colorizer_or_none(self, batch: Batch) -> "Colorizer | None":
         model = str(batch.options.get("model"))

@@ -123,39 +123,41 @@ class Ledger:
 
         `about` describes the worker (`Participant`).
         """
-        pin = f"{about['model_sha256']} {about['version']}" if about["model_sha256"] else ""
-        description = self.batch(batch)
-        answer = self._step(
-            "claim", batch, scan, token, policy.LEASE, worker, json_of(about), pin, policy.ELSEWHERE
-        )
+        wish = _wish(scan, token, worker, about)
+        return self._claimed(batch, token, self._step("claim", batch, *wish))
+
+    def _claimed(self, batch: str, token: str, answer: list[Any]) -> Claim:
         verdict = answer[0].decode()
         if verdict != "yours":
             return Claim(verdict)
-        source, destination = absolute(answer[4], description)
+        source, destination = absolute(answer[4], self.batch(batch))
         scan = answer[5].decode()
-        return Claim(verdict, scan, answer[1], answer[2], answer[3], source, destination)
+        return Claim(verdict, scan, token, answer[1], answer[2], answer[3], source, destination)
 
     def renew(self, batch: str, scan: str, token: str) -> bool:
         """Says that the work goes on. False where the scan is no longer the holder's."""
         return self._step("renew", batch, scan, token, policy.LEASE)[0] == b"ok"
 
-    def finish(
-        self, batch: str, scan: str, token: str, outcome: Outcome, worker: int, bytes_read: int
-    ) -> str:
+    def finish(self, batch: str, claim: Claim, outcome: Outcome, bytes_read: int) -> str:
         """Writes an outcome, once; "ok", or why it was not written ("finished", "lost")."""
-        milliseconds = round((outcome.seconds or 0) * 1000)
-        answer = self._step(
-            "finish", batch, scan, token, outcome.status[0], result_text(outcome, worker), worker,
-            bytes_read, milliseconds, worker_key(token.partition(" ")[0]),
-        )  # fmt: skip
-        return answer[0].decode()
+        return self._step("finish", batch, *_result(claim, outcome, bytes_read))[0].decode()
 
-    def put_off(
-        self, batch: str, scan: str, token: str, pause: float, why: Failure | None = None
-    ) -> None:
+    def finish_and_claim(
+        self, batch: str, claim: Claim, outcome: Outcome, bytes_read: int,
+        token: str, worker: str, about: Mapping[str, str],
+    ) -> Claim:  # fmt: skip
+        """`finish`, and `claim` of the next scan, in one step: half the way for quick scans."""
+        result, wish = _result(claim, outcome, bytes_read), _wish("", token, worker, about)
+        answer = self._step("finish_and_claim", batch, len(result), *result, *wish)
+        return self._claimed(batch, token, answer)
+
+    def put_off(self, batch: str, claim: Claim, pause: float, why: Failure | None = None) -> None:
         """Gives a scan back, to be tried again in `pause` seconds. `why` is None where it was not
         really begun, and then does not count as an attempt."""
-        self._step("put_off", batch, scan, token, pause, int(why is not None), failure_text(why))
+        self._step(
+            "put_off", batch, claim.scan, claim.token, pause, int(why is not None),
+            failure_text(why),
+        )  # fmt: skip
 
     def tend(
         self, batch: str, room: int, may_end: bool, queue_is_empty: bool
@@ -309,13 +311,32 @@ class Ledger:
 
     @cached_property
     def _scripts(self) -> dict[str, Any]:
-        folder = Path(__file__).parent / "lua"
-        prelude = f"local LEDGER = {FORM}\n" + (folder / "prelude.lua").read_text()
-        return {
-            path.stem: self.redis.register_script(prelude + path.read_text())
-            for path in folder.glob("*.lua")
-            if path.stem != "prelude"
+        text = {
+            path.stem: path.read_text() for path in (Path(__file__).parent / "lua").glob("*.lua")
         }
+        prelude = f"local LEDGER = {FORM}\n" + text.pop("prelude")
+        text["finish_and_claim"] = (
+            f"local function finish(ARGV)\n{text['finish']}\nend\n"
+            f"local function claim(ARGV)\n{text['claim']}\nend\n"
+            "finish({unpack(ARGV, 2, 1 + ARGV[1])})\n"
+            "return claim({unpack(ARGV, 2 + ARGV[1])})\n"
+        )
+        return {name: self.redis.register_script(prelude + body) for name, body in text.items()}
+
+
+def _wish(scan: str, token: str, worker: str, about: Mapping[str, str]) -> tuple[Any, ...]:
+    """Arguments of claim.lua."""
+    pin = f"{about['model_sha256']} {about['version']}" if about["model_sha256"] else ""
+    return scan, token, policy.LEASE, worker, json_of(about), pin, policy.ELSEWHERE
+
+
+def _result(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[Any, ...]:
+    """Arguments of finish.lua."""
+    milliseconds = round((outcome.seconds or 0) * 1000)
+    return (
+        claim.scan, claim.token, outcome.status[0], result_text(outcome, claim.worker),
+        claim.worker, bytes_read, milliseconds, worker_key(claim.token.partition(" ")[0]),
+    )  # fmt: skip
 
 
 def worker_key(worker: str) -> str:

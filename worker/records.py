@@ -52,6 +52,7 @@ class Claim:
 
     verdict: str
     scan: str = ""
+    token: str = ""
     begun: int = 0
     faults: int = 0
     worker: int = 0

@@ -119,12 +119,16 @@ class Colouring:
             raise Trouble(NOT_OURS.format("something that is no HTTP")) from error
         _check(self._response, self._request.height * self._request.answer_row_bytes)
 
-    def rows(self, heights: Iterable[int]) -> Iterator[bytearray]:
-        """The answer, so many rows at a time."""
+    def rows(self, heights: Iterable[int]) -> Iterator[memoryview]:
+        """The answer, so many rows at a time, each in the memory of those before it."""
+        strip = bytearray()
         for height in heights:
-            strip = bytearray(height * self._request.answer_row_bytes)
-            self._fill(memoryview(strip))
-            yield strip
+            size = height * self._request.answer_row_bytes
+            if size > len(strip):
+                strip = bytearray(size)
+            view = memoryview(strip)[:size]
+            self._fill(view)
+            yield view
 
     def close(self) -> None:
         """End the connection; unfinished work is cancelled in the server."""

@@ -15,6 +15,7 @@ differs from the D65 lightness that Photochrom keeps by up to 2.5 in saturated c
 
 from __future__ import annotations
 
+import mmap
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
@@ -97,18 +98,17 @@ class Pixels:
         """What the server gets of this strip."""
         return self._read(strip, self._form.samples)
 
-    def coloured(self, rows: Iterable[bytearray]) -> Colours:
+    def coloured(self, rows: Iterable[memoryview]) -> Colours:
         """The colours of the answer, with the layer's alpha."""
         colours = Colours()
         try:
             for strip, answer in zip(self.strips(), rows, strict=True):
-                kind = f"u{self._form.depth}"
-                codes = array("B" if self._form.depth == 8 else "H")
-                codes.frombytes(answer)
+                kind, typecode = f"u{self._form.depth}", "B" if self._form.depth == 8 else "H"
+                codes = answer.cast(typecode)
                 if self._form.floating and self._is_unbounded(strip):
-                    kind, codes = "float", self._beside_own(strip, codes)
+                    kind, typecode, codes = "float", "f", self._beside_own(strip, codes)
                 if self._has_alpha:
-                    alpha = array(codes.typecode, self._read(strip, f"A {kind}"))
+                    alpha = array(typecode, self._read(strip, f"A {kind}"))
                     codes = _with_alpha(codes, alpha)
                 colours.add(strip, f"{_RGBA if self._has_alpha else _RGB} {kind}", codes)
         except BaseException:
@@ -121,7 +121,7 @@ class Pixels:
         gray = array("f", self._read(strip, "Y' float"))
         return not 0.0 <= min(gray) <= max(gray) <= 1.0
 
-    def _beside_own(self, strip: Gegl.Rectangle, codes: array) -> array:
+    def _beside_own(self, strip: Gegl.Rectangle, codes: memoryview) -> array:
         """The 16-bit codes as numbers, with the pixels that no code holds as they were."""
         result = array("f", (code / 65535 for code in codes))
         own = array("f", self._read(strip, "R'G'B' float"))
@@ -143,24 +143,29 @@ class Colours:
 
     def __init__(self) -> None:
         self._strips: list[tuple[Gegl.Rectangle, str, int]] = []
-        self._file = tempfile.TemporaryFile(prefix="photochrom-")  # noqa: SIM115 -- see close()
+        self._file = tempfile.TemporaryFile(buffering=0, prefix="photochrom-")  # noqa: SIM115
 
-    def add(self, strip: Gegl.Rectangle, babl_format: str, samples: array) -> None:
+    def add(self, strip: Gegl.Rectangle, babl_format: str, samples: memoryview | array) -> None:
         """Append the strip that follows."""
+        rest = memoryview(samples).cast("B")
+        self._strips.append((strip, babl_format, len(rest)))
         try:
-            samples.tofile(self._file)
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise Trouble(
                 f"The colours cannot be kept in {tempfile.gettempdir()} ({error.strerror}); "
                 "make room there, and try again"
             ) from error
-        self._strips.append((strip, babl_format, len(samples) * samples.itemsize))
 
     def fill(self, buffer: Gegl.Buffer) -> None:
         """Set all pixels of a buffer of the layer's size."""
-        self._file.seek(0)
-        for strip, babl_format, size in self._strips:
-            buffer.set(strip, babl_format, self._file.read(size))
+        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as samples:
+            start = 0
+            for strip, babl_format, size in self._strips:
+                with memoryview(samples)[start : start + size] as of_strip:
+                    buffer.set(strip, babl_format, of_strip)
+                start += size
         buffer.flush()
 
     def close(self) -> None:
@@ -168,9 +173,10 @@ class Colours:
         self._file.close()
 
 
-def _with_alpha(colour: array, alpha: array) -> array:
+def _with_alpha(colour: memoryview | array, alpha: array) -> array:
     """Four samples a pixel."""
-    result = array(colour.typecode, bytes(4 * len(alpha) * alpha.itemsize))
+    colour = array(alpha.typecode, colour.tobytes())
+    result = array(alpha.typecode, bytes(4 * len(alpha) * alpha.itemsize))
     for channel in range(3):
         result[channel::4] = colour[channel::3]
     result[3::4] = alpha
