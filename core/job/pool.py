@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -24,6 +25,9 @@ from core.job.job import Job, Outcome
 
 if TYPE_CHECKING:
     from core.colorizer import Colorizer
+
+#: Bytes of a folder's name to which `/pymp-xxxxxxxx/listener-xxxxxxxx` can be added in a socket's.
+LONGEST_TEMPORARY_FOLDER = 107 - 32
 
 
 def run_all(
@@ -110,8 +114,11 @@ def _alone(job: Job, model: str, device: str) -> Outcome:
 
 
 def _pool(processes: int, model: str, device: str) -> ProcessPoolExecutor:
-    # fork would copy a terminal's progress thread in the middle of its work.
-    method = "spawn" if sys.platform in ("win32", "darwin") else "forkserver"
+    # fork would copy a terminal's progress thread in the middle of its work; a fork server listens
+    # on a socket in the temporary folder, whose name may have 107 bytes.
+    is_elsewhere = sys.platform in ("win32", "darwin")
+    has_long_name = len(os.fsencode(tempfile.gettempdir())) > LONGEST_TEMPORARY_FOLDER
+    method = "spawn" if is_elsewhere or has_long_name else "forkserver"
     return ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context(method),

@@ -1,8 +1,10 @@
 """Many jobs on several processes: the same files, and none can take the others with it."""
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,21 @@ def test_what_a_killed_run_left_in_a_folder_is_removed_by_the_next(tmp_path, mod
     work = jobs(tmp_path, "out", 2)
     assert all(o.status == "done" for o in run_all(work, model=str(model), processes=processes))
     assert sorted(path.name for path in left.parent.iterdir()) == ["0.png", "1.png"]
+
+
+@pytest.mark.parametrize("length", [75, 76, 140])
+def test_a_long_name_of_the_temporary_folder_is_no_hindrance(tmp_path, model, length):
+    """A fork server's socket lies in it, and a socket's name is short."""
+    sources = [job.source for job in jobs(tmp_path, "out", 2)]
+    name = "t" * (length - len("/tmp/") - 8)  # eight more are tempfile's own
+    with tempfile.TemporaryDirectory(prefix=name, dir="/tmp") as folder:
+        assert len(folder) == length
+        subprocess.run(
+            [sys.executable, "-c", "from core.commands.main import main; main()", "colorize",
+             *sources, "-o", tmp_path / "out", "--model", model, "--jobs", "2"],
+            env=os.environ | {"TMPDIR": folder}, check=True,
+        )  # fmt: skip
+    assert len(list((tmp_path / "out").iterdir())) == 2
 
 
 def test_a_model_that_is_not_there_is_an_error_before_any_work(tmp_path):
