@@ -152,7 +152,9 @@ def train(
                     with pace.learning(batch.lightness.shape):
                         prediction, loss, parts = learn_from(batch)
                 except RuntimeError as error:
-                    raise _out_of_memory(error, learn_from, batch) or error from error
+                    raise (
+                        _uncompiled(error) or _out_of_memory(error, learn_from, batch) or error
+                    ) from error
                 turn += 1
                 if turn >= settings.accumulate:
                     break
@@ -211,6 +213,15 @@ def train(
 def _on(device: torch.device, batch: Batch) -> Batch:
     lightness = batch.lightness.to(device, memory_format=torch.channels_last)
     return Batch(lightness, batch.chroma.to(device), batch.hints.to(device))
+
+
+def _uncompiled(error: RuntimeError) -> PhotochromError | None:
+    """What to say when torch.compile has failed, most often since there is no C++ compiler."""
+    if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        return None
+    what = str(error).strip().partition("\n")[0]
+    remedy = "install a C++ compiler (g++), or set compile = false"
+    return PhotochromError(f"torch.compile failed: {what}", kind="service", remedy=remedy)
 
 
 def _out_of_memory(

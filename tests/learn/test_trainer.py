@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,6 +110,24 @@ def test_bfloat16_learns_too_and_keeps_its_weights_in_float32(tmp_path: Path):
     assert losses[-1] < losses[0] / 4
     weights = load_checkpoint(tmp_path / "last.pt")["net"]
     assert all(t.dtype is torch.float32 for t in weights.values() if t.is_floating_point())
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_run_learns_the_same(tmp_path: Path):
+    plain = load_checkpoint(start(tmp_path / "plain"))["net"]
+    compiled = load_checkpoint(
+        start(tmp_path / "compiled", settings=replace(SETTINGS, compile=True))
+    )["net"]
+    for name in ("body.0.weight", "body.1.bias", "body.3.weight", "body.3.bias"):
+        torch.testing.assert_close(compiled[name], plain[name], atol=1e-5, rtol=1e-4)
+
+
+def test_compilation_without_a_compiler_says_what_is_missing(tmp_path: Path, monkeypatch):
+    torch.compiler.reset()
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "/no/such/compiler"))
+    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
+    with pytest.raises(PhotochromError, match=r"torch.compile failed.*set compile = false"):
+        start(tmp_path, settings=replace(SETTINGS, compile=True))
 
 
 def test_it_looks_at_the_validation_pictures_every_so_many_steps(tmp_path: Path):
