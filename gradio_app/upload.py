@@ -86,7 +86,8 @@ async def body_of(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
     stream = request.stream()
     while True:
         try:
-            chunk = await asyncio.wait_for(anext(stream, None), GRACE_S)
+            async with asyncio.timeout(GRACE_S):  # wait_for makes a task for every chunk
+                chunk = await anext(stream, None)
         except TimeoutError:
             raise Refused(408, "the body stopped coming", kind="timeout") from None
         except ClientDisconnect:

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import InterruptedJob, PhotochromError
+from core.errors import InterruptedJob, PhotochromError, ServiceError
 from core.learn import parallel
 from core.learn.lab_torch import lab_to_srgb
 from core.learn.losses import Batch, Term, objective
@@ -215,13 +215,13 @@ def _on(device: torch.device, batch: Batch) -> Batch:
     return Batch(lightness, batch.chroma.to(device), batch.hints.to(device))
 
 
-def _uncompiled(error: RuntimeError) -> PhotochromError | None:
+def _uncompiled(error: RuntimeError) -> ServiceError | None:
     """What to say when torch.compile has failed, most often since there is no C++ compiler."""
     if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
         return None
     what = str(error).strip().partition("\n")[0]
     remedy = "install a C++ compiler (g++), or set compile = false"
-    return PhotochromError(f"torch.compile failed: {what}", kind="service", remedy=remedy)
+    return ServiceError(f"torch.compile failed: {what}", remedy=remedy)
 
 
 def _out_of_memory(
