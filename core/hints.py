@@ -23,6 +23,7 @@ from core.options import canonical_json
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 DEFAULT_RADIUS: Final = 4.0  # source pixels
 MAX_AB: Final = 128.0  # |a*|, |b*| of any real hint stay below
+MAX_PIXELS: Final = 400e6  # of a picture of strokes, which is decoded whole, 4 bytes a pixel
 _FARTHEST: Final = 1e9  # no picture is so large; NaN and infinity fail the comparison too
 _POINT_KEYS = ("x", "y", "radius", "colour", "color", "a", "b")
 
@@ -141,6 +142,11 @@ def _strokes(data: bytes, file: object) -> np.ndarray:
         image = load("pngload", Origin(data))
         if not image.hasalpha():
             raise HintsError("the hints picture has no transparency", file=file)
+        if image.width * image.height > MAX_PIXELS:
+            raise HintsError(
+                f"the hints picture of {image.width}x{image.height} is larger than "
+                f"{MAX_PIXELS / 1e6:g} megapixels", file=file, remedy="give the hints as points",
+            )  # fmt: skip
         return image.colourspace("srgb").cast("uchar").numpy()
     except (SourceError, library().Error) as error:
         raise HintsError("the hints picture cannot be read as a PNG", file=file) from error

@@ -2,6 +2,7 @@
 
 import io
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -119,6 +120,14 @@ def test_json_of_endless_depth_is_refused():
 def test_a_file_that_is_neither_points_nor_strokes_is_refused(data):
     with pytest.raises(HintsError):
         document_of(data)
+
+
+def test_a_picture_of_strokes_that_would_fill_the_memory_is_refused_by_its_header():
+    small = bytearray(stroke_png((4, 4), (0, 0, 2, 2), (255, 0, 0)))
+    small[16:24] = (60_000).to_bytes(4, "big") * 2
+    small[29:33] = zlib.crc32(small[12:29]).to_bytes(4, "big")
+    with pytest.raises(HintsError, match="60000x60000 is larger than 400 megapixels"):
+        document_of(bytes(small))
 
 
 def test_an_unreadable_hints_file_is_named(tmp_path):

@@ -131,8 +131,8 @@ def result_text(outcome: Outcome, worker: int) -> str:
     result: list[Any] = [key, round((outcome.seconds or 0) * 1000), worker]
     if outcome.error:
         result += [outcome.error.kind, outcome.error.message[:_SENTENCE]]
-    elif outcome.pixels:
-        result += [outcome.pixels]
+    elif outcome.pixels or outcome.notes:
+        result += [outcome.pixels, *(note[:_SENTENCE] for note in outcome.notes)]
     return json_of(result)
 
 
@@ -198,5 +198,6 @@ def entry_of(
         provider=person.provider if person else None,
         attempts=begun,
         error=Failure(*more) if state == "failed" else None,
+        notes=tuple(more[1:]) if state != "failed" else (),
     )
     return Entry(scan, state, source, destination, begun, person.name if person else None, outcome)

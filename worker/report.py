@@ -26,7 +26,7 @@ from worker.status import Status, duration, status_of
 #: Columns of the table, in order; those of a report line, the error in two.
 COLUMNS: Final = (
     "source", "output", "status", "key", "pixels", "seconds", "model", "provider", "worker",
-    "attempts", "error", "message",
+    "attempts", "error", "message", "notes",
 )  # fmt: skip
 
 #: Pictures in the page: failures, and results taken at random.
@@ -73,11 +73,16 @@ def _write_table(ledger: Ledger, batch: str, stream: TextIO) -> int:
     count = 0
     for entry in ledger.entries(batch):
         count += 1
-        line = line_of(entry)
-        error = line.pop("error", {})
-        line |= {"error": error.get("kind", ""), "message": error.get("message", "")}
-        table.writerow({name: _tabled(value) for name, value in line.items()})
+        table.writerow({name: _tabled(value) for name, value in _columns(entry).items()})
     return count
+
+
+def _columns(entry: Entry) -> dict[str, Any]:
+    """The scan's report line, by `COLUMNS`."""
+    line = line_of(entry)
+    error = line.pop("error", {})
+    told = {"error": error.get("kind", ""), "message": error.get("message", "")}
+    return line | told | {"notes": "; ".join(line.get("notes", ()))}
 
 
 def _tabled(value: Any) -> Any:
@@ -179,9 +184,7 @@ def thumbnail_of(path: str) -> bytes | None:
 
 
 def _row(entry: Entry) -> str:
-    line = line_of(entry)
-    error = line.pop("error", {})
-    line |= {"error": error.get("kind", ""), "message": error.get("message", "")}
+    line = _columns(entry)
     line["key"] = line.get("key", "")[:12]
     cells = "".join(f"<td>{_text(line.get(name, ''))}</td>" for name in COLUMNS)
     return f"<tr class={entry.state}>{cells}</tr>\n"

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import KINDS, OptionsError
+from core.errors import KINDS, Failure, OptionsError
+from core.job import Outcome
 from worker import policy
 from worker.broker import broker_url, tls_of, without_password
 from worker.messages import fault_of
-from worker.records import Batch, absolute, relative
+from worker.records import Batch, absolute, entry_of, relative, result_text
 from worker.roots import OutsideRoots, Roots
 from worker.settings import Settings, settings
 
@@ -106,6 +107,28 @@ def test_every_pair_of_paths_comes_back_from_the_ledger(source: str, result: str
             if "://" in source + result or source[0] == "/" or result[0] == "/":
                 continue  # no planner makes such names: a folder's entries hold no slash in front
             assert absolute(relative(before, after, batch), batch) == (before, after)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome("/in/a.tif", "/out/a.tif", "done", "ab" * 32, 4800, 0.25, attempts=1),
+        Outcome("/in/a.tif", "/out/a.tif", "skipped", "ab" * 32, attempts=1),
+        Outcome(
+            "/in/a.tif", "/out/a.tif", "done", "ab" * 32, 4800, 0.25, attempts=1,
+            notes=("the resolution is lost", "WebP holds 8 bits of its 16"),
+        ),
+        Outcome(
+            "/in/a.tif", "/out/a.tif", "failed", attempts=1,
+            error=Failure("truncated", "the end is missing"),
+        ),
+    ],
+)  # fmt: skip
+def test_the_ledger_gives_an_outcome_back_as_it_was_told(outcome: Outcome):
+    batch = Batch("id", "name", "/in", "/out", {}, "same", 1, "scans", 0.0)
+    said = f"{outcome.status[0]}|1|0|0|{result_text(outcome, 7)}".encode()
+    entry = entry_of("x", relative("/in/a.tif", "/out/a.tif", batch), said, batch, {})
+    assert entry.outcome == outcome
 
 
 def test_passwords_are_shown_nowhere():
