@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
-from core.image import exif, photoshop
+from core.image import exif, photoshop, xmp
 from core.image.atomic import write_all
 from core.image.metadata import Metadata, Resolution
 
@@ -79,7 +79,7 @@ def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
         elif marker == _APP1 and payload.startswith(_XMP):
             found.setdefault("xmp", payload[len(_XMP) :])
         elif marker == _APP1 and payload.startswith(_XMP_EXTENSION):
-            extension.append(payload)
+            extension.append(payload[len(_XMP_EXTENSION) :])
         elif marker == _APP2 and payload.startswith(_ICC) and len(payload) > 14:
             icc[payload[12]] = payload[14:]
         elif marker == _APP13 and payload.startswith(_PHOTOSHOP):
@@ -88,11 +88,15 @@ def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
             notes.append(CREDENTIALS_VOID)
         elif marker == _COMMENT:
             comments.append(payload)
+    if extension and "xmp" in found:
+        try:
+            found["xmp"] = _whole_xmp(found["xmp"], extension)
+        except xmp.BadPacket:
+            notes.append("the second part of its XMP is damaged and is left out")
     metadata = Metadata(
         icc=b"".join(icc[number] for number in sorted(icc)) or None,
         exif=found.get("exif"),
         xmp=found.get("xmp"),
-        xmp_extension=tuple(extension),
         photoshop=resources or None,
         iptc=photoshop.iptc_of(resources),
         resolution=resolution,
@@ -108,7 +112,7 @@ def head(metadata: Metadata) -> bytes:
     if metadata.exif:
         parts.append(_segment(_APP1, _EXIF + metadata.exif))
     if metadata.xmp:
-        parts += _xmp_segments(metadata.xmp, metadata.xmp_extension)
+        parts += _xmp_segments(metadata.xmp)
     resources = photoshop.with_iptc(metadata.photoshop, metadata.iptc)
     step = _LONGEST - len(_PHOTOSHOP)
     for at in range(0, len(resources), step):
@@ -144,15 +148,20 @@ def _segment(marker: int, payload: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
-def _xmp_segments(packet: bytes, extension: tuple[bytes, ...]) -> list[bytes]:
+def _whole_xmp(packet: bytes, extension: list[bytes]) -> bytes:
+    """The packet with what its extension holds, of which each part says: digest, length, offset."""
+    digest = xmp.read(packet).get(xmp.EXTENDED, "").encode()
+    parts = sorted((part[36:40], part[40:]) for part in extension if part[:32] == digest)
+    return xmp.joined(packet, b"".join(part for _, part in parts))
+
+
+def _xmp_segments(packet: bytes) -> list[bytes]:
     """The packet in one segment; what is too long for one goes into an extension.
 
     The main packet is then ours to make: it only names the extension (XMP Part 3, 1.1.3.1).
     """
     if len(_XMP) + len(packet) <= _LONGEST:
-        return [_segment(_APP1, part) for part in (_XMP + packet, *extension)]
-    from core.image import xmp
-
+        return [_segment(_APP1, _XMP + packet)]
     main, rest = xmp.split(packet)
     digest = hashlib.md5(rest, usedforsecurity=False).hexdigest().upper().encode()
     step = 65400

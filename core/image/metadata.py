@@ -37,9 +37,8 @@ class Resolution:
 class Metadata:
     """All that travels with a picture. Everything is bytes as found, None or empty when absent.
 
-    `exif`: a TIFF stream ('II*\\0...'); `xmp`: a packet; `xmp_extension`: the rest of a packet
-    that JPEG had to split, as its raw segments; `photoshop`: 8BIM resources (IPTC is among them
-    in JPEG); `iptc`: the bare IIM data sets; `own`: chunks or boxes of this format only;
+    `exif`: a TIFF stream ('II*\\0...'); `xmp`: a packet; `photoshop`: 8BIM resources (IPTC is
+    among them in JPEG); `iptc`: the bare IIM data sets; `own`: chunks or boxes of this format only;
     `comments`: JPEG's; `tags`: TIFF's. `orientation` 1-8 is what the file asks for; the
     picture that is written is upright.
     """
@@ -47,7 +46,6 @@ class Metadata:
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
-    xmp_extension: tuple[bytes, ...] = ()
     photoshop: bytes | None = None
     iptc: bytes | None = None
     resolution: Resolution | None = None

@@ -16,6 +16,8 @@ NOTE: Final = "http://ns.adobe.com/xmp/note/"
 IPTC_EXTENSION: Final = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 TIFF: Final = "http://ns.adobe.com/tiff/1.0/"
 PHOTOSHOP: Final = "http://ns.adobe.com/photoshop/1.0/"
+#: The property of a split packet that names its other part.
+EXTENDED: Final = (NOTE, "HasExtendedXMP")
 #: Our own namespace; what stands in it is described in docs/.
 PHOTOCHROM: Final = "https://ns.photochrom.org/1/"
 
@@ -97,6 +99,25 @@ def split(packet: bytes) -> tuple[bytes, bytes]:
     assert main.documentElement is not None and document.documentElement is not None
     body = main.documentElement.toxml("utf-8")
     return _HEAD + body + _TAIL, document.documentElement.toxml("utf-8")
+
+
+def joined(packet: bytes, rest: bytes) -> bytes:
+    """The packet that was `split`. Raises `BadPacket`."""
+    document, extension = _parse(packet), _parse(rest)
+    rdf = _rdf(document)
+    _remove(rdf, EXTENDED)
+    above: minidom.Node | None = _rdf(extension)
+    prefixes: dict[str, str] = {}
+    while isinstance(above, minidom.Element):
+        declared = {a.name: a.value for a in above.attributes.values() if a.prefix == "xmlns"}
+        prefixes, above = declared | prefixes, above.parentNode
+    for description in _descriptions(_rdf(extension)):
+        moved = document.importNode(description, True)
+        for name, namespace in prefixes.items():
+            if not moved.hasAttribute(name):
+                moved.setAttribute(name, namespace)
+        rdf.appendChild(moved)
+    return b"".join(node.toxml("utf-8") for node in document.childNodes)
 
 
 def read(packet: bytes) -> dict[Name, str]:

@@ -160,10 +160,17 @@ def test_a_packet_too_long_for_one_jpeg_segment_is_split_as_adobe_asks(tmp_path)
     path = tmp_path / "a.jpg"
     path.write_bytes(data)
     assert read_provenance(path) == PROVENANCE
-    # A second time the extension is carried over as it is.
-    path.write_bytes(through(data))
+    # Where it is read again, it is one packet: split once more for JPEG, whole in other formats.
+    again = through(data)
+    path.write_bytes(again)
     assert read_provenance(path) == PROVENANCE
-    assert path.read_bytes().count(b"http://ns.adobe.com/xmp/extension/") == 2
+    assert again.count(b"http://ns.adobe.com/xmp/extension/") == 2 and again.count(digest) <= 1
+    assert through(data, format=formats.TIFF).count(b"all of them ") == 9000
+    # A part that is damaged is said, and the rest is kept.
+    path.write_bytes(data.replace(b"</dc:rights>", b"</dc:lefts_>"))
+    metadata = jpeg.read_metadata(lambda at, size: path.read_bytes()[at : at + size])
+    assert provenance_of(metadata.xmp) == PROVENANCE
+    assert metadata.notes == ("the second part of its XMP is damaged and is left out",)
 
 
 @pytest.mark.parametrize("name", SOURCES)
