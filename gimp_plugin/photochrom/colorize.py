@@ -16,7 +16,7 @@ import server
 from client import Colouring
 from gi.repository import Gimp
 from layers import Target
-from pixels import Colours, Pixels, form_of
+from pixels import Colours, Pixels, form_of, keep_few_tiles
 from trouble import Busy, Trouble
 
 BUSY_SECONDS = 120.0  # how long a busy server is asked again
@@ -48,6 +48,7 @@ def colorize(target: Target, choice: Choice) -> Gimp.Layer:
     if choice.hints and choice.hints.get_id() == target.layer.get_id():
         raise Trouble("The hints layer cannot colour itself; choose the photograph's layer")
     Gimp.progress_init("Photochrom")
+    keep_few_tiles()
     colours = _fetch(target, choice)
     Gimp.progress_set_text("Placing the colours…")
     target.image.undo_group_start()
