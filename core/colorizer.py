@@ -9,12 +9,13 @@ picture, the model and the options alone. Stands on `core.colour`, `core.model`,
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 import numpy as np
 
 from core.colour.field import ChromaField
-from core.detail import with_details
+from core.detail import places, with_details
 from core.errors import HintsError, ModelError
 from core.hints import is_empty, planes
 from core.model.session import Prediction, Session, open_session
@@ -28,6 +29,10 @@ MAX_ASPECT: Final = 4
 #: paint(samples, top, out) fills `out` (h, W, 3) from `samples` (h, W) or (h, W, 3), whose first
 #: row is the picture's row `top`.
 Painter = Callable[[np.ndarray, int, np.ndarray], None]
+
+#: watch(done, whole) is called before each look that the network takes at a picture, one where no
+#: `detail` is asked for; what it raises ends the work.
+Watch = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -63,16 +68,20 @@ class Colorizer:
         nearer = max(1, min(options.detail, height // whole[0], width // whole[1]))
         return Look((height, width), (nearer * whole[0], nearer * whole[1]), whole)
 
-    def field(self, thumbnail: np.ndarray, look: Look, options: Options) -> ChromaField:
+    def field(
+        self, thumbnail: np.ndarray, look: Look, options: Options, watch: Watch = lambda *_: None
+    ) -> ChromaField:
         """The picture's chroma, as the network sees it.
 
         Parameters: `thumbnail`, uint8 or uint16 sRGB codes of `look.thumbnail` (h, w) or (h, w, 3).
         Raises `HintsError` for hints that do not fit, `ModelError` where the model fails.
         """
         stride = self.session.description.stride
+        tiles = self._tiles(look)
+        watch(0, 1 + len(tiles))
         grid = self._whole(thumbnail, look, options).chroma
-        if look.thumbnail != look.whole:
-            grid = self._with_details(grid, thumbnail, look, options)
+        if tiles:
+            grid = self._with_details(grid, thumbnail, look, options, watch)
         return ChromaField(
             grid=np.ascontiguousarray(grid, np.float32),
             extent=(look.thumbnail[0] / stride, look.thumbnail[1] / stride),
@@ -128,8 +137,18 @@ class Colorizer:
         hints = self._hints(look.picture, look.whole, options)
         return self._predict(lightness_of(thumbnail), hints, distribution=distribution)
 
+    def _tiles(self, look: Look) -> list[tuple[int, int]]:
+        """Where the network looks again from nearer, in cells of the finer grid."""
+        return [] if look.thumbnail == look.whole else places(*self._finer_grid(look))
+
+    def _finer_grid(self, look: Look) -> tuple[tuple[int, int], int]:
+        """((height, width), side of a tile) of the grid for details, in its cells."""
+        stride = self.session.description.stride
+        shape = -(-look.thumbnail[0] // stride), -(-look.thumbnail[1] // stride)
+        return shape, self._padded(min(look.whole)) // stride
+
     def _with_details(
-        self, whole: np.ndarray, thumbnail: np.ndarray, look: Look, options: Options
+        self, whole: np.ndarray, thumbnail: np.ndarray, look: Look, options: Options, watch: Watch
     ) -> np.ndarray:
         """The chroma of `whole`, finer: see `core.detail`."""
         from core.colour.kernels import lightness_of
@@ -138,15 +157,18 @@ class Colorizer:
         lightness = lightness_of(thumbnail)
         hints = self._hints(look.picture, look.thumbnail, options)
 
+        shape, tile = self._finer_grid(look)
+        looks = 1 + len(self._tiles(look))
+        done = count(1)  # the look at the whole
+
         def ask(top: int, left: int, height: int, width: int) -> np.ndarray:
+            watch(next(done), looks)
             box = np.s_[
                 ..., top * stride : (top + height) * stride, left * stride : (left + width) * stride
             ]
             seen = self._predict(lightness[box], None if hints is None else hints[box])
             return seen.chroma[:, :height, :width]
 
-        shape = -(-look.thumbnail[0] // stride), -(-look.thumbnail[1] // stride)
-        tile = self._padded(min(look.whole)) // stride
         nearer = look.thumbnail[0] // look.whole[0]
         return with_details(whole, nearer, shape, tile, ask)
 

@@ -46,16 +46,20 @@ def starts(size: int, tile: int) -> list[int]:
     return [round(step * (size - tile) / steps) for step in range(steps + 1)]
 
 
+def places(shape: tuple[int, int], tile: int) -> list[tuple[int, int]]:
+    """(top, left) of every tile of a grid, in the order in which they are asked for."""
+    return [(top, left) for top in starts(shape[0], tile) for left in starts(shape[1], tile)]
+
+
 def _mosaic(shape: tuple[int, int], tile: int, ask: Ask) -> np.ndarray:
     """The tiles side by side, each fading into the next."""
     height, width = min(tile, shape[0]), min(tile, shape[1])
     weight = np.multiply.outer(_ramp(height), _ramp(width))
     total, weights = np.zeros((2, *shape), np.float32), np.zeros(shape, np.float32)
-    for top in starts(shape[0], tile):
-        for left in starts(shape[1], tile):
-            rows, columns = slice(top, top + height), slice(left, left + width)
-            total[:, rows, columns] += weight * ask(top, left, height, width)
-            weights[rows, columns] += weight
+    for top, left in places(shape, tile):
+        rows, columns = slice(top, top + height), slice(left, left + width)
+        total[:, rows, columns] += weight * ask(top, left, height, width)
+        weights[rows, columns] += weight
     return total / weights
 
 

@@ -85,8 +85,8 @@ def colour(
     samples = np.memmap(source, shape.sample_type, "r", shape=_with(pixels, shape.channels))
     look = colorizer.look(*pixels, options)
     thumbnail = thumbnail_of(samples, *reversed(look.thumbnail))
-    check()
-    paint = painter(colorizer.field(thumbnail, look, options), options.vividness)
+    field = colorizer.field(thumbnail, look, options, lambda *_: check())
+    paint = painter(field, options.vividness)
     rows = max(1, STRIP_PIXELS // shape.width)
     # Chroma is taken at 16 bits whatever the depth of the samples: 8 would make it coarse.
     painted_type = np.uint16 if shape.want == "chroma" else shape.sample_type

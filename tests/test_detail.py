@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from core.colorizer import Colorizer
 from core.detail import starts, with_details
+from core.errors import InterruptedJob
 from core.hints import document_of
 from core.model.session import Prediction, open_session
 from core.options import Options
@@ -70,6 +71,25 @@ def test_the_network_looks_again_from_nearer(session):
     twice = Colorizer(session).colorize(gray(300, 450), Options(side=64, detail=2))
     assert [shape for shape, _ in session.seen[1:]] == [(64, 96)] + [(64, 64)] * 12
     assert not np.array_equal(once, twice)
+
+
+def test_every_look_is_told_before_it_is_taken_and_may_be_refused(session):
+    colorizer, options, told = Colorizer(session), Options(side=64, detail=2), []
+    look = colorizer.look(300, 450, options)
+    thumbnail = gray(*look.thumbnail)
+
+    def watch(done: int, whole: int) -> None:
+        assert len(session.seen) == done
+        told.append((done, whole))
+        if len(told) == 20:
+            raise InterruptedJob("cancelled")
+
+    colorizer.field(thumbnail, look, options, watch)
+    assert told == [(done, 13) for done in range(13)]
+    session.seen.clear()
+    with pytest.raises(InterruptedJob):
+        colorizer.field(thumbnail, look, options, watch)
+    assert len(session.seen) == 6
 
 
 def test_it_looks_no_nearer_than_there_are_pixels(session):

@@ -107,7 +107,7 @@ def _colour(
     @lru_cache(maxsize=1)
     def page_painter(index: int) -> Painter:
         # Asked for when the writer reaches the page, so that one page's field is held at a time.
-        return _painter_of(source.pages[index], job, colorizer)
+        return _painter_of(source.pages[index], job, colorizer, check)
 
     def paint(index: int, top: int, samples: np.ndarray, out: np.ndarray) -> None:
         check()
@@ -137,10 +137,11 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _painter_of(page: Page, job: Job, colorizer: Colorizer) -> Painter:
+def _painter_of(page: Page, job: Job, colorizer: Colorizer, check: Check) -> Painter:
     look = colorizer.look(page.height, page.width, job.options)
     height, width = look.thumbnail
-    field = colorizer.field(page.thumbnail(width, height), look, job.options)
+    thumbnail = page.thumbnail(width, height)
+    field = colorizer.field(thumbnail, look, job.options, lambda *_: check())
     return painter(field, job.options.vividness)
 
 

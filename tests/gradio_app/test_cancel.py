@@ -37,62 +37,82 @@ def test_painting_stops_at_the_next_strip(workshop, tmp_path):
     asked: list[float] = []
 
     def check() -> None:
-        asked.append(time.monotonic())
+        asked.append(time.thread_time())
         if len(asked) == 4:
             raise InterruptedJob("cancelled")
 
     with pytest.raises(InterruptedJob):
         raw.colour(source, tmp_path / "out", shape, Options(), workshop.colorizer, check)
     assert len(asked) == 4
-    assert max(np.diff(asked[1:])) < 0.2 * 3  # three times the promise, for a loaded machine
+    assert max(np.diff(asked[1:])) < 0.2  # of the processor's time, which others do not lengthen
+
+
+def test_a_closer_look_stops_at_the_next_tile(workshop, tmp_path):
+    source = tmp_path / "samples"
+    np.full((300, 400), 30000, np.uint16).tofile(source)
+    shape = raw.Shape(400, 300, 1, 16, "rgb")
+    asked = []
+
+    def check() -> None:
+        asked.append(1)
+        if len(asked) == 3:
+            raise InterruptedJob("cancelled")
+
+    options = Options(side=64, detail=4)
+    with pytest.raises(InterruptedJob):
+        raw.colour(source, tmp_path / "out", shape, options, workshop.colorizer, check)
+    assert len(asked) == 3 and not (tmp_path / "out").exists()
 
 
 def test_a_request_that_waits_for_its_turn_is_cancelled_at_once(workshop):
     release = threading.Event()
 
-    async def scenario() -> float:
+    async def scenario() -> bool:
         with workshop.place("first") as first, workshop.place("second") as second:
             holding = asyncio.create_task(first.run(release.wait, 30))
             waiting = asyncio.create_task(second.run(time.sleep, 0))
             await asyncio.sleep(0.05)
-            start = time.monotonic()
             assert workshop.cancel("second")
             with pytest.raises(InterruptedJob):
                 await waiting
-            took = time.monotonic() - start
+            first_goes_on = not holding.done()
             release.set()
             await holding
-            return took
+            return first_goes_on
 
-    assert asyncio.run(scenario()) < 0.2
+    assert asyncio.run(scenario())
     assert not workshop.cancel("second")
 
 
 def test_a_closed_socket_stops_the_work(workshop):
     stopped = threading.Event()
+    left = threading.Event()
+    steps_alone = 0
 
     def work(check) -> None:
+        nonlocal steps_alone
         for _ in range(3000):
             time.sleep(0.01)
+            steps_alone += left.is_set()
             try:
                 check()
             except InterruptedJob:
                 stopped.set()
                 raise
 
-    async def scenario() -> float:
+    async def scenario() -> None:
         gone = asyncio.Event()
         with workshop.place() as place:
             task = asyncio.create_task(place.run_while(gone.wait(), work, place.stop.check))
             await asyncio.sleep(0.1)
-            start = time.monotonic()
+            left.set()
             gone.set()
             with pytest.raises(InterruptedJob):
                 await task
-            return time.monotonic() - start
 
-    assert asyncio.run(scenario()) < 0.2
-    assert stopped.wait(1)
+    asyncio.run(scenario())
+    assert stopped.wait(30)
+    assert steps_alone <= 20  # 200 ms in steps of its own, which a loaded machine lengthens too
 
 
 def test_a_cancelled_request_is_answered_as_such(served, client):
