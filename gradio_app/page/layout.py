@@ -5,10 +5,11 @@ Nothing is computed here. Labels stand here, sentences in `words`, looks in `the
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import gradio as gr
 
+from core.options import declared
 from gradio_app.page import words
 from gradio_app.page.pictures import Gallery
 from gradio_app.page.stage import stage
@@ -20,7 +21,9 @@ EXAMPLES: Final = Path(__file__).with_name("examples")
 _COPIES_LIVE_S: Final = 3600
 _COPIES_SWEEP_S: Final = 600
 
-_DETAIL: Final = (("As the model likes it", 0), ("384 px", 384), ("512 px", 512), ("768 px", 768))
+_SIDES: Final = (("As the model likes it", 0), ("384 px", 384), ("512 px", 512), ("768 px", 768))
+
+_OPTIONS: Final = {name: (default, limits) for name, _, default, limits in declared()}
 
 _FETCH: Final = """(address) => {
   if (!address) return;
@@ -82,22 +85,20 @@ def _one_photograph(page: gr.Blocks, studio: Studio) -> gr.Textbox:
         with gr.Column(scale=3, min_width=300, elem_id="panel"):
             download = gr.Button("Download full size", variant="primary", elem_id="download")
             another = gr.Button("Another photograph", elem_id="another")
-            vividness = gr.Slider(
-                0, 2, 1, step=0.05, label="Vividness", info="0 is the photograph as it was",
-                elem_id="vividness",
-            )  # fmt: skip
+            vividness = _vividness(info="0 is the photograph as it was", elem_id="vividness")
             model = gr.Dropdown(
                 studio.model_names, value=studio.model_names[0], label="Model", elem_id="model"
             )
             side = gr.Dropdown(
-                list(_DETAIL), value=0, label="Detail", elem_id="detail",
+                list(_SIDES), value=0, label="Side", elem_id="side",
                 info="Short side of what the model sees; more is not always better",
             )  # fmt: skip
+            detail = _detail(elem_id="detail")
             with gr.Accordion("About this model", open=False):
                 card = gr.Markdown(studio.card(studio.model_names[0]), elem_id="card")
             histogram = gr.HTML(label="Colours", elem_id="histogram", js_on_load=None)
 
-    controls = [model, side, vividness]
+    controls = [model, side, vividness, detail]
     shown = [slider, painting, status, histogram]
     opened = [id_box, chooser, studio_row, *controls, *shown]
     opening = upload.upload(
@@ -115,7 +116,7 @@ def _one_photograph(page: gr.Blocks, studio: Studio) -> gr.Textbox:
     another.click(
         studio.close, id_box, [id_box, chooser, studio_row], api_visibility="private"
     ).then(None, id_box, js=_REMEMBER)
-    for changed in (model.input, side.input, vividness.release, vividness.input):
+    for changed in (model.input, side.input, vividness.release, vividness.input, detail.input):
         changed(
             studio.change, [id_box, *controls], shown, api_visibility="private",
             trigger_mode="always_last", show_progress="hidden", concurrency_limit=None,
@@ -136,11 +137,29 @@ def _one_photograph(page: gr.Blocks, studio: Studio) -> gr.Textbox:
     return id_box
 
 
+def _vividness(**settings: Any) -> gr.Slider:
+    default, limits = _OPTIONS["vividness"]
+    return gr.Slider(
+        limits["low"], limits["high"], default, step=0.05, label="Vividness", **settings
+    )
+
+
+def _detail(**settings: Any) -> gr.Radio:
+    default, limits = _OPTIONS["detail"]
+    choices = [(str(value), value) for value in range(limits["low"], limits["high"] + 1)]
+    help = limits["help"]
+    return gr.Radio(
+        choices, value=default, label="Detail", info=help[0].upper() + help[1:], **settings
+    )
+
+
 def _comparison(studio: Studio, id_box: gr.Textbox) -> None:
     names = studio.model_names
     with gr.Row():
-        left = gr.Dropdown(names, value=names[0], label="Left", elem_id="left-model")
-        right = gr.Dropdown(names, value=names[-1], label="Right", elem_id="right-model")
+        left = gr.Dropdown(names, value=names[0], label="Left", elem_id="left-model", min_width=240)
+        right = gr.Dropdown(
+            names, value=names[-1], label="Right", elem_id="right-model", min_width=240
+        )
         go = gr.Button("Compare on the open photograph", variant="primary", elem_id="compare-go")
     slider = gr.ImageSlider(
         label="Left and right model", show_label=False, interactive=False, type="filepath",
@@ -160,14 +179,17 @@ def _many_files(studio: Studio) -> None:
         label="Photographs", file_count="multiple", type="filepath", height=220, elem_id="many-drop"
     )
     with gr.Row():
-        model = gr.Dropdown(studio.model_names, value=studio.model_names[0], label="Model")
-        vividness = gr.Slider(0, 2, 1, step=0.05, label="Vividness")
+        model = gr.Dropdown(
+            studio.model_names, value=studio.model_names[0], label="Model", min_width=240
+        )
+        vividness = _vividness(min_width=240)
+        detail = _detail(elem_id="many-detail")
     with gr.Row():
         go = gr.Button("Colour them", variant="primary", elem_id="many-go")
         stop = gr.Button("Stop", elem_id="many-stop")
     report = gr.HTML(js_on_load=None, elem_id="many-report")
     work = go.click(
-        studio.batch, [files, model, vividness], [files, report], api_name="batch",
+        studio.batch, [files, model, vividness, detail], [files, report], api_name="batch",
         show_progress_on=report, concurrency_limit=2,
     )  # fmt: skip
     stop.click(None, cancels=[work])

@@ -28,7 +28,7 @@ from gradio_app.page.preview import coloured, jpeg_of, preview_size, to_8_bit
 from gradio_app.upload import file_name
 
 if TYPE_CHECKING:
-    from core.colorizer import Colorizer
+    from core.colorizer import Colorizer, Watch
 
 #: Pictures kept open; the one looked at longest ago goes first. A preview holds 2 to 15 MB.
 MOST_OPEN: Final = 24
@@ -72,21 +72,23 @@ class OpenPicture:
             self._thumbnails[width, height] = found
         return found
 
-    def chroma(self, options: Options, colorizer: "Colorizer") -> ChromaField:
+    def chroma(self, options: Options, colorizer: "Colorizer", watch: "Watch") -> ChromaField:
         """The picture's chroma; asked of the network only where something but vividness changed."""
         key = (colorizer.session.sha256, options.side, options.detail, options.hints)
         with self._chroma_lock:
             if self.last_chroma is None or key != self._chroma_key:
                 look = colorizer.look(self.height, self.width, options)
-                height, width = look.thumbnail
-                self.last_chroma = colorizer.field(self.thumbnail(width, height), look, options)
+                thumbnail = self.thumbnail(*reversed(look.thumbnail))
+                self.last_chroma = colorizer.field(thumbnail, look, options, watch)
                 self._chroma_key = key
             return self.last_chroma
 
-    def recolour(self, options: Options, colorizer: "Colorizer") -> None:
+    def recolour(
+        self, options: Options, colorizer: "Colorizer", watch: "Watch" = lambda *_: None
+    ) -> None:
         """Makes `after_jpeg` anew; `seconds` says how long that took."""
         start = time.perf_counter()
-        chroma = self.chroma(options, colorizer)
+        chroma = self.chroma(options, colorizer, watch)
         self.after_jpeg = jpeg_of(coloured(self.before, chroma, options.vividness))
         self.options = options
         self.version += 1

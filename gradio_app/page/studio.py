@@ -6,12 +6,13 @@ sentence (`gr.Error`). Pictures live in the `Gallery`; the browser holds only th
 
 import asyncio
 import functools
+import inspect
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 import numpy as np
@@ -27,6 +28,9 @@ from gradio_app.page.stage import alternatives, document_of_strokes
 from gradio_app.problems import Refused
 from gradio_app.workshop import Workshop
 
+#: How often a person is told how far the work is.
+_TELL_S: Final = 0.4
+
 
 def in_a_sentence(otherwise: Callable[[], Any] = gr.skip):
     """A handler whose failures reach the person as a sentence, never as a traceback.
@@ -36,6 +40,19 @@ def in_a_sentence(otherwise: Callable[[], Any] = gr.skip):
     """
 
     def saying(handler: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.isasyncgenfunction(handler):
+
+            @functools.wraps(handler)
+            async def said_each(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
+                try:
+                    async for shown in handler(*arguments, **named):
+                        yield shown
+                except (PhotochromError, MemoryError, Refused) as error:
+                    say(error)
+                    yield otherwise()
+
+            return said_each
+
         @functools.wraps(handler)
         async def said(*arguments: Any, **named: Any) -> Any:
             try:
@@ -74,13 +91,17 @@ class Studio:
         found = self._descriptions.get(model)
         return found.card if found else ""
 
-    async def open_upload(self, path: str | None, model: str, side: int, vividness: float):
+    async def open_upload(
+        self, path: str | None, model: str, side: int, vividness: float, detail: int
+    ):
         """Opens an uploaded picture and colours it."""
         if not path:
             return gr.skip()
-        return await self._open(Path(path), model, side, vividness)
+        return await self._open(Path(path), model, side, vividness, detail)
 
-    async def open_example(self, model: str, side: int, vividness: float, chosen: gr.SelectData):
+    async def open_example(
+        self, model: str, side: int, vividness: float, detail: int, chosen: gr.SelectData
+    ):
         """Opens one of the examples, by its number."""
         from gradio_app.page.layout import EXAMPLES
 
@@ -89,17 +110,18 @@ class Studio:
         copy.parent.mkdir()
         copy.write_bytes(path.read_bytes())
         try:
-            return await self._open(copy, model, side, vividness)
+            return await self._open(copy, model, side, vividness, detail)
         finally:
             shutil.rmtree(copy.parent, ignore_errors=True)
 
     @in_a_sentence()
-    async def _open(self, path: Path, model: str, side: int, vividness: float):
+    async def _open(self, path: Path, model: str, side: int, vividness: float, detail: int):
         start = time.perf_counter()
 
         def work() -> OpenPicture:
             picture = self._gallery.open(path, self._workshop.settings.max_pixels)
-            picture.recolour(self._options(picture, model, side, vividness), self._with(model))
+            options = self._options(picture, model, side, vividness, detail)
+            picture.recolour(options, self._with(model), lambda *_: place.stop.check())
             picture.seconds = time.perf_counter() - start  # reading the file included
             return picture
 
@@ -114,7 +136,7 @@ class Studio:
         try:
             picture = self._gallery.find(id)
         except OptionsError:
-            return ["", gr.update(visible=True), gr.update(visible=False), *[gr.skip()] * 7]
+            return ["", gr.update(visible=True), gr.update(visible=False), *[gr.skip()] * 8]
         shown = await self._shown(picture, restore=True)
         return self._opened(picture, shown)
 
@@ -124,21 +146,27 @@ class Studio:
         return "", gr.update(visible=True), gr.update(visible=False)
 
     @in_a_sentence()
-    async def change(self, id: str, model: str, side: int, vividness: float):
-        """Another model, detail or vividness."""
-        return await self._recolour(id, model, side, vividness)
+    async def change(self, id: str, model: str, side: int, vividness: float, detail: int):
+        """Another model, side, vividness or detail."""
+        async for shown in self._recolour(id, model, side, vividness, detail):
+            yield shown
 
     @in_a_sentence(_stage_failed)
-    async def paint(self, id: str, model: str, side: int, vividness: float, event: gr.EventData):
+    async def paint(
+        self, id: str, model: str, side: int, vividness: float, detail: int, event: gr.EventData
+    ):
         """Another set of strokes."""
         picture = self._gallery.find(id)
         strokes = event._data.get("strokes") or []
         document_of_strokes(strokes, picture.width, picture.height)  # refused before it is kept
         picture.strokes = strokes
-        return await self._recolour(id, model, side, vividness)
+        async for shown in self._recolour(id, model, side, vividness, detail):
+            yield shown
 
     @in_a_sentence(lambda: _stage_failed()[1])
-    async def ask(self, id: str, model: str, side: int, vividness: float, event: gr.EventData):
+    async def ask(
+        self, id: str, model: str, side: int, vividness: float, detail: int, event: gr.EventData
+    ):
         """What else one point could be."""
         picture = self._gallery.find(id)
         x, y = float(event._data["x"]), float(event._data["y"])
@@ -157,10 +185,10 @@ class Studio:
         return value
 
     @in_a_sentence(lambda: "")
-    async def full_size(self, id: str, model: str, side: int, vividness: float):
+    async def full_size(self, id: str, model: str, side: int, vividness: float, detail: int):
         """Makes the whole file and says where it can be fetched."""
         picture = self._gallery.find(id)
-        options = self._options(picture, model, side, vividness)
+        options = self._options(picture, model, side, vividness, detail)
         with self._workshop.place() as place:
             path = await place.run(
                 lambda: picture.full_size(options, self._with(model), place.stop.check)
@@ -193,7 +221,7 @@ class Studio:
         return (one, two), f'<p class="status" role="status">{said} Hints are left out.</p>'
 
     async def batch(
-        self, paths: list[str] | None, model: str, vividness: float,
+        self, paths: list[str] | None, model: str, vividness: float, detail: int,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (how Gradio injects it)
     ):  # fmt: skip
         """Many files, one after another, into a ZIP; yields the report as it grows."""
@@ -203,7 +231,7 @@ class Studio:
                         "FOLDER` in a terminal has no limit"))  # fmt: skip
             return
         folder = self._workshop.folder / f"batch-{secrets.token_hex(8)}"
-        batch = Batch(folder, Options(model=model, vividness=vividness),
+        batch = Batch(folder, Options(model=model, vividness=vividness, detail=detail),
                       self._workshop.settings.max_pixels)  # fmt: skip
         try:
             for number, source in enumerate(sources):
@@ -225,21 +253,43 @@ class Studio:
         address = self._gallery.offer_archive(archive) if archive else ""
         yield None, words.batch_report(batch.done, len(sources), batch.failures, address)
 
-    async def _recolour(self, id: str, model: str, side: int, vividness: float):
+    async def _recolour(self, id: str, model: str, side: int, vividness: float, detail: int):
+        """Yields what is to be shown: how far the work is while it lasts, then the picture."""
         picture = self._gallery.find(id)
-        options = self._options(picture, model, side, vividness)
+        options = self._options(picture, model, side, vividness, detail)
+        done, whole = 0, 1
+
+        def watch(*looks: int) -> None:
+            nonlocal done, whole
+            done, whole = looks
+            place.stop.check()
+
         with self._workshop.place() as place:
-            await place.run(lambda: picture.recolour(options, self._with(model)))
-        return await self._shown(picture)
+            work = asyncio.create_task(
+                place.run(lambda: picture.recolour(options, self._with(model), watch))
+            )
+            try:
+                while not (await asyncio.wait((work,), timeout=_TELL_S))[0]:
+                    if whole > 1:
+                        yield [gr.skip(), gr.skip(), words.looking(done, whole), gr.skip()]
+                await work
+            finally:  # also where nobody listens any more
+                place.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+        yield await self._shown(picture)
 
     def _with(self, model: str):
         return self._workshop.colorizer_of(model)
 
-    def _options(self, picture: OpenPicture, model: str, side: int, vividness: float) -> Options:
+    def _options(
+        self, picture: OpenPicture, model: str, side: int, vividness: float, detail: int
+    ) -> Options:
         hints = document_of_strokes(picture.strokes, picture.width, picture.height)
         if hints and not self._takes_hints(model):
             hints = ""  # the strokes stay, for a model that takes them
-        return Options(model=model, side=int(side), vividness=float(vividness), hints=hints)
+        return Options(
+            model=model, side=int(side), detail=int(detail), vividness=float(vividness), hints=hints
+        )
 
     def _takes_hints(self, model: str) -> bool:
         found = self._descriptions.get(model)
@@ -249,7 +299,7 @@ class Studio:
         chosen = picture.options
         return [
             picture.id, gr.update(visible=False), gr.update(visible=True),
-            chosen.model, chosen.side, chosen.vividness, *shown,
+            chosen.model, chosen.side, chosen.vividness, chosen.detail, *shown,
         ]  # fmt: skip
 
     async def _shown(self, picture: OpenPicture, *, restore: bool = False) -> list[Any]:

@@ -54,6 +54,14 @@ def status(megapixels: float, about: str, pages: int, seconds: float, model: str
     )
 
 
+def looking(done: int, whole: int) -> str:
+    """The line under a picture while the network looks again from nearer."""
+    return (
+        f'<p class="status">Looking from nearer, {done} of {whole} '
+        f'<progress value="{done}" max="{whole}" aria-label="Looking from nearer"></progress></p>'
+    )
+
+
 def _duration(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 

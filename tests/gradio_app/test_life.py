@@ -74,6 +74,14 @@ def test_a_second_demo_leads_to_the_first(tmp_path):
         assert "no display" in answer.stdout
 
 
+def test_a_machine_without_a_display_is_told_so_in_one_line_and_served(tmp_path):
+    with server(tmp_path, "--open") as running:
+        with running.client() as client:
+            assert client.get("/v1/health").status_code == 200
+        said = [line for line in running.log.read_text().splitlines() if "display" in line]
+        assert said == [f"There is no display here; open {running.url}/ where there is one."]
+
+
 def test_a_port_in_use_is_said_by_whom_and_the_next_offered(tmp_path):
     with server(tmp_path) as running:
         port = running.state["port"]

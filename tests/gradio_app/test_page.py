@@ -43,7 +43,8 @@ def window(browser):
     contexts = []
 
     def open_window(url: str, script: str = "", **settings) -> Page:
-        context = browser.new_context(viewport={"width": 1280, "height": 900}, **settings)
+        settings = {"viewport": {"width": 1280, "height": 900}} | settings
+        context = browser.new_context(**settings)
         contexts.append(context)
         page = context.new_page()
         page.add_init_script(script)
@@ -203,6 +204,49 @@ def test_a_brush_hint_turns_the_hue_it_is_undone_and_cleared(page):
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
 
 
+def test_any_other_colour_is_chosen_freely(page):
+    choose(page, file_of(gray(300, 400), "PNG"))
+    to_stage(page)
+    sent: list[dict] = []
+    page.on("request", lambda request: sent.append(request.post_data_json or {})
+            if "queue/join" in request.url else None)  # fmt: skip
+    purple = (0x90, 0x30, 0xC0)
+    page.get_by_label("Any other colour").fill("#9030c0")
+    expect(page.locator(".stage-swatch[aria-pressed=true]")).to_have_count(0)
+    hinted = after(page, lambda: stroke(page, 0.3, 0.5))
+    assert [stroke["colour"] for stroke in sent[0]["event_data"]["strokes"]] == ["#9030c0"]
+    assert hue_distance(part(hinted, 0.35, 0.5), purple) < 30
+
+
+def test_a_finger_paints_a_hint_on_a_phone(window, served):
+    page = window(
+        served.url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    choose(page, file_of(gray(300, 400), "PNG"))
+    to_stage(page)
+    page.get_by_role("button", name="Sky").tap()
+    page.locator(".stage-view").evaluate("view => view.scrollIntoView({block: 'center'})")
+    scrolled = page.evaluate("scrollY")
+    box = page.locator(".stage-canvas").bounding_box()
+    assert box is not None
+    finger = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *at: tuple[float, float]) -> None:
+        points = [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
+                  for x, y in at]  # fmt: skip
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def paint() -> None:
+        touch("touchStart", (0.3, 0.4))
+        for step in range(1, 6):
+            touch("touchMove", (0.3 + 0.01 * step, 0.4 + 0.04 * step))
+        touch("touchEnd")
+
+    hinted = after(page, paint)
+    assert hue_distance(part(hinted, 0.34, 0.56), SKY) < 30
+    assert page.evaluate("scrollY") == scrolled  # the finger painted, and moved nothing else
+
+
 def test_a_hint_is_painted_by_keyboard_alone(page):
     choose(page, file_of(gray(300, 400), "PNG"))
     to_stage(page)
@@ -252,6 +296,29 @@ def test_the_download_is_what_the_api_gives_hints_and_vividness_too(page, client
         files={"image": ("a.tif", data, "image/tiff"), "hints": hints.encode()},
     )  # fmt: skip
     assert download(page)[1] == answer.content != plain
+
+
+def test_detail_is_what_the_api_gives_for_it(page, client):
+    data = file_of(gray(300, 400), "PNG")
+    choose(page, data)
+    to_stage(page)
+    plain = shown(page)
+    nearer = after(page, lambda: page.locator("#detail").get_by_role("radio", name="3").check())
+    assert not np.array_equal(nearer, plain)
+    answer = client.post("/v1/colorize", params={"detail": 3},
+                         files={"image": ("a.png", data, "image/png")})  # fmt: skip
+    assert download(page)[1] == answer.content
+    page.reload()
+    expect(page.locator("#detail").get_by_role("radio", name="3")).to_be_checked()
+
+
+def test_the_tools_of_the_brush_stand_in_one_line_where_there_is_room(page):
+    choose(page, file_of(gray(300, 400), "PNG"))
+    to_stage(page)
+    tops = page.locator(".stage-tools button, .stage-tools label").evaluate_all(
+        "all => all.map(tool => tool.getBoundingClientRect()).map(box => box.y + box.height / 2)"
+    )
+    assert max(tops) - min(tops) < 10
 
 
 def test_vividness_0_shows_the_photograph_as_it_was(page):
@@ -412,6 +479,8 @@ def test_many_files_make_a_zip_and_a_list_of_what_failed(page, client):
 @pytest.mark.parametrize("width", [390, 1024, 1600])
 def test_nothing_is_wider_than_the_window(page, width):
     page.set_viewport_size({"width": width, "height": 844})
+    for room in ("Compare", "Many files", "Limits"):
+        expect(page.get_by_role("tab", name=room)).to_be_visible()
     choose(page, file_of(gray(300, 400), "PNG"))
     to_stage(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -446,7 +515,7 @@ def test_no_file_and_no_address_is_taken_from_a_request(client, field):
         address = f"http://127.0.0.1:{outside.server_port}/x.png"
         for place in ("/etc/passwd", address):
             file = {"path": "/etc/hostname", "meta": {"_type": "gradio.FileData"}, field: place}
-            started = client.post("/gradio_api/call/open", json={"data": [file, "tiny", 0, 1.0]})
+            started = client.post("/gradio_api/call/open", json={"data": [file, "tiny", 0, 1.0, 1]})
             body = started.text
             if started.status_code == 200:
                 body = client.get(f"/gradio_api/call/open/{started.json()['event_id']}").text

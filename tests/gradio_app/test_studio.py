@@ -1,0 +1,59 @@
+"""What the page's handlers tell, without a browser."""
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from core.colorizer import Colorizer
+from gradio_app.page.pictures import Gallery
+from gradio_app.page.studio import Studio
+from gradio_app.settings import Settings
+from gradio_app.workshop import Workshop
+from tests.gradio_app.pictures import file_of, gray
+from tests.model_files import write_model
+
+
+class Halting:
+    """A session that waits before its second look until `go_on` is set."""
+
+    def __init__(self, session: Any) -> None:
+        self.go_on = threading.Event()
+        self._session, self._looks = session, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def predict(self, *planes: Any, **wanted: Any) -> Any:
+        self._looks += 1
+        assert self._looks != 2 or self.go_on.wait(30)
+        return self._session.predict(*planes, **wanted)
+
+
+@pytest.fixture
+def workshop(tmp_path):
+    model = write_model(tmp_path / "tiny.onnx")
+    workshop = Workshop(Settings(model=str(model), workers=1, queue=4))
+    yield workshop
+    workshop.close()
+
+
+def test_a_closer_look_says_how_far_it_is_and_gives_the_picture_at_its_end(workshop, tmp_path):
+    session = Halting(workshop.colorizer.session)
+    workshop.colorizer = Colorizer(session)  # type: ignore[arg-type]
+    gallery = Gallery(workshop.folder)
+    upload = tmp_path / "scan.png"
+    upload.write_bytes(file_of(gray(300, 400), "PNG"))
+    picture = gallery.open(upload, 10**6)
+
+    async def told() -> list[Any]:
+        lines = []
+        async for shown in Studio(workshop, gallery).change(picture.id, "tiny", 64, 1.0, 2):
+            lines.append(shown[2])
+            session.go_on.set()
+        return lines
+
+    first, *_, last = asyncio.run(told())
+    assert "Looking from nearer, 1 of 13" in first
+    assert "megapixels" in last and "coloured in" in last
