@@ -94,12 +94,13 @@ def _one_photograph(page: gr.Blocks, studio: Studio) -> gr.Textbox:
                 info="Short side of what the model sees; more is not always better",
             )  # fmt: skip
             detail = _detail(elem_id="detail")
+            looking = gr.HTML(elem_id="looking", js_on_load=None)
             with gr.Accordion("About this model", open=False):
                 card = gr.Markdown(studio.card(studio.model_names[0]), elem_id="card")
             histogram = gr.HTML(label="Colours", elem_id="histogram", js_on_load=None)
 
     controls = [model, side, vividness, detail]
-    shown = [slider, painting, status, histogram]
+    shown = [slider, painting, status, histogram, looking]
     opened = [id_box, chooser, studio_row, *controls, *shown]
     opening = upload.upload(
         studio.open_upload, [upload, *controls], opened, api_name="open", concurrency_limit=None

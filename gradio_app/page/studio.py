@@ -73,8 +73,8 @@ def say(error: Exception) -> None:
 
 
 def _stage_failed() -> list[Any]:
-    """For slider, stage, status and histogram: the stage alone hears of it, and stops waiting."""
-    return [gr.skip(), {"failed": secrets.token_hex(4)}, gr.skip(), gr.skip()]
+    """For what `_shown` shows: the stage alone hears of it, and stops waiting."""
+    return [gr.skip(), {"failed": secrets.token_hex(4)}, gr.skip(), gr.skip(), ""]
 
 
 class Studio:
@@ -136,7 +136,7 @@ class Studio:
         try:
             picture = self._gallery.find(id)
         except OptionsError:
-            return ["", gr.update(visible=True), gr.update(visible=False), *[gr.skip()] * 8]
+            return ["", gr.update(visible=True), gr.update(visible=False), *[gr.skip()] * 9]
         shown = await self._shown(picture, restore=True)
         return self._opened(picture, shown)
 
@@ -145,7 +145,7 @@ class Studio:
         self._gallery.close(id)
         return "", gr.update(visible=True), gr.update(visible=False)
 
-    @in_a_sentence()
+    @in_a_sentence(lambda: [*[gr.skip()] * 4, ""])
     async def change(self, id: str, model: str, side: int, vividness: float, detail: int):
         """Another model, side, vividness or detail."""
         async for shown in self._recolour(id, model, side, vividness, detail):
@@ -271,7 +271,7 @@ class Studio:
             try:
                 while not (await asyncio.wait((work,), timeout=_TELL_S))[0]:
                     if whole > 1:
-                        yield [gr.skip(), gr.skip(), words.looking(done, whole), gr.skip()]
+                        yield [*[gr.skip()] * 4, words.looking(done, whole)]
                 await work
             finally:  # also where nobody listens any more
                 place.cancel()
@@ -303,7 +303,7 @@ class Studio:
         ]  # fmt: skip
 
     async def _shown(self, picture: OpenPicture, *, restore: bool = False) -> list[Any]:
-        """Values of slider, stage, status line and histogram."""
+        """Values of slider, stage, status line, histogram, and no progress."""
         before, after = await asyncio.to_thread(picture.preview_files)
         colorizer = await asyncio.to_thread(self._with, picture.options.model)
         session = colorizer.session
@@ -314,7 +314,7 @@ class Studio:
         value = self._stage_value(picture) | ({"restore": True} if restore else {})
         assert picture.last_chroma is not None
         colours = histogram(picture.last_chroma, picture.options.vividness)
-        return [(str(before), str(after)), value, line, colours]
+        return [(str(before), str(after)), value, line, colours, ""]
 
     def _stage_value(self, picture: OpenPicture) -> dict[str, Any]:
         description = self._descriptions.get(picture.options.model)

@@ -55,7 +55,7 @@ def status(megapixels: float, about: str, pages: int, seconds: float, model: str
 
 
 def looking(done: int, whole: int) -> str:
-    """The line under a picture while the network looks again from nearer."""
+    """What stands under the dials while the network looks again from nearer."""
     return (
         f'<p class="status">Looking from nearer, {done} of {whole} '
         f'<progress value="{done}" max="{whole}" aria-label="Looking from nearer"></progress></p>'
