@@ -57,6 +57,12 @@ class GuiSession(GimpSession):
         self._ask("xdotool", "windowactivate", "--sync", found[0])
         return found[0]
 
+    def fit(self, title: str, width: int, height: int) -> None:
+        """Give a window that size in the screen's corner; the pointer waits below it."""
+        number = self.window(title)
+        self._ask("xdotool", "windowsize", "--sync", number, str(width), str(height))
+        self._ask("xdotool", "windowmove", number, "0", "0", "mousemove", "1000", "890")
+
     def has_window(self, title: str) -> bool:
         """Whether there is a window whose title matches, now."""
         return bool(self._ask("xdotool", "search", "--onlyvisible", "--name", title).split())
