@@ -1,6 +1,8 @@
 """Pictures for the tests of this room: gray, with smooth and grainy parts, in several formats."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -32,14 +34,16 @@ def file_of(samples: np.ndarray, format: str, **settings) -> bytes:
 
 def huge_png_header() -> bytes:
     """A PNG that says it has 60,000 x 60,000 pixels, and has none."""
-    import struct
-    import zlib
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-    pixels = chunk(b"IDAT", zlib.compress(b"\0" * 1000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
+    pixels = _chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + pixels + _chunk(b"IEND", b"")
+
+
+def png_with(kind: bytes, data: bytes) -> bytes:
+    """A small whole PNG with one chunk more, right after its header."""
+    png = file_of(gray(60, 80), "PNG")
+    return png[:33] + _chunk(kind, data) + png[33:]
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

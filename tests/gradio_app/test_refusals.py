@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import socket
 import time
+import zlib
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -17,7 +19,7 @@ from gradio_app.api import attachment
 from gradio_app.guard import _bounded
 from gradio_app.problems import Refused
 from gradio_app.upload import file_name
-from tests.gradio_app.pictures import file_of, gray, huge_png_header
+from tests.gradio_app.pictures import file_of, gray, huge_png_header, png_with
 from tests.gradio_app.serving import server
 
 PNG = {"Content-Type": "image/png"}
@@ -134,6 +136,31 @@ def test_hints_for_a_model_that_takes_none_are_refused(client):
 )  # fmt: skip
 def test_a_body_of_another_kind_is_refused(client, headers, body, status):
     assert_problem(client.post("/v1/colorize", content=body, headers=headers), status, "")
+
+
+def test_a_bomb_in_a_multipart_body_is_never_unpacked(client, served):
+    unpacked = 400_000_000
+    packed = zlib.compress(b"\0" * unpacked, 9)
+    # A first picture loads what every picture needs.
+    client.post("/v1/colorize", files={"image": file_of(gray(60, 80), "PNG")})
+    before = peak_memory(served.process.pid)
+    for bomb, status in (
+        (b"PK\x03\x04" + packed, 400),
+        (b"\x1f\x8b\x08\0" + packed, 400),
+        (png_with(b"zTXt", b"Comment\0\0" + packed), 200),
+        (png_with(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + packed), 200),
+        (png_with(b"iCCP", b"profile\0\0" + packed), 200),
+    ):
+        assert client.post("/v1/colorize", files={"image": bomb}).status_code == status
+    hints = {"image": file_of(gray(40, 40), "PNG"), "hints": huge_png_header()}
+    assert_problem(client.post("/v1/colorize", files=hints), 422, "too large")
+    assert peak_memory(served.process.pid) - before < unpacked / 2
+
+
+def peak_memory(process: int) -> int:
+    """The most bytes that a process ever held."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def test_what_is_not_there_is_told_in_the_same_form(client):
