@@ -46,12 +46,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-queue-") as name:
         folder = Path(name)
         model = _model(folder / "models")
-        figures |= throughput(folder, model, round(1000 * given.share))
-        figures |= overhead(folder, model, round(50_000 * given.share))
-        figures |= damage(folder, model, round(200 * given.share), round(10_000 * given.share))
-        figures |= against_naive(folder, model, max(20, round(100 * given.share)))
-    for key, value in figures.items():
-        print(f"{key:<44}{value:10.3f}")
+        parts = (
+            (throughput, round(1000 * given.share)),
+            (overhead, round(50_000 * given.share)),
+            (damage, round(200 * given.share), round(10_000 * given.share)),
+            (against_naive, max(20, round(100 * given.share))),
+        )
+        for measure, *counts in parts:
+            for key, value in measure(folder, model, *counts).items():
+                figures[key] = value
+                print(f"{key:<44}{value:10.3f}", flush=True)
     if given.json:
         given.json.write_text(json.dumps(figures, indent=2))
     missed = [name for name, (low, high) in WANTED.items() if not low <= figures[name] <= high]

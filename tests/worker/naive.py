@@ -18,7 +18,9 @@ def colour(source: str, destination: str, model: str) -> None:
     from skimage import color, io, transform
 
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    side = int(session.get_modelmeta().custom_metadata_map["photochrom.side"])
+    about = session.get_modelmeta().custom_metadata_map
+    multiple = int(about["photochrom.multiple"])
+    side = -(-int(about["photochrom.side"]) // multiple) * multiple
     picture = io.imread(source)
     rgb = color.gray2rgb(picture) if picture.ndim == 2 else picture[..., :3]
     lab = color.rgb2lab(rgb)
