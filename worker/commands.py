@@ -11,9 +11,15 @@ from pathlib import Path
 
 import click
 
-from core.commands.arguments import Choice, device_option, options_of, picture_options
+from core.commands.arguments import (
+    device_option,
+    existing_option,
+    max_pixels_option,
+    options_of,
+    picture_options,
+)
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, printable
-from core.options import DEFAULT_MODEL, EXISTING
+from core.options import DEFAULT_MODEL
 from worker import policy
 
 _PORT = click.IntRange(0, 65535)
@@ -132,11 +138,8 @@ def _asks(command: Callable) -> Callable:
                      help="Folder or s3://bucket/prefix; the tree of SRC is mirrored in it."),
         click.option("--name", default="", help="A name for the batch.  [default: SRC's]"),
         click.option("--queue", default="scans", show_default=True, help="The queue to use."),
-        click.option("--existing", type=Choice(list(EXISTING)), default="same",
-                     show_default=True, help="Where a result's name is taken: "
-                     + "; ".join(f"{name} = {what}" for name, what in EXISTING.items()) + "."),
-        click.option("--max-pixels", type=click.FloatRange(0, min_open=True), default=1000,
-                     show_default=True, help="Refuse pictures of more megapixels than this."),
+        existing_option,
+        max_pixels_option,
         broker_option,
         json_option,
     )[::-1]:  # fmt: skip
@@ -149,7 +152,7 @@ def _asks(command: Callable) -> Callable:
 @_asks
 def submit(
     source: str, output: str, broker: str | None, name: str, queue: str, existing: str,
-    max_pixels: float, as_json: bool, **values,
+    max_pixels: int, as_json: bool, **values,
 ) -> None:  # fmt: skip
     """Queue SRC: a folder, a list (@list.txt or -), a glob in quotes, or s3://bucket/prefix.
 
@@ -178,7 +181,7 @@ def submit(
 )  # fmt: skip
 def watch(
     folder: str, output: str, broker: str | None, name: str, queue: str, existing: str,
-    max_pixels: float, as_json: bool, settle: float, **values,
+    max_pixels: int, as_json: bool, settle: float, **values,
 ) -> None:  # fmt: skip
     """Queue what comes into FOLDER, for as long as this runs; it may be restarted at any time."""
     from worker.broker import broker_url
@@ -301,11 +304,11 @@ def verify(id: str, sample: int | None, jobs: int, broker: str | None) -> int:
     return EXIT_SOME_FAILED if broken else EXIT_DONE
 
 
-def _like(values: dict, existing: str, max_pixels: float):
+def _like(values: dict, existing: str, max_pixels: int):
     from core.job import Job
 
     options = options_of(values)
-    return Job(Path(), Path(), options, existing, round(max_pixels * 1e6))  # type: ignore[arg-type]
+    return Job(Path(), Path(), options, existing, max_pixels)  # type: ignore[arg-type]
 
 
 def _ledger(broker: str | None):

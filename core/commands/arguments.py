@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from core.options import Options, declared
+from core.options import EXISTING, Options, declared
 
 #: Values of --device; `core.model.session` knows what each stands for.
 DEVICES: Final = ("auto", "cpu", "cuda", "tensorrt", "directml", "coreml")
@@ -53,6 +53,13 @@ def _pixels(_: click.Context, __: click.Parameter, megapixels: float) -> int:
 max_pixels_option = click.option(
     "--max-pixels", type=click.FloatRange(0, min_open=True), default=1000, show_default=True,
     callback=_pixels, help="Refuse pictures of more megapixels than this.",
+)  # fmt: skip
+
+
+existing_option = click.option(
+    "--existing", type=Choice(list(EXISTING)), default="same", show_default=True,
+    help="Where a result's name is taken: "
+    + "; ".join(f"{choice} = {meaning}" for choice, meaning in EXISTING.items()) + ".",
 )  # fmt: skip
 
 

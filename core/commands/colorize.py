@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from core.commands.arguments import (
-    Choice,
     device_option,
+    existing_option,
     max_pixels_option,
     options_of,
     picture_options,
@@ -21,7 +21,6 @@ from core.commands.arguments import (
 )
 from core.commands.progress import Progress, failure_line
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, OptionsError, printable
-from core.options import EXISTING
 
 if TYPE_CHECKING:
     from core.job import Job, Outcome
@@ -37,11 +36,7 @@ PIPE = "-"
 )  # fmt: skip
 @picture_options
 @device_option
-@click.option(
-    "--existing", type=Choice(list(EXISTING)), default="same", show_default=True,
-    help="Where a result's name is taken: "
-    + "; ".join(f"{choice} = {meaning}" for choice, meaning in EXISTING.items()) + ".",
-)  # fmt: skip
+@existing_option
 @click.option("--jobs", type=click.IntRange(1), help="Processes at work.  [default: processors]")
 @max_pixels_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done, touch nothing.")
