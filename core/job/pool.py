@@ -144,9 +144,10 @@ class _Here:
 
 
 def _open_here(model: str, device: str) -> None:
+    # Ctrl-C is the parent's to answer, also while this process still imports.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     from core.colorizer import Colorizer
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     threading.Thread(target=_leave_with_the_parent, daemon=True).start()
     _Here.interruption = Interruption(signal.SIGTERM, at_once=_leave_if_idle).__enter__()
     try:
