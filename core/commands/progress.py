@@ -81,7 +81,8 @@ class Progress:
         said = ", ".join(f"{count} {status}" for status, count in self.count.items() if count)
         seconds = time.monotonic() - self._start
         rate = f", {self.count['done'] / seconds:.1f} a second" if self.count["done"] > 1 else ""
-        return f"{said or 'nothing to do'} in {seconds:.1f} s{rate}"
+        nothing = "nothing done" if self._total else "nothing to do"
+        return f"{said or nothing} in {seconds:.1f} s{rate}"
 
 
 def _bar():

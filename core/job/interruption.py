@@ -2,12 +2,14 @@
 
 A signal's exception would otherwise surface inside a callback of libvips, where it is lost. While
 an `Interruption` is entered, the first signal only makes `check` raise; a second Ctrl-C ends the
-program at once, and the temporary file that is left then is cleaned up by the next run.
+program at once, and the temporary file that is left then is cleaned up by the next run. A second
+SIGTERM changes nothing: a pool of processes that breaks sends one to each.
 """
 
+import contextlib
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from core.errors import InterruptedJob
 
@@ -40,5 +42,29 @@ class Interruption:
 
     def _take(self, number: int, _: object) -> None:
         self._came = True
-        signal.signal(number, signal.SIG_DFL)
+        if number == signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
         self._at_once()
+
+
+@contextlib.contextmanager
+def deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes made in here never take Ctrl-C, not even while they still import.
+
+    One that comes meanwhile is taken at the end: a process that is half made could not be ended.
+    """
+    came = []
+    before = mask = None
+    if threading.current_thread() is threading.main_thread():
+        before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    if hasattr(signal, "pthread_sigmask"):  # inherited by processes, where a handler is not
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)

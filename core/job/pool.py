@@ -18,9 +18,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import EXIT_INTERRUPTED, Failure, PhotochromError
+from core.errors import EXIT_INTERRUPTED, Failure, InterruptedJob, PhotochromError
 from core.image.atomic import clean_stale
-from core.job.interruption import Interruption
+from core.job.interruption import Interruption, deaf_to_ctrl_c
 from core.job.job import Job, Outcome
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _in_processes(jobs: Iterator[Job], model: str, device: str, processes: int):
         while True:
             # Two files in hand for each process: none waits, and little is lost when one dies.
             for job in islice(jobs, 2 * processes - len(running)):
-                running[pool.submit(_run_here, job)] = job
+                running[_submit(pool, job)] = job
             if not running:
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -105,7 +105,7 @@ def _alone(job: Job, model: str, device: str) -> Outcome:
     """The job in a process of its own: whoever kills that one is to blame himself."""
     with _pool(1, model, device) as pool:
         try:
-            return pool.submit(_run_here, job, 2).result()
+            return _submit(pool, job, 2).result()
         except BrokenProcessPool:
             failure = Failure("killed-its-worker", "the process that coloured it died, twice")
             return Outcome(
@@ -127,6 +127,12 @@ def _pool(processes: int, model: str, device: str) -> ProcessPoolExecutor:
     )
 
 
+def _submit(pool: ProcessPoolExecutor, job: Job, attempts: int = 1) -> Future:
+    # Ctrl-C is the parent's to answer; whoever submits makes the processes, one by one
+    with deaf_to_ctrl_c():
+        return pool.submit(_run_here, job, attempts)
+
+
 def _stop(pool: ProcessPoolExecutor) -> None:
     """Ends the processes at once; each removes the temporary file it was writing."""
     # Public only from Python 3.14 on, as terminate_workers().
@@ -144,8 +150,7 @@ class _Here:
 
 
 def _open_here(model: str, device: str) -> None:
-    # Ctrl-C is the parent's to answer, also while this process still imports.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where `deaf_to_ctrl_c` can do nothing
     from core.colorizer import Colorizer
 
     threading.Thread(target=_leave_with_the_parent, daemon=True).start()
@@ -165,6 +170,8 @@ def _run_here(job: Job, attempts: int = 1) -> Outcome:
     try:
         check = _Here.interruption.check
         return run(job, _Here.colorizer, attempts=attempts, check=check)
+    except InterruptedJob:
+        os._exit(EXIT_INTERRUPTED)  # nothing is half-written, and whoever sent SIGTERM wants no more
     finally:
         _Here.busy = False
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ModelError
+from core.errors import InterruptedJob, ModelError
 from core.job import Job, run_all
+from core.job.interruption import Interruption, deaf_to_ctrl_c
 from tests.photographs import gray, save
 
 
@@ -100,3 +102,28 @@ def test_a_scan_that_kills_its_process_is_listed_and_the_others_are_done(tmp_pat
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"{n}.png" for n in (0, 1, 3, 4, 5)
     ]
+
+
+def test_a_second_sigterm_does_not_end_what_is_being_written():
+    """A pool whose idle process leaves at the first one sends another to all that remain."""
+    before = signal.getsignal(signal.SIGTERM)
+    with Interruption(signal.SIGTERM) as interruption:
+        interruption.check()
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            with pytest.raises(InterruptedJob):
+                interruption.check()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows has no signal masks")
+def test_a_process_never_takes_ctrl_c_and_its_maker_takes_it_at_the_end():
+    sleeper = "import time; print('here', flush=True); time.sleep(0.2); print('slept')"
+    with pytest.raises(KeyboardInterrupt), deaf_to_ctrl_c():
+        process = subprocess.Popen(
+            [sys.executable, "-c", sleeper], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout and process.stdout.readline() == "here\n"
+        os.kill(process.pid, signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert process.communicate(timeout=20) == ("slept\n", None)

@@ -34,10 +34,16 @@ LITE2_STAGES = (
 
 
 class InvertedResidual(nn.Module):
-    """1x1 up, depthwise, 1x1 down (MobileNet v2), added to its input where the shapes agree."""
+    """1x1 up, depthwise, 1x1 down (MobileNet v2), added to its input where the shapes agree.
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+    In training the sum is left out with probability `drop` (stochastic depth, Huang et al. 2016).
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int, drop: float
+    ) -> None:
         super().__init__()
+        self.drop = drop
         width = inputs * expansion
         self.expands = expansion != 1
         if self.expands:
@@ -55,14 +61,19 @@ class InvertedResidual(nn.Module):
         y = F.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
         y = F.relu6(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))
-        return x + y if self.adds else y
+        if not self.adds:
+            return y
+        if self.training and self.drop:
+            y = y * F.dropout(y.new_ones(len(y), 1, 1, 1), self.drop)
+        return x + y
 
 
 class Encoder(nn.Module):
     """EfficientNet-Lite2 without its head; answers with the taps at strides 2, 4, 8, 16, 32."""
 
-    def __init__(self) -> None:
+    def __init__(self, drop_path: float = 0.0) -> None:
         super().__init__()
+        depth = sum(stage[0] for stage in LITE2_STAGES)
         self._conv_stem = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
         self._bn0 = nn.BatchNorm2d(32, eps=1e-3, momentum=0.01)
         blocks: list[nn.Module] = []
@@ -74,7 +85,12 @@ class Encoder(nn.Module):
             for repeat in range(repeats):
                 blocks.append(
                     InvertedResidual(
-                        channels, outputs, kernel, stride if repeat == 0 else 1, expansion
+                        channels,
+                        outputs,
+                        kernel,
+                        stride if repeat == 0 else 1,
+                        expansion,
+                        drop_path * len(blocks) / depth,
                     )
                 )
                 channels = outputs
@@ -131,7 +147,9 @@ class Lite(nn.Module):
     refined edges, `tint` the share of the picture's mean colour: below 1 a warm or cool veil over
     everything gives way to the colours of things. `widths` are the decoder's channels at
     strides 16, 8 and 4; `near` those of them that reach the refinement, which runs fastest when
-    `near` + 22 is a multiple of 16.
+    `near` + 22 is a multiple of 16. Against learning pictures by heart: `drop_path`, how likely the
+    encoder's last sum is left out (earlier ones less, in proportion), and `dropout`, the share of
+    channels at stride 32 that are. Both act in training alone.
     """
 
     stride = 2
@@ -148,6 +166,8 @@ class Lite(nn.Module):
         tint: float = 1.0,
         widths: tuple[int, int, int] = (192, 128, 96),
         near: int = 32,
+        drop_path: float = 0.0,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.temperature = temperature
@@ -159,10 +179,11 @@ class Lite(nn.Module):
         self.register_buffer("prior", torch.full((len(bins),), 1 / len(bins)))
         #: per-channel factor on the answer, set by calibration on the validation pictures
         self.register_buffer("gain", torch.ones(2))
-        self.enc = Encoder()
+        self.enc = Encoder(drop_path)
         self.hint = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
         nn.init.zeros_(self.hint.weight)  # at the start a hint changes nothing
         self.l32 = _conv(352, 256, 1)
+        self.dropped = nn.Dropout2d(dropout)
         self.ctx = nn.Sequential(nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 256))
         w16, w8, w4 = widths
         self.p16, self.d16 = _conv(120, 96, 1), _conv(256 + 96, w16, 3)
@@ -193,7 +214,7 @@ class Lite(nn.Module):
             hints = torch.zeros_like(lightness).expand(-1, 3, -1, -1)
         hints = torch.cat((hints[:, :2] / AB_SCALE, hints[:, 2:]), 1)
         t2, t4, t8, t16, t32 = self.enc(gray, hints, self.hint.weight)
-        x = self.l32(t32)
+        x = self.dropped(self.l32(t32))
         x = x + self.ctx(x.mean((2, 3)))[:, :, None, None]
         x = self.d16(torch.cat((_double(x), self.p16(t16) + self.h16(_gathered(hints, 16))), 1))
         x = self.d8(torch.cat((_double(x), self.p8(t8) + self.h8(_gathered(hints, 8))), 1))
