@@ -171,7 +171,7 @@ def _run_here(job: Job, attempts: int = 1) -> Outcome:
         check = _Here.interruption.check
         return run(job, _Here.colorizer, attempts=attempts, check=check)
     except InterruptedJob:
-        os._exit(EXIT_INTERRUPTED)  # nothing is half-written, and whoever sent SIGTERM wants no more
+        os._exit(EXIT_INTERRUPTED)  # its temporary file is gone, and nobody waits
     finally:
         _Here.busy = False
 
