@@ -119,11 +119,11 @@ def test_a_second_sigterm_does_not_end_what_is_being_written():
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows has no signal masks")
 def test_a_process_never_takes_ctrl_c_and_its_maker_takes_it_at_the_end():
     sleeper = "import time; print('here', flush=True); time.sleep(0.2); print('slept')"
+    started = []
     with pytest.raises(KeyboardInterrupt), deaf_to_ctrl_c():
-        process = subprocess.Popen(
-            [sys.executable, "-c", sleeper], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout and process.stdout.readline() == "here\n"
+        process = subprocess.Popen([sys.executable, "-c", sleeper], stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout and process.stdout.readline() == b"here\n"
         os.kill(process.pid, signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
-    assert process.communicate(timeout=20) == ("slept\n", None)
+    assert started[0].communicate(timeout=20) == (b"slept\n", None)
