@@ -36,11 +36,11 @@ LITE2_STAGES = (
 class InvertedResidual(nn.Module):
     """1x1 up, depthwise, 1x1 down (MobileNet v2), added to its input where the shapes agree.
 
-    In training the sum is left out with probability `drop` (stochastic depth, Huang et al. 2016).
+    In training its input alone goes on with probability `drop` (stochastic depth, Huang et al. 2016).
     """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int, drop: float
+        self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int, drop: float = 0.0
     ) -> None:
         super().__init__()
         self.drop = drop
@@ -148,7 +148,7 @@ class Lite(nn.Module):
     everything gives way to the colours of things. `widths` are the decoder's channels at
     strides 16, 8 and 4; `near` those of them that reach the refinement, which runs fastest when
     `near` + 22 is a multiple of 16. Against learning pictures by heart: `drop_path`, how likely the
-    encoder's last sum is left out (earlier ones less, in proportion), and `dropout`, the share of
+    encoder's last block is passed by (earlier ones less, in proportion), and `dropout`, the share of
     channels at stride 32 that are. Both act in training alone.
     """
 

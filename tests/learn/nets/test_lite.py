@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
-from core.learn.nets.lite import Lite, _gathered
+from core.learn.nets.lite import InvertedResidual, Lite, _gathered
 from tests.learn.nets import chapters
 
 
-def make() -> Lite:
+def make(**settings: float) -> Lite:
     torch.manual_seed(1)
-    return Lite()
+    return Lite(**settings)
 
 
 def test_it_answers_with_chroma_at_its_stride_for_every_size():
@@ -55,6 +56,22 @@ def test_its_model_file_answers_as_it_does(tmp_path: Path):
     chapters.its_file_answers_as_it_does(make().eval(), tmp_path)
 
 
+@pytest.mark.parametrize("setting", ["drop_path", "dropout"])
+def test_what_is_dropped_is_dropped_in_training_alone(setting: str):
+    """Without norms, whose statistics of a batch would differ as well."""
+    plain, dropping = make(), make(**{setting: 0.5})
+    lightness = torch.rand(2, 1, 64, 64) * 100
+    with torch.inference_mode():
+        asked = plain.eval()(lightness).chroma
+        torch.testing.assert_close(dropping.eval()(lightness).chroma, asked, rtol=0, atol=0)
+        dropping.training = dropping.dropped.training = True
+        for module in dropping.modules():
+            if isinstance(module, InvertedResidual):
+                module.training = True
+        first, second = (dropping(lightness).chroma for _ in range(2))
+    assert not torch.equal(first, asked) and not torch.equal(first, second)
+
+
 def test_a_run_taken_up_again_ends_with_the_same_bits(tmp_path: Path):
     chapters.goes_on_to_the_same_bits(make, tmp_path, "soft_cross_entropy", "smooth_l1", "hint_l1")
 
@@ -93,3 +110,9 @@ def test_a_decoder_of_the_same_widths_takes_over_everything():
     wide, same = make().eval(), make().eval()
     for name, tensor in same.narrowed(wide.state_dict()).items():
         assert torch.equal(tensor, wide.state_dict()[name]), name
+
+
+def test_so_does_one_that_drops(tmp_path: Path):
+    chapters.goes_on_to_the_same_bits(
+        lambda: make(drop_path=0.2, dropout=0.2), tmp_path, "soft_cross_entropy"
+    )
