@@ -36,7 +36,7 @@ LITE2_STAGES = (
 class InvertedResidual(nn.Module):
     """1x1 up, depthwise, 1x1 down (MobileNet v2), added to its input where the shapes agree.
 
-    In training its input alone goes on with probability `drop` (stochastic depth, Huang et al. 2016).
+    In training it is passed by with probability `drop` (stochastic depth, Huang et al. 2016).
     """
 
     def __init__(
@@ -147,9 +147,9 @@ class Lite(nn.Module):
     refined edges, `tint` the share of the picture's mean colour: below 1 a warm or cool veil over
     everything gives way to the colours of things. `widths` are the decoder's channels at
     strides 16, 8 and 4; `near` those of them that reach the refinement, which runs fastest when
-    `near` + 22 is a multiple of 16. Against learning pictures by heart: `drop_path`, how likely the
-    encoder's last block is passed by (earlier ones less, in proportion), and `dropout`, the share of
-    channels at stride 32 that are. Both act in training alone.
+    `near` + 22 is a multiple of 16. Two act in training alone, against learning pictures by heart:
+    `drop_path`, how likely the encoder's last block is passed by (earlier ones less, in
+    proportion), and `dropout`, the share of the channels at stride 32 that are left out.
     """
 
     stride = 2
