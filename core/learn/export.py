@@ -230,8 +230,8 @@ def quantize(plain: Path, path: Path, planes: list[np.ndarray], net: Any) -> Any
 def check_against(net: Any, path: Path, tolerance: float, *, seed: int = 0) -> float:
     """Ask network and file for pictures of random sizes; answers with the largest difference.
 
-    Also holds that hints of zeros give the same bits as no hints. Raises ModelError beyond the
-    tolerance (CIELAB units).
+    With and without a hint, where the network takes them; hints of zeros give the same bits as
+    none. Raises ModelError beyond the tolerance (CIELAB units).
     """
     session = _session(path)
     random = np.random.default_rng(seed)
@@ -239,13 +239,22 @@ def check_against(net: Any, path: Path, tolerance: float, *, seed: int = 0) -> f
     for _ in range(3):
         height, width = random.integers(1, 5, 2) * net.multiple
         lightness = _picture(random, int(height), int(width))
-        hints = np.zeros((1, 3, height, width), np.float32)
-        ours = session.run([CHROMA], _feed(net, lightness, hints))[0]
+        none = np.zeros((1, 3, height, width), np.float32)
+        hinted = none.copy()
+        y, x = (int(random.integers(0, side - 8)) for side in (height, width))
+        hinted[0, :, y : y + 8, x : x + 8] = np.array([30, -20, 1], np.float32)[:, None, None]
+        for hints in (none, hinted) if net.takes_hints else (none,):
+            ours = session.run([CHROMA], _feed(net, lightness, hints))[0]
+            with torch.inference_mode():
+                theirs = net(torch.from_numpy(lightness), torch.from_numpy(hints)).chroma.numpy()
+            worst = max(worst, float(np.abs(ours - theirs).max()))
         with torch.inference_mode():
-            theirs = net(torch.from_numpy(lightness), torch.from_numpy(hints)).chroma
-            if not torch.equal(theirs, net(torch.from_numpy(lightness), None).chroma):
-                raise ModelError("hints of zeros change the network's answer", file=path)
-        worst = max(worst, float(np.abs(ours - theirs.numpy()).max()))
+            zeros, nothing = (
+                net(torch.from_numpy(lightness), given).chroma
+                for given in (torch.from_numpy(none), None)
+            )
+        if not torch.equal(zeros, nothing):
+            raise ModelError("hints of zeros change the network's answer", file=path)
     if not worst <= tolerance:  # nan is beyond every tolerance
         raise ModelError(
             f"answers up to {worst:.3g} away from the network, allowed {tolerance}", file=path

@@ -43,6 +43,7 @@ class Training:
     steps: int = 10_000
     optimizer: str = "adamw"
     learning_rate: float = 1.2e-3
+    learns: tuple[str, ...] = ()  # name prefixes of tensors that learn, all others stay; empty: all
     slow: tuple[str, ...] = ()  # name prefixes of tensors that learn at slow_factor of the rate
     slow_factor: float = 0.3
     weight_decay: float = 1e-4
@@ -90,6 +91,7 @@ def train(
     first = parallel.place()[0] == 0
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = net.to(device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
+    _hold_still(net, settings.learns)
     optimizer = _optimizer(net, settings)
     average = copy.deepcopy(net).eval().requires_grad_(False)
     step, elapsed, progress, best = 0, 0.0, 0.0, math.inf
@@ -263,6 +265,17 @@ def learning_rate(settings: Training, step: int, progress: float) -> float:
         cosine = (1 + math.cos(math.pi * min(progress, 1.0))) / 2
         rate *= settings.final_rate + (1 - settings.final_rate) * cosine
     return rate * min(1.0, (step + 1) / max(1, settings.warm_up))
+
+
+def _hold_still(net: nn.Module, learns: tuple[str, ...]) -> None:
+    """Nothing but the tensors of these prefixes learns; the norms of the others keep still, too."""
+    if not learns:
+        return
+    for name, tensor in net.named_parameters():
+        tensor.requires_grad_(name.startswith(learns))
+    for module in net.modules():
+        if not any(tensor.requires_grad for tensor in module.parameters()):
+            module.eval()
 
 
 def _optimizer(net: nn.Module, settings: Training) -> torch.optim.Optimizer:

@@ -85,6 +85,16 @@ def start(out: Path, **options) -> Path:
     )  # fmt: skip
 
 
+def test_all_but_what_is_to_learn_stays_as_it_is(tmp_path: Path):
+    """The norm's statistics, too."""
+    before = Tiny().state_dict()
+    start(tmp_path, settings=replace(SETTINGS, learns=("body.3",)))
+    saved = load_checkpoint(tmp_path / "last.pt")
+    for weights in (saved["net"], saved["average"]):
+        changed = {name for name in before if not torch.equal(weights[name], before[name])}
+        assert changed == {"body.3.weight", "body.3.bias"}
+
+
 def test_it_learns_what_the_batches_teach(tmp_path: Path):
     start(tmp_path, settings=replace(SETTINGS, steps=60))
     losses = [json.loads(line)["loss"] for line in (tmp_path / "log.jsonl").open()]

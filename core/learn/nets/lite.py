@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from core.learn.bins import in_gamut_bins
 from core.learn.nets import Prediction
+from core.learn.nets.propagation import Propagation
 
 #: a* and b* are divided by this before they enter a convolution.
 AB_SCALE = 110.0
@@ -150,6 +151,7 @@ class Lite(nn.Module):
     `near` + 22 is a multiple of 16. Two act in training alone, against learning pictures by heart:
     `drop_path`, how likely the encoder's last block is passed by (earlier ones less, in
     proportion), and `dropout`, the share of the channels at stride 32 that are left out.
+    `propagates`: hints reach all that shows the same thing; taught last, when the rest stays.
     """
 
     stride = 2
@@ -168,6 +170,7 @@ class Lite(nn.Module):
         near: int = 32,
         drop_path: float = 0.0,
         dropout: float = 0.0,
+        propagates: bool = False,
     ) -> None:
         super().__init__()
         self.temperature = temperature
@@ -196,6 +199,7 @@ class Lite(nn.Module):
         self.p4 = _conv(24, 32, 1)
         self.d4 = nn.Sequential(_conv(w8 + 32, w4, 3), _conv(w4, w4, 3))
         self.head = nn.Conv2d(w4, len(bins), 1)
+        self.carry = Propagation(w4) if propagates else None
         self.r4, self.p2 = _conv(w4, near, 1), _conv(16, 16, 1)
         self.d2 = _conv(near + 16 + 2 + 1 + 3, 32, 3)
         self.ref = nn.Conv2d(32, 2, 3, padding=1)
@@ -226,7 +230,13 @@ class Lite(nn.Module):
             self.get_parameter("head.bias"), cells.flatten(0, 2), self.head.weight.flatten(1).T,
             beta=1 / self.temperature, alpha=1 / self.temperature,
         ).unflatten(0, cells.shape[:3])  # fmt: skip
-        finer = _double(self.annealed_mean(sharp).permute(0, 3, 1, 2))
+        coarse = self.annealed_mean(sharp).permute(0, 3, 1, 2)
+        veil = coarse.mean((2, 3), keepdim=True) * (self.tint - 1)
+        if self.carry is not None:
+            scale = AB_SCALE / self.gain[:, None, None]
+            sought = torch.cat((hints[:, :2] * scale, hints[:, 2:]), 1)
+            coarse = coarse + self.carry(x, F.avg_pool2d(gray, 4), coarse + veil, sought)
+        finer = _double(coarse)
         near = torch.cat(
             (
                 _double(self.r4(x)),
@@ -239,7 +249,7 @@ class Lite(nn.Module):
         )
         chroma = finer + self.ref(self.d2(near)) * (REFINEMENT_SCALE * self.refinement)
         if self.tint != 1:
-            chroma = chroma + chroma.mean((2, 3), keepdim=True) * (self.tint - 1)
+            chroma = chroma + veil
         logits = sharp.permute(0, 3, 1, 2) * self.temperature
         return Prediction(chroma * self.gain[:, None, None], logits)
 

@@ -1,0 +1,72 @@
+"""How far a hint's colour reaches: attention from every place to the hinted ones.
+
+Convolutions carry a hint a few cells far. Here every place asks every hinted cell whether both show
+the same thing (after the propagation of iColoriT, Yun et al. 2023), the sooner the nearer they are
+and the closer in lightness (Levin, Lischinski, Weiss 2004).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Propagation(nn.Module):
+    """What hints add to an answer: N,2,h,w from `features` N,C,h,w, `gray` N,1,h,w, `answer`
+    N,2,h,w and `hints` N,3,kh,kw, the sought colour in the answer's unit and their mask.
+
+    Hints are gathered in cells of 2 x 2 of the answer's. Only cells that have one are asked: no
+    hints cost next to nothing, and add zeros. A place takes up the colours of those to which it
+    listens, or what they miss in the network's own answer; it may also listen to nobody.
+    """
+
+    def __init__(self, channels: int, heads: int = 4, width: int = 16) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Conv2d(channels, heads * width, 1)
+        self.key = nn.Linear(channels, heads * width)
+        self.nobody = nn.Parameter(torch.zeros(1, heads * width))
+        self.bias = nn.Parameter(torch.full((heads,), -1.0))  # of listening to nobody
+        # per head, as logarithms: what a distance of the short side costs, and one of lightness
+        self.far = nn.Parameter(torch.linspace(4.5, 1.5, heads))
+        self.unlike = nn.Parameter(torch.linspace(2.0, 3.5, heads))
+        self.colour = nn.Parameter(torch.zeros(heads))  # the colour, not what is missing: a logit
+        self.share = nn.Parameter(torch.zeros(heads))  # logits
+
+    def forward(self, features: Tensor, gray: Tensor, answer: Tensor, hints: Tensor) -> Tensor:
+        stride = hints.shape[2] // answer.shape[2]
+        # what lies under the hints of a cell, weighed by how much of it they cover
+        covered = F.avg_pool2d(hints[:, 2:], stride)
+        sought = F.avg_pool2d(hints[:, :2] * hints[:, 2:], stride)
+        under = torch.cat((features, gray, answer), 1) * covered
+        under = F.avg_pool2d(torch.cat((under, sought, covered), 1), 2).permute(0, 2, 3, 1)
+        picture, row, column = (under[..., -1] > 0).nonzero().unbind(1)  # K each
+        under = under[picture, row, column]
+        seen, lightness, given, sought = (under[:, :-1] / under[:, -1:]).split(
+            (features.shape[1], 1, 2, 2), 1
+        )
+
+        queries = self.query(features).unflatten(1, (self.heads, -1)).flatten(3)  # N,H,D,hw
+        keys = torch.cat((self.nobody, self.key(seen))).unflatten(1, (self.heads, -1))  # 1+K,H,D
+        scores = queries.transpose(2, 3) @ keys.permute(1, 2, 0) * keys.shape[2] ** -0.5
+
+        rows, columns = ((answer[0, 0] * 0 + 1).cumsum(axis) - 0.5 for axis in (0, 1))
+        squared = (rows.flatten()[:, None] - (2 * row + 1)) ** 2
+        squared = squared + (columns.flatten()[:, None] - (2 * column + 1)) ** 2
+        squared = squared / torch.minimum(rows.max(), columns.max()) ** 2  # hw,K
+        cost = self.far.exp()[:, None, None] * squared
+        differ = (gray.flatten(2).transpose(1, 2) - lightness[:, 0]) ** 2  # N,hw,K
+        cost = cost + self.unlike.exp()[:, None, None] * differ[:, None]
+        # another picture's hints are none of ours
+        pictures = (answer[:, 0, 0, 0] * 0 + 1).cumsum(0) - 1
+        other = (picture != pictures[:, None]).to(answer.dtype) * 1e4  # N,K
+        heard = scores[..., 1:] - cost - other[:, None, None]
+        listens = torch.cat((scores[..., :1] + self.bias[:, None, None], heard), 3).softmax(3)
+
+        told = torch.cat((sought - given, sought, torch.ones_like(lightness)), 1)
+        told = torch.cat((told.new_zeros(1, 5), told))  # 1+K,5
+        missing, colour, heed = (listens @ told).split((2, 2, 1), 3)  # N,H,hw,..
+        own = answer.flatten(2).transpose(1, 2)[:, None]
+        more = colour - heed * own - missing
+        taken = missing + more * self.colour.sigmoid()[:, None, None]
+        taken = (taken * self.share.softmax(0)[:, None, None]).sum(1)
+        return taken.transpose(1, 2).reshape_as(answer)

@@ -1,0 +1,81 @@
+"""Hints that reach further than convolutions: what they add, and to what."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.learn.nets.lite import Lite
+from core.learn.nets.propagation import Propagation
+from tests.learn.nets import chapters
+
+
+def asked(answer: torch.Tensor, *hints: tuple[int, int, float, float]) -> torch.Tensor:
+    """3,4h,4w with squares of 4 px: top, left, a*, b*."""
+    planes = torch.zeros(1, 3, answer.shape[2] * 4, answer.shape[3] * 4)
+    for top, left, a, b in hints:
+        planes[0, :, top : top + 4, left : left + 4] = torch.tensor([a, b, 1])[:, None, None]
+    return planes
+
+
+def scene() -> tuple[Propagation, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A propagation that was taught nothing; its left half is dark, its right half is light."""
+    torch.manual_seed(1)
+    net = Propagation(8)
+    for tensor in (net.query.weight, net.key.weight):
+        torch.nn.init.zeros_(tensor)
+    gray = torch.cat((torch.full((1, 1, 16, 12), -0.5), torch.full((1, 1, 16, 12), 0.5)), 3)
+    return net, torch.randn(1, 8, 16, 24), gray, torch.zeros(1, 2, 16, 24)
+
+
+@torch.no_grad()
+def test_no_hint_adds_nothing():
+    net, features, gray, answer = scene()
+    assert not net(features, gray, answer + 5, asked(answer)).any()
+
+
+@torch.no_grad()
+def test_a_hint_colours_what_is_as_light_and_stops_at_the_edge():
+    net, features, gray, answer = scene()
+    a, b = net(features, gray, answer, asked(answer, (32, 36, 40, -20)))[0]
+    assert a[8, 11] > 15 and b[8, 11] == pytest.approx(-a[8, 11].item() / 2, rel=1e-4)
+    assert a[8, 9] > a[8, 3] > 1  # the nearer the more
+    assert a[8, 12:].abs().max() < 0.1 * a[8, 11]
+
+
+@torch.no_grad()
+def test_what_is_asked_for_already_stays():
+    net, features, gray, answer = scene()
+    right = answer + torch.tensor([40.0, -20.0])[:, None, None]
+    added = net(features, gray, right, asked(answer, (32, 36, 40, -20)))
+    torch.testing.assert_close(added, torch.zeros_like(added), atol=1e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_hints_of_one_picture_leave_the_others_alone():
+    net, features, gray, answer = scene()
+    first, second = asked(answer, (32, 36, 40, -20)), asked(answer, (8, 72, 0, 30), (40, 4, -30, 0))
+    both = net(
+        *(x.expand(2, -1, -1, -1) for x in (features, gray, answer)), torch.cat((first, second))
+    )
+    for ours, alone in zip(both, (first, second), strict=True):
+        torch.testing.assert_close(ours, net(features, gray, answer, alone)[0])
+
+
+def test_every_weight_learns_from_hinted_pictures():
+    net = Lite(propagates=True).train()
+    given = chapters.batch(96, 96)
+    given.hints[:, :2, 20:30, 20:30] = given.chroma[:, :, 20:30, 20:30]
+    given.hints[:, 2, 20:30, 20:30] = 1
+    from core.learn.losses import Term, objective
+
+    prediction = net(given.lightness, given.hints)
+    objective([Term("smooth_l1", 1.0, {})], prediction, given, net)[0].backward()
+    assert net.carry is not None
+    for name, tensor in net.carry.named_parameters():
+        assert tensor.grad is not None and tensor.grad.abs().max() > 0, name
+
+
+def test_its_model_file_answers_as_it_does_with_and_without_hints(tmp_path: Path):
+    torch.manual_seed(1)
+    chapters.its_file_answers_as_it_does(Lite(propagates=True).eval(), tmp_path)
