@@ -105,8 +105,9 @@ def train(
 @click.option(
     "--blend",
     type=(click.Path(exists=True, dir_okay=False, path_type=Path), click.FloatRange(0, 1)),
+    multiple=True,
     metavar="FILE SHARE",
-    help="Mix in a share of the weights that the run began with.",
+    help="Mix in a share of other weights, such as those that the run began with.",
 )
 @click.option(
     "--set", "dials", multiple=True, metavar="DIAL=VALUE",
@@ -119,7 +120,7 @@ def export(
     fp16: bool,
     int8: Path | None,
     card: Path | None,
-    blend: tuple[Path, float] | None,
+    blend: tuple[tuple[Path, float], ...],
     dials: tuple[str, ...],
     gain: str | None,
 ) -> None:
@@ -129,7 +130,7 @@ def export(
     factors = parse_gain(gain) if gain else None
     path = export_run(
         run, output,
-        float16=fp16, calibration=int8, card=card, blend=blend, gain=factors,
+        float16=fp16, calibration=int8, card=card, blends=blend, gain=factors,
         dials=dict(map(parse_dial, dials)),
     )  # fmt: skip
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

@@ -1,6 +1,6 @@
 """A run's folder becomes a model file: which checkpoint, what its card and its history say."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,14 @@ def export_run(
     float16: bool = False,
     calibration: Path | None = None,
     card: Path | None = None,
-    blend: tuple[Path, float] | None = None,
+    blends: Sequence[tuple[Path, float]] = (),
     gain: tuple[float, float] | None = None,
     dials: Mapping[str, float] | None = None,
 ) -> Path:
     """Write a run as a model file: the best checkpoint of its folder, or one checkpoint.
 
-    `blend`: weights that the run began with, and their share in the mean of both: often better
-    than either (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    `blends`: other weights and their shares in the mean of all, such as those that the run began
+    with: often better than any of them (Wortsman et al. 2022, "Model soups").
     `dials`: settings of the network that can be turned after training (`lite`: temperature ...).
     `gain`: factors on a* and b*, put into the graph of a network that has them (`lite`).
     A recipe (.toml) is exported as it is built: an ensemble, whose members are trained.
@@ -52,10 +52,9 @@ def export_run(
         recipe = parse(about["recipe"], Path(about["name"] + ".toml"))
         net = network_of(checkpoint)
         history = _history(saved)
-    if blend:
-        history += (
-            f"; blended with {blend_in(net, *blend)} tensors of {blend[0].name}, {blend[1]:g}"
-        )
+    for path, share in blends:
+        history += f"; {share:g} of it {path.name}"
+    blend_in(net, blends)
     for dial, value in (dials or {}).items():
         if not isinstance(getattr(net, dial, None), float):
             raise OptionsError(f"the network {recipe.network} has no dial {dial!r}", file=run)
@@ -78,18 +77,25 @@ def export_run(
     )
 
 
-def blend_in(net: nn.Module, path: Path, share: float) -> int:
-    """Mix a share of the weights in `path` into the network's, by name; answers with how many."""
-    given, own = weights_of(path), net.state_dict()
-    fits = [
-        name for name, tensor in own.items()
-        if tensor.is_floating_point() and name in given and given[name].shape == tensor.shape
-    ]  # fmt: skip
-    if not fits:
-        raise OptionsError("no tensor in it has a name and shape of this network", file=path)
-    for name in fits:
-        own[name].lerp_(given[name].to(own[name].dtype), share)
-    return len(fits)
+def blend_in(net: nn.Module, blends: Sequence[tuple[Path, float]]) -> None:
+    """Mix shares of the weights in files into the network's, by name; the rest is its own share.
+
+    Tensors that a file lacks stay the network's in its share.
+    """
+    own = net.state_dict()
+    if sum(share for _, share in blends) > 1 + 1e-6:
+        raise OptionsError("the blended shares are more than 1", remedy="give smaller ones")
+    before = {name: tensor.clone() for name, tensor in own.items()}
+    for path, share in blends:
+        given = weights_of(path)
+        fits = [
+            name for name, tensor in own.items()
+            if tensor.is_floating_point() and name in given and given[name].shape == tensor.shape
+        ]  # fmt: skip
+        if not fits:
+            raise OptionsError("no tensor in it has a name and shape of this network", file=path)
+        for name in fits:
+            own[name] += share * (given[name].to(own[name].dtype) - before[name])
 
 
 def _history(saved: dict[str, Any]) -> str:

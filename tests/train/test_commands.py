@@ -138,23 +138,27 @@ def test_a_gain_scales_the_answer_and_stands_in_the_history(work: Path, tmp_path
 
 def test_a_blend_lies_between_the_run_and_what_is_mixed_in(work: Path, tmp_path: Path):
     run = network_of(work / "run")
-    given = {name: tensor + 1 for name, tensor in run.state_dict().items() if "head" in name}
-    save_file(given, tmp_path / "other.safetensors")
+    for path, more in (("one.safetensors", 1), ("two.safetensors", 2)):
+        given = {name: tensor + more for name, tensor in run.state_dict().items() if "head" in name}
+        save_file(given, tmp_path / path)
+    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     mixed = network_of(work / "run")
-    assert blend_in(mixed, tmp_path / "other.safetensors", 0.25) == 2
+    blend_in(mixed, [(one, 0.25), (two, 0.5)])
     torch.testing.assert_close(
-        mixed.get_parameter("head.bias"), run.get_parameter("head.bias") + 0.25
+        mixed.get_parameter("head.bias"), run.get_parameter("head.bias") + 1.25
     )
     assert torch.equal(mixed.get_parameter("ref.bias"), run.get_parameter("ref.bias"))
     call(
         commands.export, work / "run", "-o", tmp_path / "mixed.onnx", "--fp16",
-        "--blend", tmp_path / "other.safetensors", "0.25",
+        "--blend", one, "0.25", "--blend", two, "0.5",
     )  # fmt: skip
     training = open_session(tmp_path / "mixed.onnx", "cpu").description.training
-    assert training.endswith("blended with 2 tensors of other.safetensors, 0.25")
+    assert training.endswith("0.25 of it one.safetensors; 0.5 of it two.safetensors")
     save_file({"foreign": torch.ones(1)}, tmp_path / "foreign.safetensors")
     with pytest.raises(OptionsError, match="no tensor in it has a name and shape"):
-        blend_in(mixed, tmp_path / "foreign.safetensors", 0.5)
+        blend_in(mixed, [(tmp_path / "foreign.safetensors", 0.5)])
+    with pytest.raises(OptionsError, match="shares are more than 1"):
+        blend_in(mixed, [(one, 0.6), (two, 0.5)])
 
 
 def test_a_dial_is_turned_at_export_and_an_unknown_one_refused(work: Path, tmp_path: Path):
