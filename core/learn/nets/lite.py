@@ -231,11 +231,13 @@ class Lite(nn.Module):
             beta=1 / self.temperature, alpha=1 / self.temperature,
         ).unflatten(0, cells.shape[:3])  # fmt: skip
         coarse = self.annealed_mean(sharp).permute(0, 3, 1, 2)
-        veil = coarse.mean((2, 3), keepdim=True) * (self.tint - 1)
+        carried = torch.zeros_like(coarse)
         if self.carry is not None:
             scale = AB_SCALE / self.gain[:, None, None]
             sought = torch.cat((hints[:, :2] * scale, hints[:, 2:]), 1)
-            coarse = coarse + self.carry(x, F.avg_pool2d(gray, 4), coarse + veil, sought)
+            veil = coarse.mean((2, 3), keepdim=True) * (self.tint - 1)
+            carried = self.carry(x, F.avg_pool2d(gray, 4), coarse + veil, sought)
+            coarse = coarse + carried
         finer = _double(coarse)
         near = torch.cat(
             (
@@ -249,7 +251,9 @@ class Lite(nn.Module):
         )
         chroma = finer + self.ref(self.d2(near)) * (REFINEMENT_SCALE * self.refinement)
         if self.tint != 1:
-            chroma = chroma + veil
+            # what a hint asks for is no veil
+            veil = chroma.mean((2, 3), keepdim=True) - carried.mean((2, 3), keepdim=True)
+            chroma = chroma + veil * (self.tint - 1)
         logits = sharp.permute(0, 3, 1, 2) * self.temperature
         return Prediction(chroma * self.gain[:, None, None], logits)
 
