@@ -7,7 +7,7 @@ import pytest
 from core.errors import OptionsError
 from train.recipe import parse, read
 
-RECIPES = sorted((Path(__file__).parents[2] / "train" / "recipes").glob("*.toml"))
+RECIPES = sorted((Path(__file__).parents[2] / "train" / "recipes").rglob("*.toml"))
 GOOD = """
 [network]
 name = "lite"

@@ -231,7 +231,7 @@ class Lite(nn.Module):
             beta=1 / self.temperature, alpha=1 / self.temperature,
         ).unflatten(0, cells.shape[:3])  # fmt: skip
         coarse = self.annealed_mean(sharp).permute(0, 3, 1, 2)
-        carried = torch.zeros_like(coarse)
+        carried = None
         if self.carry is not None:
             scale = AB_SCALE / self.gain[:, None, None]
             sought = torch.cat((hints[:, :2] * scale, hints[:, 2:]), 1)
@@ -251,8 +251,9 @@ class Lite(nn.Module):
         )
         chroma = finer + self.ref(self.d2(near)) * (REFINEMENT_SCALE * self.refinement)
         if self.tint != 1:
-            # what a hint asks for is no veil
-            veil = chroma.mean((2, 3), keepdim=True) - carried.mean((2, 3), keepdim=True)
+            veil = chroma.mean((2, 3), keepdim=True)
+            if carried is not None:  # what a hint asks for is no veil
+                veil = veil - carried.mean((2, 3), keepdim=True)
             chroma = chroma + veil * (self.tint - 1)
         logits = sharp.permute(0, 3, 1, 2) * self.temperature
         return Prediction(chroma * self.gain[:, None, None], logits)

@@ -9,6 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+#: So many hinted cells are asked at most, evenly chosen, whatever is painted: memory has its end.
+MOST_CELLS = 256
+
 
 class Propagation(nn.Module):
     """What hints add to an answer: N,2,h,w from `features` N,C,h,w, `gray` N,1,h,w, `answer`
@@ -39,34 +42,42 @@ class Propagation(nn.Module):
         sought = F.avg_pool2d(hints[:, :2] * hints[:, 2:], stride)
         under = torch.cat((features, gray, answer), 1) * covered
         under = F.avg_pool2d(torch.cat((under, sought, covered), 1), 2).permute(0, 2, 3, 1)
-        picture, row, column = (under[..., -1] > 0).nonzero().unbind(1)  # K each
+        picture, row, column = _some((under[..., -1] > 0).nonzero()).unbind(1)  # K each
         under = under[picture, row, column]
         seen, lightness, given, sought = (under[:, :-1] / under[:, -1:]).split(
             (features.shape[1], 1, 2, 2), 1
         )
+        told = torch.cat((sought - given, sought, lightness * 0 + 1), 1)
+        told = torch.cat((told.new_zeros(1, 5), told))  # 1+K,5
 
         queries = self.query(features).unflatten(1, (self.heads, -1)).flatten(3)  # N,H,D,hw
         keys = torch.cat((self.nobody, self.key(seen))).unflatten(1, (self.heads, -1))  # 1+K,H,D
-        scores = queries.transpose(2, 3) @ keys.permute(1, 2, 0) * keys.shape[2] ** -0.5
+        scale = keys.shape[2] ** -0.5
 
         rows, columns = ((answer[0, 0] * 0 + 1).cumsum(axis) - 0.5 for axis in (0, 1))
         squared = (rows.flatten()[:, None] - (2 * row + 1)) ** 2
         squared = squared + (columns.flatten()[:, None] - (2 * column + 1)) ** 2
         squared = squared / torch.minimum(rows.max(), columns.max()) ** 2  # hw,K
-        cost = self.far.exp()[:, None, None] * squared
         differ = (gray.flatten(2).transpose(1, 2) - lightness[:, 0]) ** 2  # N,hw,K
-        cost = cost + self.unlike.exp()[:, None, None] * differ[:, None]
         # another picture's hints are none of ours
         pictures = (answer[:, 0, 0, 0] * 0 + 1).cumsum(0) - 1
-        other = (picture != pictures[:, None]).to(answer.dtype) * 1e4  # N,K
-        heard = scores[..., 1:] - cost - other[:, None, None]
-        listens = torch.cat((scores[..., :1] + self.bias[:, None, None], heard), 3).softmax(3)
+        other = (picture != pictures[:, None]).to(answer.dtype)[:, None] * 1e4  # N,1,K
 
-        told = torch.cat((sought - given, sought, torch.ones_like(lightness)), 1)
-        told = torch.cat((told.new_zeros(1, 5), told))  # 1+K,5
-        missing, colour, heed = (listens @ told).split((2, 2, 1), 3)  # N,H,hw,..
-        own = answer.flatten(2).transpose(1, 2)[:, None]
-        more = colour - heed * own - missing
-        taken = missing + more * self.colour.sigmoid()[:, None, None]
-        taken = (taken * self.share.softmax(0)[:, None, None]).sum(1)
-        return taken.transpose(1, 2).reshape_as(answer)
+        own = answer.flatten(2).transpose(1, 2)  # N,hw,2
+        share, colour = self.share.softmax(0), self.colour.sigmoid()
+        added = []
+        for head in range(self.heads):  # one after the other: the memory of one
+            scores = queries[:, head].transpose(1, 2) @ keys[:, head].T * scale  # N,hw,1+K
+            cost = self.far[head].exp() * squared + self.unlike[head].exp() * differ + other
+            heard = torch.cat((scores[..., :1] + self.bias[head], scores[..., 1:] - cost), 2)
+            missing, sight, heed = (heard.softmax(2) @ told).split((2, 2, 1), 2)
+            more = sight - heed * own - missing
+            added.append(share[head] * (missing + colour[head] * more))
+        return sum(added[1:], added[0]).transpose(1, 2).reshape_as(answer)
+
+
+def _some(places: Tensor) -> Tensor:
+    """At most `MOST_CELLS` of the rows, evenly chosen."""
+    count = (places[:, :1] * 0 + 1).sum()
+    order = (places[:MOST_CELLS, 0] * 0 + 1).cumsum(0) - 1
+    return places[order * count // count.clamp(1, MOST_CELLS)]

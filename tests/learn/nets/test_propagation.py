@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from core.learn.nets.lite import Lite
-from core.learn.nets.propagation import Propagation
+from core.learn.nets.propagation import MOST_CELLS, Propagation, _some
+from core.model.session import open_session
 from tests.learn.nets import chapters
 
 
@@ -62,6 +64,16 @@ def test_hints_of_one_picture_leave_the_others_alone():
         torch.testing.assert_close(ours, net(features, gray, answer, alone)[0])
 
 
+@pytest.mark.parametrize("count", [0, 1, MOST_CELLS, MOST_CELLS + 1, 3 * MOST_CELLS])
+def test_so_many_cells_are_asked_at_most_and_evenly(count: int):
+    places = torch.arange(3 * count).reshape(count, 3)
+    asked = _some(places)
+    assert len(asked) == len(asked.unique(dim=0)) == min(count, MOST_CELLS)
+    if count:
+        gaps = places[:, 0].new_tensor([*asked[:, 0].tolist(), 3 * count]).diff() // 3
+        assert gaps.max() - gaps.min() <= 1 and torch.equal(asked[0], places[0])
+
+
 def test_every_weight_learns_from_hinted_pictures():
     net = Lite(propagates=True).train()
     given = chapters.batch(96, 96)
@@ -78,4 +90,12 @@ def test_every_weight_learns_from_hinted_pictures():
 
 def test_its_model_file_answers_as_it_does_with_and_without_hints(tmp_path: Path):
     torch.manual_seed(1)
-    chapters.its_file_answers_as_it_does(Lite(propagates=True).eval(), tmp_path)
+    net = Lite(propagates=True).eval()
+    chapters.its_file_answers_as_it_does(net, tmp_path)  # `export` checks a single hint
+    given = chapters.batch(160, 192, count=1)
+    painted = torch.cat((given.chroma, torch.ones(1, 1, 160, 192)), 1)  # more than MOST_CELLS
+    with torch.no_grad():
+        ours = net(given.lightness, painted).chroma[0].numpy()
+    session = open_session(tmp_path / "model.onnx", "cpu")
+    theirs = session.predict(given.lightness[0, 0].numpy(), painted[0].numpy()).chroma
+    assert np.abs(theirs - ours).max() < 0.05
