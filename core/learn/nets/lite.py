@@ -230,14 +230,16 @@ class Lite(nn.Module):
             self.get_parameter("head.bias"), cells.flatten(0, 2), self.head.weight.flatten(1).T,
             beta=1 / self.temperature, alpha=1 / self.temperature,
         ).unflatten(0, cells.shape[:3])  # fmt: skip
-        coarse = self.annealed_mean(sharp).permute(0, 3, 1, 2)
+        coarse = self.annealed_mean(sharp)
         carried = None
         if self.carry is not None:
             scale = AB_SCALE / self.gain[:, None, None]
             sought = torch.cat((hints[:, :2] * scale, hints[:, 2:]), 1)
-            veil = coarse.mean((2, 3), keepdim=True) * (self.tint - 1)
-            carried = self.carry(x, F.avg_pool2d(gray, 4), coarse + veil, sought)
+            veil = coarse.mean((1, 2), keepdim=True) * (self.tint - 1)
+            light = F.avg_pool2d(gray, 4).permute(0, 2, 3, 1)
+            carried = self.carry(cells, light, coarse + veil, sought)
             coarse = coarse + carried
+        coarse = coarse.permute(0, 3, 1, 2)
         finer = _double(coarse)
         near = torch.cat(
             (
@@ -253,7 +255,7 @@ class Lite(nn.Module):
         if self.tint != 1:
             veil = chroma.mean((2, 3), keepdim=True)
             if carried is not None:  # what a hint asks for is no veil
-                veil = veil - carried.mean((2, 3), keepdim=True)
+                veil = veil - carried.mean((1, 2))[:, :, None, None]
             chroma = chroma + veil * (self.tint - 1)
         logits = sharp.permute(0, 3, 1, 2) * self.temperature
         return Prediction(chroma * self.gain[:, None, None], logits)

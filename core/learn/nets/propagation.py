@@ -14,8 +14,8 @@ MOST_CELLS = 256
 
 
 class Propagation(nn.Module):
-    """What hints add to an answer: N,2,h,w from `features` N,C,h,w, `gray` N,1,h,w, `answer`
-    N,2,h,w and `hints` N,3,kh,kw, the sought colour in the answer's unit and their mask.
+    """What hints add to an answer: N,h,w,2 from `features` N,h,w,C, `gray` N,h,w,1, `answer`
+    N,h,w,2 and `hints` N,3,kh,kw, the sought colour in the answer's unit and their mask.
 
     Hints are gathered in cells of 2 x 2 of the answer's. Only cells that have one are asked: no
     hints cost next to nothing, and add zeros. A place takes up the colours of those to which it
@@ -25,7 +25,7 @@ class Propagation(nn.Module):
     def __init__(self, channels: int, heads: int = 4, width: int = 16) -> None:
         super().__init__()
         self.heads = heads
-        self.query = nn.Conv2d(channels, heads * width, 1)
+        self.query = nn.Linear(channels, heads * width)
         self.key = nn.Linear(channels, heads * width)
         self.nobody = nn.Parameter(torch.zeros(1, heads * width))
         self.bias = nn.Parameter(torch.full((heads,), -1.0))  # of listening to nobody
@@ -36,44 +36,47 @@ class Propagation(nn.Module):
         self.share = nn.Parameter(torch.zeros(heads))  # logits
 
     def forward(self, features: Tensor, gray: Tensor, answer: Tensor, hints: Tensor) -> Tensor:
-        stride = hints.shape[2] // answer.shape[2]
+        stride = hints.shape[2] // answer.shape[1]
+        hinted = F.avg_pool2d(torch.cat((hints[:, :2] * hints[:, 2:], hints[:, 2:]), 1), stride)
+        cells = F.avg_pool2d(hinted[:, 2:], 2)[:, 0]
+        picture, row, column = _some((cells > 0).nonzero()).unbind(1)  # K each
         # what lies under the hints of a cell, weighed by how much of it they cover
-        covered = F.avg_pool2d(hints[:, 2:], stride)
-        sought = F.avg_pool2d(hints[:, :2] * hints[:, 2:], stride)
-        under = torch.cat((features, gray, answer), 1) * covered
-        under = F.avg_pool2d(torch.cat((under, sought, covered), 1), 2).permute(0, 2, 3, 1)
-        picture, row, column = _some((under[..., -1] > 0).nonzero()).unbind(1)  # K each
-        under = under[picture, row, column]
-        seen, lightness, given, sought = (under[:, :-1] / under[:, -1:]).split(
-            (features.shape[1], 1, 2, 2), 1
+        hinted = hinted.permute(0, 2, 3, 1)
+        four = [(picture, 2 * row + y, 2 * column + x) for y in (0, 1) for x in (0, 1)]
+        sought, weight = torch.stack([hinted[at] for at in four]).split((2, 1), 2)  # 4,K,..
+        covered = weight.sum(0)
+        sought = sought.sum(0) / covered
+        seen, lightness, given = (
+            (torch.stack([plane[at] for at in four]) * weight).sum(0) / covered
+            for plane in (features, gray, answer)
         )
         told = torch.cat((sought - given, sought, lightness * 0 + 1), 1)
         told = torch.cat((told.new_zeros(1, 5), told))  # 1+K,5
 
-        queries = self.query(features).unflatten(1, (self.heads, -1)).flatten(3)  # N,H,D,hw
+        queries = self.query(features).flatten(1, 2).unflatten(2, (self.heads, -1))  # N,hw,H,D
         keys = torch.cat((self.nobody, self.key(seen))).unflatten(1, (self.heads, -1))  # 1+K,H,D
         scale = keys.shape[2] ** -0.5
 
-        rows, columns = ((answer[0, 0] * 0 + 1).cumsum(axis) - 0.5 for axis in (0, 1))
+        rows, columns = ((answer[0, :, :, 0] * 0 + 1).cumsum(axis) - 0.5 for axis in (0, 1))
         squared = (rows.flatten()[:, None] - (2 * row + 1)) ** 2
         squared = squared + (columns.flatten()[:, None] - (2 * column + 1)) ** 2
         squared = squared / torch.minimum(rows.max(), columns.max()) ** 2  # hw,K
-        differ = (gray.flatten(2).transpose(1, 2) - lightness[:, 0]) ** 2  # N,hw,K
+        differ = (gray.flatten(1, 2) - lightness[:, 0]) ** 2  # N,hw,K
         # another picture's hints are none of ours
         pictures = (answer[:, 0, 0, 0] * 0 + 1).cumsum(0) - 1
         other = (picture != pictures[:, None]).to(answer.dtype)[:, None] * 1e4  # N,1,K
 
-        own = answer.flatten(2).transpose(1, 2)  # N,hw,2
+        own = answer.flatten(1, 2)  # N,hw,2
         share, colour = self.share.softmax(0), self.colour.sigmoid()
         added = []
         for head in range(self.heads):  # one after the other: the memory of one
-            scores = queries[:, head].transpose(1, 2) @ keys[:, head].T * scale  # N,hw,1+K
+            scores = queries[:, :, head] @ keys[:, head].T * scale  # N,hw,1+K
             cost = self.far[head].exp() * squared + self.unlike[head].exp() * differ + other
             heard = torch.cat((scores[..., :1] + self.bias[head], scores[..., 1:] - cost), 2)
             missing, sight, heed = (heard.softmax(2) @ told).split((2, 2, 1), 2)
             more = sight - heed * own - missing
             added.append(share[head] * (missing + colour[head] * more))
-        return sum(added[1:], added[0]).transpose(1, 2).reshape_as(answer)
+        return sum(added[1:], added[0]).reshape_as(answer)
 
 
 def _some(places: Tensor) -> Tensor:

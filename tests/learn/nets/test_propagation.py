@@ -14,7 +14,7 @@ from tests.learn.nets import chapters
 
 def asked(answer: torch.Tensor, *hints: tuple[int, int, float, float]) -> torch.Tensor:
     """3,4h,4w with squares of 4 px: top, left, a*, b*."""
-    planes = torch.zeros(1, 3, answer.shape[2] * 4, answer.shape[3] * 4)
+    planes = torch.zeros(1, 3, answer.shape[1] * 4, answer.shape[2] * 4)
     for top, left, a, b in hints:
         planes[0, :, top : top + 4, left : left + 4] = torch.tensor([a, b, 1])[:, None, None]
     return planes
@@ -26,8 +26,8 @@ def scene() -> tuple[Propagation, torch.Tensor, torch.Tensor, torch.Tensor]:
     net = Propagation(8)
     for tensor in (net.query.weight, net.key.weight):
         torch.nn.init.zeros_(tensor)
-    gray = torch.cat((torch.full((1, 1, 16, 12), -0.5), torch.full((1, 1, 16, 12), 0.5)), 3)
-    return net, torch.randn(1, 8, 16, 24), gray, torch.zeros(1, 2, 16, 24)
+    gray = torch.cat((torch.full((1, 16, 12, 1), -0.5), torch.full((1, 16, 12, 1), 0.5)), 2)
+    return net, torch.randn(1, 16, 24, 8), gray, torch.zeros(1, 16, 24, 2)
 
 
 @torch.no_grad()
@@ -39,7 +39,7 @@ def test_no_hint_adds_nothing():
 @torch.no_grad()
 def test_a_hint_colours_what_is_as_light_and_stops_at_the_edge():
     net, features, gray, answer = scene()
-    a, b = net(features, gray, answer, asked(answer, (32, 36, 40, -20)))[0]
+    a, b = net(features, gray, answer, asked(answer, (32, 36, 40, -20)))[0].unbind(2)
     assert a[8, 11] > 15 and b[8, 11] == pytest.approx(-a[8, 11].item() / 2, rel=1e-4)
     assert a[8, 9] > a[8, 3] > 1  # the nearer the more
     assert a[8, 12:].abs().max() < 0.1 * a[8, 11]
@@ -48,7 +48,7 @@ def test_a_hint_colours_what_is_as_light_and_stops_at_the_edge():
 @torch.no_grad()
 def test_what_is_asked_for_already_stays():
     net, features, gray, answer = scene()
-    right = answer + torch.tensor([40.0, -20.0])[:, None, None]
+    right = answer + torch.tensor([40.0, -20.0])
     added = net(features, gray, right, asked(answer, (32, 36, 40, -20)))
     torch.testing.assert_close(added, torch.zeros_like(added), atol=1e-4, rtol=0)
 
