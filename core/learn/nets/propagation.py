@@ -53,30 +53,33 @@ class Propagation(nn.Module):
         told = torch.cat((sought - given, sought, lightness * 0 + 1), 1)
         told = torch.cat((told.new_zeros(1, 5), told))  # 1+K,5
 
-        queries = self.query(features).flatten(1, 2).unflatten(2, (self.heads, -1))  # N,hw,H,D
-        keys = torch.cat((self.nobody, self.key(seen))).unflatten(1, (self.heads, -1))  # 1+K,H,D
-        scale = keys.shape[2] ** -0.5
+        # places: all, or none where there is no hint
+        end = (picture * 0 + 1).sum().clamp(max=1) * gray.flatten(1).shape[1]
+        dull, own = gray.flatten(1, 2)[:, :end], answer.flatten(1, 2)[:, :end]  # N,hw,..
+        queries = self.query(features.flatten(1, 2)[:, :end]).chunk(self.heads, 2)  # N,hw,D each
+        keys = torch.cat((self.nobody, self.key(seen))).chunk(self.heads, 1)  # 1+K,D each
+        scale = (self.nobody.shape[1] // self.heads) ** -0.5
 
         rows, columns = ((answer[0, :, :, 0] * 0 + 1).cumsum(axis) - 0.5 for axis in (0, 1))
-        squared = (rows.flatten()[:, None] - (2 * row + 1)) ** 2
-        squared = squared + (columns.flatten()[:, None] - (2 * column + 1)) ** 2
+        squared = (rows.flatten()[:end, None] - (2 * row + 1)) ** 2
+        squared = squared + (columns.flatten()[:end, None] - (2 * column + 1)) ** 2
         squared = squared / torch.minimum(rows.max(), columns.max()) ** 2  # hw,K
-        differ = (gray.flatten(1, 2) - lightness[:, 0]) ** 2  # N,hw,K
+        differ = (dull - lightness[:, 0]) ** 2  # N,hw,K
         # another picture's hints are none of ours
         pictures = (answer[:, 0, 0, 0] * 0 + 1).cumsum(0) - 1
         other = (picture != pictures[:, None]).to(answer.dtype)[:, None] * 1e4  # N,1,K
 
-        own = answer.flatten(1, 2)  # N,hw,2
         share, colour = self.share.softmax(0), self.colour.sigmoid()
         added = []
         for head in range(self.heads):  # one after the other: the memory of one
-            scores = queries[:, :, head] @ keys[:, head].T * scale  # N,hw,1+K
+            scores = queries[head] @ keys[head].T * scale  # N,hw,1+K
             cost = self.far[head].exp() * squared + self.unlike[head].exp() * differ + other
             heard = torch.cat((scores[..., :1] + self.bias[head], scores[..., 1:] - cost), 2)
             missing, sight, heed = (heard.softmax(2) @ told).split((2, 2, 1), 2)
             more = sight - heed * own - missing
             added.append(share[head] * (missing + colour[head] * more))
-        return sum(added[1:], added[0]).reshape_as(answer)
+        zeros = answer.flatten(1, 2)[:, end:] * 0
+        return torch.cat((sum(added[1:], added[0]), zeros), 1).reshape_as(answer)
 
 
 def _some(places: Tensor) -> Tensor:
