@@ -20,6 +20,8 @@ class Propagation(nn.Module):
     Hints are gathered in cells of 2 x 2 of the answer's. Only cells that have one are asked: no
     hints cost next to nothing, and add zeros. A place takes up the colours of those to which it
     listens, or what they miss in the network's own answer; it may also listen to nobody.
+
+    Ones are written `x * 0 + 1`: of `ones_like` the exporter makes constants of the traced size.
     """
 
     def __init__(self, channels: int, heads: int = 4, width: int = 16) -> None:
