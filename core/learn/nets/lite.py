@@ -217,41 +217,16 @@ class Lite(nn.Module):
         if hints is None:
             hints = torch.zeros_like(lightness).expand(-1, 3, -1, -1)
         hints = torch.cat((hints[:, :2] / AB_SCALE, hints[:, 2:]), 1)
-        t2, t4, t8, t16, t32 = self.enc(gray, hints, self.hint.weight)
-        x = self.dropped(self.l32(t32))
-        x = x + self.ctx(x.mean((2, 3)))[:, :, None, None]
-        x = self.d16(torch.cat((_double(x), self.p16(t16) + self.h16(_gathered(hints, 16))), 1))
-        x = self.d8(torch.cat((_double(x), self.p8(t8) + self.h8(_gathered(hints, 8))), 1))
-        x = self.d4(torch.cat((_double(x), self.p4(t4)), 1))
-        # bins last: ONNX Runtime's softmax over a strided axis took a quarter of the whole; and one
-        # matrix product (Gemm) that divides by the temperature on its way
-        cells = x.permute(0, 2, 3, 1)
-        sharp = torch.addmm(
-            self.get_parameter("head.bias"), cells.flatten(0, 2), self.head.weight.flatten(1).T,
-            beta=1 / self.temperature, alpha=1 / self.temperature,
-        ).unflatten(0, cells.shape[:3])  # fmt: skip
+        near, *taps = self.enc(gray, hints, self.hint.weight)
+        features = self._decoded(taps, hints)
+        # bins last: ONNX Runtime's softmax over a strided axis took a quarter of the whole
+        cells = features.permute(0, 2, 3, 1)
+        sharp = self._classified(cells)
         coarse = self.annealed_mean(sharp)
-        carried = None
-        if self.carry is not None:
-            scale = AB_SCALE / self.gain[:, None, None]
-            sought = torch.cat((hints[:, :2] * scale, hints[:, 2:]), 1)
-            veil = coarse.mean((1, 2), keepdim=True) * (self.tint - 1)
-            light = F.avg_pool2d(gray, 4).permute(0, 2, 3, 1)
-            carried = self.carry(cells, light, coarse + veil, sought)
+        carried = None if self.carry is None else self._carried(cells, gray, coarse, hints)
+        if carried is not None:
             coarse = coarse + carried
-        coarse = coarse.permute(0, 3, 1, 2)
-        finer = _double(coarse)
-        near = torch.cat(
-            (
-                _double(self.r4(x)),
-                self.p2(t2),
-                finer / REFINEMENT_SCALE,
-                F.avg_pool2d(gray, 2),
-                F.avg_pool2d(hints, 2),
-            ),
-            1,
-        )
-        chroma = finer + self.ref(self.d2(near)) * (REFINEMENT_SCALE * self.refinement)
+        chroma = self._refined(coarse.permute(0, 3, 1, 2), features, near, gray, hints)
         if self.tint != 1:
             veil = chroma.mean((2, 3), keepdim=True)
             if carried is not None:  # what a hint asks for is no veil
@@ -259,6 +234,50 @@ class Lite(nn.Module):
             chroma = chroma + veil * (self.tint - 1)
         logits = sharp.permute(0, 3, 1, 2) * self.temperature
         return Prediction(chroma * self.gain[:, None, None], logits)
+
+    def _decoded(self, taps: list[Tensor], hints: Tensor) -> Tensor:
+        """N,C,H/4,W/4: what the picture shows, from the taps at strides 4 to 32."""
+        t4, t8, t16, t32 = taps
+        x = self.dropped(self.l32(t32))
+        x = x + self.ctx(x.mean((2, 3)))[:, :, None, None]
+        x = self.d16(torch.cat((_double(x), self.p16(t16) + self.h16(_gathered(hints, 16))), 1))
+        x = self.d8(torch.cat((_double(x), self.p8(t8) + self.h8(_gathered(hints, 8))), 1))
+        return self.d4(torch.cat((_double(x), self.p4(t4)), 1))
+
+    def _classified(self, cells: Tensor) -> Tensor:
+        """N,h,w,Q: the head's logits over the temperature, divided within the matrix product."""
+        return torch.addmm(
+            self.get_parameter("head.bias"), cells.flatten(0, 2), self.head.weight.flatten(1).T,
+            beta=1 / self.temperature, alpha=1 / self.temperature,
+        ).unflatten(0, cells.shape[:3])  # fmt: skip
+
+    def annealed_mean(self, sharp: Tensor) -> Tensor:
+        """...,Q logits over the temperature, to ...,2: the mean colour of the distribution."""
+        return sharp.softmax(-1) @ self.centers
+
+    def _carried(self, cells: Tensor, gray: Tensor, coarse: Tensor, hints: Tensor) -> Tensor:
+        """N,h,w,2: what hints add to the `coarse` colours, in the unit that they have in here."""
+        assert self.carry is not None
+        scale = AB_SCALE / self.gain[:, None, None]
+        sought = torch.cat((hints[:, :2] * scale, hints[:, 2:]), 1)
+        veil = coarse.mean((1, 2), keepdim=True) * (self.tint - 1)
+        light = F.avg_pool2d(gray, 4).permute(0, 2, 3, 1)
+        return self.carry(cells, light, coarse + veil, sought)
+
+    def _refined(
+        self, coarse: Tensor, features: Tensor, near: Tensor, gray: Tensor, hints: Tensor
+    ) -> Tensor:
+        """N,2,H/2,W/2: the coarse colours and what the edges at stride 2 add to them."""
+        finer = _double(coarse)
+        seen = (
+            _double(self.r4(features)),
+            self.p2(near),
+            finer / REFINEMENT_SCALE,
+            F.avg_pool2d(gray, 2),
+            F.avg_pool2d(hints, 2),
+        )
+        added = self.ref(self.d2(torch.cat(seen, 1)))
+        return finer + added * (REFINEMENT_SCALE * self.refinement)
 
     def narrowed(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
         """The weights of a wider decoder, cut to this one's widths: the channels that matter most.
@@ -282,7 +301,3 @@ class Lite(nn.Module):
             for name in takers:
                 cut[name] = torch.cat((cut[name][:, chosen], cut[name][:, count:]), 1)
         return cut
-
-    def annealed_mean(self, sharp: Tensor) -> Tensor:
-        """...,Q logits over the temperature, to ...,2: the mean colour of the distribution."""
-        return sharp.softmax(-1) @ self.centers
