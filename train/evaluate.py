@@ -147,23 +147,27 @@ def evaluate(
 def stability(model: Model, data: Path, *, sides: Sequence[int] = (), crop: float = 0.0) -> dict:
     """Mean distance in the a* b* plane between answers: at two sides, and with and without a crop.
 
-    The other answer is resized (bicubic) to the first one's pixels, or compared where both are.
+    `in_use` also between photographs that come at these sides, when both are shown to the network
+    at its preferred one, as the product does. The other answer is resized (bicubic) to the first
+    one's pixels, or compared where both are.
     """
-    between_sides, under_crop = [], []
+    preferred = model.description.side
+    moved: dict[str, list[float]] = {}
+
+    def note(name: str, first: np.ndarray, other: np.ndarray) -> None:
+        other = np.stack([_resized(plane, first.shape[1:]) for plane in other])
+        moved.setdefault(name, []).append(float(np.hypot(*(other - first)).mean()))
+
     for photograph in photographs(data):
         if sides:
-            first, other = (model.colour(photograph.at_side(side)) for side in sides)
-            moved = np.stack([_resized(plane, first.shape[1:]) for plane in other])
-            between_sides.append(np.hypot(*(moved - first)).mean())
+            first, other = (photograph.at_side(side) for side in sides)
+            note("moved_between_sides", model.colour(first), model.colour(other))
+            used = (model.colour(sized.at_side(preferred)) for sized in (first, other))
+            note("moved_between_sides_in_use", *used)
         if crop:
             whole = model.colour(photograph)[:, *photograph.crop_box(crop)]
-            under_crop.append(np.hypot(*(model.colour(photograph.cropped(crop)) - whole)).mean())
-    result = {}
-    if sides:
-        result["moved_between_sides"] = float(np.mean(between_sides))
-    if crop:
-        result["moved_under_crop"] = float(np.mean(under_crop))
-    return result
+            note("moved_under_crop", whole, model.colour(photograph.cropped(crop)))
+    return {name: float(np.mean(distances)) for name, distances in moved.items()}
 
 
 def grid_hints(truth: np.ndarray) -> np.ndarray:
