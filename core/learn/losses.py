@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.learn.losses_adversarial import adversarial
+from core.learn.losses_distillation import distillation
 from core.learn.losses_uv import blurred_uv
 from core.learn.nets import Prediction
 
@@ -170,49 +171,11 @@ def neutral_penalty(
     return torch.exp(-((prediction.chroma / width) ** 2)).mean()
 
 
-def consistency(
-    prediction: Prediction,
-    batch: Batch,
-    net: Any,
-    *,
-    scale: tuple[float, float] = (0.6, 1.6),
-    crop: float = 0.15,
-) -> Tensor:
-    """Mean a* b* distance that colours move by when their picture comes larger, smaller or cropped.
-
-    The same pictures are asked once more, without up to `crop` of their sides and `scale` times as
-    large (both from torch's generator), on the grid of that second answer. Pictures with hints are
-    left out: 0 where all have some.
-    """
-    automatic = batch.hints[:, 2].amax((1, 2)) == 0
-    if not automatic.any():
-        return prediction.chroma.new_zeros(())
-    lightness, first = batch.lightness[automatic], prediction.chroma[automatic]
-    stride = lightness.shape[-1] // first.shape[-1]
-    height, width = first.shape[-2:]
-    kept, larger = 1 - crop * _uniform(0, 1), _uniform(*scale)
-    rows, columns = round(height * kept), round(width * kept)
-    top, left = (int(_uniform(0, 1) * (n - m + 1)) for n, m in ((height, rows), (width, columns)))
-    first = first[..., top : top + rows, left : left + columns]
-    top, left, rows, columns = (n * stride for n in (top, left, rows, columns))
-    lightness = lightness[..., top : top + rows, left : left + columns]
-    multiple = net.multiple
-    size = [max(1, round(n * larger / multiple)) * multiple for n in (rows, columns)]
-    second = net(F.interpolate(lightness, size=size, mode="bicubic", antialias=True), None).chroma
-    first = F.interpolate(first, size=second.shape[-2:], mode="bilinear", antialias=True)
-    return (second - first).square().sum(1).add(1e-4).sqrt().mean()
-
-
-def _uniform(low: float, high: float) -> float:
-    return float(torch.empty(()).uniform_(low, high))
-
-
 #: name in a recipe -> function. One line a loss.
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "soft_cross_entropy": soft_cross_entropy,
     "smooth_l1": smooth_l1,
     "hint_l1": hint_l1,
-    "consistency": consistency,
     "mse": mse,
     "sse": sse,
     "l1": l1,
@@ -220,6 +183,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "neutral_penalty": neutral_penalty,
     "blurred_uv": blurred_uv,
     "adversarial": adversarial,
+    "distillation": distillation,
 }
 
 

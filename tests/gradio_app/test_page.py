@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import re
-import shutil
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,124 +11,24 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from core.colour.lab import srgb_to_lab
 from gradio_app.page.stage import document_of_strokes
+from tests.gradio_app.browsing import (
+    SKY,
+    after,
+    choose,
+    download,
+    give,
+    hue_distance,
+    part,
+    shown,
+    stroke,
+    to_stage,
+)
 from tests.gradio_app.pictures import file_of, gray
 from tests.gradio_app.serving import server
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next((path for path in map(shutil.which, _NAMES) if path), None)
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="needs Chromium from the system's packages: apt-get install chromium"
-)
-PATIENCE_MS = 30_000  # of a loaded machine; what is there is seen at once
-expect.set_options(timeout=PATIENCE_MS)
-SKY = (0x6F, 0xA3, 0xD8)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def window(browser):
-    """Opens windows, each with a session of its own; their requests are kept in `requests`."""
-    contexts = []
-
-    def open_window(url: str, script: str = "", **settings) -> Page:
-        settings = {"viewport": {"width": 1280, "height": 900}} | settings
-        context = browser.new_context(**settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.add_init_script(script)
-        page.set_default_timeout(PATIENCE_MS)
-        page.goto(url)
-        page.wait_for_selector("#drop")
-        return page
-
-    yield open_window
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture
-def page(window, served) -> Page:
-    return window(served.url)
-
-
-def choose(page: Page, data: bytes, name: str = "scan.png", kind: str = "image/png") -> None:
-    """Chooses a file in the picker and waits until it is coloured."""
-    give(page, data, name, kind)
-    expect(page.locator("#studio")).to_be_visible()
-    page.locator("#before-after img").nth(1).wait_for()
-
-
-def give(page: Page, data: bytes, name: str, kind: str = "image/png") -> None:
-    page.set_input_files(
-        '#drop input[type="file"]', {"name": name, "mimeType": kind, "buffer": data}
-    )
-
-
-def shown(page: Page) -> np.ndarray:
-    """The picture on the stage, as the browser got it: uint8 (h, w, 3)."""
-    data = page.request.get(page.locator(".stage-picture").evaluate("image => image.src")).body()
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-
-
-def after(page: Page, act) -> np.ndarray:
-    """The stage's picture after `act` made the server colour it anew."""
-    old = page.locator(".stage-picture").get_attribute("src")
-    act()
-    page.wait_for_function(
-        "old => { const image = document.querySelector('.stage-picture');"
-        " return image.getAttribute('src') !== old && image.complete && image.naturalWidth; }",
-        arg=old,
-    )
-    return shown(page)
-
-
-def to_stage(page: Page) -> None:
-    page.get_by_role("tab", name="Paint hints").click()
-    page.locator(".stage-picture").wait_for()
-    page.locator(".stage-canvas").scroll_into_view_if_needed()
-
-
-def stroke(page: Page, x: float, y: float, length: float = 0.1) -> None:
-    """Paints from (x, y), in shares of the picture, to the right."""
-    page.locator(".stage-view").evaluate("view => view.scrollIntoView({block: 'center'})")
-    box = page.locator(".stage-canvas").bounding_box()
-    assert box is not None
-    left, top = box["x"] + x * box["width"], box["y"] + y * box["height"]
-    page.mouse.move(left, top)
-    page.mouse.down()
-    page.mouse.move(left + length * box["width"], top, steps=5)
-    page.mouse.up()
-
-
-def hue_distance(samples: np.ndarray, colour: tuple[int, int, int]) -> float:
-    """Degrees between the mean hue of codes and that of `colour`."""
-    _, a, b = srgb_to_lab(samples.reshape(-1, 3) / 255).mean(axis=0)
-    _, wanted_a, wanted_b = srgb_to_lab(np.array(colour) / 255)
-    apart = np.degrees(np.arctan2(b, a) - np.arctan2(wanted_b, wanted_a))
-    return abs((apart + 180) % 360 - 180)
-
-
-def part(samples: np.ndarray, x: float, y: float) -> np.ndarray:
-    """The neighbourhood of a point given in shares of the picture."""
-    row, column = int(y * samples.shape[0]), int(x * samples.shape[1])
-    return samples[row - 3 : row + 4, column - 3 : column + 4]
-
-
-def download(page: Page) -> tuple[str, bytes]:
-    with page.expect_download(timeout=PATIENCE_MS) as coming:
-        page.locator("#download").click()
-    return coming.value.suggested_filename, coming.value.path().read_bytes()
 
 
 def test_a_photograph_is_coloured_and_nothing_is_asked_of_any_other_host(window, served):
@@ -188,92 +87,6 @@ def test_the_divider_moves_by_mouse_and_by_keys(page):
     assert handle.get_attribute("role") == "slider"
 
 
-def test_a_brush_hint_turns_the_hue_it_is_undone_and_cleared(page):
-    choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
-    plain = shown(page)
-    page.get_by_role("button", name="Sky").click()
-    hinted = after(page, lambda: stroke(page, 0.30, 0.5))
-    assert hue_distance(part(hinted, 0.35, 0.5), SKY) < 30
-    assert hue_distance(part(hinted, 0.35, 0.5), SKY) < hue_distance(part(plain, 0.35, 0.5), SKY)
-    assert np.abs(part(hinted, 0.9, 0.1).astype(int) - part(plain, 0.9, 0.1)).max() <= 3
-    twice = after(page, lambda: stroke(page, 0.70, 0.8))
-    assert np.array_equal(after(page, page.get_by_role("button", name="Undo").click), hinted)
-    assert not np.array_equal(twice, hinted)
-    assert np.array_equal(after(page, page.get_by_role("button", name="Clear").click), plain)
-    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
-
-
-def test_any_other_colour_is_chosen_freely(page):
-    choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
-    sent: list[dict] = []
-    page.on("request", lambda request: sent.append(request.post_data_json or {})
-            if "queue/join" in request.url else None)  # fmt: skip
-    purple = (0x90, 0x30, 0xC0)
-    page.get_by_label("Any other colour").fill("#9030c0")
-    expect(page.locator(".stage-swatch[aria-pressed=true]")).to_have_count(0)
-    hinted = after(page, lambda: stroke(page, 0.3, 0.5))
-    assert [stroke["colour"] for stroke in sent[0]["event_data"]["strokes"]] == ["#9030c0"]
-    assert hue_distance(part(hinted, 0.35, 0.5), purple) < 30
-
-
-def test_a_finger_paints_a_hint_on_a_phone(window, served):
-    page = window(
-        served.url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
-    )
-    choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
-    page.get_by_role("button", name="Sky").tap()
-    page.locator(".stage-view").evaluate("view => view.scrollIntoView({block: 'center'})")
-    scrolled = page.evaluate("scrollY")
-    box = page.locator(".stage-canvas").bounding_box()
-    assert box is not None
-    finger = page.context.new_cdp_session(page)
-
-    def touch(kind: str, *at: tuple[float, float]) -> None:
-        points = [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
-                  for x, y in at]  # fmt: skip
-        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-    def paint() -> None:
-        touch("touchStart", (0.3, 0.4))
-        for step in range(1, 6):
-            touch("touchMove", (0.3 + 0.01 * step, 0.4 + 0.04 * step))
-        touch("touchEnd")
-
-    hinted = after(page, paint)
-    assert hue_distance(part(hinted, 0.34, 0.56), SKY) < 30
-    assert page.evaluate("scrollY") == scrolled  # the finger painted, and moved nothing else
-
-
-def test_a_hint_is_painted_by_keyboard_alone(page):
-    choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
-    page.get_by_role("button", name="Sky").press("Enter")
-    page.locator(".stage-canvas").focus()
-    for _ in range(5):
-        page.keyboard.press("Shift+ArrowLeft")
-    hinted = after(page, lambda: page.keyboard.press("Space"))
-    assert hue_distance(part(hinted, 0.25, 0.5), SKY) < 30
-    expect(page.locator(".stage-says")).to_contain_text("Stroke 1")
-    after(page, lambda: page.keyboard.press("Control+z"))
-    expect(page.locator(".stage-says")).to_contain_text("No stroke")
-
-
-def test_what_else_it_could_be_becomes_a_hint(page):
-    choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
-    page.get_by_role("button", name="What else could it be?").click()
-    page.locator(".stage-canvas").click(position={"x": 60, "y": 60})
-    choice = page.locator(".stage-choice")
-    choice.first.wait_for()
-    assert sum(int(text.strip(" %")) for text in choice.all_inner_texts()) <= 101
-    before = shown(page)
-    assert not np.array_equal(after(page, choice.last.click), before)
-    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
-
-
 def test_the_download_is_what_the_api_gives_hints_and_vividness_too(page, client):
     data = file_of(gray(300, 400), "TIFF")
     choose(page, data, "old scan.tif", "image/tiff")
@@ -310,15 +123,6 @@ def test_detail_is_what_the_api_gives_for_it(page, client):
     assert download(page)[1] == answer.content
     page.reload()
     expect(page.locator("#detail").get_by_role("radio", name="3")).to_be_checked()
-
-
-def test_the_tools_of_the_brush_stand_in_one_line_where_there_is_room(page):
-    choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
-    tops = page.locator(".stage-tools button, .stage-tools label").evaluate_all(
-        "all => all.map(tool => tool.getBoundingClientRect()).map(box => box.y + box.height / 2)"
-    )
-    assert max(tops) - min(tops) < 10
 
 
 def test_vividness_0_shows_the_photograph_as_it_was(page):
@@ -476,7 +280,6 @@ def test_many_files_make_a_zip_and_a_list_of_what_failed(page, client):
             assert archive.read(f"{i}-photochrom.png") == answer.content
 
 
-@pytest.mark.parametrize("width", [390, 1024, 1600])
 def test_nothing_is_wider_than_the_window(page, width):
     page.set_viewport_size({"width": width, "height": 844})
     for room in ("Compare", "Many files", "Limits"):
@@ -498,7 +301,6 @@ def test_everything_that_can_be_used_has_a_name_and_takes_the_focus(page):
     assert nameless == []
 
 
-@pytest.mark.parametrize("field", ["path", "url"])
 def test_no_file_and_no_address_is_taken_from_a_request(client, field):
     fetched = threading.Event()
 

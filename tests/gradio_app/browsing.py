@@ -1,0 +1,82 @@
+"""What a person does with the page in a browser, and what they see."""
+
+import io
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from core.colour.lab import srgb_to_lab
+
+PATIENCE_MS = 30_000  # of a loaded machine; what is there is seen at once
+expect.set_options(timeout=PATIENCE_MS)
+SKY = (0x6F, 0xA3, 0xD8)
+
+
+def choose(page: Page, data: bytes, name: str = "scan.png", kind: str = "image/png") -> None:
+    """Chooses a file in the picker and waits until it is coloured."""
+    give(page, data, name, kind)
+    expect(page.locator("#studio")).to_be_visible()
+    page.locator("#before-after img").nth(1).wait_for()
+
+
+def give(page: Page, data: bytes, name: str, kind: str = "image/png") -> None:
+    page.set_input_files(
+        '#drop input[type="file"]', {"name": name, "mimeType": kind, "buffer": data}
+    )
+
+
+def shown(page: Page) -> np.ndarray:
+    """The picture on the stage, as the browser got it: uint8 (h, w, 3)."""
+    data = page.request.get(page.locator(".stage-picture").evaluate("image => image.src")).body()
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def after(page: Page, act) -> np.ndarray:
+    """The stage's picture after `act` made the server colour it anew."""
+    old = page.locator(".stage-picture").get_attribute("src")
+    act()
+    page.wait_for_function(
+        "old => { const image = document.querySelector('.stage-picture');"
+        " return image.getAttribute('src') !== old && image.complete && image.naturalWidth; }",
+        arg=old,
+    )
+    return shown(page)
+
+
+def to_stage(page: Page) -> None:
+    page.get_by_role("tab", name="Paint hints").click()
+    page.locator(".stage-picture").wait_for()
+    page.locator(".stage-canvas").scroll_into_view_if_needed()
+
+
+def stroke(page: Page, x: float, y: float, length: float = 0.1) -> None:
+    """Paints from (x, y), in shares of the picture, to the right."""
+    page.locator(".stage-view").evaluate("view => view.scrollIntoView({block: 'center'})")
+    box = page.locator(".stage-canvas").bounding_box()
+    assert box is not None
+    left, top = box["x"] + x * box["width"], box["y"] + y * box["height"]
+    page.mouse.move(left, top)
+    page.mouse.down()
+    page.mouse.move(left + length * box["width"], top, steps=5)
+    page.mouse.up()
+
+
+def hue_distance(samples: np.ndarray, colour: tuple[int, int, int]) -> float:
+    """Degrees between the mean hue of codes and that of `colour`."""
+    _, a, b = srgb_to_lab(samples.reshape(-1, 3) / 255).mean(axis=0)
+    _, wanted_a, wanted_b = srgb_to_lab(np.array(colour) / 255)
+    apart = np.degrees(np.arctan2(b, a) - np.arctan2(wanted_b, wanted_a))
+    return abs((apart + 180) % 360 - 180)
+
+
+def part(samples: np.ndarray, x: float, y: float) -> np.ndarray:
+    """The neighbourhood of a point given in shares of the picture."""
+    row, column = int(y * samples.shape[0]), int(x * samples.shape[1])
+    return samples[row - 3 : row + 4, column - 3 : column + 4]
+
+
+def download(page: Page) -> tuple[str, bytes]:
+    with page.expect_download(timeout=PATIENCE_MS) as coming:
+        page.locator("#download").click()
+    return coming.value.suggested_filename, coming.value.path().read_bytes()
