@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 #: So many hinted cells are asked at most, evenly chosen, whatever is painted: memory has its end.
+#: In training so many a picture, lest the hints of a batch crowd each other out.
 MOST_CELLS = 256
 
 
@@ -41,7 +42,8 @@ class Propagation(nn.Module):
         stride = hints.shape[2] // answer.shape[1]
         hinted = F.avg_pool2d(torch.cat((hints[:, :2] * hints[:, 2:], hints[:, 2:]), 1), stride)
         cells = F.avg_pool2d(hinted[:, 2:], 2)[:, 0]
-        picture, row, column = _some((cells > 0).nonzero()).unbind(1)  # K each
+        most = MOST_CELLS * (len(cells) if self.training else 1)
+        picture, row, column = _some((cells > 0).nonzero(), most).unbind(1)  # K each
         # what lies under the hints of a cell, weighed by how much of it they cover
         hinted = hinted.permute(0, 2, 3, 1)
         four = [(picture, 2 * row + y, 2 * column + x) for y in (0, 1) for x in (0, 1)]
@@ -84,8 +86,8 @@ class Propagation(nn.Module):
         return torch.cat((sum(added[1:], added[0]), zeros), 1).reshape_as(answer)
 
 
-def _some(places: Tensor) -> Tensor:
-    """At most `MOST_CELLS` of the rows, evenly chosen."""
+def _some(places: Tensor, most: int) -> Tensor:
+    """At most so many of the rows, evenly chosen."""
     count = (places[:, :1] * 0 + 1).sum()
-    order = (places[:MOST_CELLS, 0] * 0 + 1).cumsum(0) - 1
-    return places[order * count // count.clamp(1, MOST_CELLS)]
+    order = (places[:most, 0] * 0 + 1).cumsum(0) - 1
+    return places[order * count // count.clamp(1, most)]

@@ -64,10 +64,22 @@ def test_hints_of_one_picture_leave_the_others_alone():
         torch.testing.assert_close(ours, net(features, gray, answer, alone)[0])
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("training", [True, False])
+def test_in_training_the_hints_of_a_batch_do_not_crowd_each_other_out(training: bool):
+    net, features, gray, answer = scene()
+    net.train(training)
+    painted = asked(answer) + torch.tensor([40.0, -20.0, 1.0]).view(3, 1, 1)  # 96 cells a picture
+    many = 1 + MOST_CELLS // 96
+    together = net(*(x.expand(many, *x.shape[1:]) for x in (features, gray, answer, painted)))
+    alone = net(features, gray, answer, painted).expand_as(together)
+    assert torch.allclose(together, alone, atol=1e-4) == training
+
+
 @pytest.mark.parametrize("count", [0, 1, MOST_CELLS, MOST_CELLS + 1, 3 * MOST_CELLS])
 def test_so_many_cells_are_asked_at_most_and_evenly(count: int):
     places = torch.arange(3 * count).reshape(count, 3)
-    asked = _some(places)
+    asked = _some(places, MOST_CELLS)
     assert len(asked) == len(asked.unique(dim=0)) == min(count, MOST_CELLS)
     if count:
         gaps = places[:, 0].new_tensor([*asked[:, 0].tolist(), 3 * count]).diff() // 3
