@@ -26,6 +26,7 @@ def client(served):
         yield client
 
 
+@pytest.fixture(scope="module")
 def browser():
     if CHROMIUM is None:
         pytest.skip("needs Chromium from the system's packages: apt-get install chromium")
@@ -35,6 +36,7 @@ def browser():
         browser.close()
 
 
+@pytest.fixture
 def window(browser):
     """Opens windows, each with a session of its own; their requests are kept in `requests`."""
     contexts = []
@@ -55,5 +57,6 @@ def window(browser):
         context.close()
 
 
+@pytest.fixture
 def page(window, served) -> Page:
     return window(served.url)

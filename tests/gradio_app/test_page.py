@@ -280,6 +280,7 @@ def test_many_files_make_a_zip_and_a_list_of_what_failed(page, client):
             assert archive.read(f"{i}-photochrom.png") == answer.content
 
 
+@pytest.mark.parametrize("width", [390, 1024, 1600])
 def test_nothing_is_wider_than_the_window(page, width):
     page.set_viewport_size({"width": width, "height": 844})
     for room in ("Compare", "Many files", "Limits"):
@@ -301,6 +302,7 @@ def test_everything_that_can_be_used_has_a_name_and_takes_the_focus(page):
     assert nameless == []
 
 
+@pytest.mark.parametrize("field", ["path", "url"])
 def test_no_file_and_no_address_is_taken_from_a_request(client, field):
     fetched = threading.Event()
 
