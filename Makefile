@@ -35,9 +35,9 @@ bench: $(VENV)/development.stamp
 bench-queue: $(VENV)/development.stamp $(VENV)/system.stamp
 	$(BIN)/python -m tests.worker.bench $(ARGS)
 
-# The queue's tests in their long form: hundreds of kills, tens of thousands of scans.
+# The tests of the pool and the queue in their long form: hundreds of kills, tens of thousands of scans.
 soak: $(VENV)/development.stamp $(VENV)/system.stamp
-	$(BIN)/pytest -q -m soak tests/worker $(ARGS)
+	$(BIN)/pytest -q -m soak tests/job tests/worker $(ARGS)
 
 # A real GIMP 3 in a folder of its own; `make test` makes it too, this says where it is.
 gimp:

@@ -3,13 +3,13 @@
 A signal's exception would otherwise surface inside a callback of libvips, where it is lost. While
 an `Interruption` is entered, the first signal only makes `check` raise; a second Ctrl-C ends the
 program at once, and the temporary file that is left then is cleaned up by the next run. A second
-SIGTERM changes nothing: a pool of processes that breaks sends one to each.
+SIGTERM changes nothing: a service manager may send one to each process beside the parent's own.
 """
 
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from core.errors import InterruptedJob
 
@@ -17,13 +17,11 @@ from core.errors import InterruptedJob
 class Interruption:
     """Watches `signals` in `with`; `check` is what `run` calls before each inference and strip.
 
-    `at_once`, if given, is called by the signal itself: for a process that has nothing in work.
     Outside the main thread, where Python takes no signals, it watches nothing.
     """
 
-    def __init__(self, *signals: signal.Signals, at_once: Callable[[], None] = lambda: None):
+    def __init__(self, *signals: signal.Signals) -> None:
         self._signals = signals if threading.current_thread() is threading.main_thread() else ()
-        self._at_once = at_once
         self._before: list = []
         self._came = False
 
@@ -36,15 +34,18 @@ class Interruption:
             signal.signal(number, handler)
 
     def check(self) -> None:
-        """Raises `InterruptedJob` once a signal has come."""
+        """Raises `InterruptedJob` once a signal, or `request`, has come."""
         if self._came:
             raise InterruptedJob("interrupted", remedy="run it again to go on")
 
-    def _take(self, number: int, _: object) -> None:
+    def request(self) -> None:
+        """Does what a signal does; from any thread."""
         self._came = True
+
+    def _take(self, number: int, _: object) -> None:
+        self.request()
         if number == signal.SIGINT:
             signal.signal(number, signal.SIG_DFL)
-        self._at_once()
 
 
 @contextlib.contextmanager

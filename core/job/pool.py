@@ -1,33 +1,38 @@
 """Many jobs on several processes: each has its own warm model, none can take the others with it.
 
-A process that dies in a native decoder breaks the pool; the files that were in work then are
-tried again one by one, and the one that kills its process again is listed as failed. Heavy
-libraries are imported in the processes alone, after they are made.
+Each process has a pipe of its own to this one. No lock and no queue is shared, so a process may
+die at any moment, in a native decoder or by the system's hand, and only the file that it had in
+work is concerned: that file is tried once more in a new process, and is listed as failed if it
+kills that one too. Heavy libraries are imported in the processes alone.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
 import tempfile
 import threading
+import time
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing import connection
+from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final, NamedTuple
 
 from core.errors import EXIT_INTERRUPTED, Failure, InterruptedJob, PhotochromError
 from core.image.atomic import clean_stale
 from core.job.interruption import Interruption, deaf_to_ctrl_c
 from core.job.job import Job, Outcome
 
-if TYPE_CHECKING:
-    from core.colorizer import Colorizer
-
 #: Bytes of a folder's name to which `/pymp-xxxxxxxx/listener-xxxxxxxx` can be added in a socket's.
-LONGEST_TEMPORARY_FOLDER = 107 - 32
+LONGEST_TEMPORARY_FOLDER: Final = 107 - 32
+#: How often a file may be begun; each time but the first, its process had died.
+MOST_ATTEMPTS: Final = 2
+#: How long a process that was told to stop may take for the strip or inference that it is in.
+GRACE_S: Final = 30.0
 
 
 def run_all(
@@ -36,8 +41,9 @@ def run_all(
     """Outcomes of `jobs` as they finish; their order is the planned one with `processes` = 1.
 
     `jobs` is drawn from as work goes on, so that planning may be as lazy as it likes. What a killed
-    run left in a folder is removed before the first result is written there. Raises what
-    `Colorizer.open` raises where the model or device is not to be had.
+    run left in a folder is removed before the first result is written there. When the iterator is
+    closed or an exception ends it, all processes have stopped and removed what they were writing.
+    Raises what `Colorizer.open` raises where the model or device is not to be had.
     """
     jobs = _into_swept_folders(jobs)
     if processes == 1:
@@ -50,7 +56,11 @@ def run_all(
                 interruption.check()
                 yield run(job, colorizer, check=interruption.check)
         return
-    yield from _in_processes(jobs, model, device, processes)
+    pool = _Pool(processes, model, device)
+    try:
+        yield from pool.outcomes(jobs)
+    finally:
+        pool.stop()
 
 
 def available_processors() -> int:
@@ -68,122 +78,170 @@ def _into_swept_folders(jobs: Iterable[Job]) -> Iterator[Job]:
         yield job
 
 
-def _in_processes(jobs: Iterator[Job], model: str, device: str, processes: int):
-    suspects: list[Job] = []
-    pool = _pool(processes, model, device)
-    running: dict[Future, Job] = {}
-    try:
+class _Attempt(NamedTuple):
+    """A job and how often it has been begun, this time included."""
+
+    job: Job
+    number: int
+
+
+class _Pool:
+    """The processes and the jobs that they have not been given yet."""
+
+    def __init__(self, processes: int, model: str, device: str) -> None:
+        self._count, self._model, self._device = processes, model, device
+        self._context = _context()
+        self._processes: list[_Process] = []
+        self._waiting: deque[_Attempt] = deque()
+
+    def outcomes(self, jobs: Iterator[Job]) -> Iterator[Outcome]:
+        """Runs all `jobs`; outcomes as they come."""
+        for _ in range(self._count):
+            self._processes.append(_Process(self._context, self._model, self._device))
         while True:
-            # Two files in hand for each process: none waits, and little is lost when one dies.
-            for job in islice(jobs, 2 * processes - len(running)):
-                running[_submit(pool, job)] = job
-            if not running:
-                break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                job = running.pop(future)
-                try:
-                    yield future.result()
-                except BrokenProcessPool:
-                    suspects.append(job)
-            if suspects:
-                suspects += running.values()
-                running.clear()
-                pool.shutdown(wait=True)
-                for job in suspects:
-                    outcome = _alone(job, model, device)
-                    clean_stale(job.destination.parent)  # what the dead were writing
+            # One more than there are processes: then there is more to come.
+            for job in islice(jobs, max(0, self._count + 1 - len(self._waiting))):
+                self._waiting.append(_Attempt(job, 1))
+            self._give()
+            at_work = {p.connection: p for p in self._processes if p.attempts}
+            if not at_work:
+                return
+            for ready in connection.wait(list(at_work)):
+                outcome = self._answer_of(at_work[ready])  # type: ignore[index]
+                if outcome is not None:
                     yield outcome
-                suspects.clear()
-                pool = _pool(processes, model, device)
-    except BaseException:
-        _stop(pool)
-        raise
-    pool.shutdown()
 
+    def _give(self) -> None:
+        """A job to each idle process, and a second one to each while there are many.
 
-def _alone(job: Job, model: str, device: str) -> Outcome:
-    """The job in a process of its own: whoever kills that one is to blame himself."""
-    with _pool(1, model, device) as pool:
+        With a second job at hand no process waits for this one; towards the end, jobs are kept for
+        whoever is free first.
+        """
+        for process in self._processes:
+            if not process.attempts and self._waiting:
+                process.give(self._waiting.popleft())
+        for process in self._processes:
+            if len(process.attempts) == 1 and len(self._waiting) > self._count:
+                process.give(self._waiting.popleft())
+
+    def _answer_of(self, process: "_Process") -> Outcome | None:
+        """What a process says; None where it died and its file is to be tried again."""
         try:
-            return _submit(pool, job, 2).result()
-        except BrokenProcessPool:
-            failure = Failure("killed-its-worker", "the process that coloured it died, twice")
-            return Outcome(
-                str(job.source), str(job.destination), "failed", attempts=2, error=failure
-            )
+            answer = process.connection.recv()
+        except (EOFError, OSError):
+            return self._replaced(process)
+        if isinstance(answer, PhotochromError):
+            raise answer
+        process.attempts.popleft()
+        return answer
+
+    def _replaced(self, dead: "_Process") -> Outcome | None:
+        """Puts a new process in the place of a dead one, whose file in work is to blame."""
+        dead.stop(time.monotonic() + GRACE_S)
+        new = _Process(self._context, self._model, self._device)
+        self._processes[self._processes.index(dead)] = new
+        (job, number), *not_begun = dead.attempts
+        self._waiting.extendleft(reversed(not_begun))
+        if number < MOST_ATTEMPTS:
+            self._waiting.appendleft(_Attempt(job, number + 1))
+            return None
+        failure = Failure("killed-its-worker", "the process that coloured it died, twice")
+        return Outcome(
+            str(job.source), str(job.destination), "failed", attempts=number, error=failure
+        )
+
+    def stop(self) -> None:
+        """Ends all processes, those at work at their next strip."""
+        for process in self._processes:
+            process.ask_to_stop()
+        deadline = time.monotonic() + GRACE_S
+        for process in self._processes:
+            process.stop(deadline)
 
 
-def _pool(processes: int, model: str, device: str) -> ProcessPoolExecutor:
+class _Process:
+    """One process as its parent sees it. `attempts`: what it was given; the first is in work."""
+
+    def __init__(self, context: BaseContext, model: str, device: str) -> None:
+        self.attempts: deque[_Attempt] = deque()
+        self.connection, other_end = context.Pipe()
+        self._process = context.Process(  # type: ignore[attr-defined]
+            target=_serve, args=(other_end, model, device), daemon=True
+        )
+        with deaf_to_ctrl_c():  # Ctrl-C is the parent's to answer
+            self._process.start()
+        other_end.close()  # so that the process's end is the pipe's
+
+    def give(self, attempt: _Attempt) -> None:
+        self.attempts.append(attempt)
+        with contextlib.suppress(OSError):  # it died; that is seen where its answer is awaited
+            self.connection.send(attempt)
+
+    def ask_to_stop(self) -> None:
+        self.connection.close()  # ends one that waits, for a job or for its answer to be read
+        if self.attempts:
+            self._process.terminate()  # ends one at work
+
+    def stop(self, deadline: float) -> None:
+        """Waits for its end until `deadline` (monotonic), then kills it and tidies up after it."""
+        self.ask_to_stop()
+        self._process.join(max(0.0, deadline - time.monotonic()))
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        for attempt in self.attempts:
+            clean_stale(attempt.job.destination.parent)
+
+
+def _context() -> BaseContext:
     # fork would copy a terminal's progress thread in the middle of its work; a fork server listens
     # on a socket in the temporary folder, whose name may have 107 bytes.
     is_elsewhere = sys.platform in ("win32", "darwin")
     has_long_name = len(os.fsencode(tempfile.gettempdir())) > LONGEST_TEMPORARY_FOLDER
-    method = "spawn" if is_elsewhere or has_long_name else "forkserver"
-    return ProcessPoolExecutor(
-        processes,
-        mp_context=multiprocessing.get_context(method),
-        initializer=_open_here,
-        initargs=(model, device),
-    )
+    return multiprocessing.get_context("spawn" if is_elsewhere or has_long_name else "forkserver")
 
 
-def _submit(pool: ProcessPoolExecutor, job: Job, attempts: int = 1) -> Future:
-    # Ctrl-C is the parent's to answer; whoever submits makes the processes, one by one
-    with deaf_to_ctrl_c():
-        return pool.submit(_run_here, job, attempts)
+def _serve(parent: connection.Connection, model: str, device: str) -> None:
+    """One of the processes: answers each `_Attempt` with an `Outcome` until the pipe ends.
 
-
-def _stop(pool: ProcessPoolExecutor) -> None:
-    """Ends the processes at once; each removes the temporary file it was writing."""
-    # Public only from Python 3.14 on, as terminate_workers().
-    for process in list((pool._processes or {}).values()):
-        process.terminate()
-    pool.shutdown(wait=True, cancel_futures=True)
-
-
-class _Here:
-    """What one of the processes holds: its colorizer, or why it has none; whether it is at work."""
-
-    colorizer: "Colorizer | PhotochromError"
-    interruption: Interruption
-    busy = False
-
-
-def _open_here(model: str, device: str) -> None:
+    It answers with the error instead where no colorizer is to be had. SIGTERM ends it at the next
+    strip; nothing is answered then.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where `deaf_to_ctrl_c` can do nothing
     from core.colorizer import Colorizer
-
-    threading.Thread(target=_leave_with_the_parent, daemon=True).start()
-    _Here.interruption = Interruption(signal.SIGTERM, at_once=_leave_if_idle).__enter__()
-    try:
-        _Here.colorizer = Colorizer.open(model, device)
-    except PhotochromError as error:  # raised here it would only say that the pool is broken
-        _Here.colorizer = error
-
-
-def _run_here(job: Job, attempts: int = 1) -> Outcome:
     from core.job.life import run
 
-    if isinstance(_Here.colorizer, PhotochromError):
-        raise _Here.colorizer
-    _Here.busy = True
-    try:
-        check = _Here.interruption.check
-        return run(job, _Here.colorizer, attempts=attempts, check=check)
-    except InterruptedJob:
-        os._exit(EXIT_INTERRUPTED)  # its temporary file is gone, and nobody waits
-    finally:
-        _Here.busy = False
+    with Interruption(signal.SIGTERM) as interruption:
+        threading.Thread(target=_stop_with_the_parent, args=(interruption,), daemon=True).start()
+        try:
+            colorizer = Colorizer.open(model, device)
+        except PhotochromError as error:
+            _answer(parent, error)
+            return
+        for job, number in _received(parent):
+            try:
+                outcome = run(job, colorizer, attempts=number, check=interruption.check)
+            except InterruptedJob:
+                sys.exit(EXIT_INTERRUPTED)
+            _answer(parent, outcome)
 
 
-def _leave_with_the_parent() -> None:
+def _received(parent: connection.Connection) -> Iterator[_Attempt]:
+    with contextlib.suppress(EOFError, OSError):  # the parent's end is closed
+        while True:
+            yield parent.recv()
+
+
+def _answer(parent: connection.Connection, answer: Outcome | PhotochromError) -> None:
+    with contextlib.suppress(OSError):  # nobody waits for it
+        parent.send(answer)
+
+
+def _stop_with_the_parent(interruption: Interruption) -> None:
     """A parent that was killed says nothing: its end is waited for, and is the end here too."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os._exit(EXIT_INTERRUPTED)
-
-
-def _leave_if_idle() -> None:
-    if not _Here.busy:
+        interruption.request()
+        threading.main_thread().join(GRACE_S)
         os._exit(EXIT_INTERRUPTED)

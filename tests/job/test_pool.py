@@ -1,18 +1,22 @@
 """Many jobs on several processes: the same files, and none can take the others with it."""
 
-import json
+import multiprocessing
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.errors import InterruptedJob, ModelError
-from core.job import Job, run_all
+from core.job import Job, Outcome, pool, run_all
 from core.job.interruption import Interruption, deaf_to_ctrl_c
+from tests.job.deadly import Deadly, Hanging
 from tests.photographs import gray, save
 
 
@@ -62,50 +66,67 @@ def test_a_model_that_is_not_there_is_an_error_before_any_work(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-DEADLY = """
-import json, multiprocessing, os, signal, sys
-from pathlib import Path
-import core.job.life, core.job.pool
-from core.job import Job, report_line, run_all
-
-real_run = core.job.life.run
-def deadly(job, colorizer, **settings):
-    if job.source.name == "2.png":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real_run(job, colorizer, **settings)
-
-# Only a forked process sees the patch; the pool's own way of starting them is another.
-core.job.life.run = deadly
-core.job.pool.multiprocessing.get_context = lambda _: multiprocessing.context.ForkContext()
-folder, model = Path(sys.argv[1]), sys.argv[2]
-jobs = [Job(source, folder / "out" / source.name) for source in sorted((folder / "in").iterdir())]
-for outcome in run_all(jobs, model=model, processes=2):
-    print(report_line(outcome))
-"""
-
-
 def test_a_scan_that_kills_its_process_is_listed_and_the_others_are_done(tmp_path, model):
-    jobs(tmp_path, "out")
-    answer = subprocess.run(
-        [sys.executable, "-c", DEADLY, str(tmp_path), str(model)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    outcomes = {
-        Path(line["source"]).name: line for line in map(json.loads, answer.stdout.splitlines())
-    }
-    failed = [name for name, outcome in outcomes.items() if outcome["status"] == "failed"]
-    assert len(outcomes) == 6 and failed == ["2.png"], answer.stderr
-    assert outcomes["2.png"]["error"]["kind"] == "killed-its-worker"
-    assert outcomes["2.png"]["attempts"] == 2
+    work = jobs(tmp_path, "out")
+    work[2] = replace(work[2], source=Deadly(work[2].source))
+    outcomes = {Path(o.source).name: o for o in run_all(work, model=str(model), processes=2)}
+    failed = [name for name, outcome in outcomes.items() if outcome.status == "failed"]
+    assert len(outcomes) == 6 and failed == ["2.png"]
+    assert outcomes["2.png"].error and outcomes["2.png"].error.kind == "killed-its-worker"
+    assert outcomes["2.png"].attempts == 2
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"{n}.png" for n in (0, 1, 3, 4, 5)
     ]
 
 
+def test_whoever_kills_processes_loses_and_doubles_no_file(tmp_path, model):
+    """SIGKILL and SIGTERM at random moments: in a decoder, while an answer is written, idle."""
+    work = jobs(tmp_path, "out", 40)
+    chance = random.Random(1)
+    outcomes: list[Outcome] = []
+    for outcome in run_all(work, model=str(model), processes=3):
+        outcomes.append(outcome)
+        if len(outcomes) % 4 == 0:
+            victim = chance.choice(multiprocessing.active_children())
+            assert victim.pid
+            os.kill(victim.pid, chance.choice((signal.SIGKILL, signal.SIGTERM)))
+    assert sorted(o.source for o in outcomes) == sorted(str(job.source) for job in work)
+    for outcome in outcomes:  # skipped: its process died between the file's name and the answer
+        is_there = outcome.output is not None and Path(outcome.output).exists()
+        is_blamed = outcome.error is not None and outcome.error.kind == "killed-its-worker"
+        assert is_there if outcome.status in ("done", "skipped") else is_blamed
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_a_process_that_hangs_holds_up_neither_the_others_nor_the_end(tmp_path, model, monkeypatch):
+    """Whoever hung with a lock in its hand would do both."""
+    monkeypatch.setattr(pool, "GRACE_S", 0.5)
+    work = jobs(tmp_path, "out", 8)
+    hanging = Hanging(work[0].source)
+    outcomes = run_all([replace(work[0], source=hanging), *work[1:]], model=str(model), processes=2)
+    assert [next(outcomes).status for _ in range(7)] == ["done"] * 7
+    assert Path(f"{hanging}.opened").exists()
+    outcomes.close()  # type: ignore[attr-defined]
+    assert not multiprocessing.active_children()
+    assert len(list((tmp_path / "out").iterdir())) == 7
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(200, marks=pytest.mark.soak)])
+def test_stopping_at_the_first_failure_always_comes_to_an_end(tmp_path, model, rounds):
+    """A process that left at a signal with the queue of answers locked hung a third of the runs."""
+    work = jobs(tmp_path, "out", 40)
+    work[7].source.write_bytes(b"junk")
+    for _ in range(rounds):
+        for outcome in run_all(work, model=str(model), processes=4):
+            if outcome.status == "failed":
+                break
+        assert not multiprocessing.active_children()
+        assert not list((tmp_path / "out").glob(".*"))
+        shutil.rmtree(tmp_path / "out")
+
+
 def test_a_second_sigterm_does_not_end_what_is_being_written():
-    """A pool whose idle process leaves at the first one sends another to all that remain."""
+    """A service manager may send one to each process beside the parent's own."""
     before = signal.getsignal(signal.SIGTERM)
     with Interruption(signal.SIGTERM) as interruption:
         interruption.check()
