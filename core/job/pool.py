@@ -16,7 +16,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from multiprocessing import connection
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -86,24 +85,24 @@ class _Attempt(NamedTuple):
 
 
 class _Pool:
-    """The processes and the jobs that they have not been given yet."""
+    """The processes, and the jobs that are to be tried again."""
 
     def __init__(self, processes: int, model: str, device: str) -> None:
         self._count, self._model, self._device = processes, model, device
         self._context = _context()
         self._processes: list[_Process] = []
-        self._waiting: deque[_Attempt] = deque()
+        self._again: deque[_Attempt] = deque()
 
     def outcomes(self, jobs: Iterator[Job]) -> Iterator[Outcome]:
         """Runs all `jobs`; outcomes as they come."""
         for _ in range(self._count):
             self._processes.append(_Process(self._context, self._model, self._device))
         while True:
-            # One more than there are processes: then there is more to come.
-            for job in islice(jobs, max(0, self._count + 1 - len(self._waiting))):
-                self._waiting.append(_Attempt(job, 1))
-            self._give()
-            at_work = {p.connection: p for p in self._processes if p.attempts}
+            # One job at a time: a second one in its pipe would wait behind a process that hangs.
+            for process in self._processes:
+                if process.attempt is None and (attempt := self._next(jobs)):
+                    process.give(attempt)
+            at_work = {p.connection: p for p in self._processes if p.attempt}
             if not at_work:
                 return
             for ready in connection.wait(list(at_work)):
@@ -111,18 +110,11 @@ class _Pool:
                 if outcome is not None:
                     yield outcome
 
-    def _give(self) -> None:
-        """A job to each idle process, and a second one to each while there are many.
-
-        With a second job at hand no process waits for this one; towards the end, jobs are kept for
-        whoever is free first.
-        """
-        for process in self._processes:
-            if not process.attempts and self._waiting:
-                process.give(self._waiting.popleft())
-        for process in self._processes:
-            if len(process.attempts) == 1 and len(self._waiting) > self._count:
-                process.give(self._waiting.popleft())
+    def _next(self, jobs: Iterator[Job]) -> _Attempt | None:
+        if self._again:
+            return self._again.popleft()
+        job = next(jobs, None)
+        return _Attempt(job, 1) if job else None
 
     def _answer_of(self, process: "_Process") -> Outcome | None:
         """What a process says; None where it died and its file is to be tried again."""
@@ -132,7 +124,7 @@ class _Pool:
             return self._replaced(process)
         if isinstance(answer, PhotochromError):
             raise answer
-        process.attempts.popleft()
+        process.attempt = None
         return answer
 
     def _replaced(self, dead: "_Process") -> Outcome | None:
@@ -140,10 +132,10 @@ class _Pool:
         dead.stop(time.monotonic() + GRACE_S)
         new = _Process(self._context, self._model, self._device)
         self._processes[self._processes.index(dead)] = new
-        (job, number), *not_begun = dead.attempts
-        self._waiting.extendleft(reversed(not_begun))
+        assert dead.attempt is not None
+        job, number = dead.attempt
         if number < MOST_ATTEMPTS:
-            self._waiting.appendleft(_Attempt(job, number + 1))
+            self._again.append(_Attempt(job, number + 1))
             return None
         failure = Failure("killed-its-worker", "the process that coloured it died, twice")
         return Outcome(
@@ -160,10 +152,10 @@ class _Pool:
 
 
 class _Process:
-    """One process as its parent sees it. `attempts`: what it was given; the first is in work."""
+    """One process as its parent sees it. `attempt` is what it has in work, if anything."""
 
     def __init__(self, context: BaseContext, model: str, device: str) -> None:
-        self.attempts: deque[_Attempt] = deque()
+        self.attempt: _Attempt | None = None
         self.connection, other_end = context.Pipe()
         self._process = context.Process(  # type: ignore[attr-defined]
             target=_serve, args=(other_end, model, device), daemon=True
@@ -173,13 +165,13 @@ class _Process:
         other_end.close()  # so that the process's end is the pipe's
 
     def give(self, attempt: _Attempt) -> None:
-        self.attempts.append(attempt)
+        self.attempt = attempt
         with contextlib.suppress(OSError):  # it died; that is seen where its answer is awaited
             self.connection.send(attempt)
 
     def ask_to_stop(self) -> None:
         self.connection.close()  # ends one that waits, for a job or for its answer to be read
-        if self.attempts:
+        if self.attempt:
             self._process.terminate()  # ends one at work
 
     def stop(self, deadline: float) -> None:
@@ -189,8 +181,8 @@ class _Process:
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
-        for attempt in self.attempts:
-            clean_stale(attempt.job.destination.parent)
+        if self.attempt:
+            clean_stale(self.attempt.job.destination.parent)
 
 
 def _context() -> BaseContext:
