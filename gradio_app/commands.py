@@ -24,8 +24,9 @@ from gradio_app.settings import DEFAULT_PORT, Settings, is_loopback
 @click.option("--open/--no-open", "open_browser", default=True, help="Open the page in a browser.")
 @click.option(
     "--token", envvar="PHOTOCHROM_TOKEN", default="",
-    help="The secret that requests carry, by default a new one each time; better given in the "
-    "environment variable PHOTOCHROM_TOKEN, which other users cannot see.",
+    help="The secret that every request must carry, the page's too: needed for other machines (by "
+    "default a new one each time), and worth giving where other users share this one. Better given "
+    "in the environment variable PHOTOCHROM_TOKEN, which other users cannot see.",
 )  # fmt: skip
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Model to keep warm.")
 @device_option
@@ -60,18 +61,19 @@ def demo(
     _check_installed()
     from gradio_app.server import bind, open_page, serve
 
-    asked_for_another = port is not None or token or model != DEFAULT_MODEL or not is_loopback(host)
+    asked_for_another = port is not None or model != DEFAULT_MODEL or not is_loopback(host)
     running = None if asked_for_another else discovery.find()
-    if running is not None:
+    if running is not None and token in ("", running.token):
         url = f"http://127.0.0.1:{running.port}/"
         click.echo(f"photochrom runs already at {url} (process {running.pid})")
         if open_browser:
-            open_page(url)
+            open_page(discovery.address_for_browser(running), patience=10.0)
         return EXIT_DONE
     settings = Settings(
         host=host,
         port=DEFAULT_PORT if port is None else port,
         token=token or _new_token(),
+        ask_token=bool(token),
         model=model,
         device=device,
         workers=workers or _processors(),

@@ -10,6 +10,7 @@ import os
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,8 +45,22 @@ def state_path() -> Path:
 
 def write(state: ServerState) -> None:
     """Puts the state file in its place, whole or not at all; raises `ServiceError`."""
-    path = state_path()
-    part = path.with_name(f".{path.name}.{state.pid}")
+    _write_secret(state_path(), json.dumps(asdict(state)))
+
+
+def write_opener(address: str) -> str:
+    """Writes a page that leads to `address`, for this user's browsers alone; says its own address.
+
+    A browser's command line can be read by every user of the machine; an address that logs in does
+    not belong there.
+    """
+    path = _opener_path()
+    _write_secret(path, _OPENER.replace("ADDRESS", escape(address)))
+    return path.absolute().as_uri()
+
+
+def _write_secret(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Without a session's own runtime folder it lies in /tmp, where a stranger may have been
@@ -55,12 +70,21 @@ def write(state: ServerState) -> None:
         part.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as stream:
-            json.dump(asdict(state), stream)
+            stream.write(text)
         part.replace(path)
     except OSError as error:
         raise ServiceError(
-            f"the state file cannot be written ({error.strerror})", file=path
+            f"{path.name} cannot be written ({error.strerror})", file=path
         ) from error
+
+
+def _opener_path() -> Path:
+    return state_path().with_name("open.html")
+
+
+_OPENER: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>photochrom</title>
+<meta http-equiv="refresh" content="0; url=ADDRESS"><a href="ADDRESS">Open photochrom</a></html>
+"""
 
 
 def read() -> ServerState | None:
@@ -76,6 +100,7 @@ def remove(state: ServerState) -> None:
     """Removes the state file, if it is still the one of this server."""
     if read() == state:
         state_path().unlink(missing_ok=True)
+        _opener_path().unlink(missing_ok=True)
 
 
 def find(patience: float = PATIENCE_S) -> ServerState | None:
@@ -87,22 +112,38 @@ def find(patience: float = PATIENCE_S) -> ServerState | None:
     return state if health and health.get("version") == state.version else None
 
 
+def address_for_browser(state: ServerState) -> str:
+    """The page's address at a running server; one that logs in once where it wants the token."""
+    url = f"http://127.0.0.1:{state.port}/"
+    answer = _ask(state.port, "login/once", state.token, PATIENCE_S, method="POST")
+    address = str(answer.get("address", "")) if answer else ""
+    return address if address.startswith(url) else url
+
+
 def health_of(port: int, token: str = "", patience: float = PATIENCE_S) -> dict[str, Any] | None:
     """What a photochrom server on this machine says at `port`; None where there is none.
 
     Waits `patience` seconds, since one that is starting listens before it answers.
     """
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/health")
+    health = _ask(port, "v1/health", token, patience)
+    return health if health and health.get("service") == "photochrom" else None
+
+
+def _ask(
+    port: int, path: str, token: str, patience: float, method: str = "GET"
+) -> dict[str, Any] | None:
+    """The JSON object that a server of this machine answers with; None where there is none."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/{path}", method=method)
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     # A proxy from the environment has no business on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=patience) as answer:
-            health = json.loads(answer.read(65536))
+            value = json.loads(answer.read(65536))
     except (OSError, ValueError):  # urllib's errors are OSErrors; JSON's are ValueErrors
         return None
-    return health if isinstance(health, dict) and health.get("service") == "photochrom" else None
+    return value if isinstance(value, dict) else None
 
 
 def is_alive(pid: int) -> bool:

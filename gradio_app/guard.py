@@ -2,12 +2,11 @@
 
 On loopback the danger is the user's own browser, steered by a foreign page: the Host header must
 be loopback (DNS rebinding) and nothing may come from another origin. Any other bind needs the
-token, by header or, for a person, by a form that gives a cookie. Stands on Starlette.
+token, and so does loopback where whoever started the server gave one: by header, or for a person by
+`Login`.
 """
 
 import asyncio
-import hashlib
-import hmac
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -15,10 +14,11 @@ from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gradio_app import upload
+from gradio_app.login import LOGIN, LOGIN_ONCE, Login
 from gradio_app.problems import Refused, problem_of
 from gradio_app.settings import Settings, is_loopback
 
@@ -33,15 +33,13 @@ CONTENT_POLICY: Final = (
 _HEADERS: Final = {
     "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _TOKEN_NAMES: Final = frozenset(("token", "access_token", "authorization", "api_key", "apikey"))
 #: The page may send several files in one body: together at most this many times the largest one.
 LARGEST_UPLOADS: Final = 4
-_LOGIN: Final = "/login"
-_LONGEST_FORM: Final = 4096  # bytes
 
 
 class Activity:
@@ -67,13 +65,11 @@ class Activity:
 class Guard:
     """ASGI middleware around the whole application, the page's own routes included."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, activity: Activity) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, activity: Activity, login: Login) -> None:
         self.app = app
         self.settings = settings
         self.activity = activity
-        self._cookie_name = f"photochrom-{settings.port}"
-        key = settings.token.encode()
-        self._cookie = hmac.new(key, b"page", hashlib.sha256).hexdigest() if key else ""
+        self._login = login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -89,14 +85,15 @@ class Guard:
         request = Request(scope, receive)
         try:
             self._check_address(request)
-            if not self._may_pass(request):
-                answer = await self._ask_for_token(request)
-                await answer(scope, receive, send)
-                return
+            answer = await self._own_answer(request)
         except Refused as refusal:
-            await problem_of(refusal)(scope, receive, send)
+            answer = problem_of(refusal)
+        if answer is not None:
+            await answer(scope, receive, send)
             return
-        if not scope["path"].startswith("/v1/"):  # the API counts for itself, and says more
+        # The API and the upload route count for themselves, and say more.
+        path = scope["path"]
+        if path != upload.UPLOAD_PATH and not path.startswith("/v1/"):
             receive = _bounded(receive, LARGEST_UPLOADS * self.settings.max_upload)
         await self.app(scope, receive, send)
 
@@ -114,55 +111,33 @@ class Guard:
         if _is_from_elsewhere(request):
             raise Refused(403, "requests from other pages are refused", kind="origin")
         for name, value in parse_qsl(request.url.query, keep_blank_values=True):
-            if name.lower() in _TOKEN_NAMES or (value and self._is_token(value)):
+            if name.lower() in _TOKEN_NAMES or (value and self._login.is_token(value)):
                 raise Refused(
                     400, "a token in the URL would stand in logs; send 'Authorization: Bearer ...'",
                     kind="token",
                 )  # fmt: skip
 
-    def _may_pass(self, request: Request) -> bool:
-        """Whether the token is there where one is needed; a wrong one never passes."""
+    async def _own_answer(self, request: Request) -> Response | None:
+        """What the guard itself answers; None lets the request pass. A wrong token never does."""
         given = request.headers.get("authorization")
         if given is not None:
             scheme, _, token = given.partition(" ")
-            if scheme.lower() == "bearer" and self._is_token(token.strip()):
-                return True
-            raise Refused(
-                401, "this is not the server's token; read the state file again",
-                kind="token", headers={"WWW-Authenticate": "Bearer"},
-            )  # fmt: skip
-        if self.settings.is_local:
-            return True
-        cookie = request.cookies.get(self._cookie_name, "")
-        return bool(self._cookie) and hmac.compare_digest(cookie.encode(), self._cookie.encode())
-
-    async def _ask_for_token(self, request: Request) -> Response:
-        """The form for a person, and its answer; a problem document for a program."""
-        if request.url.path == _LOGIN and request.method == "POST":
-            return await self._answer_form(request)
+            if scheme.lower() != "bearer" or not self._login.is_token(token.strip()):
+                raise _unauthorized("this is not the server's token; read the state file again")
+            if (request.method, request.url.path) == ("POST", LOGIN_ONCE):
+                return JSONResponse({"address": self._login.address()})
+            return None
+        if request.url.path == LOGIN and request.method in ("GET", "POST"):
+            return await self._login.answer(request)
+        if not self.settings.needs_token or self._login.knows(request):
+            return None
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(_form(""), 401)
-        raise Refused(
-            401, "this server needs its token: send 'Authorization: Bearer ...'",
-            kind="token", headers={"WWW-Authenticate": "Bearer"},
-        )  # fmt: skip
+            return self._login.form()
+        raise _unauthorized("this server needs its token: send 'Authorization: Bearer ...'")
 
-    async def _answer_form(self, request: Request) -> Response:
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _LONGEST_FORM:
-                raise Refused(413, "the form is too long", kind="too-large")
-        fields = dict(parse_qsl(body.decode("utf-8", "replace")))
-        if not self._is_token(fields.get("token", "").strip()):
-            return HTMLResponse(_form("That is not the token."), 401)
-        answer = RedirectResponse("/", 303)
-        answer.set_cookie(self._cookie_name, self._cookie, httponly=True, samesite="strict")
-        return answer
 
-    def _is_token(self, text: str) -> bool:
-        wanted = self.settings.token.encode()
-        return bool(wanted) and hmac.compare_digest(text.encode("utf-8", "replace"), wanted)
+def _unauthorized(detail: str) -> Refused:
+    return Refused(401, detail, kind="token", headers={"WWW-Authenticate": "Bearer"})
 
 
 def _without_port(host: str) -> str:
@@ -215,19 +190,3 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return send_guarded
-
-
-def _form(complaint: str) -> str:
-    said = f'<p role="alert">{complaint}</p>' if complaint else ""
-    return _FORM.replace("COMPLAINT", said)
-
-
-_FORM: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width"><title>photochrom</title>
-<style>:root{color-scheme:light dark}body{font:1rem/1.6 system-ui,sans-serif;max-width:24rem;
-margin:18vh auto;padding:0 1.5rem}input,button{font:inherit;padding:.6rem .8rem;width:100%;
-box-sizing:border-box;margin-top:.5rem}</style>
-<h1>photochrom</h1>COMPLAINT<form method="post" action="/login">
-<label>The token that the server printed when it started
-<input name="token" type="password" autocomplete="current-password" required autofocus></label>
-<button>Open</button></form></html>"""

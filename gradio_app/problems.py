@@ -68,7 +68,7 @@ def problem(
     status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """A problem document. Its `kind` is one of contract 5's, or of the server's own:
-    request, busy, token, host, origin, method, path, timeout."""
+    request, busy, token, host, origin, method, path, timeout, upload, full."""
     headers = dict(headers or {})
     if status == 503:
         headers.setdefault("Retry-After", "2")

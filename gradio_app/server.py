@@ -30,6 +30,7 @@ from core.errors import ServiceError
 from gradio_app import api, discovery
 from gradio_app.discovery import API_VERSION, ServerState
 from gradio_app.guard import Activity, Guard
+from gradio_app.login import LOGIN, Login
 from gradio_app.page import LatePage
 from gradio_app.settings import Settings
 from gradio_app.workshop import Workshop
@@ -99,7 +100,7 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def build(workshop: Workshop, activity: Activity, *, page_at_once: bool) -> ASGIApp:
+def build(workshop: Workshop, activity: Activity, login: Login, *, page_at_once: bool) -> ASGIApp:
     """The whole application, guarded. The page is made at once, or for its first request."""
     page = LatePage(workshop)
 
@@ -119,7 +120,7 @@ def build(workshop: Workshop, activity: Activity, *, page_at_once: bool) -> ASGI
     )  # fmt: skip
     api.add_routes(app, workshop)
     app.mount("/", page)
-    return Guard(app, workshop.settings, activity)
+    return Guard(app, workshop.settings, activity, login)
 
 
 def _warm_up(workshop: Workshop) -> None:
@@ -162,6 +163,7 @@ def serve(settings: Settings, listener: socket.socket, *, open_browser: bool) ->
         settings = replace(settings, token=secrets.token_urlsafe(24))
     workshop = Workshop(settings)
     activity = Activity()
+    login = Login(settings)
     state = ServerState(
         os.getpid(), settings.port, settings.token, API_VERSION, version("photochrom"), time.time()
     )
@@ -170,10 +172,10 @@ def serve(settings: Settings, listener: socket.socket, *, open_browser: bool) ->
     def ready() -> None:
         if found_by_others and not _another_is_found(settings.port):
             discovery.write(state)
-        _greet(settings, open_browser)
+        _greet(settings, login.address() if open_browser else "")
 
     # A server with an idle end was started by a program: it may never be asked for the page.
-    app = build(workshop, activity, page_at_once=not settings.idle_exit)
+    app = build(workshop, activity, login, page_at_once=not settings.idle_exit)
     config = uvicorn.Config(
         app, http=PatientProtocol, ws="none", lifespan="on", log_config=None, access_log=False,
         server_header=False, limit_concurrency=CONNECTIONS, timeout_graceful_shutdown=FAREWELL_S,
@@ -218,7 +220,8 @@ async def _run(
             watcher.cancel()
 
 
-def _greet(settings: Settings, open_browser: bool) -> None:
+def _greet(settings: Settings, address: str) -> None:
+    """Says where the server is; opens `address` in a browser where there is one."""
     print(f"photochrom is at {settings.url}  (Ctrl-C ends it)", flush=True)
     if not settings.is_local:
         print(
@@ -226,24 +229,40 @@ def _greet(settings: Settings, open_browser: bool) -> None:
             "The connection is not encrypted; put a TLS proxy before it on a network you share.",
             flush=True,
         )
-    if open_browser:
-        open_page(settings.url)
+    elif settings.needs_token:
+        print("Other users of this machine need the token that it was given.", flush=True)
+    if address:
+        open_page(address)
 
 
-def open_page(url: str) -> None:
-    """Opens the page in a browser, where there is a display; says so where there is none."""
+def open_page(url: str, patience: float = 0.0) -> None:
+    """Opens the page in a browser, where there is a display; says so where there is none.
+
+    A program that is about to end waits `patience` seconds, or the browser would not start.
+    """
     has_display = sys.platform in ("win32", "darwin") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
     )
-    # A thread, since a text browser or a slow desktop must not hold the server up.
-    if has_display:
-        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-    else:
+    if has_display and LOGIN in url:
+        try:
+            url = discovery.write_opener(url)
+        except ServiceError:  # no folder of our own: the person copies the address
+            has_display = False
+    if not has_display:
         print(f"There is no display here; open {url} where there is one.", flush=True)
+        return
+    # A thread, since a text browser or a slow desktop must not hold the server up.
+    opening = threading.Thread(target=webbrowser.open, args=(url,), daemon=True)
+    opening.start()
+    opening.join(patience)
 
 
 def _by_whom(port: int) -> str:
-    health = discovery.health_of(port, patience=2.0)
+    state = discovery.read()
+    token = state.token if state and state.port == port else ""
+    health = discovery.health_of(port, token, patience=2.0) or discovery.health_of(
+        port, patience=2.0
+    )
     return f": photochrom {health['version']} answers there" if health else ""
 
 

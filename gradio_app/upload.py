@@ -28,6 +28,9 @@ GRACE_S: Final = 10.0
 DRAINED_BYTES: Final = 64 << 20
 DRAINED_S: Final = 3.0
 
+#: Where the page takes files; it counts their bytes for itself.
+UPLOAD_PATH: Final = "/gradio_api/upload"
+
 MULTIPART_FIELDS: Final = 32
 LONGEST_FIELD: Final = 1 << 20  # bytes; hints as JSON are text fields
 
@@ -139,6 +142,25 @@ def _too_large(limit: int) -> Refused:
 _FORBIDDEN: Final = re.compile(
     r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u2028\u2029\u202a-\u202e\u2066-\u2069]'
 )
+
+
+#: File systems take names of 255 bytes; a result's name is a little longer than its source's.
+_LONGEST_NAME: Final = 200  # bytes
+
+
+def plain_name(given: str) -> str:
+    """A name for the file that a client calls `given`: no folder, nothing to inject, not too long.
+
+    The suffix is kept.
+    """
+    name = _FORBIDDEN.sub("_", given.replace("\\", "/").rpartition("/")[2]).strip(". ")
+    name = name.encode("utf-8", "replace").decode()
+    stem, dot, suffix = name.rpartition(".")
+    if not dot or len(suffix.encode()) > 16:
+        stem, suffix = name, ""
+    room = _LONGEST_NAME - len(f"{dot}{suffix}".encode())
+    stem = stem.encode()[:room].decode("utf-8", "ignore").strip(". ") or "picture"
+    return f"{stem}.{suffix}" if suffix else stem
 
 
 def file_name(given: str, suffix: str) -> str:

@@ -7,11 +7,17 @@ GIMP started answers GIMP without having loaded Gradio at all.
 import asyncio
 import os
 from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gradio_app.page.uploads import Uploads
 from gradio_app.workshop import Workshop
+
+#: How often uploads that nobody lists any more are looked for.
+SWEPT_EVERY_S: Final = 600
 
 
 class LatePage:
@@ -40,21 +46,29 @@ class LatePage:
         await page(scope, receive, send)
 
     async def _make(self) -> ASGIApp:
-        page = await asyncio.to_thread(_mounted, self._workshop)
+        folder = self._workshop.folder / "page"
+        uploads = Uploads(folder / "uploads")
+        page = await asyncio.to_thread(_mounted, self._workshop, folder, uploads)
         await self._running.enter_async_context(page.router.lifespan_context(page))
+        sweeping = asyncio.create_task(_sweep_now_and_then(uploads))
+        self._running.callback(sweeping.cancel)
         return page
 
 
-def _mounted(workshop: Workshop) -> Starlette:
-    """The page as an application of its own."""
+async def _sweep_now_and_then(uploads: Uploads) -> None:
+    while True:
+        await asyncio.sleep(SWEPT_EVERY_S)
+        await asyncio.to_thread(uploads.sweep)
+
+
+def _mounted(workshop: Workshop, folder: Path, uploads: Uploads) -> Starlette:
+    """The page as an application of its own, in its own folder."""
     # Read when Gradio is imported: nothing is reported to anybody, files stay in our own folder.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    folder = workshop.folder / "page"
-    folder.mkdir(exist_ok=True)
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
 
     from gradio_app.page.mounting import mounted
 
-    return mounted(workshop)
+    return mounted(workshop, folder, uploads)

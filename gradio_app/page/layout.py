@@ -4,6 +4,7 @@ Nothing is computed here. Labels stand here, sentences in `words`, looks in `the
 `assets/page.css`.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +15,10 @@ from gradio_app.page import words
 from gradio_app.page.pictures import Gallery
 from gradio_app.page.stage import stage
 from gradio_app.page.studio import Studio
+from gradio_app.page.uploads import Uploads
 from gradio_app.workshop import Workshop
 
 EXAMPLES: Final = Path(__file__).with_name("examples")
-#: Files that Gradio copied for the browser are removed after this; looked for this often (s).
-_COPIES_LIVE_S: Final = 3600
-_COPIES_SWEEP_S: Final = 600
 
 _SIDES: Final = (("As the model likes it", 0), ("384 px", 384), ("512 px", 512), ("768 px", 768))
 
@@ -36,26 +35,28 @@ _REMEMBER: Final = '(id) => { sessionStorage.setItem("photochrom", id || ""); }'
 _RECALL: Final = '() => sessionStorage.getItem("photochrom") || ""'
 
 
-def blocks(workshop: Workshop, gallery: Gallery) -> gr.Blocks:
-    """The page, ready to be mounted."""
-    studio = Studio(workshop, gallery)
-    with gr.Blocks(
-        title="photochrom", analytics_enabled=False, delete_cache=(_COPIES_SWEEP_S, _COPIES_LIVE_S)
-    ) as page:
+def blocks(workshop: Workshop, gallery: Gallery, uploads: Uploads) -> gr.Blocks:
+    """The page, ready to be mounted.
+
+    Every file that it shows lies in Gradio's own folder already, so that Gradio copies none.
+    """
+    studio = Studio(workshop, gallery, uploads)
+    examples = shutil.copytree(EXAMPLES, gallery.folder / "examples", dirs_exist_ok=True)
+    with gr.Blocks(title="photochrom", analytics_enabled=False) as page:
         gr.HTML(words.HEADER, js_on_load=None)
         with gr.Tabs(elem_id="rooms"):
             with gr.Tab("Photograph", id="one"):
-                id_box = _one_photograph(page, studio)
+                id_box = _one_photograph(page, studio, examples)
             with gr.Tab("Compare", id="compare"):
                 _comparison(studio, id_box)
             with gr.Tab("Many files", id="many"):
-                _many_files(studio)
+                _many_files(page, studio)
             with gr.Tab("Limits", id="limits"):
                 gr.Markdown(words.CANNOT_KNOW, elem_classes="prose-page")
     return page
 
 
-def _one_photograph(page: gr.Blocks, studio: Studio) -> gr.Textbox:
+def _one_photograph(page: gr.Blocks, studio: Studio, folder: Path) -> gr.Textbox:
     id_box = gr.Textbox(visible="hidden", elem_id="picture-id", label="picture")
     address = gr.Textbox(visible="hidden", elem_id="result-address", label="result")
     with gr.Column(elem_id="chooser") as chooser:
@@ -65,7 +66,7 @@ def _one_photograph(page: gr.Blocks, studio: Studio) -> gr.Textbox:
         )  # fmt: skip
         gr.HTML("<h2>Or try one of these</h2>", js_on_load=None)
         examples = gr.Gallery(
-            [(str(path), path.stem.capitalize()) for path in sorted(EXAMPLES.glob("*.jpg"))],
+            [(str(path), path.stem.capitalize()) for path in sorted(folder.glob("*.jpg"))],
             columns=5, height="auto", object_fit="cover", allow_preview=False, show_label=False,
             interactive=False, buttons=[], elem_id="examples", label="Example photographs",
         )  # fmt: skip
@@ -103,7 +104,12 @@ def _one_photograph(page: gr.Blocks, studio: Studio) -> gr.Textbox:
     shown = [slider, painting, status, histogram, looking]
     opened = [id_box, chooser, studio_row, *controls, *shown]
     opening = upload.upload(
-        studio.open_upload, [upload, *controls], opened, api_name="open", concurrency_limit=None
+        studio.open_upload,
+        [upload, *controls],
+        opened,
+        api_name="open",
+        concurrency_limit=None,
+        preprocess=False,  # Gradio has no business with paths: `Uploads` decides
     )
     opening.then(None, id_box, js=_REMEMBER)
     # Room for another file, also after a failure.
@@ -113,7 +119,7 @@ def _one_photograph(page: gr.Blocks, studio: Studio) -> gr.Textbox:
     ).then(None, id_box, js=_REMEMBER)
     page.load(
         studio.restore, id_box, opened, js=_RECALL, api_visibility="private", show_progress="hidden"
-    )
+    ).then(None, id_box, js=_REMEMBER)
     another.click(
         studio.close, id_box, [id_box, chooser, studio_row], api_visibility="private"
     ).then(None, id_box, js=_REMEMBER)
@@ -174,7 +180,7 @@ def _comparison(studio: Studio, id_box: gr.Textbox) -> None:
     )  # fmt: skip
 
 
-def _many_files(studio: Studio) -> None:
+def _many_files(page: gr.Blocks, studio: Studio) -> None:
     gr.HTML(f"<p class='lead'>{words.BATCH}</p>", js_on_load=None)
     files = gr.File(
         label="Photographs", file_count="multiple", type="filepath", height=220, elem_id="many-drop"
@@ -189,8 +195,12 @@ def _many_files(studio: Studio) -> None:
         go = gr.Button("Colour them", variant="primary", elem_id="many-go")
         stop = gr.Button("Stop", elem_id="many-stop")
     report = gr.HTML(js_on_load=None, elem_id="many-report")
-    work = go.click(
+    go.click(
         studio.batch, [files, model, vividness, detail], [files, report], api_name="batch",
-        show_progress_on=report, concurrency_limit=2,
+        show_progress_on=report, concurrency_limit=None, preprocess=False,
     )  # fmt: skip
-    stop.click(None, cancels=[work])
+    stop.click(
+        studio.stop_batch, None, None, api_visibility="private", show_progress="hidden",
+        concurrency_limit=None,
+    )  # fmt: skip
+    page.load(studio.last_batch, None, report, api_visibility="private", show_progress="hidden")

@@ -5,13 +5,14 @@ a bounded number of them under names that cannot be guessed, and serves their pr
 results. All work runs in the workshop's threads.
 """
 
+import os
 import secrets
 import shutil
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -39,7 +40,10 @@ LOST: Final = "This picture is not open any more (the server was restarted); cho
 
 @dataclass
 class OpenPicture:
-    """One picture: sizes of the full page in pixels; `before` the preview's own samples."""
+    """One picture: sizes of the full page in pixels; `before` the preview's own samples.
+
+    `is_left` says that a page went on with a picture of its own made from this one (`fork`).
+    """
 
     id: str
     source: Path
@@ -60,8 +64,12 @@ class OpenPicture:
     _chroma_key: tuple = ()
     _thumbnails: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
     _result_key: str = ""
+    _shown: dict[str, Path] = field(default_factory=dict)
+    _shown_count: int = 0
     _chroma_lock: threading.Lock = field(default_factory=threading.Lock)
     _result_lock: threading.Lock = field(default_factory=threading.Lock)
+    _shown_lock: threading.Lock = field(default_factory=threading.Lock)
+    is_left: bool = False
 
     def thumbnail(self, width: int, height: int) -> np.ndarray:
         """The page at the size that the network wants; read from the file once a size."""
@@ -103,11 +111,24 @@ class OpenPicture:
 
     def preview_files(self) -> tuple[Path, Path]:
         """Before and after as files, for a component that takes files."""
-        before, after = (self.source.with_name(name) for name in ("before.jpg", "after.jpg"))
-        if not before.exists():
-            put(before, self.before_jpeg)
-        put(after, self.after_jpeg)
-        return before, after
+        before = self._shown.get("before") or self.show("before", self.before_jpeg)
+        return before, self.show("after", self.after_jpeg)
+
+    def show(self, which: str, data: bytes) -> Path:
+        """A JPEG as a file with a new name, so that no browser takes an older one for it.
+
+        The one before it stays, since a browser may be fetching it; older ones go.
+        """
+        with self._shown_lock:
+            self._shown_count += 1
+            path = self.source.with_name(f"{which}-{self._shown_count}.jpg")
+            put(path, data)
+            last = self._shown.get(which)
+            self._shown[which] = path
+            for old in path.parent.glob(f"{which}-*.jpg"):
+                if old not in (path, last):
+                    old.unlink(missing_ok=True)
+        return path
 
     def full_size(
         self, options: Options, colorizer: "Colorizer", check: Callable[[], None]
@@ -136,7 +157,7 @@ class Gallery:
     """The open pictures of all browsers."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._open: OrderedDict[str, OpenPicture] = OrderedDict()
         self._results: OrderedDict[str, Path] = OrderedDict()
         self._archives: list[Path] = []
@@ -145,18 +166,52 @@ class Gallery:
     def open(self, upload: Path, max_pixels: int) -> OpenPicture:
         """Opens an uploaded file, which is taken away from where it lay; raises `SourceError`."""
         id = secrets.token_urlsafe(18)
-        folder = self._folder / f"picture-{id}"
+        folder = self.folder / f"picture-{id}"
         folder.mkdir()
         try:
             picture = _opened(id, upload, folder, max_pixels)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        with self._lock:
-            self._open[id] = picture
-            if len(self._open) > MOST_OPEN:
-                self._remove(next(iter(self._open)))
+        self._keep(picture)
         return picture
+
+    def fork(self, id: str) -> OpenPicture:
+        """A picture like the one of that name, for a page that takes it up anew.
+
+        A reloaded page and a duplicated one look the same from here; with a picture of its own
+        each, neither paints on the other's nor closes it. Raises `OptionsError`.
+        """
+        former = self.find(id)
+        name = secrets.token_urlsafe(18)
+        folder = self.folder / f"picture-{name}"
+        folder.mkdir()
+        source = folder / former.source.name
+        try:
+            try:
+                os.link(former.source, source)
+            except (OSError, NotImplementedError):
+                shutil.copyfile(former.source, source)
+        except OSError as error:  # closed in this moment
+            shutil.rmtree(folder, ignore_errors=True)
+            raise OptionsError(LOST) from error
+        with former._chroma_lock:
+            picture = replace(
+                former, id=name, source=source, strokes=list(former.strokes), _shown={},
+                _thumbnails=dict(former._thumbnails), _result_key="", is_left=False,
+                _chroma_lock=threading.Lock(), _result_lock=threading.Lock(),
+                _shown_lock=threading.Lock(),
+            )  # fmt: skip
+        former.is_left = True
+        self._keep(picture)
+        return picture
+
+    def _keep(self, picture: OpenPicture) -> None:
+        with self._lock:
+            self._open[picture.id] = picture
+            if len(self._open) > MOST_OPEN:
+                left = (id for id, kept in self._open.items() if kept.is_left)
+                self._remove(next(left, next(iter(self._open))))
 
     def find(self, id: str | None) -> OpenPicture:
         """The open picture of that name; raises `OptionsError` where it is gone."""
@@ -165,6 +220,7 @@ class Gallery:
             if picture is None:
                 raise OptionsError(LOST)
             self._open.move_to_end(picture.id)
+            picture.is_left = False
             return picture
 
     def close(self, id: str | None) -> None:

@@ -18,13 +18,15 @@ import gradio as gr
 import numpy as np
 
 from core.colour.kernels import lightness_of
-from core.errors import Failure, OptionsError, PhotochromError
+from core.errors import Failure, InterruptedJob, OptionsError, PhotochromError
 from core.options import Options
 from gradio_app.page import words
-from gradio_app.page.batch import MOST_FILES, Batch
-from gradio_app.page.pictures import Gallery, OpenPicture, put
+from gradio_app.page.batch import MOST_FILES, Batches
+from gradio_app.page.pictures import Gallery, OpenPicture
 from gradio_app.page.preview import coloured, histogram, jpeg_of
+from gradio_app.page.routes import owner_of
 from gradio_app.page.stage import alternatives, document_of_strokes
+from gradio_app.page.uploads import NOT_YOURS, Uploads
 from gradio_app.problems import Refused
 from gradio_app.workshop import Workshop
 
@@ -80,9 +82,11 @@ def _stage_failed() -> list[Any]:
 class Studio:
     """The handlers, over one workshop and one gallery."""
 
-    def __init__(self, workshop: Workshop, gallery: Gallery) -> None:
+    def __init__(self, workshop: Workshop, gallery: Gallery, uploads: Uploads) -> None:
         self._workshop = workshop
         self._gallery = gallery
+        self._uploads = uploads
+        self._batches = Batches(gallery.folder, workshop.settings.max_pixels, gallery.offer_archive)
         self._descriptions = workshop.descriptions()
         self.model_names = list(self._descriptions)
 
@@ -91,14 +95,19 @@ class Studio:
         found = self._descriptions.get(model)
         return found.card if found else ""
 
+    @in_a_sentence()
     async def open_upload(
-        self, path: str | None, model: str, side: int, vividness: float, detail: int
+        self, file: Any, model: str, side: int, vividness: float, detail: int, request: gr.Request
     ):
-        """Opens an uploaded picture and colours it."""
-        if not path:
+        """Opens an uploaded picture and colours it. `file` is what the browser calls it."""
+        if not file:
             return gr.skip()
-        return await self._open(Path(path), model, side, vividness, detail)
+        owner = owner_of(_scope(request))
+        with self._workshop.folder_for_one() as folder:
+            own = await asyncio.to_thread(self._uploads.take, _path(file), owner, folder)
+            return await self._open(own, model, side, vividness, detail)
 
+    @in_a_sentence()
     async def open_example(
         self, model: str, side: int, vividness: float, detail: int, chosen: gr.SelectData
     ):
@@ -106,15 +115,10 @@ class Studio:
         from gradio_app.page.layout import EXAMPLES
 
         path = sorted(EXAMPLES.glob("*.jpg"))[int(chosen.index)]  # type: ignore[arg-type]
-        copy = self._workshop.folder / secrets.token_hex(8) / path.name
-        copy.parent.mkdir()
-        copy.write_bytes(path.read_bytes())
-        try:
-            return await self._open(copy, model, side, vividness, detail)
-        finally:
-            shutil.rmtree(copy.parent, ignore_errors=True)
+        with self._workshop.folder_for_one() as folder:
+            own = Path(shutil.copy(path, folder / path.name))
+            return await self._open(own, model, side, vividness, detail)
 
-    @in_a_sentence()
     async def _open(self, path: Path, model: str, side: int, vividness: float, detail: int):
         start = time.perf_counter()
 
@@ -130,11 +134,14 @@ class Studio:
         return self._opened(picture, await self._shown(picture))
 
     async def restore(self, id: str):
-        """After the page was loaded anew: the picture that was open in this tab, if it still is."""
+        """After the page was loaded anew: the picture that was open in this tab, if it still is.
+
+        A duplicated tab comes this way too, so each gets a picture of its own.
+        """
         if not id:
             return gr.skip()  # whoever is quicker than this answer has a picture open by now
         try:
-            picture = self._gallery.find(id)
+            picture = await asyncio.to_thread(self._gallery.fork, id)
         except OptionsError:
             return ["", gr.update(visible=True), gr.update(visible=False), *[gr.skip()] * 9]
         shown = await self._shown(picture, restore=True)
@@ -210,9 +217,7 @@ class Studio:
             height, width = look.thumbnail
             field = colorizer.field(picture.thumbnail(width, height), look, options)
             data = jpeg_of(coloured(picture.before, field, options.vividness))
-            path = picture.source.with_name(f"compare-{side}.jpg")
-            put(path, data)
-            return str(path), time.perf_counter() - start
+            return str(picture.show(side, data)), time.perf_counter() - start
 
         with self._workshop.place() as place:
             one, one_s = await place.run(work, "left", left)
@@ -221,37 +226,45 @@ class Studio:
         return (one, two), f'<p class="status" role="status">{said} Hints are left out.</p>'
 
     async def batch(
-        self, paths: list[str] | None, model: str, vividness: float, detail: int,
+        self, files: Any, model: str, vividness: float, detail: int, request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (how Gradio injects it)
     ):  # fmt: skip
         """Many files, one after another, into a ZIP; yields the report as it grows."""
-        sources = [Path(path) for path in paths or ()]
-        if not 0 < len(sources) <= MOST_FILES:
-            say(Refused(422, f"Choose 1 to {MOST_FILES} photographs here; `photochrom colorize "
-                        "FOLDER` in a terminal has no limit"))  # fmt: skip
-            return
-        folder = self._workshop.folder / f"batch-{secrets.token_hex(8)}"
-        batch = Batch(folder, Options(model=model, vividness=vividness, detail=detail),
-                      self._workshop.settings.max_pixels)  # fmt: skip
+        owner, page = owner_of(_scope(request)), request.session_hash or ""
         try:
-            for number, source in enumerate(sources):
-                progress((number, len(sources)), desc=source.name)
-                with self._workshop.place() as place:
-                    await place.run(
-                        lambda source=source: batch.add(source, self._with(model), place.stop.check)
-                    )
-                said = words.batch_report(batch.done, len(sources), batch.failures, "")
-                yield gr.skip(), said
-            archive = await asyncio.to_thread(batch.finish)
-        except (PhotochromError, MemoryError, Refused) as error:
-            batch.discard()
+            options = Options(model=model, vividness=vividness, detail=detail)
+            paths = [_path(file) for file in _listed(files)]
+            batch = await asyncio.to_thread(
+                self._batches.begin, owner, page, paths, options,
+                lambda path, folder: self._uploads.take(path, owner, folder),
+            )  # fmt: skip
+        except (PhotochromError, OSError, Refused) as error:
             say(error)
             return
-        except BaseException:
-            batch.discard()
-            raise
-        address = self._gallery.offer_archive(archive) if archive else ""
-        yield None, words.batch_report(batch.done, len(sources), batch.failures, address)
+        try:
+            for key in batch.left:
+                progress((len(batch.done) + len(batch.failures), batch.whole), desc=key[0])
+                with self._workshop.place() as place:
+                    check = batch.at(place)
+                    await place.run(lambda key=key: batch.add(key, self._with(model), check))  # noqa: B023
+                yield gr.skip(), words.batch_report(batch)
+            batch.is_stopped = False
+        except InterruptedJob:
+            pass  # what is done is offered all the same, as after every failure
+        except (PhotochromError, MemoryError, OSError, Refused) as error:
+            say(error)
+        finally:  # also where nobody listens any more
+            self._batches.end(owner, page, batch)
+        yield gr.skip() if batch.is_stopped else None, words.batch_report(batch)
+
+    async def stop_batch(self, request: gr.Request) -> None:
+        """Ends the page's batch; its own handler then shows what is done."""
+        self._batches.stop(request.session_hash or "")
+
+    async def last_batch(self, request: gr.Request) -> str:
+        """After the page was loaded anew: what the browser's last batch came to."""
+        batch = self._batches.last(owner_of(_scope(request)))
+        return words.batch_report(batch) if batch else ""
 
     async def _recolour(self, id: str, model: str, side: int, vividness: float, detail: int):
         """Yields what is to be shown: how far the work is while it lasts, then the picture."""
@@ -327,6 +340,26 @@ class Studio:
             "takes_hints": self._takes_hints(picture.options.model),
             "can_ask": description is not None and description.has_distribution,
         }
+
+
+def _scope(request: gr.Request) -> Any:
+    """The request behind an event, as `PageRoutes` passed it on."""
+    return request.request.scope if request.request else {}
+
+
+def _path(file: Any) -> str:
+    """Where a file lies, as a browser says; `Uploads` alone knows whether that is true."""
+    path = file.get("path") if isinstance(file, dict) else None
+    if not isinstance(path, str):
+        raise Refused(422, NOT_YOURS, kind="upload")
+    return path
+
+
+def _listed(files: Any) -> list[Any]:
+    if not isinstance(files, list) or not 0 < len(files) <= MOST_FILES:
+        raise Refused(422, f"Choose 1 to {MOST_FILES} photographs here; `photochrom colorize "
+                      "FOLDER` in a terminal has no limit")  # fmt: skip
+    return files
 
 
 def _lightness_at(picture: OpenPicture, x: float, y: float) -> float:

@@ -1,7 +1,10 @@
 """What the page says in sentences; everything longer than a label stands here."""
 
 from html import escape
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from gradio_app.page.batch import Batch
 
 HEADER: Final = """
 <header class="masthead">
@@ -66,16 +69,20 @@ def _duration(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
-def batch_report(done: int, whole: int, failures: list[tuple[str, str]], address: str) -> str:
+def batch_report(batch: "Batch") -> str:
     """The batch so far: how many are done, which failed and why, and the ZIP when it is ready."""
-    parts = [f'<p class="status" role="status">{done} of {whole} done</p>']
-    if address:
+    rest = (
+        " &middot; stopped; Colour them does the rest" if batch.address and batch.is_stopped else ""
+    )
+    parts = [f'<p class="status" role="status">{len(batch.done)} of {batch.whole} done{rest}</p>']
+    if batch.address:
         parts.append(
-            f'<p><a class="zip" href="{escape(address)}" download>Download the ZIP</a></p>'
+            f'<p><a class="zip" href="{escape(batch.address)}" download>Download the ZIP</a></p>'
         )
-    if failures:
+    if batch.failures:
         rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{escape(why)}</td></tr>" for name, why in failures
+            f"<tr><td>{escape(name)}</td><td>{escape(why)}</td></tr>"
+            for name, why in batch.failures
         )
         parts.append(
             f'<table class="failures"><caption>Not coloured</caption><tbody>{rows}</tbody></table>'

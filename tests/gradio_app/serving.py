@@ -65,12 +65,15 @@ def command(*arguments: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def server(folder: Path, *arguments: str, port: int = 0, models: str | None = None):
+def server(
+    folder: Path, *arguments: str, port: int = 0, models: str | None = None,
+    environment: dict[str, str] | None = None,
+):  # fmt: skip
     """`photochrom demo --model tiny ARGUMENTS`, ready to answer; ended afterwards.
 
-    `models` is a folder of other models than the tiny ones.
+    `models` is a folder of other models than the tiny ones, `environment` has further variables.
     """
-    environment = environment_for(folder)
+    environment = environment_for(folder) | (environment or {})
     if models:
         environment["PHOTOCHROM_MODELS"] = models
     log = folder / f"log-{time.monotonic_ns()}"

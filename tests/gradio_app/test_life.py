@@ -14,11 +14,13 @@ from gradio_app import discovery
 from tests.gradio_app.serving import command, environment_for, server
 
 
-def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def demo(
+    folder: Path, *arguments: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """`photochrom demo ARGUMENTS` that is expected to end by itself."""
     return subprocess.run(
-        command("demo", *arguments), env=environment_for(folder), capture_output=True, text=True,
-        timeout=60, check=False, cwd=Path(__file__).parents[2],
+        command("demo", *arguments), env=environment_for(folder) | (environment or {}),
+        capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2],
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pytest
 from core.colorizer import Colorizer
 from gradio_app.page.pictures import Gallery
 from gradio_app.page.studio import Studio
+from gradio_app.page.uploads import Uploads
 from gradio_app.settings import Settings
 from gradio_app.workshop import Workshop
 from tests.gradio_app.pictures import file_of, gray
@@ -49,7 +50,9 @@ def test_a_closer_look_says_how_far_it_is_and_gives_the_picture_at_its_end(works
 
     async def told() -> list[tuple[Any, Any]]:
         lines = []
-        async for shown in Studio(workshop, gallery).change(picture.id, "tiny", 64, 1.0, 2):
+        async for shown in Studio(workshop, gallery, Uploads(tmp_path / "uploads")).change(
+            picture.id, "tiny", 64, 1.0, 2
+        ):
             lines.append((shown[2], shown[4]))
             if "Looking from nearer, 1 of 13" in shown[4]:
                 session.go_on.set()

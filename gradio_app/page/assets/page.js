@@ -1,6 +1,14 @@
 // What Gradio leaves out: pasting a picture; names and keys for its slider between two pictures.
 document.documentElement.lang = "en";
 
+// The server keeps what this page has uploaded for as long as it hears that the page is open. A
+// request a minute, not a stream: a browser has six connections to a server, and people more tabs.
+const PAGE = [...crypto.getRandomValues(new Uint8Array(16))].map((x) => x.toString(16).padStart(2, "0")).join("");
+const beat = () => fetch(`/page/open/${PAGE}`, { method: "POST" }).catch(() => {});
+beat();
+setInterval(beat, 60_000);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) beat(); });
+
 document.addEventListener("paste", (event) => {
   const files = [...(event.clipboardData?.files || [])].filter((file) => file.type.startsWith("image/"));
   if (!files.length) return;

@@ -1,0 +1,146 @@
+"""The token where it is needed: asked of programs and of people, also on loopback."""
+
+import importlib
+import re
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from gradio_app.login import ONCE_S, Login
+from gradio_app.settings import Settings
+from tests.gradio_app.browsing import choose
+from tests.gradio_app.page_client import UPLOAD
+from tests.gradio_app.pictures import file_of, gray
+from tests.gradio_app.serving import server
+from tests.gradio_app.test_life import demo
+
+TOKEN = "a-secret-of-some-length"
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A server on loopback that was given a token."""
+    with server(tmp_path_factory.mktemp("guarded"), "--token", TOKEN) as running:
+        yield running
+
+
+def test_a_token_that_was_given_is_asked_for_on_loopback_everywhere(guarded):
+    with guarded.client() as client:
+        for method, path in (
+            ("GET", "/v1/health"), ("GET", "/v1/models"), ("POST", "/v1/colorize"),
+            ("GET", "/config"),
+            ("GET", "/gradio_api/info"), ("POST", UPLOAD), ("POST", "/gradio_api/queue/join"),
+            ("GET", "/gradio_api/file=/etc/passwd"), ("GET", "/assets/index.js"), ("GET", "/"),
+            ("POST", "/page/open/abcdefgh"), ("GET", "/page/preview/x/after"),
+            ("POST", "/login/once"),
+            ("GET", "/gradio_api/startup-events"), ("GET", "/v1/reference"), ("GET", "/nothing"),
+        ):  # fmt: skip
+            answer = client.request(method, path)
+            assert answer.status_code == 401, path
+            assert answer.json()["kind"] == "token"
+        good = {"Authorization": f"Bearer {TOKEN}"}
+        assert client.get("/v1/health", headers=good).status_code == 200
+        assert "needs its token" not in client.get("/", headers=good | HTML).text
+
+
+def test_the_state_file_has_the_token_for_gimp_and_for_nobody_else(guarded):
+    path = Path(guarded.environment["PHOTOCHROM_STATE"])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and guarded.state["token"] == TOKEN
+
+
+def test_gimps_client_sends_the_token_of_the_state_file(guarded, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "gimp_plugin" / "photochrom"))
+    gimps_server = importlib.import_module("server")  # as GIMP finds it: in the plug-in's folder
+
+    found = gimps_server._local(Path(guarded.environment["PHOTOCHROM_STATE"]))
+    assert found is not None
+    assert next(model["name"] for model in gimps_server.models(found)) == "tiny"
+
+
+def test_a_person_enters_the_token_in_a_browser(browser, guarded):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(guarded.url)
+    page.get_by_label("token").fill("not-the-token")
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_role("alert")).to_contain_text("not the token")
+    page.get_by_label("token").fill(TOKEN)
+    page.get_by_role("button", name="Open").click()
+    page.wait_for_selector("#drop")
+    choose(page, file_of(gray(60, 80), "PNG"))
+    page.goto(guarded.url)
+    page.wait_for_selector("#drop")
+    context.close()
+
+
+def test_demo_opens_a_browser_that_is_logged_in_and_tells_nobody_the_way(browser, tmp_path):
+    told = tmp_path / "told"
+    script = tmp_path / "browser"
+    script.write_text(f'#!/bin/sh\necho "$1" >> {told}\n')
+    script.chmod(0o755)
+    with server(
+        tmp_path, "--open", "--token", TOKEN, environment={"BROWSER": str(script)}
+    ) as running:
+        second = demo(tmp_path, "--open", environment={"BROWSER": str(script)})
+        assert f"runs already at {running.url}/" in second.stdout
+        wait_until(lambda: told.exists() and len(told.read_text().split()) == 2)
+        [address] = set(told.read_text().split())
+        opener = Path(address.removeprefix("file://"))
+        assert stat.S_IMODE(opener.stat().st_mode) == 0o600 and TOKEN not in opener.read_text()
+        assert "once" not in address and "once" not in running.log.read_text()
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_selector("#drop")
+        assert page.url == f"{running.url}/"
+        context.close()
+        other = browser.new_context().new_page()
+        other.goto(address)  # it was good for one time
+        expect(other.get_by_role("alert")).to_contain_text("one time")
+        other.context.close()
+    assert not opener.exists()
+
+
+def test_where_there_is_no_display_the_address_that_logs_in_once_is_printed(tmp_path):
+    with server(tmp_path, "--open", "--token", TOKEN) as running, running.client() as client:
+        found = re.search(rf"{running.url}(/login\?once=\S+)", running.log.read_text())
+        assert found
+        assert client.get("/", headers=HTML).status_code == 401
+        answer = client.get(found[1])
+        assert answer.status_code == 303 and answer.headers["location"] == "/"
+        assert client.get("/", headers=HTML).status_code == 200
+        client.cookies.clear()
+        assert client.get(found[1]).status_code == 401
+
+
+def test_without_a_token_given_nobody_is_asked(served, client):
+    assert client.get("/", headers=HTML).status_code == 200
+    assert client.get("/login").headers["location"] == "/"
+
+
+def test_an_address_that_logs_in_is_good_for_a_while():
+    now = [0.0]
+    login = Login(Settings(token=TOKEN, ask_token=True), lambda: now[0])
+    codes = [login.address().partition("once=")[2] for _ in range(40)]
+    assert len(login._codes) == 32 and not login._is_redeemed(codes[0])
+    assert login._is_redeemed(codes[-1]) and not login._is_redeemed(codes[-1])
+    now[0] += ONCE_S
+    assert not login._is_redeemed(codes[-2])
+    assert TOKEN not in login.address()
+
+
+def test_a_short_token_is_refused_on_loopback_too(tmp_path):
+    answer = demo(tmp_path, "--no-open", "--token", "short")
+    assert answer.returncode == 2 and "12 characters" in answer.stderr
+
+
+def wait_until(comes_true) -> None:
+    """Waits for what another program does."""
+    deadline = time.monotonic() + 30
+    while not comes_true() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert comes_true()
