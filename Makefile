@@ -10,7 +10,7 @@ TORCH ?= torch==2.13.0
 PHOTO ?= docs/images/sample.jpg
 OUT ?= out
 
-APT_TEST := redis-server chromium openssl
+APT_TEST := redis-server chromium openssl libjpeg-turbo-progs
 
 .PHONY: colorize test lint bench bench-queue soak gimp gimp-gui clean
 

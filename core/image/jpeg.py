@@ -30,7 +30,7 @@ LONGEST_EXIF: Final = _LONGEST - len(_EXIF)
 #: A signature over the picture is void once the picture is another.
 CREDENTIALS_VOID: Final = "its content credentials (C2PA) sign the gray picture and are left out"
 #: Start-of-frame markers; the others in this range mean something else.
-_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def segments(read: Callable[[int, int], bytes]) -> Iterator[tuple[int, bytes]]:
@@ -56,7 +56,7 @@ def segments(read: Callable[[int, int], bytes]) -> Iterator[tuple[int, bytes]]:
 def frame_of(read: Callable[[int, int], bytes]) -> tuple[int, int, int, int] | None:
     """(bits a sample, width, height, channels) as the frame header states, or None."""
     for marker, payload in segments(read):
-        if marker in _FRAMES and len(payload) >= 6:
+        if marker in FRAMES and len(payload) >= 6:
             bits, height, width, channels = struct.unpack_from(">BHHB", payload)
             return bits, width, height, channels
     return None

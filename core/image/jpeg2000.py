@@ -23,7 +23,9 @@ _IPTC: Final = bytes.fromhex("33C7A4D2B81D4723A0BAF1A3E097AD38")
 #: Boxes beside the picture longer than this are not worth the memory.
 _LONGEST: Final = 64 << 20
 _GRAY, _SRGB, _SYCC = 17, 16, 18
-_MAIN_HEADER, _END = b"\xff\x4f\xff\x51", b"\xff\xd9"
+_MAIN_HEADER: Final = b"\xff\x4f\xff\x51"
+#: The codestream's last two bytes.
+END: Final = b"\xff\xd9"
 _WIDE: Final = {8: np.uint8, 16: np.uint16}
 
 
@@ -61,7 +63,7 @@ def read_header(read: Callable[[int, int], bytes], size: int, name: str) -> tupl
         raise damaged("it has no codestream", name)
     header = _codestream(read(start + 4, 38 + 3 * 16), start, end, name)
     # OpenJPEG fills a codestream that stops early with gray, and says nothing.
-    if read(end - 2, 2) != _END:
+    if read(end - 2, 2) != END:
         raise damaged("its codestream has no end", name)
     return header, metadata
 

@@ -6,15 +6,19 @@ Source: PNG Specification, 3rd edition (W3C); XMP Specification Part 3. Stands o
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from core.image import exif
 from core.image.metadata import Metadata, Resolution
 
+#: The last chunk, which is always the same: IEND.
+END: Final = bytes.fromhex("0000000049454e44ae426082")
 #: Signature and IHDR: what stands before the first chunk that is ours to write.
 HEADER_BYTES: Final = 33
 _XMP: Final = b"XML:com.adobe.xmp"
+#: Chunks without which the same codes are another picture: its colours, its masks, its turn.
+_LOOKS: Final = frozenset((b"PLTE", b"cHRM", b"cICP", b"eXIf", b"gAMA", b"iCCP", b"sRGB", b"tRNS"))
 _TEXTS: Final = (b"tEXt", b"zTXt", b"iTXt", b"tIME")
 #: Larger text chunks are somebody's database and not worth the memory.
 _LONGEST: Final = 64 << 20
@@ -24,10 +28,11 @@ _LONGEST_PROFILE: Final = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """What a PNG says of its colours where it has no ICC profile.
+    """What a PNG says of its colours where it has no ICC profile, and of itself.
 
     `gamma`: of the encoding (gAMA, 0.45455 for most); `primaries`: the CIE xy of white, red,
-    green, blue (cHRM); `srgb`: it says outright that it is sRGB (sRGB, cICP).
+    green, blue (cHRM); `srgb`: it says outright that it is sRGB (sRGB, cICP);
+    `fault`: for which damage the file is no picture, as a clause.
     """
 
     srgb: bool = False
@@ -35,23 +40,29 @@ class Colour:
     primaries: tuple[float, ...] | None = None
     code_points: tuple[int, ...] | None = None
     animated: bool = False
+    fault: str | None = None
 
 
-def chunks(read: Callable[[int, int], bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """(name, data) of every chunk but the picture's own; ends quietly where the file does."""
+def chunks(read: Callable[[int, int], bytes]) -> Iterator[tuple[bytes, bytes, bool]]:
+    """(name, data, whether its checksum is right) of every chunk but the picture's own.
+
+    Ends quietly where the file does; the last one of a whole file is IEND.
+    """
     at = 8
     while True:
         head = read(at, 8)
         if len(head) < 8:
             return
         size, name = struct.unpack(">I4s", head)
+        if name != b"IDAT" and size <= _LONGEST:
+            data = read(at + 8, size + 4)
+            if len(data) < size + 4:
+                return
+            checksum = struct.unpack_from(">I", data, size)[0]
+            data = data[:size]
+            yield name, data, zlib.crc32(data, zlib.crc32(name)) == checksum
         if name == b"IEND":
             return
-        if name != b"IDAT" and size <= _LONGEST:
-            data = read(at + 8, size)
-            if len(data) < size:
-                return
-            yield name, data
         at += 12 + size
 
 
@@ -64,12 +75,24 @@ def header_of(read: Callable[[int, int], bytes]) -> tuple[int, int, int] | None:
 
 
 def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, Colour]:
-    """All that a PNG file says beside the picture."""
+    """All that a PNG file says beside the picture.
+
+    What a chunk with a wrong checksum says is left out, with a note, but where it says how the
+    picture looks: that, and a missing last chunk, is `Colour.fault`.
+    """
     found: dict[bytes, bytes] = {}
     texts: list[tuple[bytes, bytes]] = []
     packet: bytes | None = None
-    for name, data in chunks(read):
-        if name == b"iTXt" and data.startswith(_XMP + b"\0"):
+    notes: list[str] = []
+    fault, name = None, b""
+    for name, data, sound in chunks(read):
+        if not sound:
+            title = name.decode("ascii", "replace")
+            if name in _LOOKS:
+                fault = f"its chunk {title} is damaged"
+            elif name != b"IEND":  # it says nothing but that it is there
+                notes.append(f"its chunk {title} is damaged and is left out")
+        elif name == b"iTXt" and data.startswith(_XMP + b"\0"):
             packet = packet or _international_text(data)
         elif name in _TEXTS:
             texts.append((name, data))
@@ -81,8 +104,11 @@ def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, Colour]:
         xmp=packet,
         resolution=_resolution(found.get(b"pHYs", b"")),
         own=tuple(texts),
+        notes=tuple(dict.fromkeys(notes)),
     )
-    return exif.oriented(metadata), _colour(found)
+    if name != b"IEND":  # the pixels may all be there, and what was said behind them is not
+        fault = "its last chunk is missing"
+    return exif.oriented(metadata), replace(_colour(found), fault=fault)
 
 
 def head(metadata: Metadata) -> bytes:

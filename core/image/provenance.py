@@ -38,6 +38,8 @@ _KEPT: Final = {
     _SOURCE_TYPE: (xmp.PHOTOCHROM, "SourceDigitalSourceType"),
     _TOOL: (xmp.PHOTOCHROM, "SourceCreatorTool"),
 }
+#: So many zeros at a file's end are no end of a picture, nor of what we write behind one.
+_END_BYTES: Final = 16
 #: Characters from space up that XML 1.0 has no place for: surrogates and two that are none.
 _NO_XML: Final = frozenset(map(chr, (*range(0xD800, 0xE000), 0xFFFE, 0xFFFF)))
 
@@ -109,24 +111,28 @@ def read_provenance(path: str | os.PathLike) -> Provenance | None:
 def is_whole(path: str | os.PathLike) -> bool:
     """Whether a file of ours has its end, which an interrupted copy of it lacks.
 
-    Looks at the ends and lengths that the formats state, and decodes nothing. Raises what
-    `read_provenance` raises.
+    Looks at the ends and lengths that the formats state, and decodes nothing: it notices a file
+    that is cut short, and one whose end is zeros, as some copies leave them. It cannot notice
+    damage in the middle: `photochrom verify` does. Raises what `read_provenance` raises.
     """
     with Origin(path, snapshot=False) as origin:
-        end = origin.read(max(0, origin.size - 12), 12)
+        end = origin.read(max(0, origin.size - _END_BYTES), _END_BYTES)
         match formats.recognize(origin.read(0, formats.HEAD_BYTES)):
             case formats.JPEG:
                 return end.endswith(b"\xff\xd9")
             case formats.PNG:
-                return end[4:8] == b"IEND"
+                return end.endswith(png.END)
             case formats.WEBP:
-                return origin.size == 8 + int.from_bytes(origin.read(4, 4), "little")
+                stated = 8 + int.from_bytes(origin.read(4, 4), "little")
+                return origin.size == stated and any(end)
             case formats.TIFF:
                 with contextlib.suppress(SourceError):
-                    return bool(tiff.read_pages(origin.read, origin.size, origin.name).pages)
+                    pages = tiff.read_pages(origin.read, origin.size, origin.name).pages
+                    return bool(pages) and any(end)  # what stands last are the tags of a page
             case formats.AVIF | formats.JPEG2000:
-                ends = [stop for *_, stop in jpeg2000.boxes(origin.read, 0, origin.size)]
-                return ends[-1:] == [origin.size]
+                for kind, _, stop in list(jpeg2000.boxes(origin.read, 0, origin.size))[-1:]:
+                    ended = end.endswith(jpeg2000.END) if kind == b"jp2c" else any(end)
+                    return stop == origin.size and ended
     return False
 
 

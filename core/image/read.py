@@ -6,7 +6,6 @@ decoder, which decodes when pixels are asked for. Stands on every other module o
 the writing ones.
 """
 
-import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,8 +14,9 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from core.errors import SourceError
-from core.image import exif, formats, jpeg, jpeg2000, png, profiles, riff, tiff
+from core.image import exif, formats, jpeg, jpeg2000, png, profiles, riff, soundness, tiff
 from core.image.faults import damaged, unsupported
+from core.image.jpeg_decoder import Jpeg
 from core.image.metadata import Metadata
 from core.image.origin import Origin
 from core.image.picture import (
@@ -84,12 +84,23 @@ def _open_jpeg(origin: Origin, max_pixels: int) -> Source:
     frame = jpeg.frame_of(origin.read)
     if frame is None:
         raise damaged("it has no picture header", origin.name)
-    bits, width, height, _ = frame
+    bits, width, height, channels = frame
+    if not width or not height:
+        raise damaged("it has no size", origin.name)
     _check_size(width, height, max_pixels, origin.name)
     if bits != 8:
         raise unsupported(f"it is a JPEG of {bits} bits a sample", origin.name)
+    if channels not in (1, 3, 4):
+        raise unsupported(f"it is a JPEG of {channels} channels", origin.name)
     metadata = jpeg.read_metadata(origin.read)
-    return _single(origin, formats.JPEG, "jpegload", metadata, is_lossless=False)
+
+    picture = Jpeg(origin, (height, width, channels))
+    facts = _Facts(width, height, channels, 8, False)
+    pixels = _held_or_streamed(
+        origin, facts, metadata, [], picture.decode, picture.open_image, picture.check
+    )
+    page = _page(0, facts, pixels, metadata, 8)
+    return Source(formats.JPEG, origin, (page,), page.metadata.notes, is_lossless=False)
 
 
 def _open_png(origin: Origin, max_pixels: int) -> Source:
@@ -101,6 +112,8 @@ def _open_png(origin: Origin, max_pixels: int) -> Source:
     metadata, colour = png.read_metadata(origin.read)
     if colour.animated:
         raise unsupported("it is an animation", origin.name)
+    if colour.fault:
+        raise damaged(colour.fault, origin.name)
 
     def without_profile(channels: int, depth: int) -> Conversion | None:
         return profiles.png_conversion(colour, channels, depth)
@@ -152,9 +165,9 @@ def _open_tiff(origin: Origin, max_pixels: int) -> Source:
 
 
 def _tiff_page(origin: Origin, layout: tiff.TiffPage, shelf: list[Held]) -> Page:
-    def open_image(fail_on: str) -> Any:
+    def open_image() -> Any:
         number = layout.number
-        return load("tiffload", origin, fail_on, access="sequential", page=number, unlimited=True)
+        return load("tiffload", origin, access="sequential", page=number, unlimited=True)
 
     if layout.plain and layout.metadata.orientation == 1:
         colours = 1 if layout.photometric in (0, 1) else 3
@@ -162,10 +175,17 @@ def _tiff_page(origin: Origin, layout: tiff.TiffPage, shelf: list[Held]) -> Page
         facts = _Facts(layout.width, layout.height, colours, depth, layout.alpha is not None)
         pixels: Pixels | None = Plain(origin, layout, layout.plain)
     else:
-        facts, pixels = _facts(open_image("error"), origin.name), None
+        facts, pixels = _facts(open_image(), origin.name), None
         if (facts.width, facts.height) != (layout.width, layout.height):
             raise unsupported(f"page {layout.number + 1} has two sizes", origin.name)
-    pixels = pixels or _decoded_by_libvips(origin, open_image, facts, layout.metadata, shelf)
+    pixels = pixels or _decoded_by_libvips(
+        origin,
+        open_image,
+        facts,
+        layout.metadata,
+        shelf,
+        lambda: soundness.check_tiff_page(origin, layout),
+    )
     page = _page(layout.number, facts, pixels, layout.metadata, layout.bits)
     return replace(page, tiff=layout)
 
@@ -205,10 +225,10 @@ def _single(
 ) -> Source:
     """A source of one page that libvips decodes."""
 
-    def open_image(fail_on: str) -> Any:
-        return load(loader, origin, fail_on, access="sequential", **options)
+    def open_image() -> Any:
+        return load(loader, origin, access="sequential", **options)
 
-    facts = _facts(open_image("error"), origin.name)
+    facts = _facts(open_image(), origin.name)
     pixels = _decoded_by_libvips(origin, open_image, facts, metadata, [])
     page = _page(0, facts, pixels, metadata, bits, without_profile)
     return Source(format_, origin, (page,), page.metadata.notes, is_lossless=is_lossless)
@@ -254,13 +274,36 @@ def _decoded_by_libvips(
     facts: _Facts,
     metadata: Metadata,
     shelf: list[Held],
+    check: Callable[[], None] = lambda: None,
 ) -> Pixels:
-    """Held where that is little memory or the picture must be turned, streamed otherwise."""
+    """`check` raises for damage that libvips does not tell of, before it is asked for pixels."""
     shape = (facts.height, facts.width, facts.colours + facts.has_alpha)
-    wide, orientation = facts.depth == 16, metadata.orientation
-    if math.prod(shape) * (1 + wide) > HELD_BYTES and orientation == 1:
-        return Streamed(open_image, origin.name)
-    return Held(lambda: _upright(decoded(open_image, shape, wide, origin.name), orientation), shelf)
+
+    def decode() -> np.ndarray:
+        check()
+        return decoded(open_image, shape, facts.depth == 16, origin.name)
+
+    return _held_or_streamed(origin, facts, metadata, shelf, decode, open_image, check)
+
+
+def _held_or_streamed(
+    origin: Origin,
+    facts: _Facts,
+    metadata: Metadata,
+    shelf: list[Held],
+    decode: Callable[[], np.ndarray],
+    open_image: OpenImage,
+    check: Callable[[], None],
+) -> Pixels:
+    """Held where that is little memory or the picture must be turned, streamed otherwise.
+
+    What is held is what `decode` gives; what is streamed comes from `open_image` after `check`.
+    Both raise for every damage that can be noticed: no other way leads to a page's pixels.
+    """
+    size = facts.height * facts.width * (facts.colours + facts.has_alpha) * facts.depth // 8
+    if size > HELD_BYTES and metadata.orientation == 1:
+        return Streamed(open_image, origin.name, check)
+    return Held(lambda: _upright(decode(), metadata.orientation), shelf)
 
 
 def _page(

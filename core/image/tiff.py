@@ -28,7 +28,8 @@ from core.image.metadata import Metadata
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 273, 277, 278, 279, 284
 PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES = 317, 322, 323, 324, 325
-SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT = 330, 338, 339
+SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES = 330, 338, 339, 347
+FILL_ORDER: Final = 266
 XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
 
 #: Tags that describe how the pixels stood in the old file, or point into it: not carried over.
@@ -44,6 +45,8 @@ _READ: Final = {
     1: "none", 2: "ccitt-rle", 3: "ccitt-g3", 4: "ccitt-g4", 5: "lzw", 7: "jpeg", 8: "deflate",
     32771: "ccitt-rle-word", 32773: "packbits", 32946: "deflate", 50001: "webp",
 }  # fmt: skip
+#: Those that libtiff reads on from after damage, with a warning; of tiles libvips drops it.
+_WARNED_OF: Final = ("packbits", "ccitt-rle", "ccitt-rle-word", "ccitt-g3", "ccitt-g4")
 _NOT_READ: Final = {
     6: "old-style JPEG", 34712: "JPEG 2000", 33003: "JPEG 2000", 33005: "JPEG 2000",
     34661: "JBIG", 34887: "LERC", 34925: "LZMA", 50000: "Zstandard", 50002: "JPEG XL",
@@ -69,12 +72,36 @@ class PlainStrips:
 
 
 @dataclass(frozen=True, slots=True)
+class CodedSegments:
+    """Where the strips or tiles of a compressed page stand, each with its length in bytes.
+
+    A whole one has `rows` rows of `width` pixels of `samples` channels and `bits` bits; `tags` say
+    how it is coded, `tables` are those that all JPEG streams of a page share.
+    """
+
+    offsets: tuple[int, ...]
+    lengths: tuple[int, ...]
+    width: int
+    rows: int
+    samples: int
+    bits: int
+    tags: tuple[Entry, ...]
+    tables: bytes
+
+    @property
+    def bytes(self) -> int:
+        """Of a whole segment, decoded."""
+        return -(-self.width * self.samples * self.bits // 8) * self.rows
+
+
+@dataclass(frozen=True, slots=True)
 class TiffPage:
     """One page's layout and metadata. `tile` is (width, height) or None for strips.
 
     `alpha` is what ExtraSamples says of a channel beside the colours (0 nothing, 1 alpha that the
     colours are multiplied by, 2 plain alpha), None where there is none; `plain` says where the
-    rows are, if they can be read without a decoder.
+    rows are, if they can be read without a decoder, `coded` where the segments are, if damage in
+    them has to be looked for (`soundness.py`).
     """
 
     number: int
@@ -88,6 +115,7 @@ class TiffPage:
     tile: tuple[int, int] | None
     alpha: int | None
     plain: PlainStrips | None
+    coded: CodedSegments | None
     metadata: Metadata
 
 
@@ -175,6 +203,7 @@ def _page(
         tile=tile,
         alpha=(extra[0] if extra else 2) if has_alpha else None,
         plain=_plain_strips(tags, header, width, height, bits),
+        coded=_coded_segments(tags, width, height, bits),
         metadata=_metadata(tags, header, read),
     )
 
@@ -258,7 +287,7 @@ def _plain_strips(
         or bits not in (8, 16)
         or TILE_OFFSETS in tags
         or (_one(tags, PLANAR, 1) != 1 and samples > 1)
-        or _one(tags, 266, 1) != 1
+        or _one(tags, FILL_ORDER, 1) != 1
         or STRIP_BYTES not in tags
     ):
         return None
@@ -269,6 +298,28 @@ def _plain_strips(
     if any(length < want for length, want in zip(lengths, wanted, strict=False)):
         return None  # libtiff has its own ways with strips whose lengths are wrong
     return PlainStrips(tags[STRIP_OFFSETS].integers[: len(wanted)], rows, header.order == ">")
+
+
+def _coded_segments(tags: Directory, width: int, height: int, bits: int) -> CodedSegments | None:
+    compression = _READ[_one(tags, COMPRESSION, 1)]
+    tiled = TILE_OFFSETS in tags
+    if compression not in ("jpeg", "deflate") and not (tiled and compression in _WARNED_OF):
+        return None
+    offsets, lengths = (
+        tags[tag].integers if tag in tags else ()
+        for tag in ((TILE_OFFSETS, TILE_BYTES) if tiled else (STRIP_OFFSETS, STRIP_BYTES))
+    )
+    rows = min(_one(tags, ROWS_PER_STRIP, height) or height, height)
+    return CodedSegments(
+        offsets,
+        lengths,
+        width=_one(tags, TILE_WIDTH, 0) if tiled else width,
+        rows=_one(tags, TILE_HEIGHT, 0) if tiled else rows,
+        samples=_one(tags, SAMPLES, 1) if _one(tags, PLANAR, 1) == 1 else 1,
+        bits=bits,
+        tags=tuple(tags[tag] for tag in (COMPRESSION, FILL_ORDER, 292, 293) if tag in tags),
+        tables=tags[JPEG_TABLES].data if JPEG_TABLES in tags else b"",
+    )
 
 
 def _sub_directory(tags: Directory, pointer: int, header: Header, read: Reader) -> Directory:

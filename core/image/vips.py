@@ -2,8 +2,9 @@
 
 One thread, no operation cache, untrusted loaders blocked, warnings kept off the terminal. Every
 load goes through `load` and is strict: libvips' default turns damaged files into partly black
-pictures without a word, and `fail_on="error"` still does so with broken tiles of a TIFF and with
-holes in a JPEG. Stands on `origin.py` and pyvips.
+pictures without a word, and `fail_on="error"` still does so with broken tiles of a TIFF. What even
+"warning" lets pass is looked for in `soundness.py`; JPEG has a decoder of its own
+(`jpeg_decoder.py`).
 """
 
 import logging
@@ -16,19 +17,9 @@ from core.errors import SourceError
 from core.image.faults import damaged, unsupported
 from core.image.origin import Origin
 
-#: libjpeg's warnings that are about something else than the coded picture.
-_HARMLESS: Final = re.compile(
-    "unknown JFIF revision|Unknown Adobe color transform|Invalid SOS parameters"
-    "|extraneous bytes before marker 0x(d9|da|c.|db|e.|fe)"
-)
 _NO_MEMORY: Final = re.compile("out of memory|unable to allocate|cannot allocate", re.IGNORECASE)
-_NO_CODEC: Final = re.compile("not supported|unsupported|not configured", re.IGNORECASE)
-
-
-class HarmlessWarning(SourceError):
-    """The decoder warned of something that is wrong with the file, but not with its pixels."""
-
-    kind = "truncated"
+#: An "unsupported marker" is what damage looks like: no encoder writes one.
+_NO_CODEC: Final = re.compile("not supported|unsupported(?! marker)|not configured", re.IGNORECASE)
 
 
 @cache
@@ -48,10 +39,11 @@ def library() -> Any:
     return pyvips
 
 
-def load(loader: str, origin: Origin, fail_on: str = "error", **options: Any) -> Any:
-    """Opens a picture lazily with `loader` ('jpegload'); raises `SourceError`.
+def load(loader: str, origin: Origin, fail_on: str = "warning", **options: Any) -> Any:
+    """Opens a picture lazily with `loader` ('pngload'); raises `SourceError`.
 
-    `fail_on` is "warning" for who wants pixels; "error" will do for a header.
+    `fail_on` is "warning" for who wants pixels; "error" will do for a header, and where every
+    warning has been looked at already.
     """
     vips = library()
     data = origin.for_decoder()
@@ -77,10 +69,11 @@ def reasons_of(error: Exception) -> list[str]:
 
 def explain(error: Exception, file: object) -> SourceError:
     """The `SourceError` that stands for a pyvips.Error met while `file` was read."""
-    reasons = reasons_of(error)
-    reason = reasons[-1]
-    if all(_HARMLESS.search(line) for line in reasons):
-        return HarmlessWarning(reason, file=file)
+    return fault(reasons_of(error)[-1], file)
+
+
+def fault(reason: str, file: object) -> SourceError:
+    """The `SourceError` that stands for what a decoder said about `file`."""
     if _NO_MEMORY.search(reason):
         return SourceError(
             f"not enough memory to read it ({reason})",

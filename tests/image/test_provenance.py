@@ -193,6 +193,16 @@ def test_a_file_is_whole_until_its_last_byte_is_gone(name, tmp_path):
         assert not is_whole(path), kept
 
 
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_file_whose_end_is_zeros_is_not_whole(name, tmp_path):
+    """So a copy looks whose room was set aside and never filled."""
+    whole = through(SOURCES[name])
+    path = tmp_path / "a"
+    for lost in (16, 500, len(whole) // 2):
+        path.write_bytes(whole[:-lost] + bytes(lost))
+        assert not is_whole(path), lost
+
+
 def test_what_cannot_be_opened_is_an_error(tmp_path):
     with pytest.raises(SourceError) as caught:
         read_provenance(tmp_path / "nobody")
