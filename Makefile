@@ -7,8 +7,10 @@ BIN := $(VENV)/bin
 # The build of PyTorch that is tested here; it is asked for by number so that no GPU build comes.
 TORCH ?= torch==2.13.0
 
+# A photograph or a folder of them; a folder or a file's name. Each has a picture before and after.
 PHOTO ?= docs/images/sample.jpg
 OUT ?= out
+SHEETS ?= out/before-after
 
 APT_TEST := redis-server chromium openssl libjpeg-turbo-progs
 
@@ -16,7 +18,7 @@ APT_TEST := redis-server chromium openssl libjpeg-turbo-progs
 
 colorize: $(VENV)/runtime.stamp
 	@$(BIN)/photochrom colorize "$(PHOTO)" -o "$(OUT)" --existing overwrite \
-		--before-after "$(OUT)/before-after.png"
+		--before-after "$(SHEETS)/"
 
 test: $(VENV)/development.stamp $(VENV)/system.stamp
 	$(BIN)/pytest -q $(ARGS)

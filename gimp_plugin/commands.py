@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from core.commands.arguments import WrittenPath
 from core.errors import EXIT_DONE, EXIT_MACHINE, OptionsError, ServiceError
 
 _profile_option = click.option(
     "--profile",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=WrittenPath(file_okay=False, path_type=Path),
     help="A GIMP 3 profile folder, such as ~/.config/GIMP/3.0.  [default: all that are found]",
 )
 

@@ -18,6 +18,7 @@ from typing import Final
 import platformdirs
 
 from core.errors import DestinationError
+from core.paths import Paths
 
 NAME: Final = "photochrom"
 ENTRY: Final = f"{NAME}.py"
@@ -30,7 +31,7 @@ def install(profile: Path) -> Path:
 
     Raises `DestinationError`, and then leaves what was there.
     """
-    target = folder_in(profile)
+    target = _target(profile)
     if target.exists() and not _is_ours(target):
         raise DestinationError(
             "a folder of that name is there already and is not Photochrom's",
@@ -57,7 +58,7 @@ def install(profile: Path) -> Path:
 
 def uninstall(profile: Path) -> bool:
     """Removes the plug-in from the profile; False where it is not installed."""
-    target = folder_in(profile)
+    target = _target(profile)
     if not target.exists() or not _is_ours(target):
         return False
     try:
@@ -72,6 +73,15 @@ def uninstall(profile: Path) -> bool:
 def folder_in(profile: Path) -> Path:
     """Where the plug-in lies in a profile."""
     return profile / "plug-ins" / NAME
+
+
+def _target(profile: Path) -> Path:
+    """The folder that is written or removed; raises `OptionsError` where the copies come from it,
+    as by a linked `plug-ins`."""
+    paths = Paths()
+    paths.read(SOURCE, "the program's own plug-in")
+    paths.write(folder_in(profile), "--profile")
+    return folder_in(profile)
 
 
 def faults(profile: Path) -> list[str]:

@@ -11,13 +11,17 @@ from pathlib import Path
 import click
 import platformdirs
 
+from core.commands.arguments import ReadPath, WrittenPath
 from core.errors import EXIT_SOME_FAILED, OptionsError
+from core.paths import SHEET, Paths
 
 RECIPES = Path(__file__).parent / "recipes"
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-_FILE = click.Path(dir_okay=False, path_type=Path)
-_EXISTING = click.Path(exists=True, path_type=Path)
+_FILE = ReadPath(dir_okay=False, path_type=Path)
+_EXISTING = ReadPath(exists=True, path_type=Path)
+_EXISTING_FILE = ReadPath(exists=True, dir_okay=False, path_type=Path)
+_NEW_FILE = WrittenPath(dir_okay=False, readable=False, path_type=Path)
+_NEW_FOLDER = WrittenPath(file_okay=False, path_type=Path)
 
 # What several commands take, declared once.
 _data = click.option(
@@ -25,7 +29,9 @@ _data = click.option(
 )
 _budget = click.option("--budget", metavar="TIME", help="Train for so long: 90s, 20m, 1.5h.")
 _steps = click.option("--steps", type=click.IntRange(1), help="Train for so many steps.")
-_cache = click.option("--cache", type=_FOLDER, help="Where decoded pictures are kept (several GB).")
+_cache = click.option(
+    "--cache", type=_NEW_FOLDER, help="Where decoded pictures are kept (several GB)."
+)
 _threads = click.option(
     "--threads", type=click.IntRange(1), help="CPU threads; default: all cores."
 )
@@ -44,7 +50,7 @@ _realism = click.option(
 )
 @click.argument("recipe", type=_FILE)
 @_data
-@click.option("--out", type=_FOLDER, required=True, help="Folder of this run.")
+@click.option("--out", type=_NEW_FOLDER, required=True, help="Folder of this run.")
 @_steps
 @_budget
 @click.option("--resume", is_flag=True, help="Go on where this run stopped.")
@@ -75,6 +81,7 @@ def train(
     import torch
 
     from core.learn import parallel
+    from core.learn.trainer import RUN_FILES
     from train.recipe import read
     from train.run import run
 
@@ -83,10 +90,20 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     seconds = None if budget is None else parse_time(budget)
+    cache = cache or platformdirs.user_cache_path("photochrom") / "pictures"
+    paths = Paths()
+    paths.read(recipe, "RECIPE")
+    paths.read_tree(data, "--data")
+    if not resume:
+        paths.read(init, "--init")
+    paths.write(cache, "--cache")
+    paths.write(out, "--out")
+    for name in RUN_FILES:
+        paths.write(out / name, "--out")
     with parallel.group() as (number, _):
         best = run(
             read(recipe), data, out,
-            cache=cache or platformdirs.user_cache_path("photochrom") / "pictures",
+            cache=cache,
             initial=init, steps=steps, budget_seconds=seconds, resume=resume,
             workers=default_workers() if workers is None else workers,
             say=click.echo if number == 0 else lambda _: None,
@@ -96,15 +113,14 @@ def train(
 
 
 @click.command(epilog="Example: photochrom export runs/1 -o model.onnx --fp16")
-@click.argument("run", type=click.Path(exists=True, path_type=Path))
-@click.option("-o", "--output", type=_FILE, required=True, help="The model file to write.")
+@click.argument("run", type=_EXISTING)
+@click.option("-o", "--output", type=_NEW_FILE, required=True, help="The model file to write.")
 @click.option("--fp16", is_flag=True, help="Store weights as float16: half the file.")
 @click.option("--int8", type=_EXISTING, help="int8 convolutions, calibrated on these pictures.")
-@click.option("--card", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="Model card in Markdown for the metadata.")  # fmt: skip
+@click.option("--card", type=_EXISTING_FILE, help="Model card in Markdown for the metadata.")
 @click.option(
     "--blend",
-    type=(click.Path(exists=True, dir_okay=False, path_type=Path), click.FloatRange(0, 1)),
+    type=(_EXISTING_FILE, click.FloatRange(0, 1)),
     multiple=True,
     metavar="FILE SHARE",
     help="Mix in a share of other weights, such as those that the run began with.",
@@ -125,9 +141,18 @@ def export(
     gain: str | None,
 ) -> None:
     """Write a trained run as one model file that `colorize --model` takes."""
-    from train.export import export_run
+    from core.learn.restored import checkpoint_of
+    from train.export import MODEL_FILE, export_run
 
     factors = parse_gain(gain) if gain else None
+    paths = Paths()
+    paths.read(run, "RUN")
+    paths.read(checkpoint_of(run), "RUN")
+    paths.read_tree(int8, "--int8")
+    paths.read(card, "--card")
+    for weights, _ in blend:
+        paths.read(weights, "--blend")
+    paths.replace(output, "-o", MODEL_FILE)
     path = export_run(
         run, output,
         float16=fp16, calibration=int8, card=card, blends=blend, gain=factors,
@@ -143,8 +168,10 @@ def export(
 @click.option("--hints", type=click.Choice(["grid", "worst"]), help="Also judge with hints.")
 @click.option("--sides", metavar="A,B", help="Also: how far colours move between two short sides.")
 @click.option("--crop", type=click.FloatRange(0, 0.5), help="Also: how far they move under a crop.")
-@click.option("--sheet", type=_FILE, help="Write a contact sheet (PNG): gray, ours, truth.")
-@click.option("--html", type=_FILE, help="Write a report with histograms, worst and best pictures.")
+@click.option("--sheet", type=_NEW_FILE, help="Write a contact sheet (PNG): gray, ours, truth.")
+@click.option(
+    "--html", type=_NEW_FILE, help="Write a report with histograms, worst and best pictures."
+)
 @click.option("--masks", type=_EXISTING, help="Folder of label pictures (PNG): score each object.")
 @click.option("--segments", is_flag=True, help="Score patches of like colour where no mask is.")
 @_realism
@@ -169,10 +196,21 @@ def evaluate(
     from train.evaluate import Model, stability
     from train.evaluate import evaluate as judge_all
     from train.evaluate import sheet as draw_sheet
-    from train.report import Gallery, plain, write
+    from train.report import PAGE, Gallery, plain, write
     from train.thorough import Asked, Thorough
 
     pair = parse_sides(sides) if sides else ()
+    if sheet and sheet.suffix.lower() != ".png":
+        raise OptionsError(f"--sheet {sheet}: the name of a sheet ends in .png")
+    paths = Paths()
+    paths.read(model, "MODEL")
+    paths.read_tree(data, "--data")
+    paths.read_tree(masks, "--masks")
+    paths.read(inception, "--inception")
+    for weights in lpips or ():
+        paths.read(weights, "--lpips")
+    paths.replace(sheet, "--sheet", SHEET)
+    paths.replace(html, "--html", PAGE)
     judged = Model(model)
     thorough = Thorough(Asked(masks, segments, realism, inception, lpips or None))
     gallery = Gallery()
@@ -194,7 +232,9 @@ def evaluate(
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
 @_data
 @click.option("--eval", "judge", type=_EXISTING, required=True, help="Other pictures to judge by.")
-@click.option("-o", "--output", type=_FILE, required=True, help="The report to write (HTML, JSON).")
+@click.option(
+    "-o", "--output", type=_NEW_FILE, required=True, help="The report to write (HTML, JSON)."
+)
 @_budget
 @_steps
 @click.option(
@@ -214,7 +254,7 @@ def evaluate(
     "--show", type=_EXISTING, help="Pictures for the report's sheet, instead of --eval's."
 )
 @click.option("--findings", type=_FILE, help="Text for the top of the report.")
-@click.option("--runs", type=_FOLDER, help="Where runs are kept; default: beside the report.")
+@click.option("--runs", type=_NEW_FOLDER, help="Where runs are kept; default: beside the report.")
 @_cache
 @_threads
 @_workers
@@ -245,20 +285,33 @@ def compare(
 
     from train.compare import Comparison, Terms
     from train.compare import compare as compare_all
-    from train.comparison_report import write
+    from train.comparison_report import FIGURES, write
+    from train.report import PAGE
 
     if bool(steps) == bool(budget):
         raise OptionsError("give either --budget or --steps", remedy="for instance --budget 10m")
     if threads:
         torch.set_num_threads(threads)
+    runs = runs or output.with_suffix(".runs")
+    cache = cache or platformdirs.user_cache_path("photochrom") / "pictures"
+    files = [recipe_file(name) for name in recipes]
+    paths = Paths()
+    for file in files:
+        paths.read(file, "RECIPE")
+    for pictures, option in ((data, "--data"), (judge, "--eval"), (show, "--show")):
+        paths.read_tree(pictures, option)
+    paths.read(findings, "--findings")
+    paths.write(cache, "--cache")
+    paths.write(runs, "--runs")
+    paths.replace(output, "-o", PAGE)
+    paths.replace(output.with_suffix(".json"), "-o", FIGURES)
+    text = findings.read_text(encoding="utf-8") if findings else ""
     comparison = Comparison(
-        data, judge, runs or output.with_suffix(".runs"),
-        cache or platformdirs.user_cache_path("photochrom") / "pictures",
+        data, judge, runs, cache,
         Terms(steps, None if budget is None else parse_time(budget), seed, side, cpu_time), realism,
         default_workers() if workers is None else workers,
     )  # fmt: skip
-    results = compare_all([recipe_file(name) for name in recipes], comparison, say=click.echo)
-    text = findings.read_text(encoding="utf-8") if findings else ""
+    results = compare_all(files, comparison, say=click.echo)
     click.echo(f"{write(output, results, show or judge, findings=text)}: the report")
     if any("error" in result for result in results):
         raise click.exceptions.Exit(EXIT_SOME_FAILED)

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from core.image.atomic import write_file
+from core.paths import Kind
 from train.compare import Terms
 from train.evaluate import Model, Photograph, photographs, show
 from train.plots import curves, histograms
@@ -23,6 +25,9 @@ from train.report import page, picture, table
 SHEET_PICTURES = 6
 #: px, of a picture on the sheet.
 SHEET_HEIGHT = 128
+
+#: What the results as JSON may replace: a list of objects that begin with their names, or of none.
+FIGURES = Kind("the JSON of a comparison", (b'[\n {\n  "name": ', b"[]"))
 
 #: key of `scores` -> head of its column.
 COLUMNS = {
@@ -58,12 +63,11 @@ def write(
             counts["true"] = done[0]["histograms"]["truth"][channel]
         parts.append(histograms(counts, first=-128, x=name))
     parts += ["<h2>Pictures</h2>", contact_sheet(done, sheet)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page("Networks compared", "\n".join(parts)), encoding="utf-8")
+    write_file(path, page("Networks compared", "\n".join(parts)).encode())
     # where a model lies is this machine's business
     figures = [{k: v for k, v in result.items() if k != "model_file"} for result in results]
     text = json.dumps(figures, indent=1, ensure_ascii=False)
-    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    write_file(path.with_suffix(".json"), f"{text}\n".encode())
     return path
 
 

@@ -5,19 +5,23 @@ chroma is upsampled bicubically. `evaluate` gives rows and their summary, `stabi
 answer moves with the size and the crop, `sheet` the pictures to look at.
 """
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from core.colour import gamut
 from core.colour.lab import lab_to_srgb, srgb_to_lab
 from core.errors import HintsError, SourceError
+from core.image.atomic import write_file
 from core.learn.answer import Ask, chroma_for
 from core.learn.measures import judge, summary
 from core.model.session import Session, open_session
+from core.paths import SHEET_MARK
 from train.data.cache import decode
 from train.data.shards import members, sources
 
@@ -231,8 +235,11 @@ def sheet(model: Model, data: Path, path: Path, *, most: int = 48, height: int =
         for strip in line:
             page.paste(strip, (left, number * (height + 8)))
             left += strip.width + 8
-    path.parent.mkdir(parents=True, exist_ok=True)
-    page.save(path)
+    text = PngInfo()
+    text.add_text(SHEET_MARK, "gray, ours, truth")
+    encoded = io.BytesIO()
+    page.save(encoded, "PNG", pnginfo=text)
+    write_file(path, encoded.getvalue())
     return path
 
 

@@ -14,10 +14,13 @@ from core.learn.export import About, export
 from core.learn.nets import build
 from core.learn.restored import checkpoint_of, network_of
 from core.learn.trainer import load_checkpoint
+from core.paths import Kind
 from train.evaluate import photographs
 from train.recipe import parse, read
 from train.run import commit, weights_of
 
+#: What a model file may replace: contract 1's, told by its metadata; it begins with its version.
+MODEL_FILE = Kind("a model file", (b"\x08",), b"photochrom.contract")
 #: So many pictures are enough to find the ranges of the activations.
 CALIBRATION_PICTURES = 64
 

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from core.image.atomic import write_file
 from core.learn.measures import ab_rmse
+from core.paths import Kind
 from train.evaluate import Photograph, show
 from train.plots import histograms
 
@@ -25,6 +27,10 @@ from train.plots import histograms
 EXTREMES = 20
 #: px: taller pictures are reduced in the report.
 SHOWN_HEIGHT = 160
+
+#: In every page's head, so that the next one may replace it.
+GENERATOR = '<meta name="generator" content="photochrom">'
+PAGE = Kind("a report of photochrom", (b"<!doctype html>",), GENERATOR.encode())
 
 STYLE = """
 body { font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; color: #222 }
@@ -96,8 +102,7 @@ def write(
         counts = {"ours": reach["ours"][channel], "true": reach["truth"][channel]}
         parts.append(histograms(counts, first=-128, x=name))
     parts += ["<h2>Worst</h2>", _figures(gallery.worst), "<h2>Best</h2>", _figures(gallery.best)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(title, "\n".join(parts)), encoding="utf-8")
+    write_file(path, page(title, "\n".join(parts)).encode())
     return path
 
 
@@ -106,7 +111,7 @@ def page(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+        f"{GENERATOR}<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
     )
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import click
 
 from core.commands.arguments import (
+    ReadPath,
+    WrittenPath,
     device_option,
     existing_option,
     max_pixels_option,
@@ -35,7 +37,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 @click.command(epilog="Example: photochrom worker --root /srv/scans --concurrency 4")
 @broker_option
 @click.option(
-    "--root", "roots", multiple=True, metavar="FOLDER",
+    "--root", "roots", multiple=True, metavar="FOLDER", type=ReadPath(readable=False),
     help="A folder, or s3://bucket/prefix, in which this worker may read and write; may be given "
     "several times.  [default: PHOTOCHROM_ROOTS, the configuration file]",
 )  # fmt: skip
@@ -134,7 +136,8 @@ def batch() -> None:
 def _asks(command: Callable) -> Callable:
     """Options of what is asked for, shared by `submit` and `watch`."""
     for option in (
-        click.option("-o", "--output", required=True, metavar="DEST",
+        click.option("-o", "--output", type=WrittenPath(readable=False), required=True,
+                     metavar="DEST",
                      help="Folder or s3://bucket/prefix; the tree of SRC is mirrored in it."),
         click.option("--name", default="", help="A name for the batch.  [default: SRC's]"),
         click.option("--queue", default="scans", show_default=True, help="The queue to use."),
@@ -148,7 +151,7 @@ def _asks(command: Callable) -> Callable:
 
 
 @batch.command(epilog="Example: photochrom batch submit scans/ -o coloured/ --name glass-plates")
-@click.argument("source", metavar="SRC")
+@click.argument("source", metavar="SRC", type=ReadPath(readable=False))
 @_asks
 def submit(
     source: str, output: str, broker: str | None, name: str, queue: str, existing: str,
@@ -163,8 +166,9 @@ def submit(
     from worker.submission import Request
     from worker.submission import submit as submit_request
 
+    hints = values["hints"]
     like = _like(values, existing, max_pixels)
-    request = Request(sources_of(source), output, like, name, queue)
+    request = Request(sources_of(source), output, like, name, queue, hints=hints)
     answer = submit_request(broker_url(broker), request)
     if as_json:
         click.echo(json.dumps({"batch": answer.batch, "scans": answer.scans}))
@@ -173,7 +177,7 @@ def submit(
 
 
 @batch.command(epilog="Example: photochrom batch watch scanner/ -o coloured/")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False))
+@click.argument("folder", type=ReadPath(exists=True, file_okay=False))
 @_asks
 @click.option(
     "--settle", type=click.FloatRange(0.1), default=5, show_default=True, metavar="SECONDS",
@@ -189,8 +193,9 @@ def watch(
     from worker.submission import Request
     from worker.watch import watch as watch_folder
 
+    hints = values["hints"]
     like = _like(values, existing, max_pixels)
-    request = Request(sources_of(folder), output, like, name, queue, kind="watch")
+    request = Request(sources_of(folder), output, like, name, queue, kind="watch", hints=hints)
     for item in watch_folder(broker_url(broker), request, settle):
         if as_json:
             click.echo(json.dumps(item.as_json()))
@@ -269,7 +274,7 @@ def retry(id: str, failed: bool, broker: str | None) -> None:
 @batch.command(epilog="Example: photochrom batch report 20261121-7f3a9c -o night.html")
 @click.argument("id")
 @click.option(
-    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    "-o", "--output", required=True, type=WrittenPath(dir_okay=False, path_type=Path),
     metavar="FILE", help="A name that ends in .html, .jsonl or .csv.",
 )  # fmt: skip
 @broker_option

@@ -8,16 +8,20 @@ here. Written as it is read from the ledger, so that its size costs no memory. S
 
 import csv
 import heapq
+import io
 import json
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from core.errors import DestinationError, OptionsError, printable
+from core.errors import OptionsError, printable
+from core.image.atomic import new_file
 from core.job import report_line
+from core.paths import REPORT_LINES, Kind, Paths
 from worker.ledger import Ledger
 from worker.records import Entry
 from worker.roots import is_remote
@@ -28,6 +32,16 @@ COLUMNS: Final = (
     "source", "output", "status", "key", "pixels", "seconds", "model", "provider", "worker",
     "attempts", "error", "message", "notes",
 )  # fmt: skip
+
+#: In the page's head, so that the next one may replace it.
+_GENERATOR: Final = '<meta name="generator" content="photochrom batch report">'
+
+#: What a report may replace, by the suffix of its name.
+KINDS: Final = {
+    ".jsonl": REPORT_LINES,
+    ".csv": Kind("a table of a batch", (",".join(COLUMNS).encode(),)),
+    ".html": Kind("a page of a batch", (b"<!doctype html>",), _GENERATOR.encode()),
+}
 
 #: Pictures in the page: failures, and results taken at random.
 SHOWN_FAILURES: Final = 200
@@ -43,6 +57,12 @@ def write_report(ledger: Ledger, batch: str, path: Path) -> int:
     write = writers.get(path.suffix.lower())
     if write is None:
         raise OptionsError(f"{path.name}: a report ends in .html, .jsonl or .csv")
+    paths = Paths()
+    if path.exists():  # what does not exist is none of the scans
+        for entry in ledger.entries(batch):
+            for name in filterfalse(is_remote, (entry.source, entry.destination)):
+                paths.read(Path(name), "a file of the batch")
+    paths.replace(path, "-o", KINDS[path.suffix.lower()])
     with _whole_file(path) as stream:
         return write(ledger, batch, stream)
 
@@ -96,7 +116,7 @@ def _tabled(value: Any) -> Any:
 def _write_page(ledger: Ledger, batch: str, stream: TextIO) -> int:
     status = status_of(ledger, batch)
     failures, sample, count = _chosen(ledger.entries(batch))
-    stream.write(_HEAD.format(title=escape(f"{status.name} ({batch})")))
+    stream.write(_HEAD.format(generator=_GENERATOR, title=escape(f"{status.name} ({batch})")))
     stream.write(_summary(status, ledger))
     if failures:
         stream.write(f"<h2>Failed ({status.failed})</h2>\n<div class=cards>\n")
@@ -196,20 +216,16 @@ def _text(value: Any) -> str:
 
 @contextmanager
 def _whole_file(path: Path) -> Iterator[TextIO]:
-    """A text file that takes its place when it is complete."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as stream:
-            yield stream
-        part.replace(path)
-    except OSError as error:
-        raise DestinationError(f"cannot be written ({error.strerror})", file=path) from error
-    finally:
-        part.unlink(missing_ok=True)
+    """A text file that takes its place when it is complete. Raises `DestinationError`."""
+    with new_file(path, replace=True) as file:
+        stream = io.TextIOWrapper(io.BufferedWriter(file), encoding="utf-8", newline="")  # type: ignore[arg-type]
+        yield stream
+        stream.flush()
+        stream.detach().detach()
 
 
 _HEAD: Final = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{title}</title>
+<html lang="en"><meta charset="utf-8">{generator}<title>{title}</title>
 <style>
 body {{ font: 15px/1.4 system-ui, sans-serif; margin: 2em; color: #222; }}
 .cards {{ display: flex; flex-wrap: wrap; gap: 1em; }}

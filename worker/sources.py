@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import iglob
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -25,13 +25,15 @@ Planned = tuple[str, str, None] | Outcome
 @dataclass(frozen=True, slots=True)
 class Sources:
     """`root`: the absolute folder or URL that all of them lie under; `shown`: what was typed;
-    `identity`: what makes two submissions the same; `files`: of a list or glob."""
+    `identity`: what makes two submissions the same; `files`: of a list or glob; `named_in`: the
+    list that names them."""
 
     kind: Literal["folder", "files", "remote"]
     root: str
     shown: str
     identity: str
     files: tuple[str, ...] = ()
+    named_in: Path | None = None
 
     def plan(self, destination: str, like: Job) -> Iterator[Planned]:
         """(source, result, None) for each scan; a failed `Outcome` for what cannot be planned."""
@@ -74,7 +76,8 @@ def sources_of(word: str) -> Sources:
         return _listed(sys.stdin.buffer.read(), "standard input")
     if word.startswith("@"):
         try:
-            return _listed(Path(word[1:]).read_bytes(), word)
+            listed = _listed(Path(word[1:]).read_bytes(), word)
+            return replace(listed, named_in=Path(word[1:]))
         except OSError as error:
             raise SourceError(
                 f"the list cannot be read ({error.strerror})", file=word[1:]

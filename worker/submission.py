@@ -17,7 +17,9 @@ from typing import Any, Final
 
 from core.errors import DestinationError, Failure, OptionsError
 from core.job import Job, Outcome
+from core.model.store import file_of
 from core.options import canonical_json
+from core.paths import Paths
 from worker import memory, policy
 from worker.application import DEFAULT_QUEUE, application
 from worker.broker import PREFIX, connect, in_words
@@ -36,7 +38,8 @@ Asked = tuple[str, str, Failure | None]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is submitted. `like` has options, existing and the limit of pixels."""
+    """What is submitted. `like` has options, existing and the limit of pixels; `hints` is the file
+    that the options' hints were read from."""
 
     sources: Sources
     destination: str
@@ -44,6 +47,7 @@ class Request:
     name: str = ""
     queue: str = DEFAULT_QUEUE
     kind: str = "submit"
+    hints: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +84,16 @@ def submit(url: str, request: Request) -> Submitted:
 
 
 def prepared(request: Request) -> Request:
-    """The request with absolute paths and a destination that exists. Raises `DestinationError`."""
+    """The request with absolute paths and a destination that exists.
+
+    Raises `DestinationError`, and `OptionsError` where a result would be written over what is read.
+    """
     destination = request.destination
     if not is_remote(destination):
         destination = os.path.abspath(destination)  # noqa: PTH100 (links keep their names)
-        if destination == request.sources.root:
-            raise OptionsError(
-                f"{destination} is source and destination at once",
-                remedy="choose another folder with -o; originals are never written over",
-            )
+    request = replace(request, destination=destination, like=_with_model(request.like))
+    _check_paths(request)
+    if not is_remote(destination):
         try:
             # It must exist before the walk: a folder inside the source is left out by its identity.
             Path(destination).mkdir(parents=True, exist_ok=True)
@@ -96,7 +101,37 @@ def prepared(request: Request) -> Request:
             raise DestinationError(
                 f"cannot be made ({error.strerror})", file=destination
             ) from error
-    return replace(request, destination=destination, like=_with_model(request.like))
+    return request
+
+
+def _check_paths(request: Request) -> None:
+    """Raises `OptionsError` where a path is read and written.
+
+    Of a watched folder, whose files are not known yet, the folder itself: each file is compared
+    with its own result when it is coloured. Objects are told by their names.
+    """
+    root, destination = request.sources.root, request.destination
+    if is_remote(root) and destination.rstrip("/") == root.rstrip("/"):
+        raise OptionsError(
+            f"-o is the same as SRC ({root})", remedy="give what is written a name of its own"
+        )
+    if is_remote(destination):
+        return
+    paths = Paths()
+    paths.read(request.hints, "--hints")
+    paths.read(file_of(request.like.options.model), "--model")
+    paths.read(request.sources.named_in, "SRC")
+    if not is_remote(root):
+        paths.read(Path(root), "SRC")
+    paths.write(Path(destination), "-o")
+    if request.kind == "watch":
+        return
+    scans = [asked for asked in planned(request) if asked[2] is None]
+    for source, _, _ in scans:
+        if not is_remote(source):
+            paths.read(Path(source), "SRC")
+    for _, result, _ in scans:
+        paths.write(Path(result), "-o")
 
 
 def _with_model(like: Job) -> Job:

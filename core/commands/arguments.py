@@ -1,6 +1,7 @@
 """Arguments that several commands share: the picture's options, declared once in `core.options`."""
 
 import logging
+import os
 from collections.abc import Callable
 from difflib import get_close_matches
 from math import isfinite
@@ -22,6 +23,23 @@ class Choice(click.Choice):
         refusal = super().get_invalid_choice_message(value, ctx)
         likely = get_close_matches(str(value), list(self.choices), n=1)
         return f"{refusal} Did you mean {likely[0]!r}?" if likely else refusal
+
+
+class _NamedPath(click.Path):
+    """A path that is given must have a name: '' would be the folder that one is in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if os.fspath(value) == "":
+            self.fail("it is empty; give the name of a file or folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class ReadPath(_NamedPath):
+    """The type of an argument whose file or folder is read."""
+
+
+class WrittenPath(_NamedPath):
+    """The type of an argument whose file or folder is written: a command hands it to `Paths`."""
 
 
 device_option = click.option(
@@ -90,7 +108,7 @@ def options_of(values: dict[str, Any]) -> Options:
 
 def _type(name: str, kind: type, about) -> Any:
     if name == "hints":
-        return click.Path(exists=True, dir_okay=False, path_type=Path)
+        return ReadPath(exists=True, dir_okay=False, path_type=Path)
     if "choices" in about:
         return Choice(about["choices"])
     if "low" in about:

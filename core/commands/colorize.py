@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from core.commands.arguments import (
+    ReadPath,
+    WrittenPath,
     device_option,
     existing_option,
     max_pixels_option,
@@ -20,7 +22,14 @@ from core.commands.arguments import (
     verbose_option,
 )
 from core.commands.progress import Progress, failure_line
-from core.errors import EXIT_DONE, EXIT_SOME_FAILED, OptionsError, printable
+from core.errors import (
+    EXIT_DONE,
+    EXIT_SOME_FAILED,
+    OptionsError,
+    PhotochromError,
+    printable,
+)
+from core.paths import REPORT_LINES, SHEET, Paths
 
 if TYPE_CHECKING:
     from core.job import Job, Outcome
@@ -29,9 +38,9 @@ PIPE = "-"
 
 
 @click.command(epilog="Example: photochrom colorize scans/ -o coloured/ --report night.jsonl")
-@click.argument("sources", nargs=-1, required=True, metavar="SRC...")
+@click.argument("sources", nargs=-1, required=True, metavar="SRC...", type=ReadPath(readable=False))
 @click.option(
-    "-o", "--output", required=True, metavar="DEST",
+    "-o", "--output", type=WrittenPath(readable=False), required=True, metavar="DEST",
     help="A folder (the tree of SRC is mirrored in it), a file name for one SRC, or - for a pipe.",
 )  # fmt: skip
 @picture_options
@@ -42,12 +51,13 @@ PIPE = "-"
 @click.option("--dry-run", is_flag=True, help="Say what would be done, touch nothing.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails.")
 @click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.jsonl",
-    help="Append one JSON line a file to this file.",
+    "--report", type=WrittenPath(dir_okay=False, readable=False, path_type=Path),
+    metavar="FILE.jsonl", help="Append one JSON line a file to this file.",
 )  # fmt: skip
 @click.option(
-    "--before-after", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.png",
-    help="Also write a picture of one SRC before and after.",
+    "--before-after", type=WrittenPath(readable=False), metavar="DEST",
+    help="Also write a picture before and after: a name that ends in .png for one SRC, or a folder "
+    "for one of each.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report lines instead of prose.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
@@ -62,7 +72,7 @@ def colorize(
     dry_run: bool,
     fail_fast: bool,
     report: Path | None,
-    before_after: Path | None,
+    before_after: str | None,
     as_json: bool,
     quiet: bool,
     **values,
@@ -73,39 +83,86 @@ def colorize(
     """
     from core.job import Job, run_all
     from core.job.pool import available_processors
+    from core.model.store import file_of
 
+    hints = values["hints"]
     options = options_of(values)
     like = Job(Path(), Path(), options, existing, max_pixels)  # type: ignore[arg-type]
+    paths = Paths()
+    paths.read(hints, "--hints")
+    paths.read(file_of(options.model), "--model")
     if PIPE in sources:
         if dry_run or before_after or (as_json and output == PIPE):
             raise OptionsError("a pipe takes no --dry-run or --before-after, and -o - no --json")
         progress = Progress(1, report=report, as_json=as_json, quiet=True)
-        return _colorize_pipe(sources, output, like, device, progress)
-    planned = list(_planned(sources, output, like))
-    if dry_run:
-        return _say_plan(planned)
+        return _colorize_pipe(sources, output, like, device, progress, paths)
+    planned = list(_planned(sources, output, like, before_after))
     work = [item for item in planned if isinstance(item, Job)]
     refused = [item for item in planned if not isinstance(item, Job)]
-    if before_after and (len(work) != 1 or refused):
-        raise OptionsError("--before-after takes one SRC")
+    sheets = _sheets(work, refused, output, before_after)
+    _check_paths(paths, work, sheets, report)
+    if dry_run:
+        return _say_plan(planned)
     processes = min(jobs or available_processors(), max(1, len(work)))
+    written: set[str | None] = set()
     failed = False
     with Progress(len(planned), report=report, as_json=as_json, quiet=quiet) as progress:
         for outcome in _all_outcomes(refused, work, options.model, device, processes, run_all):
             progress.tell(outcome)
-            failed |= outcome.status == "failed"
-            if failed and fail_fast:
-                break
-    if before_after and not failed:
-        _write_before_after(work[0], before_after)
+            if outcome.status == "failed":
+                failed = True
+                if fail_fast:
+                    break
+            else:
+                written.add(outcome.output)
+    drawn = [item for item in sheets if str(item[0].destination) in written]
+    failed |= not _draw(drawn, quiet or as_json)
     return EXIT_SOME_FAILED if failed else EXIT_DONE
 
 
-def _write_before_after(job: "Job", destination: Path) -> None:
+def _check_paths(
+    paths: Paths, work: "list[Job]", sheets: "list[tuple[Job, Path]]", report: Path | None
+) -> None:
+    """Raises `OptionsError` where a path that is written is read, or written twice."""
+    for job in work:
+        paths.read(job.source, "SRC")
+    for job in work:
+        paths.write(job.destination, "-o")
+    for job, sheet in sheets:
+        if job.existing == "overwrite":
+            paths.write(sheet, "--before-after")
+        else:
+            paths.replace(sheet, "--before-after", SHEET)
+    paths.replace(report, "--report", REPORT_LINES, appends=True)
+
+
+def _sheets(
+    work: "list[Job]", refused: "list[Outcome]", output: str, place: str | None
+) -> "list[tuple[Job, Path]]":
+    from core.job.before_after import folder_of_sheets, sheets
+
+    if not place:
+        return []
+    if refused and folder_of_sheets(place) is None:
+        raise OptionsError(f"--before-after {place} takes one SRC", remedy="give it a folder")
+    return sheets(work, Path(output), place)
+
+
+def _draw(sheets: "list[tuple[Job, Path]]", quiet: bool) -> bool:
+    """Draws the sheets; False where one could not be."""
     from core.job.before_after import before_after
 
-    before_after(job.source, job.destination, destination)
-    click.echo(f"before and after: {printable(str(destination))}", err=True)
+    whole = True
+    for job, sheet in sheets:
+        try:
+            before_after(job.source, job.destination, sheet, max_pixels=job.max_pixels)
+        except PhotochromError as error:
+            whole = False
+            click.echo(f"photochrom: no picture before and after: {error}", err=True)
+        else:
+            if not quiet:
+                click.echo(f"before and after: {printable(str(sheet))}", err=True)
+    return whole
 
 
 def _all_outcomes(refused, work, model, device, processes, run_all) -> "Iterator[Outcome]":
@@ -114,8 +171,11 @@ def _all_outcomes(refused, work, model, device, processes, run_all) -> "Iterator
         yield from run_all(work, model=model, device=device, processes=processes)
 
 
-def _planned(sources: tuple[str, ...], output: str, like: "Job") -> "Iterator[Job | Outcome]":
+def _planned(
+    sources: tuple[str, ...], output: str, like: "Job", before_after: str | None
+) -> "Iterator[Job | Outcome]":
     from core.job import plan
+    from core.job.before_after import folder_of_sheets
     from core.job.planning import is_folder
 
     # A source that is named twice is one source.
@@ -130,7 +190,14 @@ def _planned(sources: tuple[str, ...], output: str, like: "Job") -> "Iterator[Jo
         return
     if os.path.lexists(target) and not is_folder(target):
         raise OptionsError(f"{output} is a file, not a folder", remedy="give -o a folder")
-    yield from plan(paths, target, like)
+    apart = folder_of_sheets(before_after) if before_after else None
+    for folder, option in ((target, "-o"), (apart, "--before-after")):
+        distinct = Paths()
+        for path in filter(is_folder, paths):
+            distinct.read(path, "SRC")
+        if folder is not None:
+            distinct.write(folder, option)
+    yield from plan(paths, target, like, apart=apart)
 
 
 def _expanded(source: str) -> list[Path]:
@@ -176,23 +243,33 @@ def _say_plan(planned: "list[Job | Outcome]") -> int:
 
 
 def _colorize_pipe(
-    sources: tuple[str, ...], output: str, like: "Job", device: str, progress: Progress
+    sources: tuple[str, ...],
+    output: str,
+    like: "Job",
+    device: str,
+    progress: Progress,
+    paths: Paths,
 ) -> int:
     """Standard input, spooled to a file since a picture is read twice, to a file or a pipe."""
     from core.job import run_all
 
     if sources != (PIPE,):
         raise OptionsError("- must be the only source")
+    name = Path("standard input")
+    job = replace(like, source=name, destination=Path("standard output"))
+    paths.read_standard_input()
+    if output != PIPE:
+        job = _into_file(name, Path(output), like)
+        paths.write(job.destination, "-o")
+    paths.replace(progress.report_path, "--report", REPORT_LINES, appends=True)
     with progress, tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
-        source = Path(folder, "standard input")
+        job = replace(job, source=Path(folder, name))
         if output == PIPE:
-            job = replace(like, source=source, destination=Path(folder, "standard output"))
-        else:
-            job = _into_file(source, Path(output), like)
-        source.write_bytes(sys.stdin.buffer.read())
+            job = replace(job, destination=Path(folder, job.destination))
+        job.source.write_bytes(sys.stdin.buffer.read())
         (outcome,) = run_all([job], model=like.options.model, device=device)
         told = outcome.output if output != PIPE else job.destination.name
-        progress.tell(replace(outcome, source=source.name, output=told))
+        progress.tell(replace(outcome, source=job.source.name, output=told))
         if outcome.error:
             return EXIT_SOME_FAILED
         if output == PIPE:

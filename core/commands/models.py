@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from core.commands.arguments import ReadPath
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, ModelError
 
 
@@ -76,7 +77,7 @@ def info_model(model: str, as_json: bool) -> int:
 
 
 @models.command("import", epilog="Example: photochrom models import flagship.onnx")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=ReadPath(path_type=Path))
 def import_a_model(file: Path) -> int:
     """Check a model file and add it to your own models, under its own name."""
     from core.model.store import import_model

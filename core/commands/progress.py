@@ -24,7 +24,7 @@ class Progress:
     def __init__(self, total: int, *, report: Path | None, as_json: bool, quiet: bool) -> None:
         self.count = {"done": 0, "skipped": 0, "failed": 0}
         self._total = total
-        self._report_path = report
+        self.report_path = report
         self._as_json = as_json
         self._quiet = quiet
         self._start = time.monotonic()
@@ -33,12 +33,12 @@ class Progress:
         self._bar = None
 
     def __enter__(self) -> "Progress":
-        if self._report_path:
+        if self.report_path:
             try:
-                self._report = self._stack.enter_context(self._report_path.open("a"))
+                self._report = self._stack.enter_context(self.report_path.open("a"))
             except OSError as error:
                 raise DestinationError(
-                    f"the report cannot be written ({error.strerror})", file=self._report_path
+                    f"the report cannot be written ({error.strerror})", file=self.report_path
                 ) from error
         if sys.stderr.isatty() and not self._quiet and not self._as_json and self._total > 1:
             self._bar = self._stack.enter_context(_bar())

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from core.commands.arguments import max_pixels_option
+from core.commands.arguments import ReadPath, max_pixels_option
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, PhotochromError, printable
 
 
 @click.command(epilog="Example: photochrom verify scans/ coloured/")
-@click.argument("original", type=click.Path(exists=True, path_type=Path))
-@click.argument("coloured", type=click.Path(exists=True, path_type=Path))
+@click.argument("original", type=ReadPath(exists=True, path_type=Path))
+@click.argument("coloured", type=ReadPath(exists=True, path_type=Path))
 @max_pixels_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line a file.")
 def verify(original: Path, coloured: Path, max_pixels: int, as_json: bool) -> int:

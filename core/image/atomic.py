@@ -59,6 +59,28 @@ def new_file(target: Path, *, replace: bool) -> Iterator[BinaryIO]:
             temporary.unlink()
 
 
+def write_file(target: Path, data: bytes | bytearray | memoryview) -> None:
+    """A file of `data` at `target`, over one that stands there; its folder is made.
+
+    Raises `DestinationError`, and then leaves what was there.
+    """
+    make_folder(target.parent)
+    with new_file(target, replace=True) as file:
+        write_all(file, data)
+
+
+def make_folder(folder: Path) -> None:
+    """The folder, and those above it; raises `DestinationError` where it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DestinationError(
+            f"the folder cannot be made ({error.strerror})",
+            file=folder,
+            remedy="choose another destination",
+        ) from error
+
+
 def write_all(file: BinaryIO, data: bytes | bytearray | memoryview) -> None:
     """Writes all of `data`; an unbuffered file may take less at once, as on a full disk."""
     view = memoryview(data).cast("B")
@@ -67,9 +89,11 @@ def write_all(file: BinaryIO, data: bytes | bytearray | memoryview) -> None:
 
 
 def check_free(target: Path, *, replace: bool) -> None:
-    """Raises `DestinationError` where `target` is a folder or, without `replace`, exists."""
+    """Raises `DestinationError` where `target` is no file or, without `replace`, exists."""
     if target.is_dir():
         raise DestinationError("it is a folder", file=target, remedy="give the name of a file")
+    if target.exists() and not target.is_file():  # a rename would put a file in /dev/null's place
+        raise DestinationError("it is a device or pipe", file=target, remedy="name a file")
     if not replace and os.path.lexists(target):
         raise DestinationError(
             "there is a file of that name already",

@@ -18,6 +18,7 @@ from core.errors import (
     PhotochromError,
     SourceError,
 )
+from core.image.atomic import make_folder
 from core.image.formats import by_name
 from core.image.provenance import Provenance, is_whole, read_provenance
 from core.image.read import Page, Source, open_source
@@ -113,7 +114,7 @@ def _colour(
         check()
         page_painter(index)(samples, top, out)
 
-    _make_folder(job.destination.parent)
+    make_folder(job.destination.parent)
     written = save(
         source,
         job.destination,
@@ -124,17 +125,6 @@ def _colour(
         replace=job.existing == "overwrite",
     )
     return written.notes
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DestinationError(
-            f"the folder cannot be made ({error.strerror})",
-            file=folder,
-            remedy="choose another destination",
-        ) from error
 
 
 def _painter_of(page: Page, job: Job, colorizer: Colorizer, check: Check) -> Painter:

@@ -17,14 +17,17 @@ from core.image.formats import by_name, by_suffix
 from core.job.job import Job, Outcome
 
 
-def plan(sources: Iterable[Path], destination: Path, like: Job) -> Iterator[Job | Outcome]:
+def plan(
+    sources: Iterable[Path], destination: Path, like: Job, *, apart: Path | None = None
+) -> Iterator[Job | Outcome]:
     """The jobs for `sources` under the folder `destination`, with the settings of `like`.
 
     Files are taken as they are; folders are walked for pictures (by suffix), their tree mirrored.
-    What cannot be planned comes as a failed `Outcome` in its place.
+    What cannot be planned comes as a failed `Outcome` in its place. `apart` is a folder that is
+    not walked, just as `destination`: other results go there.
     """
     sources = list(sources)
-    walk = _Walk(destination, one_tree=len(sources) == 1)
+    walk = _Walk(destination, apart, one_tree=len(sources) == 1)
     for source in sources:
         if not is_folder(source):
             continue
@@ -59,8 +62,9 @@ class _Walk:
     """What a walk must not enter (its own destination, a folder that it is in already) and the
     results that are spoken for."""
 
-    def __init__(self, destination: Path, one_tree: bool) -> None:
+    def __init__(self, destination: Path, apart: Path | None, one_tree: bool) -> None:
         self.destination = _identity(destination)
+        self.apart = _identity(apart) if apart else None
         self.inside: set[tuple[int, int]] = set()
         self.one_tree = one_tree
         self.taken: set[Path] = set()
@@ -68,7 +72,7 @@ class _Walk:
 
 def _folder(folder: Path, destination: Path, like: Job, walk: _Walk) -> Iterator[Job | Outcome]:
     identity = _identity(folder)
-    if identity is None or identity == walk.destination or identity in walk.inside:
+    if identity is None or identity in (walk.destination, walk.apart) or identity in walk.inside:
         return
     walk.inside.add(identity)
     try:

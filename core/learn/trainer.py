@@ -31,6 +31,8 @@ from core.learn.pace import Pace
 
 #: What a budget is counted by: seconds, since whenever.
 CLOCKS = {"wall": time.monotonic, "cpu": time.process_time}
+#: What a run writes into its folder, beside TensorBoard's files.
+RUN_FILES = ("last.pt", "best.pt", "log.jsonl")
 #: Of checkpoints; one written by a newer program is refused.
 CHECKPOINT_VERSION = 1
 

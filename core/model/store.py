@@ -7,6 +7,7 @@
 import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import platformdirs
 
 from core.errors import DestinationError, ModelError, nearest
 from core.model.session import open_session
+from core.paths import Paths
 
 BUNDLED: Final = Path(__file__).parent / "bundled"
 
@@ -62,6 +64,14 @@ def resolve(model: str) -> Path:
     raise ModelError(f"unknown model {model!r}", remedy=nearest(model, list(names)))
 
 
+def file_of(model: str) -> Path | None:
+    """The file of a model as `resolve` finds it; None where there is none."""
+    try:
+        return resolve(model)
+    except ModelError:
+        return None
+
+
 def import_model(source: Path) -> ModelFile:
     """Checks the file against contract 1 and copies it into the user's folder under its name."""
     if not source.is_file():
@@ -72,13 +82,18 @@ def import_model(source: Path) -> ModelFile:
     if any(found.name == name and found.bundled for found in installed()):
         raise ModelError(f"a bundled model is called {name!r} already", file=source)
     target = user_folder() / f"{name}.onnx"
-    part = target.with_suffix(".part")
+    paths = Paths()
+    paths.read(source, "FILE")
+    paths.write(target, "your own model of that name")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, part)
-        part.replace(target)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".import-") as folder:
+            copy = Path(folder) / target.name
+            shutil.copyfile(source, copy)
+            with copy.open("rb") as file:
+                os.fsync(file.fileno())
+            copy.replace(target)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise DestinationError(f"cannot be written ({error.strerror})", file=target) from error
     return ModelFile(name, target, bundled=False)
 

@@ -147,7 +147,7 @@ def test_names_of_a_dry_run_stay_on_one_line(cli, tmp_path, model):
 def test_verbose_tells_where_a_defect_is_and_without_it_there_is_one_line(
     cli, scans, tmp_path, model, monkeypatch, caplog, place
 ):
-    def broken(*_):
+    def broken(*_, **__):
         raise RuntimeError("no such luck")
 
     monkeypatch.setattr("core.job.plan", broken)
@@ -190,7 +190,7 @@ def test_a_folder_of_nothing_is_done_at_once(cli, tmp_path, model):
         (["colorize", "-", "-o", "-", "--json"], 2, "no --json"),
         (["colorize", "SCANS/0.png", "-o", "x" * 300], 1, "too long"),
         (["colorize", "x" * 300 + ".png", "-o", "OUT"], 1, "too long"),
-        (["colorize", "SCANS", "-o", "SCANS"], 1, "own destination"),
+        (["colorize", "SCANS", "-o", "SCANS"], 2, "-o is the same as SRC"),
         (["colorize", "SCANS", "-o", "OUT", "--model", "photochrom-lte"], 3, "did you mean"),
         (["colorize", "SCANS", "-o", "OUT", "--device", "cuda"], 3, "install"),
         (["colorize", "SCANS"], 2, "--output"),
@@ -222,7 +222,7 @@ def test_a_missing_file_fails_and_the_others_are_done(cli, scans, tmp_path, mode
 def test_a_source_is_never_written_over(cli, scans, model):
     before = (scans / "0.png").read_bytes()
     answer = cli("colorize", scans / "0.png", "-o", scans, "--model", model)
-    assert answer.code == 1
+    assert answer.code == 2
     assert (scans / "0.png").read_bytes() == before
 
 

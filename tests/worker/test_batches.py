@@ -151,7 +151,7 @@ def test_a_destination_inside_the_source_is_not_coloured_again(stage: Stage):
     again = stage.submit()
     assert stage.wait(again) == {"scans": 4, "running": 0, "done": 0, "skipped": 4, "failed": 0}
     said = stage.call("batch", "submit", stage.scans, "-o", stage.scans, "--model", "tiny", code=2)
-    assert "source and destination at once" in said
+    assert "-o is the same as SRC" in said
 
 
 def test_two_sources_of_one_name_have_two_results(stage: Stage):
