@@ -74,8 +74,8 @@ def train(
 ) -> None:
     """Train the network of a recipe on photographs.
 
-    SIGTERM and Ctrl-C save first; --resume goes on. With --steps (or the recipe's steps) a
-    resumed run gives the same bits as one that was never stopped. For several GPUs:
+    SIGTERM and Ctrl-C save first; --resume goes on. On a CPU and with --steps (or the recipe's
+    steps) a resumed run gives the same bits as one that was never stopped. For several GPUs:
     `torchrun --nproc-per-node 2 --no-python photochrom train ...`, each with its share of a batch.
     """
     import torch
@@ -175,6 +175,13 @@ def export(
 @click.option("--masks", type=_EXISTING, help="Folder of label pictures (PNG): score each object.")
 @click.option("--segments", is_flag=True, help="Score patches of like colour where no mask is.")
 @_realism
+@click.option(
+    "--old-look",
+    type=int,
+    metavar="SEED",
+    help="Show the pictures as old photographs to the model.",
+)
+@click.option("--no-truth", is_flag=True, help="The pictures have no colours: say how ours spread.")
 @click.option("--inception", type=_FILE, help="Inception v3's weight file: the FID.")
 @click.option("--lpips", type=_FILE, nargs=2, help="VGG-16's weight file and LPIPS' own: LPIPS.")
 def evaluate(
@@ -189,11 +196,13 @@ def evaluate(
     masks: Path | None,
     segments: bool,
     realism: bool,
+    old_look: int | None,
+    no_truth: bool,
     inception: Path | None,
     lpips: tuple[Path, Path] | None,
 ) -> None:
     """Judge a model file on pictures whose colours are known, at their stored size."""
-    from train.evaluate import Model, stability
+    from train.evaluate import Model, stability, without_truth
     from train.evaluate import evaluate as judge_all
     from train.evaluate import sheet as draw_sheet
     from train.report import PAGE, Gallery, plain, write
@@ -212,10 +221,22 @@ def evaluate(
     paths.replace(sheet, "--sheet", SHEET)
     paths.replace(html, "--html", PAGE)
     judged = Model(model)
+    if no_truth:
+        given = (hints, sides, crop, html, masks, segments, realism, inception, lpips)
+        if any(given) or old_look is not None:
+            raise OptionsError("--no-truth judges by no truth", remedy="give it alone, or --sheet")
+        result = without_truth(judged, data)
+        if sheet:
+            result["sheet"] = str(draw_sheet(judged, data, sheet))
+        click.echo(json.dumps(plain(result)) if as_json else spread_table(result))
+        return
     thorough = Thorough(Asked(masks, segments, realism, inception, lpips or None))
     gallery = Gallery()
     looks = [thorough.add, gallery.add] if html else [thorough.add]
-    result = judge_all(judged, data, hints=hints or "", also=looks) | thorough.result()
+    result = (
+        judge_all(judged, data, hints=hints or "", old_look=old_look, also=looks)
+        | thorough.result()
+    )
     if pair or crop:
         result |= stability(judged, data, sides=pair, crop=crop or 0.0)
     if sheet:
@@ -349,6 +370,13 @@ def table(result: dict) -> str:
         before, after = cell["cell_rmse"], cell["cell_rmse_hinted"]
         lines.append(f"worst cell: ab RMSE {before:.2f}, {after:.2f} with one hint in it")
     return "\n".join(lines)
+
+
+def spread_table(result: dict) -> str:
+    """What `without_truth` found, as lines."""
+    name = f"{result['model']} {result['version']}, {result['pictures']} pictures"
+    figures = ("a", "b", "one_hue_share", "colourfulness", "pictures_of_one_hue")
+    return "\n".join([name, *(f"{key} {result[key]:.4g}" for key in figures)])
 
 
 def parse_time(text: str) -> float:

@@ -6,11 +6,13 @@ answer moves with the size and the crop, `sheet` the pictures to look at.
 """
 
 import io
+import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -19,31 +21,58 @@ from core.colour.lab import lab_to_srgb, srgb_to_lab
 from core.errors import HintsError, SourceError
 from core.image.atomic import write_file
 from core.learn.answer import Ask, chroma_for
-from core.learn.measures import judge, summary
+from core.learn.measures import (
+    colourfulness,
+    judge,
+    mean_of_values,
+    one_hue_share,
+    summary,
+)
 from core.model.session import Session, open_session
 from core.paths import SHEET_MARK
+from train.data.augment import Augment, old_film
 from train.data.cache import decode
+from train.data.chance import Chance
 from train.data.shards import members, sources
 
 #: Hints as the figures ask for them, in pixels: one disc in the centre of every cell.
 HINT_CELL = 64
 HINT_RADIUS = 4
+#: The look that `through_old_film` gives: of all kinds, but for borders, which have no truth.
+OLD_LOOK = Augment(orthochromatic=0.5, halation=0.2, damage=0.2)
+#: A picture whose one-hue share is above this is all one colour.
+ONE_HUE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A picture to judge by: uint8 sRGB H,W,3, and its L* H,W and a*, b* 2,H,W."""
+    """A picture to judge by: uint8 sRGB H,W,3, and its L* H,W and a*, b* 2,H,W.
+
+    `seen` is the L* that the model is shown, where it is not the picture's own.
+    """
 
     name: str
     set_name: str
     rgb: np.ndarray
     lightness: np.ndarray
     chroma: np.ndarray
+    seen: np.ndarray | None = None
 
     @classmethod
     def of(cls, name: str, set_name: str, rgb: np.ndarray) -> "Photograph":
         lab = srgb_to_lab(rgb / 255).astype(np.float32)
         return cls(name, set_name, rgb, lab[..., 0], np.moveaxis(lab[..., 1:], -1, 0))
+
+    def through_old_film(self, seed: int) -> "Photograph":
+        """The same picture, whose lightness the model sees as an old photograph would have it.
+
+        One draw of `augment.old_film` for each seed and name. Colours are judged on the true L*.
+        """
+        chance = Chance(zlib.crc32(f"{seed} {self.name}".encode()), 1)
+        rgb = torch.from_numpy(self.rgb.copy()).permute(2, 0, 1)[None] / 255
+        lightness = torch.from_numpy(self.lightness.copy())[None, None]
+        old, _ = old_film(rgb, lightness, OLD_LOOK, chance)
+        return replace(self, seen=old[0, 0].numpy())
 
     def at_side(self, side: int) -> "Photograph":
         """The same picture with this short side."""
@@ -76,7 +105,8 @@ class Model:
     def colour(self, photograph: Photograph, hints: np.ndarray | None = None) -> np.ndarray:
         """a*, b* 2,H,W."""
         multiple = self.description.multiple
-        return chroma_for(self.ask, photograph.lightness, hints, multiple=multiple)
+        seen = photograph.lightness if photograph.seen is None else photograph.seen
+        return chroma_for(self.ask, seen, hints, multiple=multiple)
 
 
 def photographs(data: Path, short_side: int | None = None) -> Iterator[Photograph]:
@@ -102,12 +132,14 @@ def evaluate(
     data: Path,
     *,
     hints: str = "",
+    old_look: int | None = None,
     short_side: int | None = None,
     watch: Callable[[Photograph], None] | None = None,
     also: Sequence[Callable[[Photograph, np.ndarray], None]] = (),
 ) -> dict:
     """Summary over all pictures, per set, and of gray; with `hints` grid or worst also theirs.
 
+    With `old_look`, a seed, the model sees every picture through `Photograph.through_old_film`.
     Pictures with a longer short side than `short_side` px are reduced to it first.
     Each of `also` is called with every picture and its answer: see `train.thorough`.
     """
@@ -117,6 +149,8 @@ def evaluate(
     for photograph in photographs(data, short_side):
         if watch:
             watch(photograph)
+        if old_look is not None:
+            photograph = photograph.through_old_film(old_look)
         truth, lightness = photograph.chroma, photograph.lightness
         ours = model.colour(photograph)
         rows.append(judge(ours, truth, lightness))
@@ -146,6 +180,34 @@ def evaluate(
         before, after = np.mean(cells, axis=0)
         result["hints_worst"] = {"cell_rmse": before, "cell_rmse_hinted": after}
     return result
+
+
+def without_truth(model: Model, data: Path) -> dict:
+    """How colours spread over pictures whose true ones nobody knows: means over all of them.
+
+    Asked as the product asks, at the model's preferred side. `a` and `b` are standard deviations;
+    `pictures_of_one_hue` counts those with a one-hue share above `ONE_HUE`.
+    """
+    rows = []
+    for photograph in photographs(data):
+        if min(photograph.lightness.shape) > model.description.side:
+            photograph = photograph.at_side(model.description.side)
+        ours = model.colour(photograph)
+        rows.append(
+            {
+                "a": float(ours[0].std()),
+                "b": float(ours[1].std()),
+                "one_hue_share": one_hue_share(ours),
+                "colourfulness": colourfulness(show(photograph.lightness, ours) / 255),
+            }
+        )
+    return {
+        "model": model.description.name,
+        "version": model.description.version,
+        "pictures": len(rows),
+        **{name: mean_of_values([row[name] for row in rows]) for name in rows[0]},
+        "pictures_of_one_hue": sum(row["one_hue_share"] > ONE_HUE for row in rows),
+    }
 
 
 def stability(model: Model, data: Path, *, sides: Sequence[int] = (), crop: float = 0.0) -> dict:

@@ -1,9 +1,11 @@
 """A recipe, data and a folder make a run: what `photochrom train` does once words are parsed."""
 
 import hashlib
+import os
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +20,12 @@ from core.learn.export import weights_in
 from core.learn.lab_torch import srgb_to_lab
 from core.learn.measures import judge, summary
 from core.learn.nets import build
-from core.learn.trainer import load_checkpoint, train
-from train.data.batches import batches
+from core.learn.trainer import learning_device, load_checkpoint, train
+from train.data.batches import Plan, batches
 from train.data.cache import Pictures
 from train.data.cache import build as build_cache
 from train.data.draw import Draw, has_colour, split
+from train.data.resident import resident_of
 from train.data.shards import sources
 from train.recipe import Data, Recipe
 
@@ -39,11 +42,17 @@ def run(
     initial: Path | None = None,
     steps: int | None = None,
     budget_seconds: float | None = None,
+    deadline: float | None = None,
     resume: bool = False,
     workers: int = 0,
+    resident: bool = False,
     say: Callable[[str], None] = print,
 ) -> Path:
-    """Train the recipe's network on `data` into `out`; answers with the checkpoint to export."""
+    """Train the recipe's network on `data` into `out`; answers with the checkpoint to export.
+
+    `deadline` (monotonic seconds) bounds everything, `budget_seconds` learning alone. `resident`
+    keeps all pictures in the memory of the device.
+    """
     settings = recipe.train if steps is None else replace(recipe.train, steps=steps)
     if not recipe.loss:
         raise OptionsError("has no [[loss]]", file=recipe.name, remedy="say what it should learn")
@@ -58,7 +67,7 @@ def run(
 
     with parallel.first_alone():
         pictures = build_cache(
-            data, cache_of(data, cache, recipe.data),
+            data, cache_of(data, cache, recipe.data), processes=os.cpu_count() or 1,
             short_side=recipe.data.short_side, shards=recipe.data.shards,
         )  # fmt: skip
     training, validation = split(pictures.entries, recipe.data.validation)
@@ -85,13 +94,16 @@ def run(
         pictures, coloured,
         seed=recipe.train.seed, power=recipe.data.set_power, weights=recipe.data.set_weights,
     )  # fmt: skip
-    part = parallel.place()
+    plan = Plan(
+        pictures, draw, recipe.train.sizes, recipe.augment, recipe.train.seed, parallel.place()
+    )
+    device = learning_device()
+    there = resident_of(pictures, device) if resident else None
+    if deadline is not None:
+        budget_seconds = max(0.0, deadline - time.monotonic())
     return train(
         net,
-        lambda step: batches(
-            pictures, draw, recipe.train.sizes, recipe.augment,
-            seed=recipe.train.seed, step=step, part=part, workers=workers,
-        ),
+        lambda step: batches(plan, step=step, workers=workers, resident=there, device=device),
         recipe.loss,
         settings,
         out,

@@ -73,9 +73,11 @@ class Thorough:
         self._spread.add(ours, truth)
         self._rebalanced.add(ours, truth)
         self._count_objects(photograph, ours)
-        with torch.inference_mode():
-            for eye in self._eyes:
-                row |= eye.add(_tensor(coloured), _tensor(true))
+        if self._eyes:
+            shown = [_tensor(codes) for codes in (coloured, true, show(lightness, 0 * truth))]
+            with torch.inference_mode():
+                for eye in self._eyes:
+                    row |= eye.add(*shown)
         self._rows.append(row)
 
     def result(self) -> dict[str, Any]:
@@ -139,22 +141,27 @@ class _Realism:
         from core.learn.backbones.efficientnet_lite0 import FEATURES, with_published_weights
 
         self._net = with_published_weights()
-        self._ours, self._truth = Crowd(FEATURES), Crowd(FEATURES)
+        self._ours, self._truth, self._gray = (Crowd(FEATURES) for _ in range(3))
         self._agreed = 0
 
-    def add(self, ours: Tensor, truth: Tensor) -> dict[str, float]:
+    def add(self, ours: Tensor, truth: Tensor, gray: Tensor) -> dict[str, float]:
         from core.learn.backbones.efficientnet_lite0 import squared
 
-        features = self._net.features(torch.cat((squared(ours), squared(truth))))
-        first, second = self._net.classify(features).argmax(1).tolist()
+        shown = torch.cat([squared(picture) for picture in (ours, truth, gray)])
+        features = self._net.features(shown)
+        first, second = self._net.classify(features[:2]).argmax(1).tolist()
         self._agreed += first == second
-        self._ours.add(features[:1].numpy())
-        self._truth.add(features[1:].numpy())
+        for crowd, row in zip((self._ours, self._truth, self._gray), features, strict=True):
+            crowd.add(row[None].numpy())
         return {}
 
     def result(self) -> dict[str, float]:
+        ours, gray = (distance(crowd, self._truth) for crowd in (self._ours, self._gray))
         return {
-            "frechet_lite0": distance(self._ours, self._truth),
+            "frechet_lite0": ours,
+            "frechet_lite0_gray": gray,
+            # the one form in which the figure travels from one set of pictures to another
+            "frechet_ratio": ours / gray if gray else float("nan"),
             "semantic_agreement": self._agreed / self._ours.count,
             "realism_pictures": self._ours.count,
         }
@@ -167,7 +174,7 @@ class _Fid:
         self._net = from_file(str(path))
         self._ours, self._truth = Crowd(FEATURES), Crowd(FEATURES)
 
-    def add(self, ours: Tensor, truth: Tensor) -> dict[str, float]:
+    def add(self, ours: Tensor, truth: Tensor, gray: Tensor) -> dict[str, float]:
         self._ours.add(self._net.features(ours).numpy())
         self._truth.add(self._net.features(truth).numpy())
         return {}
@@ -182,7 +189,7 @@ class _Lpips:
 
         self._net = from_files(str(vgg), str(lines))
 
-    def add(self, ours: Tensor, truth: Tensor) -> dict[str, float]:
+    def add(self, ours: Tensor, truth: Tensor, gray: Tensor) -> dict[str, float]:
         return {"lpips": float(self._net(ours, truth))}
 
     def result(self) -> dict[str, float]:

@@ -53,6 +53,35 @@ def mean_chroma(ab: np.ndarray) -> float:
     return float(np.hypot(ab[0], ab[1]).mean())
 
 
+def one_hue_share(ab: np.ndarray) -> float:
+    """|sum of C exp(i h)| over sum of C, 0..1: 1 where all have one hue, as under a sepia veil.
+
+    Not a number where there is no colour.
+    """
+    chroma = mean_chroma(ab)
+    return float(np.hypot(ab[0].mean(), ab[1].mean()) / chroma) if chroma > 0.1 else float("nan")
+
+
+#: Colours of skin, of all peoples and in most light: chroma, and hue in degrees.
+SKIN_CHROMA, SKIN_HUE = (10.0, 40.0), (30.0, 75.0)
+#: Fewer of a picture's pixels than this share are an accident.
+SKIN_SHARE = 0.02
+
+
+def skin_error(ours: np.ndarray, truth: np.ndarray) -> float:
+    """Mean distance in the a* b* plane where the truth is skin-coloured, CIELAB units.
+
+    Wood and brick share these colours, so that it is a ruler for many pictures with people in them,
+    not for one. Not a number where less than 2% of the pixels are skin-coloured.
+    """
+    chroma, hue = np.hypot(*truth), np.degrees(np.arctan2(truth[1], truth[0]))
+    skin = (chroma >= SKIN_CHROMA[0]) & (chroma <= SKIN_CHROMA[1])
+    skin &= (hue >= SKIN_HUE[0]) & (hue <= SKIN_HUE[1])
+    if skin.mean() < SKIN_SHARE:
+        return float("nan")
+    return float(np.hypot(*(ours - truth)[:, skin]).mean())
+
+
 def judge(ours: np.ndarray, truth: np.ndarray, lightness: np.ndarray) -> dict[str, float]:
     """One picture's row. `ours`, `truth` 2,H,W; `lightness` H,W, the true L*."""
     import torch
@@ -78,17 +107,24 @@ def judge(ours: np.ndarray, truth: np.ndarray, lightness: np.ndarray) -> dict[st
         "energy": float(np.mean(ours**2)),
         "energy_truth": float(np.mean(truth**2)),
         "agreement": float(np.mean(ours * truth)),
+        "one_hue_share": one_hue_share(ours),
+        "one_hue_share_truth": one_hue_share(truth),
+        "skin_error": skin_error(ours, truth),
     }
 
 
 def summary(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Means over pictures; colourfulness, chroma, a and b as ratios of the means ours/truth."""
-    mean = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    """Means over pictures; colourfulness, chroma, a and b as ratios of the means ours/truth.
+
+    Pictures without a value (no colour, no skin) are left out of that mean.
+    """
+    mean = {name: mean_of_values([row[name] for row in rows]) for name in rows[0]}
     ratios = {}
     for name in ("colourfulness", "chroma", "a", "b"):
         truth = mean[f"{name}_truth"]
         ratios[f"{name}_ratio"] = mean[name] / truth if truth else float("nan")
-    errors = {name: mean[name] for name in ("ab_rmse", "psnr", "auc")}
+    errors = {name: mean[name] for name in ("ab_rmse", "psnr", "auc", "skin_error")}
+    hues = {name: mean[name] for name in ("one_hue_share", "one_hue_share_truth")}
     # RMSE rewards gray; scaled to the truth's mean chroma it compares models at equal vividness
     scale = mean["chroma_truth"] / max(mean["chroma"], 1e-6)
     squared = [
@@ -96,4 +132,10 @@ def summary(rows: Sequence[dict[str, float]]) -> dict[str, float]:
         for row in rows
     ]
     vivid = float(np.mean(np.sqrt(np.maximum(squared, 0))))
-    return {"pictures": len(rows), **errors, "ab_rmse_at_true_chroma": vivid, **ratios}
+    return {"pictures": len(rows), **errors, "ab_rmse_at_true_chroma": vivid, **ratios, **hues}
+
+
+def mean_of_values(values: Sequence[float]) -> float:
+    """The mean without those that are not a number; not a number where there are no others."""
+    found = [value for value in values if not np.isnan(value)]
+    return float(np.mean(found)) if found else float("nan")

@@ -111,7 +111,7 @@ class Pace:
         """
         if shape not in self._counted:
             began = time.perf_counter()
-            net = copy.deepcopy(self._net).eval()
+            net = copy.deepcopy(self._net).eval().requires_grad_(False)
             with torch.no_grad(), FlopCounterMode(display=False) as counter:
                 net(torch.zeros(1, *shape[1:], device=self._device))
             self._counted[shape] = 3 * shape[0] * counter.get_total_flops()

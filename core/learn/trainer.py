@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,7 @@ class Training:
     optimizer: str = "adamw"
     learning_rate: float = 1.2e-3
     learns: tuple[str, ...] = ()  # name prefixes of tensors that learn, all others stay; empty: all
-    slow: tuple[str, ...] = ()  # name prefixes of tensors that learn at slow_factor of the rate
-    slow_factor: float = 0.3
+    rates: dict[str, float] = field(default_factory=dict)  # name prefix -> share of the rate
     weight_decay: float = 1e-4
     momentum: float = 0.9  # of sgd and rmsprop
     betas: tuple[float, float] = (0.9, 0.999)  # of adam and adamw
@@ -84,14 +83,14 @@ def train(
 
     `batches(step)` starts the data at a step; `about` (recipe, commit, command) goes into every
     checkpoint. With a budget the schedule follows the clock, else `settings.steps`; only the
-    latter resumes to the same bits. Raises InterruptedJob on SIGINT, after saving; SIGTERM saves
-    and returns; a loss that is not finite stops the run and names the last good checkpoint. Under
-    torchrun (`core.learn.parallel`) `batches` gives this process' share, and the first process
-    alone writes, says and validates.
+    latter resumes to the same bits, on a CPU (a GPU adds in any order). Raises InterruptedJob on
+    SIGINT, after saving; SIGTERM saves and returns; a loss that is not finite stops the run and
+    names the last good checkpoint. Under torchrun (`core.learn.parallel`) `batches` gives this
+    process' share, and the first process alone writes, says and validates.
     """
     out.mkdir(parents=True, exist_ok=True)
     first = parallel.place()[0] == 0
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = learning_device()
     net = net.to(device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     _hold_still(net, settings.learns)
     optimizer = _optimizer(net, settings)
@@ -104,7 +103,7 @@ def train(
         net.load_state_dict(saved["net"])
         average.load_state_dict(saved["average"])
         optimizer.load_state_dict(saved["optimizer"])
-        torch.set_rng_state(saved["random"])
+        set_random_state(saved["random"])
         step, elapsed, best = saved["step"], saved["elapsed"], saved["best"]
     answer_of = torch.compile(net) if settings.compile else net  # the same tensors, other kernels
 
@@ -118,7 +117,7 @@ def train(
 
     def save_last() -> None:
         save("last.pt", net=net.state_dict(), optimizer=optimizer.state_dict(),
-             random=torch.get_rng_state())  # fmt: skip
+             random=random_state())  # fmt: skip
 
     def learn_from(batch: Batch) -> tuple[Prediction, Tensor, dict[str, Tensor]]:
         with torch.autocast(device.type, torch.bfloat16, settings.precision == "bfloat16"):
@@ -164,7 +163,7 @@ def train(
                     break
             parallel.average_gradients(net)
             with pace.learning():
-                norm = nn.utils.clip_grad_norm_(net.parameters(), settings.clip or math.inf)
+                norm = _clip(net, settings.clip or math.inf)
             if not math.isfinite(norm):  # the gradient's norm is nan or inf whenever the loss is
                 last = out / "last.pt"
                 good = f"the last good checkpoint is {last}" if last.is_file() else ""
@@ -212,6 +211,11 @@ def train(
     if stop.asked == signal.SIGINT:
         raise InterruptedJob("stopped and saved", file=out, remedy="go on with --resume")
     return out / ("best.pt" if (out / "best.pt").is_file() else "last.pt")
+
+
+def learning_device() -> torch.device:
+    """The first GPU, or the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _on(device: torch.device, batch: Batch) -> Batch:
@@ -284,7 +288,7 @@ def _optimizer(net: nn.Module, settings: Training) -> torch.optim.Optimizer:
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, tensor in net.named_parameters():
         if tensor.requires_grad:
-            factor = settings.slow_factor if name.startswith(settings.slow or ("\0",)) else 1.0
+            factor = next((x for start, x in settings.rates.items() if name.startswith(start)), 1.0)
             # norms and biases have no direction to shrink
             decay = settings.weight_decay if tensor.ndim > 1 else 0.0
             groups.setdefault((factor, decay), []).append(tensor)
@@ -303,6 +307,33 @@ def _optimizer(net: nn.Module, settings: Training) -> torch.optim.Optimizer:
         case "rmsprop":
             return torch.optim.RMSprop(parameters, lr=rate, momentum=momentum)
     raise ValueError(settings.optimizer)
+
+
+def _clip(net: nn.Module, largest: float) -> float:
+    """Clips the gradients of the network, and apart from it those of its critic; their norm."""
+    named = [(name, tensor) for name, tensor in net.named_parameters() if tensor.grad is not None]
+    critic = [tensor for name, tensor in named if name.startswith("critic.")]
+    painter = [tensor for name, tensor in named if not name.startswith("critic.")]
+    norms = [nn.utils.clip_grad_norm_(side, largest) for side in (painter, critic) if side]
+    return float(sum(norms))
+
+
+def random_state() -> dict[str, list[Tensor]]:
+    """The states of torch's generators by kind of device: of dropout, above all."""
+    state = {"cpu": [torch.get_rng_state()]}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    return state
+
+
+def set_random_state(state: dict[str, list[Tensor]] | Tensor) -> None:
+    """Sets the generators as they were; GPUs that are not here any more are passed over."""
+    if isinstance(state, Tensor):  # as checkpoints before photochrom 0.2 have it
+        state = {"cpu": [state]}
+    torch.set_rng_state(state["cpu"][0])
+    if torch.cuda.is_available():
+        for device, saved in enumerate(state.get("cuda", ())[: torch.cuda.device_count()]):
+            torch.cuda.set_rng_state(saved, device)
 
 
 @torch.no_grad()

@@ -113,3 +113,20 @@ def test_every_loss_has_the_gradient_of_its_differences():
         lambda x: smooth_l1(Prediction(x), batch, Exact, mix=0.5), (chroma,)
     )
     assert torch.autograd.gradcheck(lambda x: hint_l1(Prediction(x), batch, Exact), (chroma,))
+
+
+def test_the_nearest_bins_are_those_of_exact_distances():
+    """On any colour, borders between bins included: no cell of the look-up holds two bins."""
+    generator = torch.Generator().manual_seed(1)
+    chroma = torch.rand(1, 2, 200, 200, generator=generator) * 240 - 120
+    bins = torch.from_numpy(in_gamut_bins())
+    index, _ = soft_encode(chroma, bins, neighbours=1)
+    colours = chroma[0].flatten(1).T
+    exact = torch.cdist(colours.double(), bins.double())
+    found = exact.gather(1, index[0].flatten(1).T)[:, 0]
+    inside = (exact.min(1).values < 5) | (colours.abs().amax(1) < 60)
+    # outside the gamut the border runs askew, and a cell of one unit may straddle it
+    assert (found - exact.min(1).values)[inside].max() < 0.8
+    rows = torch.cdist(colours.double(), bins.double(), p=float("inf"))
+    in_a_cell = rows.min(1).values < 5
+    assert torch.equal(exact.argmin(1)[in_a_cell], index[0].flatten(1).T[:, 0][in_a_cell])

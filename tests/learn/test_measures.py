@@ -80,3 +80,37 @@ def test_psnr_is_taken_at_the_true_lightness():
     row = measures.judge(ours, truth, lightness)
     pictures = [lab_to_srgb(np.stack([lightness, *ab], axis=-1)).clip(0, 1) for ab in (ours, truth)]
     assert row["psnr"] == pytest.approx(measures.psnr(*pictures))
+
+
+def test_one_hue_share_is_one_under_a_veil_and_low_where_hues_oppose_each_other():
+    veil = np.stack((np.linspace(2, 8, 16), np.linspace(4, 16, 16))).reshape(2, 4, 4)
+    assert measures.one_hue_share(veil) == pytest.approx(1)
+    both = np.array([[[10.0, -10.0]], [[0.0, 0.0]]])
+    assert measures.one_hue_share(both) == pytest.approx(0)
+    right_angle = np.array([[[10.0, 0.0]], [[0.0, 10.0]]])
+    assert measures.one_hue_share(right_angle) == pytest.approx(math.sqrt(0.5))
+    assert math.isnan(measures.one_hue_share(np.zeros((2, 3, 3))))
+
+
+def test_the_skin_error_counts_skin_coloured_pixels_alone():
+    truth = np.zeros((2, 10, 10))
+    truth[:, :2] = np.array([15.0, 18.0])[:, None, None]  # hue 50 degrees
+    truth[:, 5:] = np.array([-20.0, 20.0])[:, None, None]  # a lawn
+    gray_skin = truth.copy()
+    gray_skin[:, :2] = 0
+    wrong_lawn = truth.copy()
+    wrong_lawn[:, 5:] = 0
+    assert measures.skin_error(gray_skin, truth) == pytest.approx(math.hypot(15, 18))
+    assert measures.skin_error(wrong_lawn, truth) == 0
+    assert math.isnan(measures.skin_error(truth, np.zeros((2, 10, 10))))
+
+
+def test_pictures_without_a_value_are_left_out_of_its_mean():
+    lightness, truth = np.full((8, 8), 60.0), np.zeros((2, 8, 8))
+    truth[:, :4] = np.array([15.0, 18.0])[:, None, None]
+    gray = np.zeros_like(truth)
+    rows = [measures.judge(gray, truth, lightness), measures.judge(truth, gray, lightness)]
+    row = measures.summary(rows)
+    assert row["skin_error"] == pytest.approx(math.hypot(15, 18))
+    assert row["one_hue_share"] == row["one_hue_share_truth"] == pytest.approx(1)
+    assert math.isnan(measures.summary(rows[1:])["skin_error"])

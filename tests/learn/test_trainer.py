@@ -25,7 +25,9 @@ from core.learn.trainer import (
     Training,
     learning_rate,
     load_checkpoint,
+    random_state,
     save_atomically,
+    set_random_state,
     train,
 )
 
@@ -291,18 +293,33 @@ def test_the_learning_rate_warms_up_and_falls_along_a_cosine():
     assert learning_rate(constant, 999, 1.0) == pytest.approx(1.0)
 
 
-def test_slow_tensors_learn_at_their_share_of_the_rate(tmp_path: Path):
+def test_tensors_learn_at_their_share_of_the_rate(tmp_path: Path):
     """SGD's first step moves by rate x gradient, so that the ratio of moves is the factor."""
     moves = []
-    for slow in ((), ("body.0",)):
+    for rates in ({}, {"body.0": 0.25}):
         net = Tiny()
         before = net.get_parameter("body.0.weight").detach().clone()
-        settings = replace(
-            SETTINGS, optimizer="sgd", steps=1, slow=slow, slow_factor=0.25, weight_decay=0.0
-        )
-        start(tmp_path / str(len(slow)), net=net, settings=settings)
+        settings = replace(SETTINGS, optimizer="sgd", steps=1, rates=rates, weight_decay=0.0)
+        start(tmp_path / str(len(rates)), net=net, settings=settings)
         moves.append((net.get_parameter("body.0.weight").detach() - before).abs().max().item())
     assert moves[1] == pytest.approx(moves[0] / 4, rel=1e-3)
+
+
+def test_a_checkpoint_keeps_the_generators_of_every_device(monkeypatch: pytest.MonkeyPatch):
+    """Dropout on a GPU draws from the GPU's generator: without it a resumed run drops others."""
+    generators = [torch.tensor([1, 2], dtype=torch.uint8), torch.tensor([3, 4], dtype=torch.uint8)]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: list(generators))
+    monkeypatch.setattr(
+        torch.cuda, "set_rng_state", lambda state, device: generators.__setitem__(device, state)
+    )
+    saved = random_state()
+    expected = torch.rand(3)
+    generators[:] = [torch.zeros(2, dtype=torch.uint8)] * 2
+    set_random_state(saved)
+    assert [state.tolist() for state in generators] == [[1, 2], [3, 4]]
+    assert torch.equal(torch.rand(3), expected)
 
 
 def test_two_accumulated_halves_take_the_step_of_the_whole_batch(tmp_path: Path):

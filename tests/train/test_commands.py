@@ -88,6 +88,29 @@ def test_evaluate_prints_a_table_and_the_same_as_json(work: Path):
     assert f"{result['ab_rmse']:.2f}" in table
 
 
+def test_the_old_look_is_seen_by_the_model_alone_and_drawn_by_its_seed(work: Path):
+    def judged(*words: object) -> dict:
+        given = (work / "model.onnx", "--data", work / "judge.tar", "--json", *words)
+        return json.loads(call(commands.evaluate, *given).output)
+
+    plain, old, again, other = (
+        judged(*words) for words in ((), ("--old-look", 1), ("--old-look", 1), ("--old-look", 2))
+    )
+    assert old == again and len({plain["psnr"], old["psnr"], other["psnr"]}) == 3
+    assert old["gray"] == plain["gray"]  # judged on the same lightness
+    assert old["colourfulness_ratio"] > 0
+
+
+def test_without_a_truth_it_says_how_the_colours_spread(work: Path):
+    given = (work / "model.onnx", "--data", work / "judge.tar", "--no-truth")
+    result = json.loads(call(commands.evaluate, *given, "--json").output)
+    assert result["pictures"] == 3 and result["a"] > 0 and 0 < result["one_hue_share"] <= 1
+    assert set(result) >= {"b", "colourfulness", "pictures_of_one_hue"}
+    assert f"one_hue_share {result['one_hue_share']:.4g}" in call(commands.evaluate, *given).output
+    with pytest.raises(OptionsError, match="by no truth"):
+        call(commands.evaluate, *given, "--hints", "grid")
+
+
 def test_a_single_hint_is_judged_in_the_worst_cell(work: Path):
     result = call(
         commands.evaluate, work / "model.onnx", "--data", work / "judge.tar", "--hints", "worst"

@@ -49,7 +49,7 @@ def test_a_recipe_says_what_it_says():
         (GOOD + "stepz = 3", r"bad\.toml: \[train\] unknown key 'stepz'.*'steps'"),
         (GOOD + 'steps = "many"', r"train\.steps is 'many', wanted int"),
         (GOOD + "warm_up = 1.5", r"train\.warm_up is 1\.5, wanted int"),
-        (GOOD + "slow = [1]", r"train\.slow is 1, wanted str"),
+        (GOOD + "learns = [1]", r"train\.learns is 1, wanted str"),
         (GOOD.replace("[[64, 4]]", "[[64, 4, 2]]"), r"train\.sizes is \[64, 4, 2\]"),
         (GOOD.replace("beta", "beat"), r"loss smooth_l1: unknown key 'beat'.*'beta'"),
         (GOOD.replace('"lite"', '"light"'), r"unknown network\.name 'light'.*'lite'"),

@@ -82,6 +82,8 @@ def test_realism_is_perfect_for_the_truth_and_falls_with_its_colours():
     assert perfect["semantic_agreement"] == 1 and perfect["realism_pictures"] == 4
     assert perfect["frechet_lite0"] == pytest.approx(0, abs=0.5)
     assert gray["frechet_lite0"] > 10 * abs(perfect["frechet_lite0"])
+    assert gray["frechet_lite0"] == gray["frechet_lite0_gray"] == perfect["frechet_lite0_gray"]
+    assert gray["frechet_ratio"] == 1 and perfect["frechet_ratio"] < 0.1
 
 
 def test_lpips_takes_the_users_files(tmp_path: Path):

@@ -1,23 +1,30 @@
-"""What is done to a picture before the network sees it: crop, flip, the look of old film, hints.
+"""What is done to pictures before the network sees them: crop, flip, the look of old film, hints.
 
-All of it takes its chances from the generator that it is given. The old look falls on the
-network's input alone: the truth keeps its colours.
+`crop` takes one picture; the rest works on a whole batch, on the device that it is on. The old
+look falls on the network's input alone: the truth keeps its colours, but for a plate's border.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from core.learn.lab_torch import srgb_to_lab
+from core.learn.losses import Batch
 from train.data.affine import warp
-from train.data.damage import damage
+from train.data.chance import Chance
+from train.data.damage import blurred, border, damage
 
 #: Luminance of orthochromatic emulsions, which are blind to red: weights of linear R, G, B.
 ORTHOCHROMATIC = (0.0, 0.42, 0.58)
 PANCHROMATIC = (0.2126, 0.7152, 0.0722)
+
+
+#: A picture's at most.
+MOST_HINTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,96 +39,154 @@ class Augment:
     rotation: float = 0.0  # degrees at most
     old_film: float = 0.35
     orthochromatic: float = 0.25
+    halation: float = 0.0  # bright things glow
+    border: float = 0.0  # of a plate or a mount: gray, also in the truth
     damage: float = 0.0  # scratches, dust and fading on the old films
     hints: float = 0.5
     many_hints: float = 0.02
     hint_radius: float = 4.0
+
+    @property
+    def warps(self) -> bool:
+        """Whether pictures are sheared, zoomed or turned before cropping."""
+        return bool(self.shear or self.zoom or self.rotation)
+
+
+class Box(NamedTuple):
+    """A part of a picture, in pixels, and whether it is mirrored."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    is_flipped: bool
+
+
+def box_in(height: int, width: int, settings: Augment, random: np.random.Generator) -> Box:
+    """A random near-square part of a picture of this size."""
+    side = min(height, width) * random.uniform(*settings.crop)
+    stretch = np.exp(random.uniform(-1, 1) * np.log(settings.aspect) / 2)
+    across, down = min(side * stretch, width), min(side / stretch, height)
+    left, top = random.uniform(0, width - across), random.uniform(0, height - down)
+    return Box(left, top, across, down, random.random() < settings.flip)
 
 
 def crop(
     picture: np.ndarray, size: int, settings: Augment, random: np.random.Generator
 ) -> np.ndarray:
     """uint8 size,size,3: a random near-square crop, resized, perhaps warped and mirrored."""
-    if settings.shear or settings.zoom or settings.rotation:
+    if settings.warps:
         picture = warp(
             picture, random,
             shear=settings.shear, zoom=settings.zoom, rotation=settings.rotation,
         )  # fmt: skip
     height, width = picture.shape[:2]
-    side = min(height, width) * random.uniform(*settings.crop)
-    stretch = np.exp(random.uniform(-1, 1) * np.log(settings.aspect) / 2)
-    crop_w, crop_h = min(side * stretch, width), min(side / stretch, height)
-    left, top = random.uniform(0, width - crop_w), random.uniform(0, height - crop_h)
-    box = (left, top, left + crop_w, top + crop_h)
-    resized = Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC, box=box)
+    box = box_in(height, width, settings, random)
+    corners = (box.left, box.top, box.left + box.width, box.top + box.height)
+    resized = Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC, box=corners)
     array = np.array(resized)
-    return array[:, ::-1].copy() if random.random() < settings.flip else array
+    return array[:, ::-1].copy() if box.is_flipped else array
 
 
-def old_film(rgb: Tensor, lightness: Tensor, settings: Augment, random: np.random.Generator):
-    """1,H,W of L* as an old photograph of the scene would have it, from 3,H,W sRGB and its L*."""
-    if random.random() < settings.orthochromatic:
-        lightness = _emulsion(rgb, random.uniform(0.4, 1.0))
-    if random.random() < 0.5:
-        lightness = _blur(lightness, random.uniform(0.4, 1.4))
-    gamma = np.exp(random.uniform(-0.4, 0.4))
-    black, white = random.uniform(0, 22), 100 - random.uniform(0, 18)
-    lightness = black + (white - black) * (lightness.clamp(0, 100) / 100) ** gamma
-    grain = torch.from_numpy(random.standard_normal(lightness.shape, dtype=np.float32))
-    if random.random() < 0.5:  # coarse grain
-        grain = _blur(grain, 0.7) * 2
-    lightness = (lightness + grain * random.uniform(0, 5)).clamp(0, 100)
-    if settings.damage and random.random() < settings.damage:
-        lightness = damage(lightness, random)
-    return lightness
+def dressed(pixels: Tensor, settings: Augment, seed: int) -> Batch:
+    """What the network sees and should answer, from uint8 N,S,S,3 of sRGB."""
+    rgb = pixels.permute(0, 3, 1, 2).float() / 255
+    chance = Chance(seed, len(rgb), rgb.device)
+    lab = srgb_to_lab(rgb)
+    lightness, chroma = lab[:, :1], lab[:, 1:]
+    hints = draw_hints(chroma, settings, chance)
+    if settings.old_film:
+        is_old = chance.happens(settings.old_film)
+        old, rim = old_film(rgb, lightness, settings, chance)
+        lightness = torch.where(is_old, old, lightness)
+        chroma = chroma * (1 - rim * is_old)
+    return Batch(lightness, chroma, hints)
 
 
-def _emulsion(rgb: Tensor, strength: float) -> Tensor:
-    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    weights = torch.lerp(torch.tensor(PANCHROMATIC), torch.tensor(ORTHOCHROMATIC), strength)
-    luminance = torch.einsum("c,chw->hw", weights, linear)[None]
-    return (
-        116
-        * torch.where(
-            luminance > 216 / 24389,
-            luminance.clamp_min(1e-6) ** (1 / 3),
-            luminance * 7.787 + 16 / 116,
-        )
-        - 16
-    )
+def old_film(
+    rgb: Tensor, lightness: Tensor, settings: Augment, chance: Chance
+) -> tuple[Tensor, Tensor]:
+    """L* N,1,H,W as old photographs of the scenes would have it, and where a border hides them.
 
-
-def _blur(plane: Tensor, sigma: float) -> Tensor:
-    reach = torch.arange(-4, 5, dtype=plane.dtype)
-    kernel = torch.exp(-(reach**2) / (2 * sigma**2))
-    kernel = kernel / kernel.sum()
-    padded = F.pad(plane[None], (4, 4, 4, 4), mode="reflect")
-    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))[0]
-
-
-def draw_hints(chroma: Tensor, settings: Augment, random: np.random.Generator) -> Tensor:
-    """3,H,W of a*, b*, mask: a few discs and squares with the true mean colour under them.
-
-    Half of the pictures have none; else a geometric number (p = 1/8, Zhang 2017), sometimes many.
+    From N,3,H,W sRGB and its L*. Lengths are for 160 px; larger pictures are blurred as much more.
     """
-    _, height, width = chroma.shape
-    hints = chroma.new_zeros(3, height, width)
-    if random.random() >= settings.hints:
-        return hints
-    count = 64 if random.random() < settings.many_hints else min(int(random.geometric(1 / 8)), 64)
-    for _ in range(count):
-        radius = random.uniform(0.5, settings.hint_radius + 1)
-        y, x = random.uniform(0, height), random.uniform(0, width)
-        rows = slice(max(0, int(y - radius)), min(height, int(y + radius) + 1))
-        columns = slice(max(0, int(x - radius)), min(width, int(x + radius) + 1))
-        patch = chroma[:, rows, columns]
-        inside = torch.ones(patch.shape[1:], dtype=torch.bool)
-        if random.random() < 0.6:
-            far_y = (torch.arange(rows.start, rows.stop) + 0.5 - y) ** 2
-            far_x = (torch.arange(columns.start, columns.stop) + 0.5 - x) ** 2
-            inside = far_y[:, None] + far_x[None] <= radius**2
-        if inside.any():
-            mean = patch[:, inside].mean(1)
-            hints[:2, rows, columns][:, inside] = mean[:, None]
-            hints[2, rows, columns][inside] = 1
-    return hints
+    height, width = lightness.shape[-2:]
+    scale = max(1.0, min(height, width) / 160)
+    is_orthochromatic = chance.happens(settings.orthochromatic)
+    lightness = torch.where(is_orthochromatic, _emulsion(rgb, chance.uniform(0.4, 1.0)), lightness)
+    if settings.halation:
+        glow = blurred((lightness - 70).clamp_min(0), chance.uniform(2.0, 5.0) * scale)
+        lightness = lightness + glow * chance.uniform(0.2, 1.0) * chance.happens(settings.halation)
+    lightness = blurred(lightness, chance.uniform(0.4, 1.4) * scale * chance.happens(0.5))
+    gamma = torch.exp(chance.uniform(-0.4, 0.4))
+    black, white = chance.uniform(0, 22), 100 - chance.uniform(0, 18)
+    lightness = black + (white - black) * (lightness.clamp(0, 100) / 100) ** gamma
+    grain = chance.normal(1, height, width)
+    grain = torch.where(chance.happens(0.5), blurred(grain, 0.7) * 2, grain)
+    lightness = (lightness + grain * chance.uniform(0, 5)).clamp(0, 100)
+    rim = border(height, width, chance) * chance.happens(settings.border)
+    lightness = torch.lerp(lightness, chance.uniform(0, 100), rim)
+    if settings.damage:
+        lightness = torch.where(
+            chance.happens(settings.damage), damage(lightness, chance), lightness
+        )
+    return lightness, rim
+
+
+def _emulsion(rgb: Tensor, strength: Tensor) -> Tensor:
+    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    shape = (1, 3, 1, 1)
+    weights = torch.lerp(
+        rgb.new_tensor(PANCHROMATIC).view(shape),
+        rgb.new_tensor(ORTHOCHROMATIC).view(shape),
+        strength,
+    )
+    luminance = (linear * weights).sum(1, keepdim=True)
+    root = luminance.clamp_min(1e-6) ** (1 / 3)
+    return 116 * torch.where(luminance > 216 / 24389, root, luminance * 7.787 + 16 / 116) - 16
+
+
+def draw_hints(chroma: Tensor, settings: Augment, chance: Chance) -> Tensor:
+    """N,3,H,W of a*, b*, mask: a few discs and squares with the true mean colour under them.
+
+    A share of the pictures has some: a geometric number (p = 1/8, Zhang 2017), sometimes many.
+    Where two meet, the later one lies on top.
+    """
+    count, _, height, width = chroma.shape
+    if not settings.hints:
+        return chroma.new_zeros(count, 3, height, width)
+    most = MOST_HINTS
+    geometric = (chance.uniform(1e-6, 1, 1).log() / np.log(7 / 8)).ceil().clamp(1, most)
+    number = torch.where(chance.happens(settings.many_hints, 1), float(most), geometric)
+    number = number * chance.happens(settings.hints, 1)
+    radius = chance.uniform(0.5, settings.hint_radius + 1, most, 1, 1)
+    y, x = chance.uniform(0, height, most, 1, 1), chance.uniform(0, width, most, 1, 1)
+    is_disc = chance.happens(0.6, most, 1, 1)
+
+    # each hint's own patch: N,hints,P,P
+    reach = int(settings.hint_radius + 2)
+    steps = torch.arange(-reach, reach + 1, device=chroma.device)
+    rows = y.floor().long() + steps.view(1, 1, -1, 1)
+    columns = x.floor().long() + steps.view(1, 1, 1, -1)
+    down, right = rows + 0.5 - y, columns + 0.5 - x
+    inside = torch.where(
+        is_disc, down**2 + right**2 <= radius**2, (down.abs() <= radius) & (right.abs() <= radius)
+    )
+    wanted = torch.arange(most, device=chroma.device).view(1, -1, 1, 1) < number.view(-1, 1, 1, 1)
+    inside = inside & wanted & (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    place = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
+
+    flat = chroma.flatten(2)
+    under = flat.gather(2, place.flatten(1)[:, None].expand(-1, 2, -1)).unflatten(
+        2, place.shape[1:]
+    )
+    area = inside.sum((2, 3)).clamp_min(1)
+    mean = (under * inside[:, None]).sum((3, 4)) / area[:, None]  # N,2,hints
+
+    # the number of the uppermost hint of each pixel, from 1; 0: none
+    layer = torch.arange(1, most + 1, device=chroma.device).view(1, -1, 1, 1) * inside
+    top = torch.zeros(count, height * width, dtype=layer.dtype, device=chroma.device)
+    top.scatter_reduce_(1, place.flatten(1), layer.flatten(1), "amax")
+    colours = mean.gather(2, (top - 1).clamp_min(0)[:, None].expand(-1, 2, -1))
+    mask = (top > 0)[:, None].to(chroma.dtype)
+    return torch.cat((colours * mask, mask), 1).unflatten(2, (height, width))

@@ -1,30 +1,22 @@
-"""Endless batches for the trainer, in the order that the seed gives, from any position."""
+"""Endless batches for the trainer, in the order that the seed gives, from any position.
+
+Crops are cut on the CPU, ahead by other processes if wanted, or on a GPU that holds all pictures
+(`resident`); the rest is done to a whole batch on the device (`augment.dressed`).
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from core.learn.lab_torch import srgb_to_lab
 from core.learn.losses import Batch
-from train.data.augment import Augment, crop, draw_hints, old_film
+from train.data.augment import Augment, box_in, crop, dressed
 from train.data.cache import Pictures
 from train.data.draw import Draw
+from train.data.resident import Resident
 from train.data.workers import made_ahead
-
-
-def sample(pictures: Pictures, draw: Draw, position: int, size: int, settings: Augment):
-    """lightness 1,S,S, chroma 2,S,S, hints 3,S,S of the sample at this position."""
-    index, random = draw(position)
-    pixels = crop(pictures.picture(index), size, settings, random)
-    rgb = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-    lab = srgb_to_lab(rgb[None])[0]
-    lightness, chroma = lab[:1], lab[1:]
-    hints = draw_hints(chroma, settings, random)
-    if random.random() < settings.old_film:
-        lightness = old_film(rgb, lightness, settings, random)
-    return lightness, chroma, hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +34,53 @@ class Plan:
     seed: int
     part: tuple[int, int] = (0, 1)
 
-    def batch(self, step: int) -> Batch:
-        """The batch of this step: the same whoever asks, and whenever."""
+    def size(self, step: int) -> tuple[int, int]:
+        """Side and number of the pictures of this step."""
+        drawn = np.random.default_rng([self.seed, step, 1]).integers(len(self.sizes))
+        return self.sizes[int(drawn)]
+
+    def crops(self, step: int) -> Tensor:
+        """uint8 N,S,S,3 of sRGB: the same whoever asks, and whenever."""
+        side, drawn = self._drawn(step)
+        rows = [crop(self.pictures.picture(i), side, self.settings, random) for i, random in drawn]
+        return torch.from_numpy(np.stack(rows))
+
+    def resident_crops(self, step: int, resident: Resident) -> Tensor:
+        """The same boxes of the same pictures, cut on the GPU."""
+        side, drawn = self._drawn(step)
+        entries = self.pictures.entries
+        boxes = [
+            box_in(entries[i].height, entries[i].width, self.settings, random)
+            for i, random in drawn
+        ]
+        return resident.crops([i for i, _ in drawn], boxes, side)
+
+    def _drawn(self, step: int) -> tuple[int, list[tuple[int, np.random.Generator]]]:
+        """This step's side, and its pictures with the luck of each."""
         number, parts = self.part
         largest = max(count for _, count in self.sizes)
-        drawn = np.random.default_rng([self.seed, step, 1]).integers(len(self.sizes))
-        size, count = self.sizes[int(drawn)]
-        rows = [
-            sample(self.pictures, self.draw, step * largest + i, size, self.settings)
-            for i in range(number, count, parts)
-        ]
-        lightness, chroma, hints = (torch.stack(planes) for planes in zip(*rows, strict=True))
-        return Batch(lightness, chroma, hints)
+        side, count = self.size(step)
+        return side, [self.draw(step * largest + i) for i in range(number, count, parts)]
+
+    def luck(self, step: int) -> int:
+        """The seed of all that is done to this step's crops."""
+        return int(np.random.default_rng([self.seed, step, 2, *self.part]).integers(2**62))
 
 
 def batches(
-    pictures: Pictures,
-    draw: Draw,
-    sizes: Sequence[tuple[int, int]],
-    settings: Augment,
+    plan: Plan,
     *,
-    seed: int,
     step: int = 0,
-    part: tuple[int, int] = (0, 1),
     workers: int = 0,
+    resident: Resident | None = None,
+    device: torch.device | str = "cpu",
 ) -> Iterator[Batch]:
-    """Batches from `step` on, as `Plan` has them; made here, or ahead by `workers` processes."""
-    plan = Plan(pictures, draw, sizes, settings, seed, part)
-    if workers:
-        yield from made_ahead(plan.batch, step, workers)
+    """Batches from `step` on; crops are made here, ahead by `workers` processes, or on the GPU."""
+    ahead = made_ahead(plan.crops, step, workers) if workers and not resident else None
     while True:
-        yield plan.batch(step)
+        if resident:
+            crops = plan.resident_crops(step, resident)
+        else:
+            crops = next(ahead) if ahead else plan.crops(step)
+        yield dressed(crops.to(device, non_blocking=True), plan.settings, plan.luck(step))
         step += 1

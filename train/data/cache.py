@@ -38,17 +38,17 @@ class Entry:
 
 
 class Pictures:
-    """The decoded pictures of one cache folder; `picture(i)` is a view, not a copy."""
+    """The decoded pictures of one cache folder; `picture(i)` is a view of `pixels`, not a copy."""
 
     def __init__(self, folder: Path) -> None:
         index = json.loads((folder / "index.json").read_text())
         self.entries = [Entry(*row) for row in index["entries"]]
         self.damaged: list[str] = index["damaged"]
-        self._pixels = np.memmap(folder / "pixels.bin", np.uint8, "r")
-        self._folder = folder
+        self.pixels = np.memmap(folder / "pixels.bin", np.uint8, "r")
+        self.folder = folder
 
     def __reduce__(self) -> tuple[type, tuple[Path]]:
-        return Pictures, (self._folder,)  # opened again, not copied, in another process
+        return Pictures, (self.folder,)  # opened again, not copied, in another process
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -56,7 +56,7 @@ class Pictures:
     def picture(self, index: int) -> np.ndarray:
         """uint8, H,W,3, sRGB."""
         entry = self.entries[index]
-        flat = self._pixels[entry.offset : entry.offset + entry.height * entry.width * 3]
+        flat = self.pixels[entry.offset : entry.offset + entry.height * entry.width * 3]
         return flat.reshape(entry.height, entry.width, 3)
 
 

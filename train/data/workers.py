@@ -1,4 +1,4 @@
-"""Batches made ahead of time by other processes, in order, the same with any number of them.
+"""Crops made ahead of time by other processes, in order, the same with any number of them.
 
 Batch n depends on n alone, so that whoever makes it makes the same; the order is kept by asking in
 order. For a GPU, which one process cannot feed; on a CPU the network needs the cores itself.
@@ -13,18 +13,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from core.errors import PhotochromError
-from core.learn.losses import Batch
 
 #: Batches asked for ahead, for each process: one in the making, one waiting.
 AHEAD = 2
 
-_make: Callable[[int], Batch] | None = None
+_make: Callable[[int], Tensor] | None = None
 
 
-def made_ahead(make: Callable[[int], Batch], first: int, workers: int) -> Iterator[Batch]:
+def made_ahead(make: Callable[[int], Tensor], first: int, workers: int) -> Iterator[Tensor]:
     """`make(first)`, `make(first + 1)`, ... without end. `make` must be picklable.
 
     Raises PhotochromError when a process dies. Closing the iterator ends the processes.
@@ -36,13 +37,13 @@ def made_ahead(make: Callable[[int], Batch], first: int, workers: int) -> Iterat
     asked: deque[Future] = deque()
     try:
         for number in range(first, first + AHEAD * workers):
-            asked.append(pool.submit(_planes, number))
+            asked.append(pool.submit(_crops, number))
         number = first + len(asked)
         while True:
-            planes = asked.popleft().result()
-            asked.append(pool.submit(_planes, number))
+            crops = asked.popleft().result()
+            asked.append(pool.submit(_crops, number))
             number += 1
-            yield Batch(*(torch.from_numpy(plane) for plane in planes))
+            yield torch.from_numpy(crops)
     except BrokenProcessPool as error:
         raise PhotochromError(
             "a process that makes batches died", remedy="give it more memory, or fewer --workers"
@@ -51,7 +52,7 @@ def made_ahead(make: Callable[[int], Batch], first: int, workers: int) -> Iterat
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _begin(make: Callable[[int], Batch]) -> None:
+def _begin(make: Callable[[int], Tensor]) -> None:
     global _make
     _make = make
     torch.set_num_threads(1)
@@ -68,8 +69,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _planes(number: int):
+def _crops(number: int) -> np.ndarray:
     """As numpy, by way of the pipe: torch's shared memory overruns a container's 64 MB."""
     assert _make is not None
-    batch = _make(number)
-    return batch.lightness.numpy(), batch.chroma.numpy(), batch.hints.numpy()
+    return _make(number).numpy()

@@ -31,13 +31,13 @@ FEATURES = 1280
 class EfficientNetLite0(nn.Module):
     """RGB 0..1 N,3,H,W to ImageNet's 1,000 logits; `features` are N,1280 before the last layer."""
 
-    def __init__(self) -> None:
+    def __init__(self, stages: tuple[tuple[int, int, int, int, int], ...] = STAGES) -> None:
         super().__init__()
         self._conv_stem = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
         self._bn0 = nn.BatchNorm2d(32, eps=1e-3)
         blocks: list[nn.Module] = []
         channels = 32
-        for repeats, kernel, stride, expansion, outputs in STAGES:
+        for repeats, kernel, stride, expansion, outputs in stages:
             for repeat in range(repeats):
                 step = stride if repeat == 0 else 1
                 blocks.append(InvertedResidual(channels, outputs, kernel, step, expansion))

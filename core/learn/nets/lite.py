@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from core.learn.bins import in_gamut_bins
 from core.learn.nets import Prediction
+from core.learn.nets.colour_queries import ColourQueries
+from core.learn.nets.projected_critic import ProjectedCritic
 from core.learn.nets.propagation import Propagation
 
 #: a* and b* are divided by this before they enter a convolution.
@@ -152,6 +154,8 @@ class Lite(nn.Module):
     `drop_path`, how likely the encoder's last block is passed by (earlier ones less, in
     proportion), and `dropout`, the share of the channels at stride 32 that are left out.
     `propagates`: hints reach all that shows the same thing; taught last, when the rest stays.
+    `queries`: so many colour queries colour objects as wholes; 0: none.
+    `critic`: beside it a critic for the loss `projected`, which no exported file has.
     """
 
     stride = 2
@@ -171,6 +175,8 @@ class Lite(nn.Module):
         drop_path: float = 0.0,
         dropout: float = 0.0,
         propagates: bool = False,
+        queries: int = 0,
+        critic: bool = False,
     ) -> None:
         super().__init__()
         self.temperature = temperature
@@ -199,6 +205,8 @@ class Lite(nn.Module):
         self.p4 = _conv(24, 32, 1)
         self.d4 = nn.Sequential(_conv(w8 + 32, w4, 3), _conv(w4, w4, 3))
         self.head = nn.Conv2d(w4, len(bins), 1)
+        scales = (256, w16, w8)
+        self.asks = ColourQueries(scales, w4, len(bins), queries) if queries else None
         self.carry = Propagation(w4) if propagates else None
         self.r4, self.p2 = _conv(w4, near, 1), _conv(16, 16, 1)
         self.d2 = _conv(near + 16 + 2 + 1 + 3, 32, 3)
@@ -206,6 +214,7 @@ class Lite(nn.Module):
         nn.init.zeros_(self.ref.weight)
         if self.ref.bias is not None:
             nn.init.zeros_(self.ref.bias)
+        self.critic = ProjectedCritic() if critic else None
 
     @property
     def bins(self) -> Tensor:
@@ -218,10 +227,12 @@ class Lite(nn.Module):
             hints = torch.zeros_like(lightness).expand(-1, 3, -1, -1)
         hints = torch.cat((hints[:, :2] / AB_SCALE, hints[:, 2:]), 1)
         near, *taps = self.enc(gray, hints, self.hint.weight)
-        features = self._decoded(taps, hints)
+        *scales, features = self._decoded(taps, hints)
         # bins last: ONNX Runtime's softmax over a strided axis took a quarter of the whole
         cells = features.permute(0, 2, 3, 1)
         sharp = self._classified(cells)
+        if self.asks is not None:
+            sharp = sharp + self.asks(scales, cells) / self.temperature
         coarse = self.annealed_mean(sharp)
         carried = None if self.carry is None else self._carried(cells, gray, coarse, hints)
         if carried is not None:
@@ -235,14 +246,16 @@ class Lite(nn.Module):
         logits = sharp.permute(0, 3, 1, 2) * self.temperature
         return Prediction(chroma * self.gain[:, None, None], logits)
 
-    def _decoded(self, taps: list[Tensor], hints: Tensor) -> Tensor:
-        """N,C,H/4,W/4: what the picture shows, from the taps at strides 4 to 32."""
+    def _decoded(self, taps: list[Tensor], hints: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the picture shows, N,C,h,w at strides 32, 16, 8, 4, from the encoder's taps."""
         t4, t8, t16, t32 = taps
         x = self.dropped(self.l32(t32))
-        x = x + self.ctx(x.mean((2, 3)))[:, :, None, None]
-        x = self.d16(torch.cat((_double(x), self.p16(t16) + self.h16(_gathered(hints, 16))), 1))
-        x = self.d8(torch.cat((_double(x), self.p8(t8) + self.h8(_gathered(hints, 8))), 1))
-        return self.d4(torch.cat((_double(x), self.p4(t4)), 1))
+        x32 = x + self.ctx(x.mean((2, 3)))[:, :, None, None]
+        near16 = self.p16(t16) + self.h16(_gathered(hints, 16))
+        x16 = self.d16(torch.cat((_double(x32), near16), 1))
+        near8 = self.p8(t8) + self.h8(_gathered(hints, 8))
+        x8 = self.d8(torch.cat((_double(x16), near8), 1))
+        return x32, x16, x8, self.d4(torch.cat((_double(x8), self.p4(t4)), 1))
 
     def _classified(self, cells: Tensor) -> Tensor:
         """N,h,w,Q: the head's logits over the temperature, divided within the matrix product."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.learn.losses import Term, objective
 from core.learn.nets.lite import InvertedResidual, Lite, _gathered
 from tests.learn.nets import chapters
 
@@ -36,8 +37,6 @@ def test_hints_teach_the_hint_convolutions():
     given = chapters.batch(64, 64)
     given.hints[:, :2, 20:30, 20:30] = given.chroma[:, :, 20:30, 20:30]
     given.hints[:, 2, 20:30, 20:30] = 1
-    from core.learn.losses import Term, objective
-
     prediction = net(given.lightness, given.hints)
     objective([Term("soft_cross_entropy", 1.0, {})], prediction, given, net)[0].backward()
     for hint in (net.hint, net.h16, net.h8):
@@ -114,3 +113,26 @@ def test_a_decoder_of_the_same_widths_takes_over_everything():
 
 def test_so_does_one_that_drops(tmp_path: Path):
     chapters.goes_on_to_the_same_bits(lambda: make(0.2, 0.2), tmp_path, "soft_cross_entropy")
+
+
+def test_colour_queries_change_nothing_at_the_start_and_learn_from_the_first_step():
+    torch.manual_seed(1)
+    asking = Lite(queries=8)
+    plain = Lite()
+    plain.load_state_dict({k: v for k, v in asking.state_dict().items() if "asks." not in k})
+    given = chapters.batch(64, 64)
+    with torch.no_grad():
+        before = plain.eval()(given.lightness).chroma
+        torch.testing.assert_close(asking.eval()(given.lightness).chroma, before)
+    assert asking.asks is not None
+    prediction = asking.train()(given.lightness)
+    objective([Term("soft_cross_entropy", 1.0, {})], prediction, given, asking)[0].backward()
+    assert asking.asks.colour.weight.grad is not None and asking.asks.colour.weight.grad.any()
+
+
+def test_its_model_file_answers_as_it_does_with_queries(tmp_path: Path):
+    torch.manual_seed(1)
+    net = Lite(queries=8)
+    assert net.asks is not None
+    torch.nn.init.normal_(net.asks.colour.weight, std=0.1)
+    chapters.its_file_answers_as_it_does(net.eval(), tmp_path)
