@@ -16,9 +16,17 @@ from core.image.page import Source
 from core.image.painted import PaintedPage
 
 __all__ = [
-    "FORMATS", "HEAD_BYTES", "SUFFIXES", "Format", "FormatModule", "by_name", "by_suffix",
-    "foreign_name", "module_of", "recognize",
-]  # fmt: skip
+    "FORMATS",
+    "HEAD_BYTES",
+    "SUFFIXES",
+    "Format",
+    "FormatModule",
+    "by_name",
+    "by_suffix",
+    "foreign_name",
+    "module_of",
+    "recognize",
+]
 
 
 class FormatModule(Protocol):

@@ -53,9 +53,14 @@ def open(origin: Origin, max_pixels: int) -> Source:
     layout = SampleLayout(width, height, channels, 8, False)
     picture = JpegPixels(origin, layout.shape)
     pixels = held_or_streamed(
-        origin.name, layout, metadata.orientation, [],
-        picture.decode, picture.open_image, picture.check,
-    )  # fmt: skip
+        origin.name,
+        layout,
+        metadata.orientation,
+        [],
+        picture.decode,
+        picture.open_image,
+        picture.check,
+    )
     page = page_of(0, layout, pixels, metadata, bits)
     return Source(FORMAT, origin, (page,), page.metadata.notes, is_lossless=False)
 

@@ -98,8 +98,12 @@ def _page(origin: Origin, found: TiffPage, big: bool, shelf: list[Held]) -> Page
         if (layout.width, layout.height) != (found.width, found.height):
             raise unsupported(f"page {found.number + 1} has two sizes", origin.name)
         pixels = pixels_of(
-            origin, open_image, layout, found.metadata.orientation, shelf,
+            origin,
+            open_image,
+            layout,
+            found.metadata.orientation,
+            shelf,
             lambda: check_segments(origin, found),
-        )  # fmt: skip
+        )
     stored = Storage(found.compression, found.predictor, found.tile, found.alpha, big)
     return page_of(found.number, layout, pixels, found.metadata, found.bits, stored=stored)
