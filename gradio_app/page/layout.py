@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import gradio as gr
 
+from core.image.formats import SUFFIXES
 from core.options import declared
 from gradio_app.page import words
 from gradio_app.page.pictures import Gallery

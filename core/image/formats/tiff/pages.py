@@ -60,8 +60,11 @@ _NOT_READ: Final = {
 }  # fmt: skip
 #: Tags that say how segments are coded.
 _CODING: Final = (
-    tags.COMPRESSION, tags.FILL_ORDER, tags.GROUP_3_OPTIONS, tags.GROUP_4_OPTIONS,
-)  # fmt: skip
+    tags.COMPRESSION,
+    tags.FILL_ORDER,
+    tags.GROUP_3_OPTIONS,
+    tags.GROUP_4_OPTIONS,
+)
 #: A TIFF of more pages is an attack: its directories alone would take minutes to read.
 _MOST_PAGES: Final = 65_535
 _GRAY: Final = (0, 1)
