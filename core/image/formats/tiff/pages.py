@@ -350,16 +350,7 @@ def _coded_segments(
         rows=_one(directory, tags.TILE_HEIGHT, 0) if tiled else rows,
         samples=_one(directory, tags.SAMPLES, 1) if _one(directory, tags.PLANAR, 1) == 1 else 1,
         bits=bits,
-        entries=tuple(
-            directory[tag]
-            for tag in (
-                tags.COMPRESSION,
-                tags.FILL_ORDER,
-                tags.GROUP_3_OPTIONS,
-                tags.GROUP_4_OPTIONS,
-            )
-            if tag in directory
-        ),
+        entries=tuple(directory[tag] for tag in _CODING if tag in directory),
         tables=directory[tags.JPEG_TABLES].data if tags.JPEG_TABLES in directory else b"",
     )
 
