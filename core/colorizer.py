@@ -1,16 +1,16 @@
 """`Colorizer`: lightness in, colour out.
 
-One model, warm, for pictures of any size: `field` asks the network once, on a thumbnail, for the
-picture's chroma; `painter` lays it over full-size strips and keeps their lightness (contract 2);
-`colorize` does both for pixels in memory. Files are `core.job`'s subject. Results depend on the
-picture, the model and the options alone. Stands on `core.colour`, `core.model`, `core.hints`,
-`core.detail`.
+One model, warm, for pictures of any size. `field` asks the network once, on a thumbnail, for the
+picture's chroma; `painter_of` gives what lays it over full-size strips and keeps their lightness
+(contract 2); `colorize` does all of it for pixels in memory. This is the one place where look,
+thumbnail, field and painter follow each other. Files are `core.job`'s subject. Results depend on
+the picture, the model and the options alone.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -48,6 +48,20 @@ class Look:
     whole: tuple[int, int]
 
 
+class Picture(Protocol):
+    """What is coloured, such as a page of a file: its size in pixels, and thumbnails of it."""
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def width(self) -> int: ...
+
+    def thumbnail(self, width: int, height: int) -> np.ndarray:
+        """uint8 or uint16 sRGB codes (height, width) or (height, width, 3)."""
+        ...
+
+
 class Colorizer:
     """A model ready to colour pictures; safe to share between threads."""
 
@@ -69,13 +83,15 @@ class Colorizer:
         return Look((height, width), (nearer * whole[0], nearer * whole[1]), whole)
 
     def field(
-        self, thumbnail: np.ndarray, look: Look, options: Options, watch: Watch = lambda *_: None
+        self, picture: Picture, options: Options, watch: Watch = lambda *_: None
     ) -> ChromaField:
-        """The picture's chroma, as the network sees it.
+        """The picture's chroma: the network is asked here, of a thumbnail.
 
-        Parameters: `thumbnail`, uint8 or uint16 sRGB codes of `look.thumbnail` (h, w) or (h, w, 3).
-        Raises `HintsError` for hints that do not fit, `ModelError` where the model fails.
+        Raises `HintsError` for hints that do not fit, `ModelError` where the model fails, what
+        `watch` raises, and what the picture's thumbnail raises.
         """
+        look = self.look(picture.height, picture.width, options)
+        thumbnail = _thumbnail(picture, look)
         stride = self.session.description.stride
         tiles = self._tiles(look)
         watch(0, 1 + len(tiles))
@@ -89,15 +105,22 @@ class Colorizer:
             width=look.picture[1],
         )
 
-    def distribution_at(
-        self, thumbnail: np.ndarray, look: Look, options: Options, x: float, y: float
-    ) -> np.ndarray:
-        """How probable each of the model's colour bins is at the picture's pixel (x, y): float32
-        (Q,). `thumbnail` as for `field`; raises `ModelError` where the model tells no distribution.
+    def painter_of(
+        self, picture: Picture, options: Options, watch: Watch = lambda *_: None
+    ) -> Painter:
+        """What paints the strips of a picture; raises what `field` raises."""
+        return painter(self.field(picture, options, watch), options.vividness)
+
+    def distribution_at(self, picture: Picture, options: Options, x: float, y: float) -> np.ndarray:
+        """How probable each of the model's colour bins is at the picture's pixel (x, y).
+
+        Returns float32 (Q,); raises `ModelError` where the model tells no distribution.
         """
         description = self.session.description
         if not description.has_distribution:
             raise ModelError(f"the model {description.name} knows no alternatives")
+        look = self.look(picture.height, picture.width, options)
+        thumbnail = _thumbnail(picture, look)
         found = self._whole(thumbnail, look, options, distribution=True).distribution
         assert found is not None, "the session answers with what it was asked for"
         place = [
@@ -114,15 +137,12 @@ class Colorizer:
         `samples`: uint8 or uint16 sRGB codes, (H, W) or (H, W, 3). Returns the same depth,
         (H, W, 3), whose L* is that of `samples` (contract 2).
         """
-        from core.image.thumbnail import thumbnail_of
+        from core.image.page import page_in_memory
 
-        options = options or Options()
         samples = np.ascontiguousarray(samples)
-        look = self.look(samples.shape[0], samples.shape[1], options)
-        height, width = look.thumbnail
-        field = self.field(thumbnail_of(samples, width, height), look, options)
+        paint = self.painter_of(page_in_memory(samples), options or Options())
         out = np.empty((*samples.shape[:2], 3), samples.dtype)
-        painter(field, options.vividness)(samples, 0, out)
+        paint(samples, 0, out)
         return out
 
     def _whole(
@@ -130,10 +150,10 @@ class Colorizer:
     ) -> Prediction:
         """What the network says of all of the picture."""
         from core.colour.kernels import lightness_of
-        from core.image.thumbnail import thumbnail_of
+        from core.image.page import page_in_memory
 
         if look.thumbnail != look.whole:
-            thumbnail = thumbnail_of(thumbnail, *reversed(look.whole))
+            thumbnail = page_in_memory(thumbnail).thumbnail(*reversed(look.whole))
         hints = self._hints(look.picture, look.whole, options)
         return self._predict(lightness_of(thumbnail), hints, distribution=distribution)
 
@@ -198,6 +218,11 @@ class Colorizer:
                 remedy="choose another model, or leave the hints out",
             )
         return planes(options.hints, picture, thumbnail)
+
+
+def _thumbnail(picture: Picture, look: Look) -> np.ndarray:
+    height, width = look.thumbnail
+    return picture.thumbnail(width, height)
 
 
 def painter(field: ChromaField, vividness: float) -> Painter:

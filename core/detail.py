@@ -3,7 +3,7 @@
 A face of ten pixels in what the network sees of a group photograph stays gray. Here the network
 looks again, at tiles of a larger thumbnail, and theirs is the detail; what is broader than a
 quarter of the picture stays with the whole, since a tile alone cannot know whether its brown is
-wood or earth. Stands on `core.colour.field`.
+wood or earth.
 """
 
 from collections.abc import Callable

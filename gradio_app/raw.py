@@ -1,7 +1,6 @@
 """Raw mode of contract 4: interleaved little-endian samples in, samples or chroma out.
 
 Samples come and go by files, strip by strip: a layer of 100 megapixels costs strips of memory.
-Stands on `core.colorizer` and `core.colour`.
 """
 
 from collections.abc import Callable
@@ -77,16 +76,12 @@ def colour(
     """Colours the samples in `source` into `target`; `check` raises to stop between strips."""
     import numpy as np
 
-    from core.colorizer import painter
     from core.colour.chroma import chroma_of
-    from core.image.thumbnail import thumbnail_of
+    from core.image.page import page_in_memory
 
     pixels = (shape.height, shape.width)
     samples = np.memmap(source, shape.sample_type, "r", shape=_with(pixels, shape.channels))
-    look = colorizer.look(*pixels, options)
-    thumbnail = thumbnail_of(samples, *reversed(look.thumbnail))
-    field = colorizer.field(thumbnail, look, options, lambda *_: check())
-    paint = painter(field, options.vividness)
+    paint = colorizer.painter_of(page_in_memory(samples), options, lambda *_: check())
     rows = max(1, STRIP_PIXELS // shape.width)
     # Chroma is taken at 16 bits whatever the depth of the samples: 8 would make it coarse.
     painted_type = np.uint16 if shape.want == "chroma" else shape.sample_type

@@ -9,6 +9,7 @@ from core.colorizer import Colorizer
 from core.detail import starts, with_details
 from core.errors import InterruptedJob
 from core.hints import document_of
+from core.image.page import page_in_memory
 from core.model.session import Prediction, open_session
 from core.options import Options
 from tests.model_files import write_model
@@ -75,8 +76,7 @@ def test_the_network_looks_again_from_nearer(session):
 
 def test_every_look_is_told_before_it_is_taken_and_may_be_refused(session):
     colorizer, options, told = Colorizer(session), Options(side=64, detail=2), []
-    look = colorizer.look(300, 450, options)
-    thumbnail = gray(*look.thumbnail)
+    picture = page_in_memory(gray(300, 450))
 
     def watch(done: int, whole: int) -> None:
         assert len(session.seen) == done
@@ -84,11 +84,11 @@ def test_every_look_is_told_before_it_is_taken_and_may_be_refused(session):
         if len(told) == 20:
             raise InterruptedJob("cancelled")
 
-    colorizer.field(thumbnail, look, options, watch)
+    colorizer.field(picture, options, watch)
     assert told == [(done, 13) for done in range(13)]
     session.seen.clear()
     with pytest.raises(InterruptedJob):
-        colorizer.field(thumbnail, look, options, watch)
+        colorizer.field(picture, options, watch)
     assert len(session.seen) == 6
 
 

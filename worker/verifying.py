@@ -53,7 +53,7 @@ def faults_of(pair: Pair) -> tuple[str, list[str]]:
 
 
 def _compared(source: Path, result: Path, key: str) -> list[str]:
-    from core.image.provenance import read_provenance
+    from core.image.read import read_provenance
     from core.job.promise import verify
 
     if not result.exists():

@@ -16,7 +16,7 @@ import numpy as np
 from core.bench import rivals
 from core.bench.pictures import chroma, photograph
 from core.colorizer import Colorizer
-from core.image import jpeg_decoder
+from core.image.formats.jpeg import decoder
 from core.image.vips import library
 from core.job import Job, run
 from core.model.session import Prediction
@@ -126,8 +126,8 @@ def _warnings_of_jpeg(source: Path, kind: str, name: str) -> Iterator[Row]:
     shape = (4000, 6000, 1 if kind == "gray" else 3)
     work: list[Callable] = [
         lambda: library().Image.new_from_buffer(data, "", access="sequential").write_to_memory(),
-        lambda: jpeg_decoder.decode(data, shape, str(source)),
-        lambda: jpeg_decoder.check(data, str(source)),
+        lambda: decoder.decode(data, shape, str(source)),
+        lambda: decoder.check(data, str(source)),
     ]
     base, held, checked = cpu_seconds(work)
     what = f"24 MP {kind} JPEG, {name}: "

@@ -29,8 +29,7 @@ def info(files: tuple[Path, ...], as_json: bool) -> int:
 
 
 def _facts(path: Path) -> dict:
-    from core.image.provenance import read_provenance
-    from core.image.read import open_source
+    from core.image.read import open_source, read_provenance
 
     with open_source(path, max_pixels=sys.maxsize) as source:  # its headers are small enough
         pages = [

@@ -2,7 +2,7 @@
 
 `new_file` writes beside the target under a name of its own, brings it to the disk and renames it;
 `clean_stale` removes what a killed run left behind, and only that: a living writer holds a lock on
-its file, on any machine that shares the folder. Stands on `core.errors`.
+its file, on any machine that shares the folder.
 """
 
 import contextlib

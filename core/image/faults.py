@@ -1,4 +1,4 @@
-"""The sentences that say what is wrong with a source, one place each. Stands on `core.errors`."""
+"""The sentences that say what is wrong with a source, one place each."""
 
 import errno
 
@@ -51,3 +51,14 @@ def changed(name: object) -> SourceError:
         kind="changed",
         remedy="run it again when the other program is done",
     )
+
+
+def check_size(width: int, height: int, max_pixels: int, name: object) -> None:
+    """Raises `SourceError` (too-large) for a picture of more than `max_pixels`."""
+    if width * height > max_pixels:
+        raise SourceError(
+            f"it has {width:,} x {height:,} pixels, more than the limit of {max_pixels:,}",
+            file=name,
+            kind="too-large",
+            remedy="raise the limit with --max-pixels if you trust the file",
+        )

@@ -1,95 +1,80 @@
 """Writing one page through libvips: JPEG, PNG, WebP and AVIF.
 
-libvips encodes the pixels, pulled strip by strip from a `Feed`. The metadata of JPEG and PNG is
-ours (`jpeg.head`, `png.head`), since libvips would rewrite or drop parts of it; that of WebP and
-AVIF is libvips' work. Stands on `feed.py`, `jpeg.py`, `png.py`.
+libvips encodes the pixels, pulled strip by strip from a `ForgedTiff`. A format either gives its
+files a beginning of its own, metadata included (JPEG and PNG, of which libvips would rewrite or
+drop parts), or leaves the metadata to libvips (WebP and AVIF).
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, Final
-
-import numpy as np
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 from core.errors import SourceError
-from core.image import formats, jpeg, png
 from core.image.atomic import write_all
-from core.image.feed import Feed
-from core.image.formats import Format
+from core.image.forged_tiff import ForgedTiff
+from core.image.layout import SampleLayout
 from core.image.metadata import Metadata
-from core.image.tiff_writer import Layout
+from core.image.painted import PaintedPage
 from core.image.vips import library, reasons_of
 
-_SAVERS: Final = {
-    formats.JPEG: "jpegsave_target",
-    formats.PNG: "pngsave_target",
-    formats.WEBP: "webpsave_target",
-    formats.AVIF: "heifsave_target",
-}
+#: begin(start) is given the first bytes that libvips writes and answers (what to write instead, how
+#: many of them it stands for), or None to be asked again with more.
+Begin = Callable[[bytes], tuple[bytes, int] | None]
 
 
 def write(
     file: BinaryIO,
-    format: Format,
-    layout: Layout,
-    bands: Iterator[np.ndarray],
-    metadata: Metadata,
-    settings: dict[str, Any],
+    page: PaintedPage,
+    layout: SampleLayout,
+    title: str,
+    saver: str,
+    begin: Begin | None = None,
+    **settings: Any,
 ) -> None:
-    """Writes the page that `bands` make up, (h, width, channels) from the top, to `file`.
+    """Writes `page` with libvips' `saver` ('pngsave_target'), told `settings`, to `file`.
 
-    `settings` are options of libvips' saver. Raises what `bands` and `file` raise, and
-    `SourceError` (unsupported) where the encoder refuses.
+    Without `begin`, libvips writes the metadata. `title` is what messages call the format. Raises
+    what painting and `file` raise, and `SourceError` (unsupported) where the encoder refuses.
     """
     vips = library()
-    feed = Feed(layout, bands)
-    sink = _Sink(file, _beginning(format, metadata))
-    if format in (formats.JPEG, formats.PNG):
-        settings = {**settings, "keep": "none"}
+    forged = ForgedTiff(layout, page.bands(layout))
+    sink = _Sink(file, begin)
+    if begin:
+        settings["keep"] = "none"
 
     def encode() -> None:
         try:
-            image = _bearing(feed.image(), metadata) if "keep" not in settings else feed.image()
-            getattr(image, _SAVERS[format])(sink.target, **settings)
+            image = forged.image() if begin else _bearing(forged.image(), page.metadata)
+            getattr(image, saver)(sink.target, **settings)
         except vips.Error as error:
-            feed.error = feed.error or sink.error or _refused(error, format)
+            forged.error = forged.error or sink.error or _refused(error, title)
 
     try:
-        _run_interruptibly(encode, feed)
-        if error := feed.error or sink.error:
+        _run_interruptibly(encode, forged)
+        if error := forged.error or sink.error:
             raise error
     finally:
-        feed.close()
+        forged.close()
 
 
-def _refused(error: Exception, format: Format) -> SourceError:
+def _refused(error: Exception, title: str) -> SourceError:
     return SourceError(
-        f"{format.title} cannot be made of it ({reasons_of(error)[-1]})",
+        f"{title} cannot be made of it ({reasons_of(error)[-1]})",
         kind="unsupported",
         remedy="choose another format",
     )
 
 
-def _run_interruptibly(encode: Callable[[], None], feed: Feed) -> None:
+def _run_interruptibly(encode: Callable[[], None], forged: ForgedTiff) -> None:
     """Runs `encode` beside this thread, which stays awake for Ctrl-C: libvips sleeps through it."""
     thread = threading.Thread(target=encode, name="encoder")
     thread.start()
     try:
         thread.join()
     except BaseException as interruption:
-        feed.error = interruption
+        forged.error = interruption
         thread.join()
         raise
-
-
-def _beginning(
-    format: Format, metadata: Metadata
-) -> Callable[[bytes], tuple[bytes, int] | None] | None:
-    if format is formats.JPEG:
-        return lambda start: _jpeg_start(start, metadata)
-    if format is formats.PNG:
-        return lambda start: _png_start(start, metadata)
-    return None
 
 
 def _bearing(image: Any, metadata: Metadata) -> Any:
@@ -108,15 +93,12 @@ def _bearing(image: Any, metadata: Metadata) -> Any:
 
 
 class _Sink:
-    """Where libvips writes to: a file, with another beginning than libvips gives it.
+    """Where libvips writes to: a file, with the beginning that `begin` gives it.
 
-    `begin(start)` is given the first bytes and answers (what to write instead, how many of them
-    it stands for), or None to be asked again with more. What writing raises is kept in `error`.
+    What writing raises is kept in `error`.
     """
 
-    def __init__(
-        self, file: BinaryIO, begin: Callable[[bytes], tuple[bytes, int] | None] | None
-    ) -> None:
+    def __init__(self, file: BinaryIO, begin: Begin | None) -> None:
         self.error: BaseException | None = None
         self._file, self._begin, self._start = file, begin, b""
         self.target = library().TargetCustom()
@@ -137,16 +119,3 @@ class _Sink:
         except BaseException as error:
             self.error = error
             return -1
-
-
-def _jpeg_start(start: bytes, metadata: Metadata) -> tuple[bytes, int] | None:
-    """Our segments behind the first two bytes."""
-    return start[:2] + jpeg.head(metadata), 2
-
-
-def _png_start(start: bytes, metadata: Metadata) -> tuple[bytes, int] | None:
-    """Our chunks in place of all that libvips puts between the header and the picture."""
-    at = start.find(b"IDAT")
-    if at < 0:
-        return None
-    return start[: png.HEADER_BYTES] + png.head(metadata), at - 4

@@ -2,7 +2,7 @@
 
 A file up to `SNAPSHOT_BYTES` is read whole when it is opened, so that nothing can change under the
 decoder; a larger one stays open and is checked afterwards by `Origin.check_unchanged`. Everything
-goes through the descriptor, never twice through the name. Stands on `core.errors`.
+goes through the descriptor, never twice through the name.
 """
 
 import hashlib
@@ -97,6 +97,10 @@ class Origin:
             return os.pread(self._descriptor, size, offset)
         except OSError as error:
             raise unreadable(error, self.name) from error
+
+    def end(self, size: int) -> bytes:
+        """The last `size` bytes, or all of a smaller file."""
+        return self.read(max(0, self.size - size), size)
 
     def read_into(self, offset: int, memory: memoryview) -> int:
         """Fills `memory` from `offset`; how many bytes there were, fewer only at the file's end."""

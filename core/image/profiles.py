@@ -1,12 +1,11 @@
-"""From a file's own colours to sRGB codes: ICC profiles, PNG's gamma, CMYK.
+"""From a file's own colours to sRGB codes: ICC profiles, gamma and primaries, CMYK.
 
 The product keeps the lightness, so a picture that is not sRGB is handed over as gray: for each
 pixel the sRGB code, in 16 bits, whose CIE L* (D65) is that of the file's colour. That is exact for
 colours outside sRGB as well, which clipping would darken or lighten. What a profile does is found
 by sending colours through lcms, not by its name: a profile that is sRGB in effect costs nothing,
 a gray one becomes a table, one whose channels add up in Y three tables, and only the rest (CMYK,
-profiles of tables) goes through lcms pixel by pixel. Stands on imagecodecs
-(lcms) and `core.colour.lab`.
+profiles of tables) goes through lcms pixel by pixel.
 """
 
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from typing import Final
 import numpy as np
 
 from core.colour.lab import WHITE_XYZ, compress, linear_to_srgb, srgb_to_linear
-from core.image.png import Colour
 from core.image.vips import library
 
 #: From an array (h, w) or (h, w, channels) of the file's codes to (h, w) uint16 sRGB codes of the
@@ -40,8 +38,6 @@ _SPACES: Final = {1: b"GRAY", 3: b"RGB ", 4: b"CMYK"}
 _SRGB_PRIMARIES: Final = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 #: CIE XYZ of D50, the white of ICC profiles (ICC.1, 7.2.16).
 _D50: Final = (0.9642, 1.0, 0.8249)
-#: cICP: (primaries, transfer) that are sRGB as far as lightness goes.
-_SRGB_CODE_POINTS: Final = ((1, 13), (1, 1), (5, 6), (6, 6), (1, 6))
 
 
 def _y_after_adaptation() -> np.ndarray:
@@ -90,22 +86,20 @@ def conversion_of(profile: bytes, channels: int, depth: int) -> Conversion | Non
     return _Lcms(profile, channels, depth)
 
 
-def png_conversion(colour: Colour, channels: int, depth: int) -> Conversion | None:
-    """What brings a PNG without an ICC profile to sRGB codes; None where it is sRGB in effect.
+def conversion_of_gamma(
+    gamma: float | None, primaries: tuple[float, ...] | None, channels: int, depth: int
+) -> Conversion | None:
+    """What brings a picture to sRGB codes that states a gamma and primaries; None where it is sRGB.
 
-    In the order of the standard: cICP, sRGB, then gAMA and cHRM. A gamma of 0.45455, which most
-    programs write for sRGB, is taken for it, as browsers do.
+    `gamma` is that of the encoding (0.45455 for a screen of 2.2), None for sRGB's own curve;
+    `primaries` are the CIE xy of white, red, green, blue, None for sRGB's.
     """
-    if colour.srgb or (colour.code_points and colour.code_points[:2] in _SRGB_CODE_POINTS):
-        return None
-    gamma = colour.gamma
-    own_gamma = gamma is not None and 0.05 < gamma < 5 and abs(gamma - 0.45455) > 0.005
-    weights = _luminances(colour.primaries or _SRGB_PRIMARIES)
+    weights = _luminances(primaries or _SRGB_PRIMARIES)
     own_primaries = channels == 3 and np.abs(weights - _luminances(_SRGB_PRIMARIES)).max() > 2e-3
-    if not own_gamma and not own_primaries:
+    if gamma is None and not own_primaries:
         return None
     ramp = np.linspace(0.0, 1.0, 1 << depth)
-    linear = ramp ** (1 / gamma) if own_gamma and gamma else srgb_to_linear(ramp)
+    linear = ramp ** (1 / gamma) if gamma else srgb_to_linear(ramp)
     if channels == 1:
         return _Table(codes(linear))
     return _Sum(tuple((weight * linear).astype(np.float32) for weight in weights))

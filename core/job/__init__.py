@@ -2,7 +2,7 @@
 
 `plan` turns files and folders into `Job`s, `run` colours one file and answers with an `Outcome`,
 `run_all` runs many on several processes, `report_line` is what report, ledger and log hold of
-each. The command line, the queue and the server all call these. Stands on floors 0 to 2.
+each. The command line, the queue and the server all call these.
 """
 
 from core.job.job import Job, Outcome, job_key, report_line

@@ -1,16 +1,19 @@
-"""One file's whole life: identify it, ask whether the work is done, colour it, put it in place."""
+"""One file's whole life: opened, asked whether its work is done, coloured, put in its place.
+
+`run` opens the source and compares job keys. `_painted_pages` asks the network, page by page, and
+`core.image.write.save` paints each page in bands, writes them in the result's format, brings the
+file to the disk and renames it.
+"""
 
 import logging
 import os
 import time
-from collections.abc import Callable
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
-from core.colorizer import Colorizer, Painter, painter
+from core.colorizer import Colorizer
 from core.errors import (
     DestinationError,
     Failure,
@@ -20,20 +23,22 @@ from core.errors import (
 )
 from core.image.atomic import make_folder
 from core.image.formats import by_name
-from core.image.provenance import Provenance, is_whole, read_provenance
-from core.image.read import Page, Source, open_source
+from core.image.metadata.provenance import Provenance
+from core.image.page import Source
+from core.image.painted import PaintedPage
+from core.image.read import is_whole, open_source, read_provenance
 from core.image.write import check_apart, save
 from core.job.job import Job, Outcome, job_key
-from core.options import canonical_json
+from core.options import Options, canonical_json
 
 log = logging.getLogger(__name__)
 
-#: check() is called before every inference and every strip; it stops the work by raising.
-Check = Callable[[], None]
+#: Is called before every inference and every strip, and stops the work by raising.
+StopCheck = Callable[[], None]
 
 
 def run(
-    job: Job, colorizer: Colorizer, *, attempts: int = 1, check: Check = lambda: None
+    job: Job, colorizer: Colorizer, *, attempts: int = 1, check: StopCheck = lambda: None
 ) -> Outcome:
     """Colours one file. A failure is an `Outcome`, not an exception: the next file goes on.
 
@@ -101,24 +106,14 @@ def _carries(file: Path, key: str) -> bool:
 
 
 def _colour(
-    job: Job, source: Source, key: str, colorizer: Colorizer, check: Check
+    job: Job, source: Source, key: str, colorizer: Colorizer, check: StopCheck
 ) -> tuple[str, ...]:
     """Writes the coloured source; returns notes."""
-
-    @lru_cache(maxsize=1)
-    def page_painter(index: int) -> Painter:
-        # Asked for when the writer reaches the page, so that one page's field is held at a time.
-        return _painter_of(source.pages[index], job, colorizer, check)
-
-    def paint(index: int, top: int, samples: np.ndarray, out: np.ndarray) -> None:
-        check()
-        page_painter(index)(samples, top, out)
-
     make_folder(job.destination.parent)
     written = save(
         source,
         job.destination,
-        paint,
+        _painted_pages(source, job.options, colorizer, check),
         format=None if job.options.format == "same" else by_name(job.options.format),
         quality=job.options.quality,
         provenance=_provenance(job, key, colorizer),
@@ -127,12 +122,17 @@ def _colour(
     return written.notes
 
 
-def _painter_of(page: Page, job: Job, colorizer: Colorizer, check: Check) -> Painter:
-    look = colorizer.look(page.height, page.width, job.options)
-    height, width = look.thumbnail
-    thumbnail = page.thumbnail(width, height)
-    field = colorizer.field(thumbnail, look, job.options, lambda *_: check())
-    return painter(field, job.options.vividness)
+def _painted_pages(
+    source: Source, options: Options, colorizer: Colorizer, check: StopCheck
+) -> Iterator[PaintedPage]:
+    """Each page with its colours.
+
+    The network is asked when the page's turn comes, so that one page's chroma is held at a time.
+    """
+    for page in source.pages:
+        check()
+        paint = colorizer.painter_of(page, options, lambda *_: check())
+        yield PaintedPage(page, paint, check)
 
 
 @cache

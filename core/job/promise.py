@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 
 from core.colour.lab import lightness
-from core.image.read import MAX_PIXELS, Page, Source, open_source
-from core.image.write import narrowed
+from core.image.page import Page, Source
+from core.image.painted import narrowed
+from core.image.read import MAX_PIXELS, open_source
 
 
 @dataclass(frozen=True, slots=True)

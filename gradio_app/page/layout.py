@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import gradio as gr
 
+from core.image.formats import SUFFIXES
 from core.options import declared
 from gradio_app.page import words
 from gradio_app.page.pictures import Gallery
@@ -61,8 +62,8 @@ def _one_photograph(page: gr.Blocks, studio: Studio, folder: Path) -> gr.Textbox
     address = gr.Textbox(visible="hidden", elem_id="result-address", label="result")
     with gr.Column(elem_id="chooser") as chooser:
         upload = gr.File(
-            label=words.CHOOSE, file_types=[".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp",
-            ".avif", ".jp2", ".j2k"], type="filepath", height=300, elem_id="drop",
+            label=words.CHOOSE, file_types=sorted(SUFFIXES), type="filepath", height=300,
+            elem_id="drop",
         )  # fmt: skip
         gr.HTML("<h2>Or try one of these</h2>", js_on_load=None)
         examples = gr.Gallery(

@@ -85,9 +85,7 @@ class OpenPicture:
         key = (colorizer.session.sha256, options.side, options.detail, options.hints)
         with self._chroma_lock:
             if self.last_chroma is None or key != self._chroma_key:
-                look = colorizer.look(self.height, self.width, options)
-                thumbnail = self.thumbnail(*reversed(look.thumbnail))
-                self.last_chroma = colorizer.field(thumbnail, look, options, watch)
+                self.last_chroma = colorizer.field(self, options, watch)
                 self._chroma_key = key
             return self.last_chroma
 
@@ -104,10 +102,7 @@ class OpenPicture:
 
     def distribution_at(self, x: float, y: float, colorizer: "Colorizer") -> np.ndarray:
         """How probable each of the model's colours is at a pixel of the full page."""
-        look = colorizer.look(self.height, self.width, self.options)
-        height, width = look.thumbnail
-        thumbnail = self.thumbnail(width, height)
-        return colorizer.distribution_at(thumbnail, look, self.options, x, y)
+        return colorizer.distribution_at(self, self.options, x, y)
 
     def preview_files(self) -> tuple[Path, Path]:
         """Before and after as files, for a component that takes files."""

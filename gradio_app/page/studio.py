@@ -213,9 +213,7 @@ class Studio:
             start = time.perf_counter()
             colorizer = self._with(model)
             options = Options(model=model, vividness=picture.options.vividness)
-            look = colorizer.look(picture.height, picture.width, options)
-            height, width = look.thumbnail
-            field = colorizer.field(picture.thumbnail(width, height), look, options)
+            field = colorizer.field(picture, options)
             data = jpeg_of(coloured(picture.before, field, options.vividness))
             return str(picture.show(side, data)), time.perf_counter() - start
 

@@ -9,7 +9,7 @@ import traceback
 from core.errors import PhotochromError
 from core.image.read import open_source
 from core.image.write import encode
-from tests.image.pictures import PROVENANCE, repeat
+from tests.image.pictures import PROVENANCE, painted
 
 #: Far above what the largest allowed picture needs (4 million pixels).
 MEMORY_BYTES = 6 << 30
@@ -22,7 +22,7 @@ def ending(data: bytes) -> str:
         with open_source(data, max_pixels=MAX_PIXELS) as source:
             for page in source.pages:
                 page.thumbnail(min(page.width, 32), min(page.height, 32))
-            encode(source, repeat, provenance=PROVENANCE)
+            encode(source, painted(source), provenance=PROVENANCE)
         return "done"
     except PhotochromError as error:
         if "\n" in str(error) or error.kind in ("internal", "out-of-memory"):

@@ -1,7 +1,7 @@
 """Pictures and files for the tests of this room, made by other libraries than ours."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from core.image.provenance import Provenance
+from core.image.metadata.provenance import Provenance
+from core.image.page import Source
+from core.image.painted import Paint, PaintedPage
 from core.image.read import open_source
 from core.image.write import encode
 
@@ -43,7 +45,7 @@ def alpha(height: int = 61, width: int = 83, depth: int = 8) -> np.ndarray:
     return gray(height, width, depth)[::-1, ::-1].copy()
 
 
-def repeat(_index: int, _top: int, samples: np.ndarray, out: np.ndarray) -> None:
+def repeat(samples: np.ndarray, _top: int, out: np.ndarray) -> None:
     """A paint: gray stays gray and colours stay as they are, whatever the depth."""
     if samples.ndim == 2:
         samples = samples[..., np.newaxis]
@@ -53,6 +55,11 @@ def repeat(_index: int, _top: int, samples: np.ndarray, out: np.ndarray) -> None
         out[:] = np.rint(samples / 257)
     else:
         out[:] = samples.astype(np.uint16) * 257
+
+
+def painted(source: Source, paint: Paint = repeat) -> Iterator[PaintedPage]:
+    """The pages of a source, each painted by `paint`."""
+    return (PaintedPage(page, paint) for page in source.pages)
 
 
 def samples_of(source, page: int = 0) -> np.ndarray:
@@ -65,10 +72,10 @@ def alpha_of(source, page: int = 0) -> np.ndarray:
     return np.concatenate([part for _, _, part in source.pages[page].strips() if part is not None])
 
 
-def through(data: bytes | Path, paint: Callable = repeat, **options) -> bytes:
+def through(data: bytes | Path, paint: Paint = repeat, **options) -> bytes:
     """The file that a source becomes."""
     with open_source(data) as source:
-        return encode(source, paint, **{"provenance": PROVENANCE, **options})[0]
+        return encode(source, painted(source, paint), **{"provenance": PROVENANCE, **options})[0]
 
 
 def pillow(picture: np.ndarray | Image.Image, kind: str, **options) -> bytes:

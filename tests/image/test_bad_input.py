@@ -15,7 +15,17 @@ from core.errors import SourceError
 from core.image.read import open_source
 from core.image.vips import library
 from core.image.write import save
-from tests.image.pictures import colour, gray, jp2, pillow, repeat, samples_of, through, tiff
+from tests.image.pictures import (
+    colour,
+    gray,
+    jp2,
+    painted,
+    pillow,
+    repeat,
+    samples_of,
+    through,
+    tiff,
+)
 
 BIG = gray(400, 500)
 FILES = {
@@ -64,7 +74,7 @@ def test_a_picture_cut_short_is_an_error(name, share):
 def test_a_picture_cut_short_leaves_no_file(name, tmp_path):
     data = FILES[name][: int(len(FILES[name]) * 0.7)]
     with pytest.raises(SourceError), open_source(data) as source:
-        save(source, tmp_path / "out", repeat)
+        save(source, tmp_path / "out", painted(source))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -160,7 +170,7 @@ def test_a_tiff_whose_pages_run_in_a_circle_is_an_error():
 
 
 def test_a_tiff_of_endless_pages_is_refused(monkeypatch):
-    monkeypatch.setattr("core.image.tiff._MOST_PAGES", 3)
+    monkeypatch.setattr("core.image.formats.tiff.pages._MOST_PAGES", 3)
     file = io.BytesIO()
     with tifffile.TiffWriter(file) as writer:
         for _ in range(4):
@@ -252,12 +262,12 @@ def test_a_file_that_changes_while_it_is_read_gives_no_result(name, tmp_path, mo
     path, out = tmp_path / "a.tif", tmp_path / "out.tif"
     path.write_bytes(FILES[name])
 
-    def paint(index, top, samples, out):
+    def paint(samples, top, out):
         os.utime(path, ns=(1, 1))
-        repeat(index, top, samples, out)
+        repeat(samples, top, out)
 
     with open_source(path) as source, pytest.raises(SourceError) as caught:
-        save(source, out, paint)
+        save(source, out, painted(source, paint))
     assert caught.value.kind == "changed"
     assert not out.exists()
 
@@ -269,7 +279,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_an_error(tmp_path, monkeypatch)
     with open_source(path) as source:
         os.truncate(path, 1000)
         with pytest.raises(SourceError) as caught:
-            save(source, tmp_path / "out.tif", repeat)
+            save(source, tmp_path / "out.tif", painted(source))
     assert caught.value.kind in ("truncated", "changed")
     assert sorted(tmp_path.iterdir()) == [path]
 
@@ -301,13 +311,13 @@ ODD_NAMES = [
 @pytest.mark.parametrize("snapshot_bytes", [0, 1 << 26], ids=["streamed", "snapshot"])
 def test_odd_names_are_read_and_written(name, snapshot_bytes, tmp_path, monkeypatch):
     monkeypatch.setattr("core.image.origin.SNAPSHOT_BYTES", snapshot_bytes)
-    monkeypatch.setattr("core.image.read.HELD_BYTES", snapshot_bytes)
+    monkeypatch.setattr("core.image.pixels.HELD_BYTES", snapshot_bytes)
     source_path = tmp_path / os.fsdecode(name)
     source_path.write_bytes(FILES["png"])
     folder = tmp_path / "out"
     folder.mkdir()
     with open_source(source_path) as source:
-        written = save(source, folder / source_path.name, repeat)
+        written = save(source, folder / source_path.name, painted(source))
     assert [os.fsencode(found.name) for found in folder.iterdir()] == [
         os.fsencode(source_path.name)
     ]

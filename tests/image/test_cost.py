@@ -25,7 +25,7 @@ def test_importing_the_room_imports_no_decoder():
     loaded = _in_a_new_process(
         """
         import sys
-        import core.image.read, core.image.write, core.image.provenance
+        import core.image.read, core.image.write, core.image.formats
         print([name for name in ("pyvips", "imagecodecs", "numba", "PIL") if name in sys.modules])
         """
     )
@@ -37,7 +37,7 @@ COLOUR = """
     from core.image.read import open_source
     from core.image.vips import library
     from core.image.write import save
-    from tests.image.pictures import repeat
+    from tests.image.pictures import painted
     from core.image import formats
     import imagecodecs
 
@@ -48,7 +48,7 @@ COLOUR = """
     before = peak()
     with open_source(sys.argv[1]) as source:
         source.pages[0].thumbnail(256, 256)
-        save(source, sys.argv[2], repeat, format=formats.by_name(sys.argv[3]))
+        save(source, sys.argv[2], painted(source), format=formats.by_name(sys.argv[3]))
     print(peak() - before)
 """
 

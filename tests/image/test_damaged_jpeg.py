@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from core.bench.pictures import photograph
-from core.image.jpeg_decoder import tidied
+from core.image.formats.jpeg.decoder import tidied
+from core.image.formats.tiff.pages import read_pages
 from core.image.read import open_source
 from core.image.vips import library
 from tests.image.damage import KINDS, complaint_of_ours, damaged
@@ -54,7 +55,7 @@ def complaint_of_djpeg(data: bytes) -> str:
 @pytest.mark.parametrize("held_bytes", [1 << 28, 0], ids=["held", "streamed"])
 @pytest.mark.parametrize("kind", JPEGS)
 def test_every_jpeg_that_djpeg_warns_of_is_refused_and_no_other(kind, held_bytes, monkeypatch):
-    monkeypatch.setattr("core.image.read.HELD_BYTES", held_bytes)
+    monkeypatch.setattr("core.image.pixels.HELD_BYTES", held_bytes)
     chance = random.Random(f"{kind} {held_bytes}")
     verdicts = []
     for width, height, count in ((200, 150, 24), (640, 480, 12), (2400, 1600, 3)):
@@ -98,9 +99,7 @@ JPEG_TIFFS = {
 def test_every_jpeg_inside_a_tiff_that_djpeg_warns_of_is_refused_and_no_other(name):
     data = bytes(JPEG_TIFFS[name])
     assert complaint_of_ours(data) == ""
-    with open_source(data) as source:
-        layout = source.pages[0].tiff
-    assert layout
+    layout = read_pages(lambda at, size: data[at : at + size], len(data), "it").pages[0]
     assert layout.coded
     chance = random.Random(name)
     verdicts = []
@@ -150,7 +149,7 @@ HARMLESS = {
 def test_what_is_wrong_beside_a_jpegs_picture_is_no_reason_to_refuse_it(
     name, held_bytes, monkeypatch
 ):
-    monkeypatch.setattr("core.image.read.HELD_BYTES", held_bytes)
+    monkeypatch.setattr("core.image.pixels.HELD_BYTES", held_bytes)
     strange, plain = HARMLESS[name]
     with open_source(strange) as one, open_source(plain) as other:
         np.testing.assert_array_equal(samples_of(one), samples_of(other))

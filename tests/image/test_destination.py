@@ -20,7 +20,7 @@ from core.image import atomic
 from core.image.atomic import clean_stale, new_file
 from core.image.read import open_source
 from core.image.write import save
-from tests.image.pictures import jp2, opened, pillow, repeat, tiff
+from tests.image.pictures import jp2, opened, painted, pillow, repeat, tiff
 
 NOISE = np.random.default_rng(3).integers(0, 256, (500, 700), dtype=np.uint8)
 SOURCES = {
@@ -34,7 +34,7 @@ SOURCES = {
 
 def _refusal(name: str, target: Path, **options) -> DestinationError:
     with open_source(SOURCES[name]) as source, pytest.raises(DestinationError) as caught:
-        save(source, target, repeat, **options)
+        save(source, target, painted(source), **options)
     assert caught.value.file == str(target)
     assert caught.value.remedy
     return caught.value
@@ -121,7 +121,7 @@ def test_a_file_that_is_there_stays_unless_it_may_be_replaced(tmp_path):
     assert _refusal("png", target).kind == "exists"
     assert target.read_bytes() == b"older work"
     with open_source(SOURCES["png"]) as source:
-        save(source, target, repeat, replace=True)
+        save(source, target, painted(source), replace=True)
     assert opened(target.read_bytes()).size == (700, 500)
 
 
@@ -133,12 +133,12 @@ def test_a_dangling_link_is_a_file_that_is_there(tmp_path):
 def test_a_file_that_comes_up_while_the_work_is_done_stays(tmp_path):
     target = tmp_path / "a.png"
 
-    def paint(index, top, samples, out):
+    def paint(samples, top, out):
         target.write_bytes(b"somebody was quicker")
-        repeat(index, top, samples, out)
+        repeat(samples, top, out)
 
     with open_source(SOURCES["png"]) as source, pytest.raises(DestinationError) as caught:
-        save(source, target, paint)
+        save(source, target, painted(source, paint))
     assert caught.value.kind == "exists"
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"somebody was quicker"]
 
@@ -149,7 +149,7 @@ def test_a_disk_without_hard_links_will_do(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "hardlink_to", no_links)
     with open_source(SOURCES["png"]) as source:
-        save(source, tmp_path / "a.png", repeat)
+        save(source, tmp_path / "a.png", painted(source))
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
     assert _refusal("png", tmp_path / "a.png").kind == "exists"
 
@@ -163,11 +163,11 @@ def test_the_source_is_never_overwritten_unless_that_is_asked_for(tmp_path):
         if target.name == "hard.png":
             target.hardlink_to(path)
         with open_source(path) as source, pytest.raises(DestinationError) as caught:
-            save(source, target, repeat, replace=True)
+            save(source, target, painted(source), replace=True)
         assert caught.value.kind == "conflict"
     assert path.read_bytes() == SOURCES["png"]
     with open_source(path) as source:
-        save(source, path, repeat, in_place=True)
+        save(source, path, painted(source), in_place=True)
     assert np.asarray(opened(path.read_bytes())).shape == (500, 700, 3)
 
 
@@ -256,12 +256,12 @@ def test_a_folder_that_is_not_there_has_nothing_stale(tmp_path):
 
 
 def test_an_interruption_leaves_nothing(tmp_path):
-    def paint(index, top, samples, out):
+    def paint(samples, top, out):
         raise KeyboardInterrupt
 
     for name, data in SOURCES.items():
         with open_source(data) as source, pytest.raises(KeyboardInterrupt):
-            save(source, tmp_path / name, paint)
+            save(source, tmp_path / name, painted(source, paint))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -269,16 +269,16 @@ def test_an_interruption_leaves_nothing(tmp_path):
 def test_ctrl_c_stops_a_long_job_at_its_next_strip(container, tmp_path):
     asked = []
 
-    def paint(index, top, samples, out):
+    def paint(samples, top, out):
         asked.append(top)
         if len(asked) == 2:  # the second strip is painted while libvips encodes the first
             os.kill(os.getpid(), signal.SIGINT)
             deadline.wait(0.5 if container != "TIFF" else 0)
-        repeat(index, top, samples, out)
+        repeat(samples, top, out)
 
     deadline = threading.Event()
     picture = pillow(np.resize(NOISE, (9000, 1500)), container)
     with open_source(picture) as source, pytest.raises(KeyboardInterrupt):
-        save(source, tmp_path / "out", paint)
+        save(source, tmp_path / "out", painted(source, paint))
     assert len(asked) < 10
     assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,10 @@ import pytest
 import tifffile
 from PIL import Image, IptcImagePlugin
 
-from core.image import exif, formats, jpeg, photoshop
-from core.image.directories import reader_of
+from core.image import formats
+from core.image.formats.jpeg import head
+from core.image.metadata import exif, photoshop
+from core.image.metadata.directories import reader_of
 from core.image.read import open_source
 from core.image.write import encode
 from tests.image.pictures import (
@@ -20,8 +22,8 @@ from tests.image.pictures import (
     jp2,
     opened,
     pages_of,
+    painted,
     pillow,
-    repeat,
     through,
     tiff,
     tiff_of,
@@ -53,7 +55,7 @@ def _exif(note: bytes = b"maker's own notes, whatever they mean") -> Image.Exif:
 
 
 def _jpeg_segments(data: bytes) -> list[tuple[int, bytes]]:
-    return list(jpeg.segments(lambda at, size: data[at : at + size]))
+    return list(head.segments(lambda at, size: data[at : at + size]))
 
 
 def _with_segment(data: bytes, marker: int, payload: bytes) -> bytes:
@@ -86,7 +88,9 @@ def test_an_exif_block_is_kept_byte_for_byte_where_nothing_is_untrue(container):
 
 
 def test_jpeg_2000_keeps_exif_iptc_and_xmp_in_its_boxes():
-    written = through(pillow(RGB, "JPEG", exif=_exif(), xmp=XMP), format=formats.JPEG2000)
+    written = through(
+        pillow(RGB, "JPEG", exif=_exif(), xmp=XMP), format=formats.by_name("jpeg2000")
+    )
     again = through(written)
     assert b"Dagor" in again
     assert b"Harvest" in again
@@ -95,7 +99,7 @@ def test_jpeg_2000_keeps_exif_iptc_and_xmp_in_its_boxes():
     assert main[ARTIST].data == b"Anna\0"
     assert details[LENS].data == b"Dagor\0"
     with_iptc = _with_segment(pillow(RGB, "JPEG"), 0xED, b"Photoshop 3.0\0" + RESOURCES)
-    assert IPTC in through(through(with_iptc, format=formats.JPEG2000))
+    assert IPTC in through(through(with_iptc, format=formats.by_name("jpeg2000")))
 
 
 @pytest.mark.parametrize("big_endian", [False, True])
@@ -121,7 +125,7 @@ def test_exif_speaks_of_the_picture_as_it_is_now(big_endian):
     assert details_now[40961].integers == (1,)
     assert (details_now[40962].integers, details_now[40963].integers) == ((61,), (83,))
     read = reader_of(payload[6:])
-    from core.image.directories import read_directory, read_header
+    from core.image.metadata.directories import read_directory, read_header
 
     header = read_header(read)
     assert read_directory(read, header.first, header)[1] == 0
@@ -185,9 +189,9 @@ def test_iptc_is_kept_in_tiff_whatever_its_type(as_longs, byteorder):
 
 def test_iptc_goes_from_jpeg_to_tiff_and_back():
     data = _with_segment(pillow(RGB, "JPEG"), 0xED, b"Photoshop 3.0\0" + RESOURCES)
-    as_tiff = through(data, format=formats.TIFF)
+    as_tiff = through(data, format=formats.by_name("tiff"))
     assert bytes(first_page(as_tiff).tags[33723].value) == IPTC
-    back = opened(through(as_tiff, format=formats.JPEG))
+    back = opened(through(as_tiff, format=formats.by_name("jpeg")))
     assert IptcImagePlugin.getiptcinfo(back) == {(2, 120): b"Grandmother", (2, 25): b"1921"}
 
 
@@ -208,7 +212,7 @@ def test_iptc_in_many_segments_and_photoshops_other_resources_are_kept():
 def test_a_format_without_iptc_says_so(container):
     data = _with_segment(pillow(RGB, "JPEG"), 0xED, b"Photoshop 3.0\0" + RESOURCES)
     with open_source(data) as source:
-        _, notes = encode(source, repeat, format=formats.by_name(container))
+        _, notes = encode(source, painted(source), format=formats.by_name(container))
     assert any("IPTC" in note for note in notes)
 
 
@@ -261,7 +265,7 @@ def test_a_comment_of_a_jpeg_is_kept():
 def test_content_credentials_are_left_out_and_a_note_says_so():
     data = _with_segment(pillow(RGB, "JPEG"), 0xEB, b"JP\0\1\0\0\0\1\0\0\0\x10jumb")
     with open_source(data) as source:
-        written, notes = encode(source, repeat)
+        written, notes = encode(source, painted(source))
     assert any("C2PA" in note for note in notes)
     assert b"jumb" not in written
 
@@ -315,7 +319,7 @@ def test_damaged_exif_fails_no_picture(name, container):
     else:
         data = pillow(RGB, container, exif=DAMAGED_EXIF[name])
     with open_source(data) as source:
-        written, notes = encode(source, repeat)
+        written, notes = encode(source, painted(source))
         notes += source.notes
     assert any("EXIF" in note for note in notes)
     assert np.asarray(opened(written)).shape == (61, 83, 3)
@@ -323,7 +327,7 @@ def test_damaged_exif_fails_no_picture(name, container):
 
 def test_a_large_exif_block_that_jpeg_cannot_hold_is_noted():
     with open_source(pillow(gray(), "TIFF", exif=_exif(bytes(100_000)))) as source:
-        _, notes = encode(source, repeat, format=formats.JPEG)
+        _, notes = encode(source, painted(source), format=formats.by_name("jpeg"))
     assert any("EXIF" in note for note in notes)
 
 

@@ -9,18 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import SourceError
-from core.image import formats, jpeg, xmp
-from core.image.metadata import Metadata
-from core.image.provenance import (
-    Provenance,
-    add_provenance,
-    is_whole,
-    provenance_of,
-    read_provenance,
-)
-from core.image.read import open_source
+from core.image import formats
+from core.image.formats.jpeg import head
+from core.image.metadata import Metadata, xmp
+from core.image.metadata.provenance import Provenance, add_provenance, provenance_of
+from core.image.read import is_whole, open_source, read_provenance
 from core.image.write import encode, save
-from tests.image.pictures import PROVENANCE, colour, gray, jp2, pillow, repeat, through, tiff
+from tests.image.pictures import PROVENANCE, colour, gray, jp2, painted, pillow, through, tiff
 from tests.image.test_metadata import XMP
 
 SOURCES = {
@@ -40,7 +35,7 @@ def test_every_format_carries_provenance_and_gives_it_back(name, tmp_path):
     path.write_bytes(SOURCES[name])
     assert read_provenance(path) is None
     with open_source(path) as source:
-        save(source, tmp_path / "b", repeat, provenance=PROVENANCE)
+        save(source, tmp_path / "b", painted(source), provenance=PROVENANCE)
     assert read_provenance(tmp_path / "b") == PROVENANCE
 
 
@@ -50,7 +45,7 @@ def test_colouring_a_coloured_file_replaces_its_provenance(name, tmp_path):
     path.write_bytes(through(through(SOURCES[name])))
     other = dataclasses.replace(PROVENANCE, job_key="12" * 32, model_name="other")
     with open_source(path) as source:
-        save(source, path, repeat, provenance=other, in_place=True)
+        save(source, path, painted(source), provenance=other, in_place=True)
     assert read_provenance(path) == other
     assert path.read_bytes().count(b"photochrom:JobKey>") == 2
 
@@ -144,8 +139,8 @@ def test_every_text_survives_or_loses_only_what_xml_cannot_hold(texts):
 def test_a_packet_too_long_for_one_jpeg_segment_is_split_as_adobe_asks(tmp_path):
     long = _packet("<dc:rights>" + "all of them " * 9000 + "</dc:rights>")
     source = tiff(colour(), extratags=[(700, 1, len(long), long, True)])
-    data = through(source, format=formats.JPEG)
-    parts = list(jpeg.segments(lambda at, size: data[at : at + size]))
+    data = through(source, format=formats.by_name("jpeg"))
+    parts = list(head.segments(lambda at, size: data[at : at + size]))
     main = next(p for m, p in parts if m == 0xE1 and p.startswith(b"http://ns.adobe.com/xap/1.0/"))
     rest = [
         p for m, p in parts if m == 0xE1 and p.startswith(b"http://ns.adobe.com/xmp/extension/")
@@ -165,10 +160,10 @@ def test_a_packet_too_long_for_one_jpeg_segment_is_split_as_adobe_asks(tmp_path)
     path.write_bytes(again)
     assert read_provenance(path) == PROVENANCE
     assert again.count(b"http://ns.adobe.com/xmp/extension/") == 2 and again.count(digest) <= 1
-    assert through(data, format=formats.TIFF).count(b"all of them ") == 9000
+    assert through(data, format=formats.by_name("tiff")).count(b"all of them ") == 9000
     # A part that is damaged is said, and the rest is kept.
     path.write_bytes(data.replace(b"</dc:rights>", b"</dc:lefts_>"))
-    metadata = jpeg.read_metadata(lambda at, size: path.read_bytes()[at : at + size])
+    metadata = head.read_metadata(lambda at, size: path.read_bytes()[at : at + size])
     assert provenance_of(metadata.xmp) == PROVENANCE
     assert metadata.notes == ("the second part of its XMP is damaged and is left out",)
 
@@ -184,7 +179,7 @@ def test_a_file_cut_short_has_provenance_or_none_but_no_error(name, tmp_path):
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_file_is_whole_until_its_last_byte_is_gone(name, tmp_path):
-    whole, _ = encode(open_source(SOURCES[name]), repeat, provenance=PROVENANCE)
+    whole = through(SOURCES[name])
     path = tmp_path / "a"
     path.write_bytes(whole)
     assert is_whole(path)
@@ -213,5 +208,5 @@ def test_what_cannot_be_opened_is_an_error(tmp_path):
 
 def test_without_provenance_nothing_is_added():
     with open_source(SOURCES["png"]) as source:
-        data, _ = encode(source, repeat)
+        data, _ = encode(source, painted(source))
     assert b"photochrom" not in data

@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 
 from core.errors import SourceError
-from core.image import picture
+from core.image import pixels
 from core.image.read import open_source
 from tests.image.pictures import (
     alpha,
@@ -111,10 +111,10 @@ def test_strips_cover_every_row_once_whatever_their_height(name, rows):
 
 @pytest.mark.parametrize("name", ["tiff lzw", "png gray 16", "tiff tiles deflate 16"])
 def test_a_page_too_large_to_be_held_is_streamed_and_reads_the_same(name, monkeypatch):
-    monkeypatch.setattr("core.image.read.HELD_BYTES", 0)
+    monkeypatch.setattr("core.image.pixels.HELD_BYTES", 0)
     data, expected = LOSSLESS[name]
     with open_source(data) as source:
-        assert isinstance(source.pages[0].pixels, picture.Streamed)
+        assert isinstance(source.pages[0].pixels, pixels.Streamed)
         np.testing.assert_array_equal(samples_of(source), expected)
         assert source.pages[0].thumbnail(20, 10).shape[:2] == (10, 20)
 
@@ -260,7 +260,7 @@ def test_a_large_file_is_read_from_the_disk_and_the_same(tmp_path, monkeypatch):
     import hashlib
 
     monkeypatch.setattr("core.image.origin.SNAPSHOT_BYTES", 100)
-    monkeypatch.setattr("core.image.read.HELD_BYTES", 0)
+    monkeypatch.setattr("core.image.pixels.HELD_BYTES", 0)
     for number, (data, expected) in enumerate(LOSSLESS.values()):
         path = tmp_path / f"{number}"
         path.write_bytes(data)

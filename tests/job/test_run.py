@@ -6,7 +6,7 @@ from PIL import Image
 
 from core.colorizer import Colorizer
 from core.errors import InterruptedJob
-from core.image.provenance import read_provenance
+from core.image.read import read_provenance
 from core.job import Job, job_key, run
 from core.job.promise import verify
 from core.model.session import open_session

@@ -1,14 +1,29 @@
 """What a file says about its picture beside the pixels, and what we add: the provenance.
 
-`Metadata` is the format-neutral form that the containers (`jpeg.py`, `png.py`, `tiff.py`,
-`riff.py`, `jpeg2000.py`) read and write. A fault in metadata never fails a picture: it is noted and
-worked around. Stands on `directories.py`.
+`Metadata` is the format-neutral form that the modules of `core.image.formats` read and write. A
+fault in metadata never fails a picture: it is noted and worked around.
+
+Why this is done by hand, and not by a library. What an archive has written into its scans must
+come out as it went in, byte for byte where that is possible, with the few values changed that the
+coloured, upright picture makes untrue.
+
+- EXIF: libvips writes it through libexif, which rewrites the block and so breaks makers' notes
+  and drops what it does not know; piexif, which keeps more, is unmaintained and keeps no notes'
+  offsets either; exiv2 does it right, but its bindings are under the GPL and this program is not.
+  `exif.py` changes single values where they stand.
+- XMP: exempi and exiv2 have the same licence or no wheels; the packet is XML, and `xmp.py` merges
+  into it with the standard library's parser, so that foreign properties and comments stay.
+- Heads of JPEG files and chunks of PNG: libvips and Pillow write their own in another order,
+  and drop comments, Photoshop's resources, split XMP and text chunks that they do not know.
+- TIFF: libtiff, and with it libvips, has no way to copy tags that nobody registered; tifffile
+  writes neither EXIF and GPS directories nor pages in bounded memory whose compression, predictor
+  and tiles are the source's.
 """
 
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from core.image.directories import Entry
+from core.image.metadata.directories import TagEntry
 
 Unit = Literal["none", "inch", "centimetre"]
 
@@ -52,7 +67,7 @@ class Metadata:
     orientation: int = 1
     own: tuple[tuple[bytes, bytes], ...] = ()
     comments: tuple[bytes, ...] = ()
-    tags: tuple[Entry, ...] = ()
+    tags: tuple[TagEntry, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     def noting(self, note: str) -> "Metadata":

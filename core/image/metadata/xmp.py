@@ -2,7 +2,7 @@
 
 Everything in the old packet stays, prefixes and comments too, but for a property that we set: its
 former value moves to a property of our own (`photochrom:SourceDigitalSourceType`). Source: XMP
-Specification Part 1 (ISO 16684-1). Stands on the standard library.
+Specification Part 1 (ISO 16684-1).
 """
 
 import base64

@@ -1,38 +1,49 @@
 """EXIF blocks: read for orientation and resolution, set right in place, built from TIFF tags.
 
 A block is corrected by changing single values where they stand, never by rewriting it, so that
-makers' notes with their own offsets live on. Source: Exif 2.32 (CIPA DC-008). Stands on
-`directories.py`.
+makers' notes with their own offsets live on. Source: Exif 2.32 (CIPA DC-008).
 """
 
 import struct
 from dataclasses import replace
 from typing import Final
 
-from core.image.directories import (
+from core.image.metadata import Metadata, Resolution, Unit, tags
+from core.image.metadata.directories import (
     LONG,
     SHORT,
     BadDirectory,
     Directory,
-    Entry,
+    TagEntry,
     integers,
     read_directory,
     read_header,
     reader_of,
     serialize,
 )
-from core.image.metadata import Metadata, Resolution, Unit
 
-ORIENTATION: Final = 274
-X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
-EXIF_IFD, GPS_IFD, INTEROPERABILITY_IFD = 34665, 34853, 40965
-COLOUR_SPACE, PIXEL_WIDTH, PIXEL_HEIGHT = 40961, 40962, 40963
-MAKER_NOTE: Final = 37500
 _SRGB: Final = 1
 _UNITS: Final[dict[int, Unit]] = {1: "none", 2: "inch", 3: "centimetre"}
 #: Tags of a TIFF's first directory that an EXIF block holds too (Exif 2.32, table 3 and DCF).
 DESCRIPTIVE: Final = frozenset(
-    (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 40091, 40092, 40093, 40094, 40095)
+    (
+        tags.IMAGE_DESCRIPTION,
+        tags.MAKE,
+        tags.MODEL,
+        tags.X_RESOLUTION,
+        tags.Y_RESOLUTION,
+        tags.RESOLUTION_UNIT,
+        tags.SOFTWARE,
+        tags.DATE_TIME,
+        tags.ARTIST,
+        tags.HOST_COMPUTER,
+        tags.COPYRIGHT,
+        tags.XP_TITLE,
+        tags.XP_COMMENT,
+        tags.XP_AUTHOR,
+        tags.XP_KEYWORDS,
+        tags.XP_SUBJECT,
+    )
 )
 
 
@@ -42,7 +53,7 @@ def read(block: bytes) -> tuple[Directory, Directory, Directory]:
     header = read_header(reader)
     main, _ = read_directory(reader, header.first, header)
     parts = []
-    for pointer in (EXIF_IFD, GPS_IFD):
+    for pointer in (tags.EXIF_IFD, tags.GPS_IFD):
         entry = main.get(pointer)
         try:
             offset = entry.integers[0] if entry and entry.integers else 0
@@ -54,18 +65,18 @@ def read(block: bytes) -> tuple[Directory, Directory, Directory]:
 
 def orientation_of(directory: Directory) -> int:
     """1-8; 1 where the directory has none or nonsense."""
-    entry = directory.get(ORIENTATION)
+    entry = directory.get(tags.ORIENTATION)
     value = entry.integers[0] if entry and entry.integers else 1
     return value if 1 <= value <= 8 else 1
 
 
 def resolution_of(directory: Directory) -> Resolution | None:
     """The resolution that a directory states, or None."""
-    across, down = directory.get(X_RESOLUTION), directory.get(Y_RESOLUTION)
+    across, down = directory.get(tags.X_RESOLUTION), directory.get(tags.Y_RESOLUTION)
     if not across or not down or not across.rationals or not down.rationals:
         return None
     x, y = across.rationals[0], down.rationals[0]
-    entry = directory.get(RESOLUTION_UNIT)
+    entry = directory.get(tags.RESOLUTION_UNIT)
     unit = entry.integers[0] if entry and entry.integers else 2
     if x <= 0 or y <= 0 or unit not in _UNITS:
         return None
@@ -99,7 +110,12 @@ def upright(block: bytes, width: int, height: int) -> bytes:
     header = read_header(reader)
     main, _ = read_directory(reader, header.first, header)
     _, details, _ = read(block)
-    changes = {ORIENTATION: 1, COLOUR_SPACE: _SRGB, PIXEL_WIDTH: width, PIXEL_HEIGHT: height}
+    changes = {
+        tags.ORIENTATION: 1,
+        tags.COLOUR_SPACE: _SRGB,
+        tags.PIXEL_WIDTH: width,
+        tags.PIXEL_HEIGHT: height,
+    }
     for directory in (main, details):
         for tag, value in changes.items():
             if tag in directory:
@@ -116,12 +132,12 @@ def build(main: Directory, details: Directory, gps: Directory) -> bytes:
     entries = [entry for tag, entry in main.items() if tag in DESCRIPTIVE]
     if not entries and not details and not gps:
         return b""
-    pointers = [tag for tag, part in ((EXIF_IFD, details), (GPS_IFD, gps)) if part]
+    pointers = [tag for tag, part in ((tags.EXIF_IFD, details), (tags.GPS_IFD, gps)) if part]
     entries += [integers(tag, LONG, 0) for tag in pointers]
     at = 8 + len(serialize(entries, 8, big=False))
-    placed: list[Entry] = []
+    placed: list[TagEntry] = []
     body = b""
-    for tag, part in ((EXIF_IFD, details), (GPS_IFD, gps)):
+    for tag, part in ((tags.EXIF_IFD, details), (tags.GPS_IFD, gps)):
         if part:
             placed.append(integers(tag, LONG, at + len(body)))
             body += serialize(without_pointers(part), at + len(body), big=False)
@@ -130,11 +146,11 @@ def build(main: Directory, details: Directory, gps: Directory) -> bytes:
     return b"II*\0\x08\0\0\0" + serialize(entries, 8, big=False) + body
 
 
-def without_pointers(directory: Directory) -> list[Entry]:
+def without_pointers(directory: Directory) -> list[TagEntry]:
     """The entries that mean the same anywhere: none that hold an offset into the old file."""
-    return [entry for tag, entry in directory.items() if tag != INTEROPERABILITY_IFD]
+    return [entry for tag, entry in directory.items() if tag != tags.INTEROPERABILITY_IFD]
 
 
-def _set(block: bytearray, entry: Entry, value: int, order: str) -> None:
+def _set(block: bytearray, entry: TagEntry, value: int, order: str) -> None:
     if entry.count == 1 and entry.type in (SHORT, LONG) and value < (1 << (8 * len(entry.data))):
         struct.pack_into(order + ("H" if entry.type == SHORT else "I"), block, entry.place, value)

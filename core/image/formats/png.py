@@ -1,21 +1,28 @@
-"""PNG's chunks: metadata read from a file, and written behind the header of a new one.
+"""PNG: the pixels by libvips, the chunks beside them by ourselves.
 
-Source: PNG Specification, 3rd edition (W3C); XMP Specification Part 3. Stands on `metadata.py`.
+Source: PNG Specification, 3rd edition (W3C); XMP Specification Part 3.
 """
 
 import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import BinaryIO, Final
 
-from core.image import exif
-from core.image.metadata import Metadata, Resolution
+from core.image import libvips_writer, profiles
+from core.image.faults import check_size, damaged, unsupported
+from core.image.format import ALL_METADATA, Format
+from core.image.libvips_reader import source_of_one_page
+from core.image.metadata import Metadata, Resolution, exif
+from core.image.origin import Origin
+from core.image.page import Source
+from core.image.painted import PaintedPage
+from core.image.profiles import Conversion
 
 #: The last chunk, which is always the same: IEND.
 END: Final = bytes.fromhex("0000000049454e44ae426082")
 #: Signature and IHDR: what stands before the first chunk that is ours to write.
-HEADER_BYTES: Final = 33
+_HEADER_BYTES: Final = 33
 _XMP: Final = b"XML:com.adobe.xmp"
 #: Chunks without which the same codes are another picture: its colours, its masks, its turn.
 _LOOKS: Final = frozenset((b"PLTE", b"cHRM", b"cICP", b"eXIf", b"gAMA", b"iCCP", b"sRGB", b"tRNS"))
@@ -27,7 +34,7 @@ _LONGEST_PROFILE: Final = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Colour:
+class PngColour:
     """What a PNG says of its colours where it has no ICC profile, and of itself.
 
     `gamma`: of the encoding (gAMA, 0.45455 for most); `primaries`: the CIE xy of white, red,
@@ -41,6 +48,69 @@ class Colour:
     code_points: tuple[int, ...] | None = None
     animated: bool = False
     fault: str | None = None
+
+
+FORMAT: Final = Format(
+    name="png",
+    title="PNG",
+    suffixes=(".png",),
+    media_type="image/png",
+    depths=(8, 16),
+    alpha=True,
+    pages=False,
+    longest_side=2**31 - 1,
+    lossy=False,
+    holds=ALL_METADATA - {"iptc"},
+    begins=lambda start: start.startswith(b"\x89PNG\r\n\x1a\n"),
+)
+#: cICP: (primaries, transfer) that are sRGB as far as lightness goes.
+_SRGB_CODE_POINTS: Final = ((1, 13), (1, 1), (5, 6), (6, 6), (1, 6))
+
+
+def open(origin: Origin, max_pixels: int) -> Source:
+    """See `FormatModule`."""
+    header = header_of(origin.read)
+    if header is None:
+        raise damaged("it has no picture header", origin.name)
+    width, height, bits = header
+    check_size(width, height, max_pixels, origin.name)
+    metadata, colour = read_metadata(origin.read)
+    if colour.animated:
+        raise unsupported("it is an animation", origin.name)
+    if colour.fault:
+        raise damaged(colour.fault, origin.name)
+
+    def without_profile(channels: int, depth: int) -> Conversion | None:
+        return _conversion(colour, channels, depth)
+
+    return source_of_one_page(
+        origin, FORMAT, "pngload", metadata, bits=bits, without_profile=without_profile
+    )
+
+
+def packet(origin: Origin) -> bytes | None:
+    """See `FormatModule`."""
+    return read_metadata(origin.read)[0].xmp
+
+
+def is_whole(origin: Origin) -> bool:
+    """See `FormatModule`."""
+    return origin.end(len(END)) == END
+
+
+def write(file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality: int) -> None:
+    """See `FormatModule`."""
+    page = next(pages)
+
+    def begin(start: bytes) -> tuple[bytes, int] | None:
+        """Our chunks in place of all that libvips puts between the header and the picture."""
+        at = start.find(b"IDAT")
+        if at < 0:
+            return None
+        return start[:_HEADER_BYTES] + head(page.metadata), at - 4
+
+    layout = page.layout(page.page.depth)
+    libvips_writer.write(file, page, layout, FORMAT.title, "pngsave_target", begin)
 
 
 def chunks(read: Callable[[int, int], bytes]) -> Iterator[tuple[bytes, bytes, bool]]:
@@ -74,11 +144,11 @@ def header_of(read: Callable[[int, int], bytes]) -> tuple[int, int, int] | None:
     return struct.unpack_from(">IIB", data, 8)
 
 
-def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, Colour]:
+def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, PngColour]:
     """All that a PNG file says beside the picture.
 
     What a chunk with a wrong checksum says is left out, with a note, but where it says how the
-    picture looks: that, and a missing last chunk, is `Colour.fault`.
+    picture looks: that, and a missing last chunk, is `PngColour.fault`.
     """
     found: dict[bytes, bytes] = {}
     texts: list[tuple[bytes, bytes]] = []
@@ -171,11 +241,25 @@ def _resolution(data: bytes) -> Resolution | None:
     return Resolution(across, down, "none")
 
 
-def _colour(found: dict[bytes, bytes]) -> Colour:
+def _conversion(colour: PngColour, channels: int, depth: int) -> Conversion | None:
+    """What brings a PNG without an ICC profile to sRGB codes; None where it is sRGB in effect.
+
+    In the order of the standard: cICP, sRGB, then gAMA and cHRM. A gamma of 0.45455, which most
+    programs write for sRGB, is taken for it, as browsers do.
+    """
+    if colour.srgb or (colour.code_points and colour.code_points[:2] in _SRGB_CODE_POINTS):
+        return None
+    gamma = colour.gamma
+    if gamma is not None and not (0.05 < gamma < 5 and abs(gamma - 0.45455) > 0.005):
+        gamma = None
+    return profiles.conversion_of_gamma(gamma, colour.primaries, channels, depth)
+
+
+def _colour(found: dict[bytes, bytes]) -> PngColour:
     gamma = found.get(b"gAMA", b"")
     primaries = found.get(b"cHRM", b"")
     points = found.get(b"cICP", b"")
-    return Colour(
+    return PngColour(
         srgb=b"sRGB" in found,
         gamma=struct.unpack(">I", gamma)[0] / 100_000 if len(gamma) == 4 else None,
         primaries=tuple(x / 100_000 for x in struct.unpack(">8I", primaries))

@@ -3,7 +3,6 @@
 `read_header` and `read_directory` read them from anything that can be asked for a span of bytes,
 `serialize` makes one again. Values travel as little-endian bytes, whatever the file's order, so
 that a tag nobody here knows is carried over exactly. Source: TIFF 6.0; BigTIFF design (2007).
-Stands on nothing.
 """
 
 import struct
@@ -46,7 +45,7 @@ class BadDirectory(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TagEntry:
     """One tag: its type, how many values, and their bytes, little-endian.
 
     `place` is where the value (or its offset) stands in the block that it was read from.
@@ -76,7 +75,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class BlockHeader:
     """How the directories of one block are written: `order` is '<' or '>'."""
 
     order: str
@@ -84,7 +83,7 @@ class Header:
     first: int
 
 
-Directory = dict[int, Entry]
+Directory = dict[int, TagEntry]
 
 
 def reader_of(block: bytes) -> Reader:
@@ -98,7 +97,7 @@ def reader_of(block: bytes) -> Reader:
     return read
 
 
-def read_header(read: Reader) -> Header:
+def read_header(read: Reader) -> BlockHeader:
     """The first bytes of a TIFF file or EXIF block; raises `BadDirectory`."""
     start = read(0, 8)
     order = {b"II": "<", b"MM": ">"}.get(start[:2])
@@ -106,13 +105,13 @@ def read_header(read: Reader) -> Header:
         raise BadDirectory("it has no byte order")
     version = struct.unpack(order + "H", start[2:4])[0]
     if version == 42:
-        return Header(order, False, struct.unpack(order + "I", start[4:])[0])
+        return BlockHeader(order, False, struct.unpack(order + "I", start[4:])[0])
     if version == 43:
-        return Header(order, True, struct.unpack(order + "Q", read(8, 8))[0])
+        return BlockHeader(order, True, struct.unpack(order + "Q", read(8, 8))[0])
     raise BadDirectory(f"it has the unknown version {version}")
 
 
-def read_directory(read: Reader, offset: int, header: Header) -> tuple[Directory, int]:
+def read_directory(read: Reader, offset: int, header: BlockHeader) -> tuple[Directory, int]:
     """The directory at `offset`, and where the next one stands (0: there is none).
 
     A tag of an unknown type is left out, as TIFF 6.0 asks of readers, and one over `LONGEST_VALUE`.
@@ -138,7 +137,7 @@ def read_directory(read: Reader, offset: int, header: Header) -> tuple[Directory
         else:
             at = struct.unpack_from(order + ("Q" if big else "I"), table, row + width - inline)[0]
             raw = read(at, size)
-        directory[tag] = Entry(tag, type_, length, _little(raw, type_, order), place)
+        directory[tag] = TagEntry(tag, type_, length, _little(raw, type_, order), place)
     end = offset + start + count * width
     try:
         following = struct.unpack(order + ("Q" if big else "I"), read(end, 8 if big else 4))[0]
@@ -147,7 +146,7 @@ def read_directory(read: Reader, offset: int, header: Header) -> tuple[Directory
     return directory, following
 
 
-def serialize(entries: Iterable[Entry], offset: int, *, big: bool, following: int = 0) -> bytes:
+def serialize(entries: Iterable[TagEntry], offset: int, *, big: bool, following: int = 0) -> bytes:
     """A directory (and, behind it, the values that do not fit inside) to stand at `offset`.
 
     Little-endian; sorted by tag as TIFF 6.0 asks. `offset` must be even.
@@ -169,22 +168,24 @@ def serialize(entries: Iterable[Entry], offset: int, *, big: bool, following: in
     return bytes(table.ljust(values_at - offset, b"\0") + values)
 
 
-def integers(tag: int, type_: int, *values: int) -> Entry:
+def integers(tag: int, type_: int, *values: int) -> TagEntry:
     """An entry of integers of `type_` (SHORT, LONG, LONG8, BYTE, IFD)."""
-    return Entry(tag, type_, len(values), struct.pack(f"<{len(values)}{_INTEGERS[type_]}", *values))
+    return TagEntry(
+        tag, type_, len(values), struct.pack(f"<{len(values)}{_INTEGERS[type_]}", *values)
+    )
 
 
-def rational(tag: int, value: float) -> Entry:
+def rational(tag: int, value: float) -> TagEntry:
     """An entry of one unsigned rational, exact to 1/1,000,000 of values below 4,294."""
     from fractions import Fraction
 
     part = Fraction(value).limit_denominator(1_000_000 if value < 4294 else 1)
-    return Entry(tag, RATIONAL, 1, struct.pack("<II", part.numerator, part.denominator))
+    return TagEntry(tag, RATIONAL, 1, struct.pack("<II", part.numerator, part.denominator))
 
 
-def blob(tag: int, data: bytes, type_: int = BYTE) -> Entry:
+def blob(tag: int, data: bytes, type_: int = BYTE) -> TagEntry:
     """An entry of raw bytes (BYTE, ASCII or UNDEFINED)."""
-    return Entry(tag, type_, len(data), data)
+    return TagEntry(tag, type_, len(data), data)
 
 
 def _little(raw: bytes, type_: int, order: str) -> bytes:

@@ -3,36 +3,34 @@
 Ours alone, since no library keeps at once what an archive's scan has: pages of different sizes
 and depths, EXIF and GPS directories, tags that nobody knows, compression, predictor and tiles.
 Pixels go first and their directory behind them, since only then their sizes are known. Source:
-TIFF 6.0, TIFF Technical Notes 1 and 2, BigTIFF. Stands on `directories.py`, `exif.py` and
-imagecodecs.
+TIFF 6.0, TIFF Technical Notes 1 and 2, BigTIFF.
 """
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 import numpy as np
 
-from core.image import exif, photoshop, tiff
 from core.image.atomic import write_all
-from core.image.directories import (
+from core.image.layout import SampleLayout, rows_of_strips
+from core.image.metadata import Metadata, exif, photoshop, tags
+from core.image.metadata.directories import (
     ASCII,
     LONG,
     LONG8,
     SHORT,
     UNDEFINED,
     BadDirectory,
-    Entry,
+    TagEntry,
     blob,
     integers,
     rational,
     serialize,
 )
-from core.image.metadata import Metadata
+from core.image.page import Page
 
-#: Bytes of a new strip before compression; large enough for few calls, small for any reader.
-_STRIP_BYTES: Final = 512 << 10
 #: A file that may grow beyond this is a BigTIFF; the rest of 4 GB is for metadata.
 CLASSIC_BYTES: Final = (4 << 30) - (64 << 20)
 
@@ -46,17 +44,10 @@ _BECOMES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """How the pixels of a page are laid down.
+class TiffLayout(SampleLayout):
+    """How the samples of a page are stored; `quality` is for JPEG inside TIFF, the rest as in
+    `Storage`."""
 
-    `channels` is 3, or 4 with alpha; `depth` 8 or 16; `tile` (width, height) or None; `alpha` as
-    in `tiff.TiffPage`; `quality` is for JPEG inside TIFF.
-    """
-
-    width: int
-    height: int
-    channels: int
-    depth: int
     compression: str = "none"
     predictor: bool = False
     tile: tuple[int, int] | None = None
@@ -65,7 +56,7 @@ class Layout:
 
     @property
     def bytes(self) -> int:
-        """Of the pixels before compression, tiles' margins included."""
+        """Of the samples before compression, tiles' margins included."""
         width, height = self.width, self.height
         if self.tile:
             width, height = (
@@ -76,34 +67,29 @@ class Layout:
     @property
     def rows(self) -> int:
         """Rows of one strip, or of one row of tiles: bands must come in multiples of it."""
-        if self.tile:
-            return self.tile[1]
-        return max(
-            1, min(self.height, _STRIP_BYTES // (self.width * self.channels * self.depth // 8))
-        )
+        return self.tile[1] if self.tile else rows_of_strips(self)
 
 
-def layout_like(
-    page: tiff.TiffPage, width: int, height: int, channels: int, depth: int, quality: int
-) -> Layout:
-    """The layout of a coloured page: as `page` was, where that can hold colours."""
-    compression = _BECOMES.get(page.compression, page.compression)
-    if compression == "jpeg" and (depth, channels) != (8, 3):
+def layout_of(page: Page, quality: int) -> TiffLayout:
+    """The layout of a page in colour: stored as it was, where that can hold colours."""
+    layout = TiffLayout(page.width, page.height, 3, page.depth, page.has_alpha)
+    stored = page.stored
+    if stored is None:
+        return layout
+    compression = _BECOMES.get(stored.compression, stored.compression)
+    if compression == "jpeg" and (page.depth, layout.channels) != (8, 3):
         compression = "deflate"
-    was_kept = compression == page.compression
-    tile = page.tile
+    was_kept = compression == stored.compression
+    tile = stored.tile
     if tile and page.metadata.orientation > 4:
         tile = tile[1], tile[0]
-    return Layout(
-        width,
-        height,
-        channels,
-        depth,
+    return replace(
+        layout,
         compression=compression,
         # The predictor makes colours much smaller; it is left out where the source had none.
-        predictor=compression in ("lzw", "deflate") and (page.predictor or not was_kept),
+        predictor=compression in ("lzw", "deflate") and (stored.predictor or not was_kept),
         tile=tile,
-        alpha=2 if page.alpha is None else page.alpha,
+        alpha=2 if stored.alpha is None else stored.alpha,
         quality=quality,
     )
 
@@ -119,7 +105,9 @@ class TiffWriter:
         )
         self._pointer = 8 if big else 4  # where the offset of the next directory is to stand
 
-    def write_page(self, layout: Layout, bands: Iterator[np.ndarray], metadata: Metadata) -> None:
+    def write_page(
+        self, layout: TiffLayout, bands: Iterator[np.ndarray], metadata: Metadata
+    ) -> None:
         """One page: `bands` are its rows from the top, (h, width, channels) uint8 or uint16.
 
         The height of each is a multiple of `layout.rows`, the last one's excepted. A band is
@@ -133,7 +121,7 @@ class TiffWriter:
                 offsets.append(self._file.tell())
                 counts.append(memoryview(data).nbytes)
                 self._write(data)
-        entries = layout_entries(layout, offsets, counts, big=self._big)
+        entries = _layout_entries(layout, offsets, counts, big=self._big)
         entries += _metadata_entries(metadata, {entry.tag for entry in entries})
         entries += self._write_exif(metadata)
         at = self._align()
@@ -143,14 +131,14 @@ class TiffWriter:
         self._pointer = at + (8 + 20 * len(entries) if self._big else 2 + 12 * len(entries))
         self._file.seek(0, 2)
 
-    def _write_exif(self, metadata: Metadata) -> list[Entry]:
+    def _write_exif(self, metadata: Metadata) -> list[TagEntry]:
         """The EXIF and GPS directories, and the entries that point to them."""
         try:
             _, details, gps = exif.read(metadata.exif or b"")
         except BadDirectory:
             return []
         pointers = []
-        for tag, directory in ((exif.EXIF_IFD, details), (exif.GPS_IFD, gps)):
+        for tag, directory in ((tags.EXIF_IFD, details), (tags.GPS_IFD, gps)):
             if directory:
                 at = self._align()
                 pointers.append(integers(tag, LONG8 if self._big else LONG, at))
@@ -169,7 +157,7 @@ class TiffWriter:
         write_all(self._file, data)
 
 
-def _segments(band: np.ndarray, layout: Layout) -> Iterator[np.ndarray]:
+def _segments(band: np.ndarray, layout: TiffLayout) -> Iterator[np.ndarray]:
     """The strips or tiles of a band, in the order of the file; tiles filled up at the margins."""
     if not layout.tile:
         for top in range(0, len(band), layout.rows):
@@ -185,7 +173,7 @@ def _segments(band: np.ndarray, layout: Layout) -> Iterator[np.ndarray]:
             yield np.ascontiguousarray(tile)
 
 
-def _encoder(layout: Layout) -> Callable[[np.ndarray], bytes | bytearray | memoryview]:
+def _encoder(layout: TiffLayout) -> Callable[[np.ndarray], bytes | bytearray | memoryview]:
     """What turns a segment (h, w, channels) into the bytes of the file."""
     if layout.compression == "none":
         return lambda segment: segment.reshape(-1).view(np.uint8).data
@@ -213,42 +201,44 @@ def _differences(segment: np.ndarray) -> np.ndarray:
     return differences
 
 
-def layout_entries(
-    layout: Layout, offsets: list[int], counts: list[int], *, big: bool
-) -> list[Entry]:
+def _layout_entries(
+    layout: TiffLayout, offsets: list[int], counts: list[int], *, big: bool
+) -> list[TagEntry]:
     """The tags that say how the pixels of a page stand in the file."""
     wide = LONG8 if big else LONG
     entries = [
-        integers(tiff.WIDTH, LONG, layout.width),
-        integers(tiff.HEIGHT, LONG, layout.height),
-        integers(tiff.BITS, SHORT, *(layout.depth,) * layout.channels),
-        integers(tiff.COMPRESSION, SHORT, _CODES[layout.compression]),
-        integers(tiff.PHOTOMETRIC, SHORT, 6 if layout.compression == "jpeg" else 2),
-        integers(tiff.SAMPLES, SHORT, layout.channels),
-        integers(tiff.PLANAR, SHORT, 1),
-        integers(exif.ORIENTATION, SHORT, 1),
+        integers(tags.WIDTH, LONG, layout.width),
+        integers(tags.HEIGHT, LONG, layout.height),
+        integers(tags.BITS, SHORT, *(layout.depth,) * layout.channels),
+        integers(tags.COMPRESSION, SHORT, _CODES[layout.compression]),
+        integers(tags.PHOTOMETRIC, SHORT, 6 if layout.compression == "jpeg" else 2),
+        integers(tags.SAMPLES, SHORT, layout.channels),
+        integers(tags.PLANAR, SHORT, 1),
+        integers(tags.ORIENTATION, SHORT, 1),
     ]
     if layout.predictor:
-        entries.append(integers(tiff.PREDICTOR, SHORT, 2))
+        entries.append(integers(tags.PREDICTOR, SHORT, 2))
     if layout.compression == "jpeg":
-        entries.append(integers(530, SHORT, 1, 1))  # colours as fine as lightness: 4:4:4
+        entries.append(
+            integers(tags.YCBCR_SUBSAMPLING, SHORT, 1, 1)
+        )  # colours as fine as lightness: 4:4:4
     if layout.channels == 4:
-        entries.append(integers(tiff.EXTRA_SAMPLES, SHORT, layout.alpha))
+        entries.append(integers(tags.EXTRA_SAMPLES, SHORT, layout.alpha))
     if layout.tile:
-        entries.append(integers(tiff.TILE_WIDTH, LONG, layout.tile[0]))
-        entries.append(integers(tiff.TILE_HEIGHT, LONG, layout.tile[1]))
-        entries.append(integers(tiff.TILE_OFFSETS, wide, *offsets))
-        entries.append(integers(tiff.TILE_BYTES, wide, *counts))
+        entries.append(integers(tags.TILE_WIDTH, LONG, layout.tile[0]))
+        entries.append(integers(tags.TILE_HEIGHT, LONG, layout.tile[1]))
+        entries.append(integers(tags.TILE_OFFSETS, wide, *offsets))
+        entries.append(integers(tags.TILE_BYTES, wide, *counts))
     else:
-        entries.append(integers(tiff.ROWS_PER_STRIP, LONG, layout.rows))
-        entries.append(integers(tiff.STRIP_OFFSETS, wide, *offsets))
-        entries.append(integers(tiff.STRIP_BYTES, wide, *counts))
+        entries.append(integers(tags.ROWS_PER_STRIP, LONG, layout.rows))
+        entries.append(integers(tags.STRIP_OFFSETS, wide, *offsets))
+        entries.append(integers(tags.STRIP_BYTES, wide, *counts))
     return entries
 
 
-def _metadata_entries(metadata: Metadata, taken: set[int]) -> list[Entry]:
+def _metadata_entries(metadata: Metadata, taken: set[int]) -> list[TagEntry]:
     """The tags of all metadata but the EXIF and GPS directories."""
-    entries: dict[int, Entry] = {}
+    entries: dict[int, TagEntry] = {}
     try:
         main, _, _ = exif.read(metadata.exif or b"")
         entries |= {tag: entry for tag, entry in main.items() if tag in exif.DESCRIPTIVE}
@@ -257,18 +247,19 @@ def _metadata_entries(metadata: Metadata, taken: set[int]) -> list[Entry]:
     entries |= {entry.tag: entry for entry in metadata.tags}
     resources = photoshop.with_iptc(metadata.photoshop, None)
     for tag, data, type_ in (
-        (tiff.ICC, metadata.icc, UNDEFINED),
-        (tiff.XMP, metadata.xmp, 1),
-        (tiff.IPTC, metadata.iptc, UNDEFINED),
-        (tiff.PHOTOSHOP, resources, UNDEFINED),
+        (tags.ICC, metadata.icc, UNDEFINED),
+        (tags.XMP, metadata.xmp, 1),
+        (tags.IPTC, metadata.iptc, UNDEFINED),
+        (tags.PHOTOSHOP, resources, UNDEFINED),
     ):
         if data:
             entries[tag] = blob(tag, data, type_)
     if resolution := metadata.resolution:
         unit = ("none", "inch", "centimetre").index(resolution.unit) + 1
-        entries[exif.X_RESOLUTION] = rational(exif.X_RESOLUTION, resolution.across)
-        entries[exif.Y_RESOLUTION] = rational(exif.Y_RESOLUTION, resolution.down)
-        entries[exif.RESOLUTION_UNIT] = integers(exif.RESOLUTION_UNIT, SHORT, unit)
-    if metadata.comments and 270 not in entries:
-        entries[270] = blob(270, metadata.comments[0].rstrip(b"\0") + b"\0", ASCII)
+        entries[tags.X_RESOLUTION] = rational(tags.X_RESOLUTION, resolution.across)
+        entries[tags.Y_RESOLUTION] = rational(tags.Y_RESOLUTION, resolution.down)
+        entries[tags.RESOLUTION_UNIT] = integers(tags.RESOLUTION_UNIT, SHORT, unit)
+    if metadata.comments and tags.IMAGE_DESCRIPTION not in entries:
+        text = metadata.comments[0].rstrip(b"\0") + b"\0"
+        entries[tags.IMAGE_DESCRIPTION] = blob(tags.IMAGE_DESCRIPTION, text, ASCII)
     return [entry for tag, entry in entries.items() if tag not in taken]

@@ -2,7 +2,6 @@
 
 libvips pulls its pixels and Python wants to push them. So it is given a source that looks like an
 uncompressed BigTIFF, whose strips are computed when it reads them: one call a strip, none twice.
-Stands on `tiff_writer.py` and `vips.py`.
 """
 
 import struct
@@ -12,22 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from core.image import tiff_writer
-from core.image.directories import serialize
+from core.image.layout import SampleLayout
+from core.image.metadata import tags
+from core.image.metadata.directories import LONG, LONG8, SHORT, integers, serialize
 from core.image.vips import library
 
 
-class Feed:
+class ForgedTiff:
     """A libvips image, top to bottom, of `bands` of rows (h, width, channels).
 
     What `bands` raises is kept in `error`, since it cannot pass through libvips: look there first
     when libvips fails.
     """
 
-    def __init__(self, layout: tiff_writer.Layout, bands: Iterator[np.ndarray]) -> None:
+    def __init__(self, layout: SampleLayout, bands: Iterator[np.ndarray]) -> None:
         self.error: BaseException | None = None
-        # The first band is made here and now: it costs a network's answer, and what it raises
-        # is raised where the caller stands.
+        # The first band is made here and now: what is wrong with the source as a rule shows in it,
+        # and is then raised where the caller stands.
         self._bands = chain([next(bands)], bands)
         self._head = _head(layout)
         self._size = len(self._head) + layout.bytes
@@ -73,7 +73,7 @@ class Feed:
         return self._at
 
 
-def _head(layout: tiff_writer.Layout) -> bytes:
+def _head(layout: SampleLayout) -> bytes:
     """Header and directory of the file; its strips follow at once, one behind the other."""
     row = layout.width * layout.channels * layout.depth // 8
     heights = [
@@ -83,7 +83,21 @@ def _head(layout: tiff_writer.Layout) -> bytes:
 
     def directory(first: int) -> bytes:
         offsets = [first + layout.rows * row * number for number in range(len(counts))]
-        entries = tiff_writer.layout_entries(layout, offsets, counts, big=True)
+        entries = [
+            integers(tags.WIDTH, LONG, layout.width),
+            integers(tags.HEIGHT, LONG, layout.height),
+            integers(tags.BITS, SHORT, *(layout.depth,) * layout.channels),
+            integers(tags.COMPRESSION, SHORT, 1),
+            integers(tags.PHOTOMETRIC, SHORT, 2),
+            integers(tags.SAMPLES, SHORT, layout.channels),
+            integers(tags.PLANAR, SHORT, 1),
+            integers(tags.ORIENTATION, SHORT, 1),
+            integers(tags.ROWS_PER_STRIP, LONG, layout.rows),
+            integers(tags.STRIP_OFFSETS, LONG8, *offsets),
+            integers(tags.STRIP_BYTES, LONG8, *counts),
+        ]
+        if layout.has_alpha:
+            entries.append(integers(tags.EXTRA_SAMPLES, SHORT, 2))
         return serialize(entries, 16, big=True)
 
     size = len(directory(0))

@@ -1,8 +1,7 @@
 """What a TIFF file says of each of its pages: the layout and the metadata.
 
 libvips decodes the pixels; what cannot be read, and what is damaged, is said by name here before
-a decoder sees it. Source: TIFF 6.0, TIFF Technical Notes 1-3, BigTIFF. Stands on
-`directories.py` and `exif.py`; `tiff_writer.py` is the other half.
+a decoder sees it. Source: TIFF 6.0, TIFF Technical Notes 1-3, BigTIFF.
 """
 
 from array import array
@@ -10,35 +9,42 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from core.image import exif, photoshop
-from core.image.directories import (
+from core.image.faults import damaged, unsupported
+from core.image.metadata import Metadata, exif, photoshop, tags
+from core.image.metadata.directories import (
     IFD,
     LONG,
     BadDirectory,
+    BlockHeader,
     Directory,
-    Entry,
-    Header,
     Reader,
+    TagEntry,
     read_directory,
     read_header,
 )
-from core.image.faults import damaged, unsupported
-from core.image.metadata import Metadata
-
-WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
-STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 273, 277, 278, 279, 284
-PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES = 317, 322, 323, 324, 325
-SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES = 330, 338, 339, 347
-FILL_ORDER: Final = 266
-XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
 
 #: Tags that describe how the pixels stood in the old file, or point into it: not carried over.
 _STRUCTURAL: Final = frozenset(
-    (255, *range(256, 260), 262, 263, 264, 265, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283,
-     284, 288, 289, 290, 291, 292, 293, 296, 300, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325,
-     326, 327, 328, 330, 332, 333, 334, 336, 338, 339, 340, 341, 342, 343, 344, 345, 346, 347, 351,
-     *range(400, 405), *range(433, 436), *range(512, 522), 529, 530, 531, 532, 559, 700, 33723,
-     34377, 34665, 34675, 34853, 37724, 40965, 50255)
+    (
+        tags.SUB_FILE_TYPE, tags.WIDTH, tags.HEIGHT, tags.BITS, tags.COMPRESSION,
+        tags.PHOTOMETRIC, tags.THRESHHOLDING, tags.CELL_WIDTH, tags.CELL_LENGTH, tags.FILL_ORDER,
+        tags.STRIP_OFFSETS, tags.ORIENTATION, tags.SAMPLES, tags.ROWS_PER_STRIP, tags.STRIP_BYTES,
+        tags.MIN_SAMPLE_VALUE, tags.MAX_SAMPLE_VALUE, tags.X_RESOLUTION, tags.Y_RESOLUTION,
+        tags.PLANAR, tags.FREE_OFFSETS, tags.FREE_BYTES, tags.GRAY_RESPONSE_UNIT,
+        tags.GRAY_RESPONSE_CURVE, tags.GROUP_3_OPTIONS, tags.GROUP_4_OPTIONS,
+        tags.RESOLUTION_UNIT, tags.COLOUR_RESPONSE_UNIT, tags.TRANSFER_FUNCTION, tags.PREDICTOR,
+        tags.WHITE_POINT, tags.PRIMARY_CHROMATICITIES, tags.COLOUR_MAP, tags.HALFTONE_HINTS,
+        tags.TILE_WIDTH, tags.TILE_HEIGHT, tags.TILE_OFFSETS, tags.TILE_BYTES,
+        tags.BAD_FAX_LINES, tags.CLEAN_FAX_DATA, tags.CONSECUTIVE_BAD_FAX_LINES,
+        tags.SUB_DIRECTORIES, tags.INK_SET, tags.INK_NAMES, tags.NUMBER_OF_INKS, tags.DOT_RANGE,
+        tags.EXTRA_SAMPLES, tags.SAMPLE_FORMAT, tags.SMIN_SAMPLE_VALUE, tags.SMAX_SAMPLE_VALUE,
+        tags.TRANSFER_RANGE, tags.CLIP_PATH, tags.X_CLIP_PATH_UNITS, tags.Y_CLIP_PATH_UNITS,
+        tags.INDEXED, tags.JPEG_TABLES, tags.OPI_PROXY, *tags.FAX_PROFILE, tags.DECODE,
+        tags.DEFAULT_IMAGE_COLOUR, tags.BITS_FOR_JPEG, *tags.OLD_JPEG, tags.YCBCR_COEFFICIENTS,
+        tags.YCBCR_SUBSAMPLING, tags.YCBCR_POSITIONING, tags.REFERENCE_BLACK_WHITE,
+        tags.STRIP_ROW_COUNTS, tags.XMP, tags.IPTC, tags.PHOTOSHOP, tags.EXIF_IFD, tags.ICC,
+        tags.GPS_IFD, tags.IMAGE_SOURCE_DATA, tags.INTEROPERABILITY_IFD, tags.OCE_SCANJOB,
+    )
 )  # fmt: skip
 #: Compressions that the libvips of our wheel decodes: code -> name.
 _READ: Final = {
@@ -52,10 +58,18 @@ _NOT_READ: Final = {
     34661: "JBIG", 34887: "LERC", 34925: "LZMA", 50000: "Zstandard", 50002: "JPEG XL",
     52546: "JPEG XL", 34676: "SGI LogLuv", 34677: "SGI LogLuv", 32809: "ThunderScan",
 }  # fmt: skip
+#: Tags that say how segments are coded.
+_CODING: Final = (
+    tags.COMPRESSION,
+    tags.FILL_ORDER,
+    tags.GROUP_3_OPTIONS,
+    tags.GROUP_4_OPTIONS,
+)
 #: A TIFF of more pages is an attack: its directories alone would take minutes to read.
 _MOST_PAGES: Final = 65_535
 _GRAY: Final = (0, 1)
 _RGB, _PALETTE, _CMYK, _YCBCR = 2, 3, 5, 6
+_RAW: Final = (32803, 34892)
 _NOT_READ_PHOTOMETRIC: Final = {
     8: "CIELAB", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32803: "a camera's raw mosaic",
     34892: "linear raw", 32844: "LogL", 32845: "LogLuv", 4: "a transparency mask",
@@ -75,8 +89,8 @@ class PlainStrips:
 class CodedSegments:
     """Where the strips or tiles of a compressed page stand, each with its length in bytes.
 
-    A whole one has `rows` rows of `width` pixels of `samples` channels and `bits` bits; `tags` say
-    how it is coded, `tables` are those that all JPEG streams of a page share.
+    A whole one has `rows` rows of `width` pixels of `samples` channels and `bits` bits; `entries`
+    say how it is coded, `tables` are those that all JPEG streams of a page share.
     """
 
     offsets: tuple[int, ...]
@@ -85,7 +99,7 @@ class CodedSegments:
     rows: int
     samples: int
     bits: int
-    tags: tuple[Entry, ...]
+    entries: tuple[TagEntry, ...]
     tables: bytes
 
     @property
@@ -151,14 +165,14 @@ def read_pages(read_some: Callable[[int, int], bytes], size: int, name: str) -> 
 
 
 def packet_of(read_some: Callable[[int, int], bytes], size: int) -> bytes | None:
-    """The XMP packet of the first page, or None."""
+    """The tags.XMP packet of the first page, or None."""
     read = _exactly(read_some, size)
     try:
         header = read_header(read)
-        tags, _ = read_directory(read, header.first, header)
+        directory, _ = read_directory(read, header.first, header)
     except BadDirectory:
         return None
-    return tags[XMP].data if XMP in tags else None
+    return directory[tags.XMP].data if tags.XMP in directory else None
 
 
 def _exactly(read_some: Callable[[int, int], bytes], size: int) -> Reader:
@@ -174,46 +188,55 @@ def _exactly(read_some: Callable[[int, int], bytes], size: int) -> Reader:
 
 
 def _page(
-    number: int, tags: Directory, header: Header, read: Reader, size: int, name: str
+    number: int, directory: Directory, header: BlockHeader, read: Reader, size: int, name: str
 ) -> TiffPage:
     """One page of a directory; raises what `read_pages` raises, and `BadDirectory`."""
-    width, height = (_one(tags, tag, 0) for tag in (WIDTH, HEIGHT))
+    width, height = (_one(directory, tag, 0) for tag in (tags.WIDTH, tags.HEIGHT))
     if not width or not height:
         raise BadDirectory(f"its page {number + 1} has no size")
-    bits = _bits(tags)
-    compression = _one(tags, COMPRESSION, 1)
-    photometric = _one(tags, PHOTOMETRIC, -1)
-    problem = _problem(tags, bits, compression, photometric, header, read)
+    bits = _bits(directory)
+    compression = _one(directory, tags.COMPRESSION, 1)
+    photometric = _one(directory, tags.PHOTOMETRIC, -1)
+    problem = _problem(directory, bits, compression, photometric, header, read)
     if problem:
         raise unsupported(f"page {number + 1} of the TIFF is {problem}", name)
-    _check_segments(tags, width, height, size)
-    tile = (_one(tags, TILE_WIDTH, 0), _one(tags, TILE_HEIGHT, 0)) if TILE_OFFSETS in tags else None
-    extra = tags[EXTRA_SAMPLES].integers if EXTRA_SAMPLES in tags else ()
+    _check_segments(directory, width, height, size)
+    tile = (
+        (_one(directory, tags.TILE_WIDTH, 0), _one(directory, tags.TILE_HEIGHT, 0))
+        if tags.TILE_OFFSETS in directory
+        else None
+    )
+    extra = directory[tags.EXTRA_SAMPLES].integers if tags.EXTRA_SAMPLES in directory else ()
     colours = {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(photometric, 1)
-    has_alpha = _one(tags, SAMPLES, 1) == colours + 1
+    has_alpha = _one(directory, tags.SAMPLES, 1) == colours + 1
     return TiffPage(
         number=number,
         width=width,
         height=height,
         bits=bits,
-        samples=_one(tags, SAMPLES, 1),
+        samples=_one(directory, tags.SAMPLES, 1),
         photometric=photometric,
         compression=_READ[compression],
-        predictor=_one(tags, PREDICTOR, 1) == 2,
+        predictor=_one(directory, tags.PREDICTOR, 1) == 2,
         tile=tile,
         alpha=(extra[0] if extra else 2) if has_alpha else None,
-        plain=_plain_strips(tags, header, width, height, bits),
-        coded=_coded_segments(tags, width, height, bits),
-        metadata=_metadata(tags, header, read),
+        plain=_plain_strips(directory, header, width, height, bits),
+        coded=_coded_segments(directory, width, height, bits),
+        metadata=_metadata(directory, header, read),
     )
 
 
 def _problem(
-    tags: Directory, bits: int, compression: int, photometric: int, header: Header, read: Reader
+    directory: Directory,
+    bits: int,
+    compression: int,
+    photometric: int,
+    header: BlockHeader,
+    read: Reader,
 ) -> str | None:
     """What about a page cannot be read, as a noun, or None."""
-    formats = tags[SAMPLE_FORMAT].integers if SAMPLE_FORMAT in tags else (1,)
-    if 50706 in tags or photometric in (32803, 34892) or _holds_raw(tags, header, read):
+    formats = directory[tags.SAMPLE_FORMAT].integers if tags.SAMPLE_FORMAT in directory else (1,)
+    if tags.DNG_VERSION in directory or photometric in _RAW or _holds_raw(directory, header, read):
         return "a camera's raw picture"
     if {3, 5, 6} & set(formats):
         return f"a {bits}-bit floating-point picture"
@@ -227,44 +250,46 @@ def _problem(
         return f"in the colour space {_NOT_READ_PHOTOMETRIC.get(photometric, f'{photometric}')}"
     if bits not in (1, 2, 4, 8, 16) or (bits < 8 and photometric not in (*_GRAY, _PALETTE)):
         return f"a picture of {bits} bits a sample"
-    samples = _one(tags, SAMPLES, 1)
+    samples = _one(directory, tags.SAMPLES, 1)
     colours = {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(photometric, 1)
     if not colours <= samples <= colours + 1:
         return f"a picture of {samples} channels"
     return None
 
 
-def _holds_raw(tags: Directory, header: Header, read: Reader) -> bool:
+def _holds_raw(directory: Directory, header: BlockHeader, read: Reader) -> bool:
     """Whether the page is the preview of a raw picture in a sub-directory (NEF, ARW, DNG)."""
-    for offset in tags[SUB_DIRECTORIES].integers[:8] if SUB_DIRECTORIES in tags else ():
+    for offset in (
+        directory[tags.SUB_DIRECTORIES].integers[:8] if tags.SUB_DIRECTORIES in directory else ()
+    ):
         try:
-            directory, _ = read_directory(read, offset, header)
+            picture, _ = read_directory(read, offset, header)
         except BadDirectory:
             continue
-        if _one(directory, PHOTOMETRIC, 1) in (32803, 34892):
+        if _one(picture, tags.PHOTOMETRIC, 1) in _RAW:
             return True
     return False
 
 
-def _bits(tags: Directory) -> int:
-    bits = tags[BITS].integers if BITS in tags else (1,)
+def _bits(directory: Directory) -> int:
+    bits = directory[tags.BITS].integers if tags.BITS in directory else (1,)
     return bits[0] if bits and len(set(bits)) == 1 else -1
 
 
-def _check_segments(tags: Directory, width: int, height: int, size: int) -> None:
+def _check_segments(directory: Directory, width: int, height: int, size: int) -> None:
     """Raises `BadDirectory` where strips or tiles are missing or lie outside the file."""
-    tiled = TILE_OFFSETS in tags
+    tiled = tags.TILE_OFFSETS in directory
     if tiled:
-        across, down = _one(tags, TILE_WIDTH, 0), _one(tags, TILE_HEIGHT, 0)
+        across, down = _one(directory, tags.TILE_WIDTH, 0), _one(directory, tags.TILE_HEIGHT, 0)
         if not across or not down:
             raise BadDirectory("its tiles have no size")
         expected = -(-width // across) * -(-height // down)
     else:
-        expected = -(-height // min(_one(tags, ROWS_PER_STRIP, height) or height, height))
-    if _one(tags, PLANAR, 1) == 2:
-        expected *= _one(tags, SAMPLES, 1)
-    offsets = tags.get(TILE_OFFSETS if tiled else STRIP_OFFSETS)
-    counts = tags.get(TILE_BYTES if tiled else STRIP_BYTES)
+        expected = -(-height // min(_one(directory, tags.ROWS_PER_STRIP, height) or height, height))
+    if _one(directory, tags.PLANAR, 1) == 2:
+        expected *= _one(directory, tags.SAMPLES, 1)
+    offsets = directory.get(tags.TILE_OFFSETS if tiled else tags.STRIP_OFFSETS)
+    counts = directory.get(tags.TILE_BYTES if tiled else tags.STRIP_BYTES)
     if offsets is None or len(offsets.integers) < expected:
         have = 0 if offsets is None else len(offsets.integers)
         raise BadDirectory(f"it has {have:,} of {expected:,} strips")
@@ -277,79 +302,89 @@ def _check_segments(tags: Directory, width: int, height: int, size: int) -> None
 
 
 def _plain_strips(
-    tags: Directory, header: Header, width: int, height: int, bits: int
+    directory: Directory, header: BlockHeader, width: int, height: int, bits: int
 ) -> PlainStrips | None:
     """Where the rows stand, if they are uncompressed gray or RGB in whole strips; else None."""
-    samples = _one(tags, SAMPLES, 1)
+    samples = _one(directory, tags.SAMPLES, 1)
     if (
-        _one(tags, COMPRESSION, 1) != 1
-        or _one(tags, PHOTOMETRIC, -1) not in (*_GRAY, _RGB)
+        _one(directory, tags.COMPRESSION, 1) != 1
+        or _one(directory, tags.PHOTOMETRIC, -1) not in (*_GRAY, _RGB)
         or bits not in (8, 16)
-        or TILE_OFFSETS in tags
-        or (_one(tags, PLANAR, 1) != 1 and samples > 1)
-        or _one(tags, FILL_ORDER, 1) != 1
-        or STRIP_BYTES not in tags
+        or tags.TILE_OFFSETS in directory
+        or (_one(directory, tags.PLANAR, 1) != 1 and samples > 1)
+        or _one(directory, tags.FILL_ORDER, 1) != 1
+        or tags.STRIP_BYTES not in directory
     ):
         return None
-    rows = min(_one(tags, ROWS_PER_STRIP, height) or height, height)
+    rows = min(_one(directory, tags.ROWS_PER_STRIP, height) or height, height)
     row = width * samples * bits // 8
     wanted = [min(rows, height - top) * row for top in range(0, height, rows)]
-    lengths = tags[STRIP_BYTES].integers
+    lengths = directory[tags.STRIP_BYTES].integers
     if any(length < want for length, want in zip(lengths, wanted, strict=False)):
         return None  # libtiff has its own ways with strips whose lengths are wrong
-    return PlainStrips(tags[STRIP_OFFSETS].integers[: len(wanted)], rows, header.order == ">")
+    return PlainStrips(
+        directory[tags.STRIP_OFFSETS].integers[: len(wanted)], rows, header.order == ">"
+    )
 
 
-def _coded_segments(tags: Directory, width: int, height: int, bits: int) -> CodedSegments | None:
-    compression = _READ[_one(tags, COMPRESSION, 1)]
-    tiled = TILE_OFFSETS in tags
+def _coded_segments(
+    directory: Directory, width: int, height: int, bits: int
+) -> CodedSegments | None:
+    compression = _READ[_one(directory, tags.COMPRESSION, 1)]
+    tiled = tags.TILE_OFFSETS in directory
     if compression not in ("jpeg", "deflate") and not (tiled and compression in _WARNED_OF):
         return None
     offsets, lengths = (
-        tags[tag].integers if tag in tags else ()
-        for tag in ((TILE_OFFSETS, TILE_BYTES) if tiled else (STRIP_OFFSETS, STRIP_BYTES))
+        directory[tag].integers if tag in directory else ()
+        for tag in (
+            (tags.TILE_OFFSETS, tags.TILE_BYTES)
+            if tiled
+            else (tags.STRIP_OFFSETS, tags.STRIP_BYTES)
+        )
     )
-    rows = min(_one(tags, ROWS_PER_STRIP, height) or height, height)
+    rows = min(_one(directory, tags.ROWS_PER_STRIP, height) or height, height)
     return CodedSegments(
         offsets,
         lengths,
-        width=_one(tags, TILE_WIDTH, 0) if tiled else width,
-        rows=_one(tags, TILE_HEIGHT, 0) if tiled else rows,
-        samples=_one(tags, SAMPLES, 1) if _one(tags, PLANAR, 1) == 1 else 1,
+        width=_one(directory, tags.TILE_WIDTH, 0) if tiled else width,
+        rows=_one(directory, tags.TILE_HEIGHT, 0) if tiled else rows,
+        samples=_one(directory, tags.SAMPLES, 1) if _one(directory, tags.PLANAR, 1) == 1 else 1,
         bits=bits,
-        tags=tuple(tags[tag] for tag in (COMPRESSION, FILL_ORDER, 292, 293) if tag in tags),
-        tables=tags[JPEG_TABLES].data if JPEG_TABLES in tags else b"",
+        entries=tuple(directory[tag] for tag in _CODING if tag in directory),
+        tables=directory[tags.JPEG_TABLES].data if tags.JPEG_TABLES in directory else b"",
     )
 
 
-def _sub_directory(tags: Directory, pointer: int, header: Header, read: Reader) -> Directory:
+def _sub_directory(
+    directory: Directory, pointer: int, header: BlockHeader, read: Reader
+) -> Directory:
     try:
-        offset = _one(tags, pointer, 0)
+        offset = _one(directory, pointer, 0)
         return read_directory(read, offset, header)[0] if offset else {}
     except BadDirectory:
         return {}
 
 
-def _metadata(tags: Directory, header: Header, read: Reader) -> Metadata:
+def _metadata(directory: Directory, header: BlockHeader, read: Reader) -> Metadata:
     def data(tag: int) -> bytes | None:
-        return tags[tag].data if tag in tags and tags[tag].count else None
+        return directory[tag].data if tag in directory and directory[tag].count else None
 
     details, gps = (
-        _sub_directory(tags, tag, header, read) for tag in (exif.EXIF_IFD, exif.GPS_IFD)
+        _sub_directory(directory, tag, header, read) for tag in (tags.EXIF_IFD, tags.GPS_IFD)
     )
     return Metadata(
-        icc=data(ICC),
-        exif=exif.build(tags, details, gps) or None,
-        xmp=data(XMP),
-        iptc=_iptc(tags.get(IPTC)) or photoshop.iptc_of(data(PHOTOSHOP) or b""),
-        photoshop=data(PHOTOSHOP),
-        resolution=exif.resolution_of(tags),
-        orientation=exif.orientation_of(tags),
-        tags=tuple(e for tag, e in tags.items() if tag not in _STRUCTURAL and e.type != IFD),
+        icc=data(tags.ICC),
+        exif=exif.build(directory, details, gps) or None,
+        xmp=data(tags.XMP),
+        iptc=_iptc(directory.get(tags.IPTC)) or photoshop.iptc_of(data(tags.PHOTOSHOP) or b""),
+        photoshop=data(tags.PHOTOSHOP),
+        resolution=exif.resolution_of(directory),
+        orientation=exif.orientation_of(directory),
+        tags=tuple(e for tag, e in directory.items() if tag not in _STRUCTURAL and e.type != IFD),
     )
 
 
-def _iptc(entry: Entry | None) -> bytes | None:
+def _iptc(entry: TagEntry | None) -> bytes | None:
     """The IPTC data sets. Many programs call these bytes longs, and mean bytes all the same."""
     if entry is None or not entry.count:
         return None
@@ -360,7 +395,7 @@ def _iptc(entry: Entry | None) -> bytes | None:
     return longs.tobytes()
 
 
-def _one(tags: Directory, tag: int, default: int) -> int:
-    entry: Entry | None = tags.get(tag)
+def _one(directory: Directory, tag: int, default: int) -> int:
+    entry: TagEntry | None = directory.get(tag)
     values = entry.integers if entry else ()
     return values[0] if values else default

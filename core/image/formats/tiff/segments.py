@@ -1,4 +1,4 @@
-"""What is damaged in a file, and its decoder does not tell of it.
+"""What is damaged in the segments of a TIFF, and its decoder does not tell of it.
 
 libtiff stops reading a segment once it has its pixels: what JPEG's decoder warns of afterwards may
 be lost, and the checksum at the end of a deflated segment is never compared. So these segments are
@@ -13,12 +13,13 @@ import struct
 import zlib
 from typing import Final
 
-from core.image import jpeg_decoder, tiff
-from core.image.directories import LONG, SHORT, integers, serialize
 from core.image.faults import damaged
+from core.image.formats.jpeg import decoder
+from core.image.formats.tiff.pages import CodedSegments, TiffPage
+from core.image.metadata import tags
+from core.image.metadata.directories import LONG, SHORT, integers, serialize
 from core.image.origin import Origin
-from core.image.picture import bands_of
-from core.image.tiff import CodedSegments, TiffPage
+from core.image.pixels import bands_of
 from core.image.vips import load
 
 #: Segments up to this many bytes are inflated in one go (libdeflate, twice as fast as zlib).
@@ -29,7 +30,7 @@ _PIECE: Final = 1 << 20
 _MOST: Final = 4
 
 
-def check_tiff_page(origin: Origin, page: TiffPage) -> None:
+def check_segments(origin: Origin, page: TiffPage) -> None:
     """Reads the segments of a page; raises `SourceError` (truncated) for a damaged one."""
     if page.coded is None:
         return
@@ -44,7 +45,7 @@ def _check_jpeg(origin: Origin, coded: CodedSegments) -> None:
         data = origin.read(offset, length)
         if not data.startswith(b"\xff\xd8"):
             raise damaged("a segment is no JPEG", origin.name)
-        jpeg_decoder.check(tables + data[2:] if tables else data, origin.name)
+        decoder.check(tables + data[2:] if tables else data, origin.name)
 
 
 def _check_tiles(origin: Origin, coded: CodedSegments) -> None:
@@ -59,15 +60,15 @@ def _check_tiles(origin: Origin, coded: CodedSegments) -> None:
 def _as_page(data: bytes, coded: CodedSegments) -> bytes:
     """A TIFF file whose one strip is `data`."""
     entries = [
-        *coded.tags,
-        integers(tiff.WIDTH, LONG, coded.width),
-        integers(tiff.HEIGHT, LONG, coded.rows),
-        integers(tiff.BITS, SHORT, *(coded.bits,) * coded.samples),
-        integers(tiff.PHOTOMETRIC, SHORT, 1 if coded.samples < 3 else 2),
-        integers(tiff.STRIP_OFFSETS, LONG, 8),
-        integers(tiff.SAMPLES, SHORT, coded.samples),
-        integers(tiff.ROWS_PER_STRIP, LONG, coded.rows),
-        integers(tiff.STRIP_BYTES, LONG, len(data)),
+        *coded.entries,
+        integers(tags.WIDTH, LONG, coded.width),
+        integers(tags.HEIGHT, LONG, coded.rows),
+        integers(tags.BITS, SHORT, *(coded.bits,) * coded.samples),
+        integers(tags.PHOTOMETRIC, SHORT, 1 if coded.samples < 3 else 2),
+        integers(tags.STRIP_OFFSETS, LONG, 8),
+        integers(tags.SAMPLES, SHORT, coded.samples),
+        integers(tags.ROWS_PER_STRIP, LONG, coded.rows),
+        integers(tags.STRIP_BYTES, LONG, len(data)),
     ]
     data += bytes(len(data) % 2)
     at = 8 + len(data)

@@ -1,7 +1,7 @@
 """Uncompressed strips of a TIFF, read straight from the file.
 
 Most masters of archives are such files, and reading them is nothing but copying: 0.01 s for 100
-megapixels of 16 bits against 0.17 s through a decoder. Stands on `origin.py` and `tiff.py`.
+megapixels of 16 bits against 0.17 s through a decoder.
 """
 
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from core.image.faults import damaged
+from core.image.formats.tiff.pages import PlainStrips, TiffPage
 from core.image.origin import Origin
-from core.image.tiff import PlainStrips, TiffPage
 
 
-class Plain:
+class UncompressedRows:
     """The pixels of a page whose `TiffPage.plain` is not None, read each time they are asked for.
 
-    Like `picture.Pixels`; bands share one memory where the file is not held in memory already.
+    They are `Pixels`; bands share one memory where the file is not held in memory already.
     """
 
     def __init__(self, origin: Origin, page: TiffPage, strips: PlainStrips) -> None:

@@ -2,19 +2,27 @@
 
 Read are JP2 files and bare codestreams; written is always JP2, lossless, since a bare codestream
 has no place for metadata. Source: ISO/IEC 15444-1 annexes A and I; XMP Specification Part 3.
-Stands on `metadata.py` and imagecodecs.
 """
 
+import contextlib
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import BinaryIO, Final, Literal
 
 import numpy as np
 
-from core.image import exif
-from core.image.faults import damaged, unsupported
-from core.image.metadata import Metadata, Resolution
+from core.errors import SourceError
+from core.image.atomic import write_all
+from core.image.boxes import box, boxes
+from core.image.faults import check_size, damaged, unsupported
+from core.image.format import Format
+from core.image.layout import SampleLayout
+from core.image.metadata import Metadata, Resolution, exif
+from core.image.origin import Origin
+from core.image.page import Source, page_of
+from core.image.painted import PaintedPage
+from core.image.pixels import Held
 
 _SIGNATURE: Final = b"\0\0\0\x0cjP  \r\n\x87\n"
 _XMP: Final = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
@@ -25,12 +33,32 @@ _LONGEST: Final = 64 << 20
 _GRAY, _SRGB, _SYCC = 17, 16, 18
 _MAIN_HEADER: Final = b"\xff\x4f\xff\x51"
 #: The codestream's last two bytes.
-END: Final = b"\xff\xd9"
+_END: Final = b"\xff\xd9"
 _WIDE: Final = {8: np.uint8, 16: np.uint16}
 
 
+#: So many zeros at a file's end are no end of what stands behind a codestream.
+_END_BYTES: Final = 16
+
+FORMAT: Final = Format(
+    name="jpeg2000",
+    title="JPEG 2000",
+    suffixes=(".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
+    media_type="image/jp2",
+    depths=(8, 16),
+    alpha=True,
+    pages=False,
+    longest_side=2**31 - 1,
+    lossy=False,
+    holds=frozenset(("icc", "resolution", "exif", "iptc", "xmp")),
+    begins=lambda start: start.startswith((_SIGNATURE, _MAIN_HEADER)),
+    other_names=("jp2", "j2k"),
+    only_read=frozenset((".j2k", ".j2c", ".jpc")),  # bare codestreams have no room for metadata
+)
+
+
 @dataclass(frozen=True, slots=True)
-class Header:
+class Codestream:
     """What the codestream holds: `channels` 1-4 of `bits` each; it starts at byte `start`."""
 
     width: int
@@ -41,7 +69,43 @@ class Header:
     end: int
 
 
-def read_header(read: Callable[[int, int], bytes], size: int, name: str) -> tuple[Header, Metadata]:
+def open(origin: Origin, max_pixels: int) -> Source:
+    """See `FormatModule`."""
+    stream, metadata = read_header(origin.read, origin.size, origin.name)
+    check_size(stream.width, stream.height, max_pixels, origin.name)
+    depth: Literal[8, 16] = 16 if stream.bits > 8 else 8
+    colours = 1 if stream.channels < 3 else 3
+    layout = SampleLayout(stream.width, stream.height, colours, depth, stream.channels in (2, 4))
+    pixels = Held(lambda: decode(origin.read(0, origin.size), stream, origin.name), [])
+    page = page_of(0, layout, pixels, metadata, stream.bits)
+    return Source(FORMAT, origin, (page,), page.metadata.notes)
+
+
+def packet(origin: Origin) -> bytes | None:
+    """See `FormatModule`."""
+    with contextlib.suppress(SourceError):
+        return read_header(origin.read, origin.size, origin.name)[1].xmp
+    return None
+
+
+def is_whole(origin: Origin) -> bool:
+    """See `FormatModule`: the last box ends where the file does, with the codestream's end."""
+    for kind, _, stop in list(boxes(origin.read, 0, origin.size))[-1:]:
+        ended = origin.end(len(_END)) == _END if kind == b"jp2c" else any(origin.end(_END_BYTES))
+        return stop == origin.size and ended
+    return False
+
+
+def write(file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality: int) -> None:
+    """See `FormatModule`: always a lossless JP2."""
+    page = next(pages)
+    samples = page.samples(page.layout(page.page.depth))
+    write_all(file, encode(samples, page.metadata))
+
+
+def read_header(
+    read: Callable[[int, int], bytes], size: int, name: str
+) -> tuple[Codestream, Metadata]:
     """The header and metadata of a file; raises `SourceError` (truncated, unsupported)."""
     metadata, start, end = Metadata(), 0, size
     if read(0, 12) == _SIGNATURE:
@@ -61,30 +125,30 @@ def read_header(read: Callable[[int, int], bytes], size: int, name: str) -> tupl
         metadata = replace(metadata, own=tuple(own))
     if start < 0 or end > size or read(start, 4) != _MAIN_HEADER:
         raise damaged("it has no codestream", name)
-    header = _codestream(read(start + 4, 38 + 3 * 16), start, end, name)
+    stream = _codestream(read(start + 4, 38 + 3 * 16), start, end, name)
     # OpenJPEG fills a codestream that stops early with gray, and says nothing.
-    if read(end - 2, 2) != END:
+    if read(end - 2, 2) != _END:
         raise damaged("its codestream has no end", name)
-    return header, metadata
+    return stream, metadata
 
 
-def decode(data: bytes, header: Header, name: str) -> np.ndarray:
+def decode(data: bytes, stream: Codestream, name: str) -> np.ndarray:
     """The codes (h, w, channels) of a file, spread over 8 or 16 bits; raises `SourceError`."""
     import imagecodecs
 
     try:
-        codes = imagecodecs.jpeg2k_decode(data[header.start : header.end], numthreads=1)
+        codes = imagecodecs.jpeg2k_decode(data[stream.start : stream.end], numthreads=1)
     except MemoryError:
         raise
     except Exception as error:  # imagecodecs raises several types of its own
         raise damaged(str(error), name) from error
     codes = codes.reshape(*codes.shape[:2], -1)
-    if codes.shape != (header.height, header.width, header.channels):
+    if codes.shape != (stream.height, stream.width, stream.channels):
         raise damaged("its size is not what its header says", name)
-    if header.bits in (8, 16):
+    if stream.bits in (8, 16):
         return codes
-    depth = 16 if header.bits > 8 else 8
-    top = (1 << header.bits) - 1
+    depth = 16 if stream.bits > 8 else 8
+    top = (1 << stream.bits) - 1
     table = np.rint(np.arange(top + 1) * (((1 << depth) - 1) / top)).astype(_WIDE[depth])
     return table[np.minimum(codes, top)]
 
@@ -96,38 +160,21 @@ def encode(codes: np.ndarray, metadata: Metadata) -> bytes:
     stream = imagecodecs.jpeg2k_encode(codes, codecformat="j2k", reversible=True, numthreads=1)
     height, width, channels = codes.shape
     bits = codes.itemsize * 8
-    header = _box(b"ihdr", struct.pack(">IIHBBBB", height, width, channels, bits - 1, 7, 0, 0))
-    header += _box(b"colr", struct.pack(">BbBI", 1, 0, 0, _SRGB))
+    header = box(b"ihdr", struct.pack(">IIHBBBB", height, width, channels, bits - 1, 7, 0, 0))
+    header += box(b"colr", struct.pack(">BbBI", 1, 0, 0, _SRGB))
     if channels == 4:
         colours = [(i, 0, i + 1) for i in range(3)] + [(3, 1, 0)]
         table = b"".join(struct.pack(">HHH", *row) for row in colours)
-        header += _box(b"cdef", struct.pack(">H", 4) + table)
+        header += box(b"cdef", struct.pack(">H", 4) + table)
     if metadata.resolution and metadata.resolution.unit != "none":
-        header += _box(b"res ", _box(b"resc", _resolution_data(metadata.resolution)))
-    parts = [_SIGNATURE, _box(b"ftyp", b"jp2 \0\0\0\0jp2 "), _box(b"jp2h", header)]
+        header += box(b"res ", box(b"resc", _resolution_data(metadata.resolution)))
+    parts = [_SIGNATURE, box(b"ftyp", b"jp2 \0\0\0\0jp2 "), box(b"jp2h", header)]
     for kind, data in ((_XMP, metadata.xmp), (_EXIF, metadata.exif), (_IPTC, metadata.iptc)):
         if data:
-            parts.append(_box(b"uuid", kind + data))
-    parts += [_box(kind, data) for kind, data in metadata.own]
-    parts.append(_box(b"jp2c", stream))
+            parts.append(box(b"uuid", kind + data))
+    parts += [box(kind, data) for kind, data in metadata.own]
+    parts.append(box(b"jp2c", stream))
     return b"".join(parts)
-
-
-def boxes(read: Callable[[int, int], bytes], at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, start of the data, its end) of each box; ends quietly at damage."""
-    while at + 8 <= end:
-        head = read(at, 16)
-        if len(head) < 8:
-            return
-        size, kind = struct.unpack_from(">I4s", head)
-        start = at + 8
-        if size == 1 and len(head) == 16:
-            size, start = struct.unpack_from(">Q", head, 8)[0], at + 16
-        stop = end if size == 0 else at + size
-        if stop < start:
-            return
-        yield kind, start, stop
-        at = stop
 
 
 def _read_picture_header(
@@ -159,7 +206,7 @@ def _with_uuid(metadata: Metadata, kind: bytes, data: bytes) -> Metadata:
     return replace(metadata, orientation=1, resolution=resolution or metadata.resolution)
 
 
-def _codestream(data: bytes, start: int, end: int, name: str) -> Header:
+def _codestream(data: bytes, start: int, end: int, name: str) -> Codestream:
     """The SIZ segment, from behind its marker."""
     if len(data) < 38:
         raise damaged("its header is cut short", name)
@@ -177,7 +224,7 @@ def _codestream(data: bytes, start: int, end: int, name: str) -> Header:
         raise unsupported("it is a JPEG 2000 with coarser colours than lightness", name)
     if right <= left or bottom <= top:
         raise damaged("it has no size", name)
-    return Header(right - left, bottom - top, channels, bits.pop() + 1, start, end)
+    return Codestream(right - left, bottom - top, channels, bits.pop() + 1, start, end)
 
 
 def _read_resolution(read: Callable[[int, int], bytes], at: int, end: int) -> Resolution | None:
@@ -204,9 +251,3 @@ def _resolution_data(resolution: Resolution) -> bytes:
         parts += [max(round(value * scale), 1), scale]
         powers.append(power)
     return struct.pack(">HHHHbb", *parts, *powers)
-
-
-def _box(kind: bytes, data: bytes | bytearray) -> bytes:
-    if len(data) + 8 < 1 << 32:
-        return struct.pack(">I4s", len(data) + 8, kind) + data
-    return struct.pack(">I4sQ", 1, kind, len(data) + 16) + data

@@ -19,10 +19,10 @@ from typing import Any, Final
 import numpy as np
 
 from core.errors import SourceError
-from core.image import jpeg
 from core.image.faults import damaged
+from core.image.formats.jpeg.head import FRAMES, frame_of, segments
 from core.image.origin import Origin
-from core.image.picture import bands_of, decoded
+from core.image.pixels import bands_of, decoded
 from core.image.vips import fault, load
 
 #: Colours a pixel -> what the decoder calls them.
@@ -43,7 +43,7 @@ class OddSampling(SourceError):
     kind = "unsupported"
 
 
-class Jpeg:
+class JpegPixels:
     """One JPEG file to be decoded: whole by `decode`, or by strips of `open_image` after `check`.
 
     `shape` is (h, w, 1 gray, 3 sRGB or 4 CMYK), as its frame header states. All of them raise
@@ -97,7 +97,7 @@ def check(data: bytes, name: str) -> bool:
     It takes about half the time of `decode`, and 1/64 of its memory (a progressive file: all).
     Returns whether `decode` knows the sampling factors.
     """
-    frame = jpeg.frame_of(lambda at, size: data[at : at + size])
+    frame = frame_of(lambda at, size: data[at : at + size])
     if frame is None:
         raise damaged("it has no picture header", name)
     try:
@@ -179,7 +179,7 @@ def _check_odd(data: bytes, name: str) -> None:
     """
     data = tidied(data)
     for marker, start, stop in _segments(data):
-        if marker in jpeg.FRAMES:
+        if marker in FRAMES:
             frame = bytearray(data[start:stop])
             known = {frame[at] for at in range(10, len(frame), 3)}
             frame += bytes((min(set(range(256)) - known), 0x11, 0))
@@ -210,11 +210,11 @@ def _adobe(data: bytes) -> bool:
     """Whether an Adobe program wrote it, and hence CMYK upside down."""
     return any(
         marker == _ADOBE_SEGMENT and payload.startswith(b"Adobe") and len(payload) >= 12
-        for marker, payload in jpeg.segments(lambda at, size: data[at : at + size])
+        for marker, payload in segments(lambda at, size: data[at : at + size])
     )
 
 
 def _known_transform(data: bytes, transform: int) -> bytes:
-    frame = jpeg.frame_of(lambda at, size: data[at : at + size])
+    frame = frame_of(lambda at, size: data[at : at + size])
     assumed = 2 if frame and frame[3] == 4 else 1
     return bytes((transform if transform in (0, 1, 2) else assumed,))

@@ -1,6 +1,6 @@
 """Photoshop's image resources (8BIM blocks): the wrapping that IPTC data has in JPEG files.
 
-Source: Adobe Photoshop File Formats Specification, "Image Resources Section". Stands on nothing.
+Source: Adobe Photoshop File Formats Specification, "Image Resources Section".
 """
 
 import struct

@@ -1,0 +1,138 @@
+"""The table of the file formats that are read and written: the only place that names them all.
+
+A format is a module (or a folder) here with the face of `FormatModule`, and one line in `_MODULES`.
+`recognize` finds the row of a file from its first bytes (never from its name), `by_name` and
+`by_suffix` find it from what a person typed, `module_of` finds the code that belongs to a row.
+"""
+
+from collections.abc import Iterator
+from typing import BinaryIO, Final, Protocol
+
+from core.errors import OptionsError
+from core.image.format import HEAD_BYTES, Format
+from core.image.formats import avif, jpeg, jpeg2000, png, tiff, webp
+from core.image.origin import Origin
+from core.image.page import Source
+from core.image.painted import PaintedPage
+
+__all__ = [
+    "FORMATS",
+    "HEAD_BYTES",
+    "SUFFIXES",
+    "Format",
+    "FormatModule",
+    "by_name",
+    "by_suffix",
+    "foreign_name",
+    "module_of",
+    "recognize",
+]
+
+
+class FormatModule(Protocol):
+    """What a module of a format has; decoders are imported inside its functions."""
+
+    @property
+    def FORMAT(self) -> Format:
+        """The row of the table."""
+        ...
+
+    def open(self, origin: Origin, max_pixels: int) -> Source:
+        """The source in `origin`: its headers are read, its pixels are not.
+
+        Raises `SourceError` (truncated, too-large, unsupported, out-of-memory). It lets every
+        damage be heard of that can be noticed, at the latest when the last strip is read.
+        """
+        ...
+
+    def packet(self, origin: Origin) -> bytes | None:
+        """The XMP packet of the first page, from the header alone; None where there is none."""
+        ...
+
+    def is_whole(self, origin: Origin) -> bool:
+        """Whether a file of ours has its end; nothing is decoded (see `read.is_whole`)."""
+        ...
+
+    def write(
+        self, file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality: int
+    ) -> None:
+        """Writes the painted pages of `source`, of which there is one where `FORMAT.pages` is not.
+
+        `file` is empty and seekable. `quality` (1-100) is for what is lossy. Raises what painting
+        and the file raise, and `SourceError` (unsupported) where an encoder refuses.
+        """
+        ...
+
+
+#: The order is that of messages and of the documentation.
+_MODULES: Final[tuple[FormatModule, ...]] = (jpeg, png, tiff, webp, avif, jpeg2000)
+
+FORMATS: Final[tuple[Format, ...]] = tuple(module.FORMAT for module in _MODULES)
+
+#: Every suffix that a folder is searched for, lower case.
+SUFFIXES: Final[frozenset[str]] = frozenset(suffix for row in FORMATS for suffix in row.suffixes)
+
+
+def module_of(format: Format) -> FormatModule:
+    """The module whose row `format` is."""
+    return next(module for module in _MODULES if module.FORMAT is format)
+
+
+def recognize(head: bytes) -> Format | None:
+    """The format of a file that begins with `head` (`HEAD_BYTES` or the whole file), or None."""
+    return next((row for row in FORMATS if row.begins(head)), None)
+
+
+def by_name(name: str) -> Format:
+    """The format that a person calls `name` (`--format`); raises `OptionsError`."""
+    wanted = name.lower().lstrip(".")
+    for row in FORMATS:
+        if wanted == row.name or wanted in row.other_names:
+            return row
+    raise OptionsError(
+        f"unknown format '{name}'", remedy=f"use one of {', '.join(row.name for row in FORMATS)}"
+    )
+
+
+def by_suffix(suffix: str) -> Format | None:
+    """The format whose files end in `suffix` ('.tif', any case), or None."""
+    return next((row for row in FORMATS if suffix.lower() in row.suffixes), None)
+
+
+def foreign_name(head: bytes) -> str | None:
+    """What a file is called that we know by sight and do not read, or None.
+
+    The answer is a clause for an error message: 'an HEIC picture'.
+    """
+    for start, signature, name in _FOREIGN:
+        if head[start:].startswith(signature):
+            return name
+    return None
+
+
+_FOREIGN: Final[tuple[tuple[int, bytes, str], ...]] = (
+    (0, b"GIF8", "a GIF picture"),
+    (0, b"BM", "a BMP picture"),
+    (0, b"8BPS", "a Photoshop document"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"\xff\x0a", "a JPEG XL picture"),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (4, b"ftyphei", "an HEIC picture"),
+    (4, b"ftyphev", "an HEIC picture"),
+    (4, b"ftypmif1", "an HEIF picture"),
+    (4, b"ftypmsf1", "an HEIF picture"),
+    (4, b"ftypcrx", "a camera's raw file"),
+    (0, b"FUJIFILMCCD-RAW", "a camera's raw file"),
+    (0, b"IIRO", "a camera's raw file"),
+    (0, b"IIU\0", "a camera's raw file"),
+    (0, b"AT&TFORM", "a DjVu document"),
+    (0, b"gimp xcf", "a GIMP document"),
+    (0, b"v/1\x01", "an OpenEXR picture"),
+    (0, b"SIMPLE  =", "a FITS picture"),
+    (0, b"DDS ", "a DDS texture"),
+    (0, b"<svg", "an SVG drawing"),
+    (0, b"P5", "a PGM picture"),
+    (0, b"P6", "a PPM picture"),
+    (0, b"\x97JB2", "a JBIG2 picture"),
+    (0, b"II\xbc\x01", "a JPEG XR picture"),
+)

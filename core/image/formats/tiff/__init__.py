@@ -1,0 +1,109 @@
+"""TIFF: directories by ourselves (`pages.py`, `write.py`), coded segments by the codecs.
+
+Uncompressed rows are read straight from the file (`rows.py`); what libtiff is silent about in
+coded segments is looked for in `segments.py`.
+"""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final, Literal
+
+from core.errors import SourceError
+from core.image.faults import check_size, unsupported
+from core.image.format import ALL_METADATA, Format
+from core.image.formats.tiff.pages import TiffPage, packet_of, read_pages
+from core.image.formats.tiff.rows import UncompressedRows
+from core.image.formats.tiff.segments import check_segments
+from core.image.formats.tiff.write import CLASSIC_BYTES, TiffWriter, layout_of
+from core.image.layout import SampleLayout, Storage
+from core.image.libvips_reader import layout_of as layout_of_image
+from core.image.libvips_reader import pixels_of
+from core.image.origin import Origin
+from core.image.page import Page, Source, page_of
+from core.image.painted import PaintedPage
+from core.image.pixels import Held, Pixels
+from core.image.vips import load
+
+#: So many zeros at a file's end are no directory, which is what stands last in a file of ours.
+_END_BYTES: Final = 16
+
+FORMAT: Final = Format(
+    name="tiff",
+    title="TIFF",
+    suffixes=(".tif", ".tiff"),
+    media_type="image/tiff",
+    depths=(8, 16),
+    alpha=True,
+    pages=True,
+    longest_side=2**31 - 1,
+    lossy=False,
+    holds=ALL_METADATA,
+    begins=lambda start: start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    other_names=("tif",),
+)
+
+
+def open(origin: Origin, max_pixels: int) -> Source:
+    """See `FormatModule`."""
+    file = read_pages(origin.read, origin.size, origin.name)
+    for found in file.pages:
+        check_size(found.width, found.height, max_pixels, origin.name)
+    shelf: list[Held] = []
+    pages = tuple(_page(origin, found, file.big, shelf) for found in file.pages)
+    notes = tuple(dict.fromkeys(note for page in pages for note in page.metadata.notes))
+    lossless = not any(found.compression in ("jpeg", "webp") for found in file.pages)
+    return Source(FORMAT, origin, pages, notes, lossless)
+
+
+def packet(origin: Origin) -> bytes | None:
+    """See `FormatModule`."""
+    return packet_of(origin.read, origin.size)
+
+
+def is_whole(origin: Origin) -> bool:
+    """See `FormatModule`: all directories and segments lie inside the file."""
+    try:
+        pages = read_pages(origin.read, origin.size, origin.name).pages
+    except SourceError:
+        return False
+    return bool(pages) and any(origin.end(_END_BYTES))
+
+
+def write(file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality: int) -> None:
+    """See `FormatModule`: each page is stored as it was, where that can hold colours."""
+    layouts = [layout_of(page, quality) for page in source.pages]
+    was_big = any(page.stored is not None and page.stored.big for page in source.pages)
+    big = was_big or sum(layout.bytes for layout in layouts) > CLASSIC_BYTES
+    writer = TiffWriter(file, big=big)
+    for layout, page in zip(layouts, pages, strict=True):
+        writer.write_page(layout, page.bands(layout), page.metadata)
+        if len(layouts) > 1:
+            page.page.pixels.release()
+
+
+def _page(origin: Origin, found: TiffPage, big: bool, shelf: list[Held]) -> Page:
+    """The page that a directory describes; `shelf` is shared by the pages of the file."""
+
+    def open_image() -> Any:
+        number = found.number
+        return load("tiffload", origin, access="sequential", page=number, unlimited=True)
+
+    pixels: Pixels
+    if found.plain and found.metadata.orientation == 1:
+        colours = 1 if found.photometric in (0, 1) else 3
+        depth: Literal[8, 16] = 16 if found.bits == 16 else 8
+        layout = SampleLayout(found.width, found.height, colours, depth, found.alpha is not None)
+        pixels = UncompressedRows(origin, found, found.plain)
+    else:
+        layout = layout_of_image(open_image(), origin.name)
+        if (layout.width, layout.height) != (found.width, found.height):
+            raise unsupported(f"page {found.number + 1} has two sizes", origin.name)
+        pixels = pixels_of(
+            origin,
+            open_image,
+            layout,
+            found.metadata.orientation,
+            shelf,
+            lambda: check_segments(origin, found),
+        )
+    stored = Storage(found.compression, found.predictor, found.tile, found.alpha, big)
+    return page_of(found.number, layout, pixels, found.metadata, found.bits, stored=stored)

@@ -1,0 +1,93 @@
+"""WebP: the pixels by libvips; what stands beside them is read by ourselves and written by libvips.
+
+Source: WebP Container Specification (Google).
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, Final
+
+from core.image import libvips_writer
+from core.image.faults import check_size, unsupported
+from core.image.format import Format
+from core.image.libvips_reader import source_of_one_page
+from core.image.metadata import Metadata, exif
+from core.image.origin import Origin
+from core.image.page import Source
+from core.image.painted import PaintedPage
+from core.image.vips import load
+
+#: Metadata chunks longer than this are not worth the memory.
+_LONGEST: Final = 64 << 20
+_WANTED: Final = (b"ICCP", b"EXIF", b"XMP ")
+
+
+#: So many zeros at a file's end are no end of a picture, nor of what we write behind one.
+_END_BYTES: Final = 16
+
+FORMAT: Final = Format(
+    name="webp",
+    title="WebP",
+    suffixes=(".webp",),
+    media_type="image/webp",
+    depths=(8,),
+    alpha=True,
+    pages=False,
+    longest_side=16383,
+    lossy=True,
+    holds=frozenset(("icc", "exif", "xmp")),
+    begins=lambda start: start.startswith(b"RIFF") and start[8:12] == b"WEBP",
+)
+
+
+def open(origin: Origin, max_pixels: int) -> Source:
+    """See `FormatModule`."""
+    image = load("webpload", origin, access="sequential")
+    check_size(image.width, image.height, max_pixels, origin.name)
+    metadata, chunks = read_metadata(origin.read)
+    if b"ANIM" in chunks:
+        raise unsupported("it is an animation", origin.name)
+    is_lossless = b"VP8L" in chunks
+    return source_of_one_page(origin, FORMAT, "webpload", metadata, is_lossless=is_lossless)
+
+
+def packet(origin: Origin) -> bytes | None:
+    """See `FormatModule`."""
+    return read_metadata(origin.read)[0].xmp
+
+
+def is_whole(origin: Origin) -> bool:
+    """See `FormatModule`: it has the length that it states, and does not end in zeros."""
+    stated = 8 + int.from_bytes(origin.read(4, 4), "little")
+    return origin.size == stated and any(origin.end(_END_BYTES))
+
+
+def write(file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality: int) -> None:
+    """See `FormatModule`: lossless where the source is a lossless WebP."""
+    page = next(pages)
+    libvips_writer.write(
+        file,
+        page,
+        page.layout(8),
+        FORMAT.title,
+        "webpsave_target",
+        Q=quality,
+        lossless=source.format is FORMAT and source.is_lossless,
+        exact=True,  # keeps the colours of wholly transparent pixels, which libwebp makes black
+    )
+
+
+def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, frozenset[bytes]]:
+    """What a WebP file says beside the picture, and the names of all its chunks."""
+    found: dict[bytes, bytes] = {}
+    names: set[bytes] = set()
+    at = 12
+    while len(head := read(at, 8)) == 8:
+        name, size = struct.unpack("<4sI", head)
+        names.add(name)
+        if name in _WANTED and size <= _LONGEST:
+            found.setdefault(name, read(at + 8, size))
+        at += 8 + size + size % 2
+    block = found.get(b"EXIF", b"").removeprefix(b"Exif\0\0")
+    metadata = Metadata(icc=found.get(b"ICCP"), exif=block or None, xmp=found.get(b"XMP "))
+    return exif.oriented(metadata), frozenset(names)
