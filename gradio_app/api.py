@@ -1,7 +1,7 @@
 """The routes under `/v1/` (contract 4): health, models, colorize, cancel.
 
 A request takes its place in the workshop first, then its body is read to disk, coloured by
-`core.job.run` (files) or `raw.colour` (samples), and sent from disk. Stands on FastAPI.
+`core.job.run` (files) or `raw.colour` (samples), and sent from disk.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Match
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from core.errors import Failure, HintsError, OptionsError, PhotochromError
@@ -30,7 +30,8 @@ from core.job import Job, Outcome, report_line, run
 from core.options import Options, declared
 from gradio_app import raw, reference
 from gradio_app.discovery import API_VERSION
-from gradio_app.problems import Refused, problem, problem_of
+from gradio_app.problems import PROBLEM_TYPE, Refused, problem, problem_of
+from gradio_app.schemas import Cancelled, Health, ListedModel, ListedModels
 from gradio_app.upload import Form, drain, file_name, spool, spool_form
 from gradio_app.workshop import Place, Workshop
 
@@ -43,7 +44,11 @@ SEND_S: Final = 60.0
 #: A hints picture is held whole, four bytes a pixel.
 MAX_HINT_PIXELS: Final = 150_000_000
 
-_METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+#: How every problem stands in the OpenAPI document.
+_PROBLEM: Final[dict[str, Any]] = {
+    "description": "why it was not done",
+    "content": {PROBLEM_TYPE: {"schema": reference.PROBLEM}},
+}
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -69,43 +74,54 @@ class FileAnswer(Response):
 
 def add_routes(app: FastAPI, workshop: Workshop) -> None:
     """Adds the routes, the reference page and the problem documents to `app`."""
-    router = APIRouter(prefix="/v1")
+    # "default" also keeps FastAPI from listing its own 422, which no request here is ever given.
+    router = APIRouter(prefix="/v1", responses={"default": _PROBLEM})
+    readable = (
+        ("health", _health, Health, "Whether the server answers, and what it runs on"),
+        ("models", _models, ListedModels, "The models that a request may name"),
+    )
+    for name, answer, schema, summary in readable:
+        handler = partial(answer, workshop)
+        router.add_api_route(f"/{name}", handler, name=name, response_model=schema, summary=summary)
+        router.add_api_route(f"/{name}", handler, methods=["HEAD"], include_in_schema=False)
     router.add_api_route(
-        "/health", partial(_health, workshop), methods=["GET"], name="health",
-        summary="Whether the server answers, and what it runs on",
-    )  # fmt: skip
-    router.add_api_route(
-        "/models", partial(_models, workshop), methods=["GET"], name="models",
-        summary="The models that a request may name",
-    )  # fmt: skip
+        "/reference", partial(reference.page, app), methods=["GET", "HEAD"], include_in_schema=False
+    )
 
     @router.post("/colorize", openapi_extra=reference.COLORIZE, response_class=Response)
     async def colorize(request: Request) -> Response:
         """Colours one picture: a file gives a file, raw samples give raw samples."""
         return await _colorize(workshop, request)
 
-    @router.post("/cancel/{id}")
-    async def cancel(id: str) -> JSONResponse:
+    @router.post("/cancel/{id}", summary="Cancels the request that was sent with this id")
+    async def cancel(id: str) -> Cancelled:
         """Cancels the request that was sent with this id."""
         if not workshop.cancel(id):
             raise Refused(404, "no request with this id is at work")
-        return JSONResponse({"cancelled": id})
-
-    router.add_api_route("/reference", partial(reference.page, app), include_in_schema=False)
-
-    @router.api_route("/{path:path}", methods=_METHODS, include_in_schema=False)
-    async def nothing(request: Request, path: str) -> None:
-        """What begins with /v1/ is never the page's."""
-        other_method = any(
-            route.matches(request.scope)[0] is Match.PARTIAL for route in router.routes
-        )
-        raise HTTPException(405 if other_method else 404)
+        return Cancelled(cancelled=id)
 
     app.include_router(router)
+    # What begins with /v1/ is never the page's.
+    app.router.routes.append(Mount("/v1", app=partial(_no_route, [*app.routes, *router.routes])))
     app.add_exception_handler(Refused, _answer_problem)
     app.add_exception_handler(PhotochromError, _answer_problem)
     app.add_exception_handler(MemoryError, _answer_problem)
     app.add_exception_handler(HTTPException, _answer_http)
+
+
+async def _no_route(routes: list[BaseRoute], scope: Scope, receive: Receive, send: Send) -> None:
+    """What no route takes: 405 with the methods that the path has, 404 where it has none."""
+    asked = dict(scope, root_path="")  # the whole path again, without the mount's part of it
+    allowed: set[str] = set()
+    for route in routes:
+        if isinstance(route, Route) and route.matches(asked)[0] is Match.PARTIAL:
+            allowed |= route.methods or set()
+    if not allowed:
+        raise HTTPException(404)
+    headers = {"Allow": ", ".join(sorted({*allowed, "OPTIONS"}))}
+    if scope["method"] != "OPTIONS":
+        raise HTTPException(405, headers=headers)
+    await Response(status_code=204, headers=headers)(scope, receive, send)
 
 
 async def _answer_problem(request: Request, error: Exception) -> Response:
@@ -119,34 +135,34 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     return problem(error.status_code, kind, str(error.detail), error.headers)
 
 
-async def _health(workshop: Workshop) -> dict[str, Any]:
+async def _health(workshop: Workshop) -> Health:
     session = workshop.colorizer.session
-    return {
-        "service": "photochrom",
-        "version": version("photochrom"),
-        "api": API_VERSION,
-        "model": session.description.name,
-        "provider": session.provider,
-    }
+    return Health(
+        service="photochrom",
+        version=version("photochrom"),
+        api=API_VERSION,
+        model=session.description.name,
+        provider=session.provider,
+    )
 
 
-async def _models(workshop: Workshop) -> dict[str, Any]:
+async def _models(workshop: Workshop) -> ListedModels:
     own = workshop.colorizer.session.description.name
     with workshop.place() as place:
         descriptions = await place.run(workshop.descriptions)
-    return {
-        "models": [
-            {
-                "name": name,
-                "version": about.version,
-                "hints": about.takes_hints,
-                "side": about.side,
-                "default": name == own,
-                "card": about.card,
-            }
+    return ListedModels(
+        models=[
+            ListedModel(
+                name=name,
+                version=about.version,
+                hints=about.takes_hints,
+                side=about.side,
+                default=name == own,
+                card=about.card,
+            )
             for name, about in descriptions.items()
         ]
-    }
+    )
 
 
 async def _colorize(workshop: Workshop, request: Request) -> Response:

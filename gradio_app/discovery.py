@@ -112,12 +112,12 @@ def find(patience: float = PATIENCE_S) -> ServerState | None:
     return state if health and health.get("version") == state.version else None
 
 
-def address_for_browser(state: ServerState) -> str:
-    """The page's address at a running server; one that logs in once where it wants the token."""
-    url = f"http://127.0.0.1:{state.port}/"
-    answer = _ask(state.port, "login/once", state.token, PATIENCE_S, method="POST")
-    address = str(answer.get("address", "")) if answer else ""
-    return address if address.startswith(url) else url
+def addresses_for_browsers(state: ServerState) -> dict[str, str]:
+    """`address` of the page at a running server, and that for `others`, other machines, where
+    those can reach it; each logs in once where the server wants its token."""
+    answer = _ask(state.port, "login/once", state.token, PATIENCE_S, method="POST") or {}
+    found = {name: str(answer[name]) for name in ("address", "others") if name in answer}
+    return {"address": f"http://127.0.0.1:{state.port}/"} | found
 
 
 def health_of(port: int, token: str = "", patience: float = PATIENCE_S) -> dict[str, Any] | None:

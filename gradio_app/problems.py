@@ -1,10 +1,11 @@
 """Errors as problem documents (RFC 9457), so that a client can tell them apart without prose.
 
 `problem_of` turns what was raised into an answer; `Refused` is what the server itself raises for
-requests that never reach a picture. Stands on `core.errors` and Starlette.
+requests that never reach a picture.
 """
 
 import logging
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
@@ -15,6 +16,7 @@ from core.errors import Failure, PhotochromError
 
 log = logging.getLogger(__name__)
 
+PROBLEM_TYPE: Final = "application/problem+json"
 #: kind of error -> HTTP status. What is missing here is the server's own fault: 500.
 STATUS: Final[Mapping[str, int]] = {
     "not-an-image": 400,
@@ -25,6 +27,7 @@ STATUS: Final[Mapping[str, int]] = {
     "options": 422,
     "interrupted": 409,
     "out-of-memory": 503,
+    "destination": 507,
 }
 
 
@@ -50,6 +53,17 @@ class Busy(Refused):
         super().__init__(
             503, f"{waiting} pictures wait already; try again in about {seconds} s",
             kind="busy", headers={"Retry-After": str(seconds)},
+        )  # fmt: skip
+
+
+class TooManyTries(Refused):
+    """A token that comes too soon after many wrong ones; `wait` in seconds."""
+
+    def __init__(self, wait: float) -> None:
+        seconds = math.ceil(wait)
+        super().__init__(
+            429, f"too many wrong tokens came from there; try again in {seconds} s",
+            kind="token", headers={"Retry-After": str(seconds)},
         )  # fmt: skip
 
 
@@ -79,4 +93,4 @@ def problem(
         "detail": detail,
         "kind": kind,
     }
-    return JSONResponse(content, status, headers, media_type="application/problem+json")
+    return JSONResponse(content, status, headers, media_type=PROBLEM_TYPE)
