@@ -30,7 +30,7 @@ from core.job import Job, Outcome, report_line, run
 from core.options import Options, declared
 from gradio_app import raw, reference
 from gradio_app.discovery import API_VERSION
-from gradio_app.problems import PROBLEM_TYPE, Refused, problem, problem_of
+from gradio_app.problems import PROBLEM_TYPE, Refused, needs_room, problem, problem_of
 from gradio_app.schemas import Cancelled, Health, ListedModel, ListedModels
 from gradio_app.upload import Form, drain, file_name, spool, spool_form
 from gradio_app.workshop import Place, Workshop
@@ -171,7 +171,7 @@ async def _colorize(workshop: Workshop, request: Request) -> Response:
     if name and not _ID.fullmatch(name):
         raise OptionsError("id is 1 to 64 letters, digits, dots, dashes and underscores")
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    with ExitStack() as held:
+    with needs_room(), ExitStack() as held:
         place = held.enter_context(workshop.place(name))
         folder = held.enter_context(workshop.folder_for_one())
         if media_type == raw.MEDIA_TYPE:

@@ -4,9 +4,11 @@
 requests that never reach a picture.
 """
 
+import errno
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final
 
@@ -65,6 +67,25 @@ class TooManyTries(Refused):
             429, f"too many wrong tokens came from there; try again in {seconds} s",
             kind="token", headers={"Retry-After": str(seconds)},
         )  # fmt: skip
+
+
+#: What the operating system says where there is no room -> what a person is told.
+_NO_ROOM: Final = {
+    errno.ENOSPC: "the server's disk is full; make room on it and try again",
+    errno.EDQUOT: "the server's share of its disk is used up; make room on it and try again",
+    errno.EFBIG: "the server's disk takes no file so large; use another folder (TMPDIR)",
+}
+
+
+@contextmanager
+def needs_room() -> Iterator[None]:
+    """Around what writes to the server's disk: where that is full, `Refused` says so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise Refused(507, _NO_ROOM[error.errno], kind="full") from error
 
 
 def problem_of(error: BaseException) -> JSONResponse:

@@ -35,6 +35,7 @@ def mounted(workshop: Workshop, folder: Path, uploads: Uploads) -> FastAPI:
         app,
         page,
         path="/",
+        root_path=workshop.settings.root_path or None,
         theme=THEME,
         css=text_of("page.css"),
         head="".join(f"<script>{text_of(name)}</script>" for name in ("stream.js", "page.js")),

@@ -236,7 +236,7 @@ class Gallery:
             self._results[ticket] = path
             if len(self._results) > 4 * MOST_OPEN:
                 self._results.popitem(last=False)
-        return f"/page/result/{ticket}"
+        return f"page/result/{ticket}"  # relative: a proxy may serve the page in a folder
 
     def offer_archive(self, path: Path) -> str:
         """`offer` for a file alone in its folder; the oldest such folder makes room."""

@@ -333,7 +333,7 @@ class Studio:
         description = self._descriptions.get(picture.options.model)
         return {
             "id": picture.id,
-            "image": f"/page/preview/{picture.id}/after?v={picture.version}",
+            "image": f"page/preview/{picture.id}/after?v={picture.version}",
             "width": picture.width,
             "height": picture.height,
             "strokes": picture.strokes,
