@@ -146,7 +146,7 @@ _FORM: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
 <style>:root{color-scheme:light dark}body{font:1rem/1.6 system-ui,sans-serif;max-width:24rem;
 margin:18vh auto;padding:0 1.5rem}input,button{font:inherit;padding:.6rem .8rem;width:100%;
 box-sizing:border-box;margin-top:.5rem}</style>
-<h1>photochrom</h1>COMPLAINT<form method="post" action="LOGIN">
+<main><h1>photochrom</h1>COMPLAINT<form method="post" action="LOGIN">
 <label>The token that the server printed, or was given, when it started
 <input name="token" type="password" autocomplete="current-password" required autofocus></label>
-<button>Open</button></form></html>"""
+<button>Open</button></form></main></html>"""

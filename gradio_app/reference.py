@@ -199,10 +199,10 @@ _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
 margin:3rem auto;padding:0 1.5rem}table{border-collapse:collapse;width:100%}td{vertical-align:top;
 padding:.35rem 1rem .35rem 0;border-top:1px solid color-mix(in srgb,currentColor 18%,transparent)}
 section{margin-top:3rem}h2{font-size:1.15rem}h3{font-size:.9rem;margin-bottom:.2rem}</style>
-<h1>The local server</h1>
+<main><h1>The local server</h1>
 <p>What programs may say to photochrom on this machine. Errors are problem documents (RFC 9457).
 Send <code>Authorization: Bearer TOKEN</code> where a token is needed; never put it in the URL.
 The same as <a href="openapi.json">OpenAPI</a>.</p>
 <pre>curl --data-binary @scan.tif -H 'Content-Type: image/tiff' \\
      'http://127.0.0.1:7860/v1/colorize?vividness=1.2' -o colour.tif</pre>
-PARTS</html>"""
+PARTS</main></html>"""

@@ -38,7 +38,9 @@ def mounted(workshop: Workshop, folder: Path, uploads: Uploads) -> FastAPI:
         root_path=workshop.settings.root_path or None,
         theme=THEME,
         css=text_of("page.css"),
-        head="".join(f"<script>{text_of(name)}</script>" for name in ("stream.js", "page.js")),
+        head="".join(
+            f"<script>{text_of(name)}</script>" for name in ("stream.js", "page.js", "access.js")
+        ),
         footer_links=[],
         run_history=False,
         max_file_size=workshop.settings.max_upload,

@@ -4,9 +4,8 @@ import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
-from tests.gradio_app.serving import server
+from tests.gradio_app.serving import TOKEN, server
 
-TOKEN = "a-secret-of-some-length"
 PNG = {"Content-Type": "image/png"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS")
 PATHS = {

@@ -90,7 +90,7 @@ def test_an_upload_that_is_broken_off_leaves_nothing(small, path, headers, start
     with socket.create_connection(("127.0.0.1", small.state["port"]), 30) as leaving:
         leaving.sendall(_head(path, headers) + start + bytes(300_000))
         # The parts of a form lie in nameless files while they come.
-        wait_until(lambda: kept(small) != before or path == "/v1/colorize" and headers == FORM)
+        wait_until(lambda: kept(small) != before or (path == "/v1/colorize" and headers == FORM))
     wait_until(lambda: kept(small) == before)
 
 

@@ -6,7 +6,6 @@ import stat
 import time
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from gradio_app.login import ONCE_S, Login
@@ -15,18 +14,10 @@ from gradio_app.wrong_tokens import FORGOTTEN_S, FREE, WrongTokens
 from tests.gradio_app.browsing import choose
 from tests.gradio_app.page_client import UPLOAD
 from tests.gradio_app.pictures import file_of, gray
-from tests.gradio_app.serving import server
+from tests.gradio_app.serving import TOKEN, server
 from tests.gradio_app.test_life import demo
 
-TOKEN = "a-secret-of-some-length"
 HTML = {"Accept": "text/html"}
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory):
-    """A server on loopback that was given a token."""
-    with server(tmp_path_factory.mktemp("guarded"), "--token", TOKEN) as running:
-        yield running
 
 
 def test_a_token_that_was_given_is_asked_for_on_loopback_everywhere(guarded):

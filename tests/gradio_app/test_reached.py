@@ -15,11 +15,10 @@ from gradio_app.settings import Settings
 from tests.gradio_app.browsing import after, choose, shown, stroke, to_stage
 from tests.gradio_app.pictures import file_of, gray
 from tests.gradio_app.proxying import listening, pass_on
-from tests.gradio_app.serving import server
+from tests.gradio_app.serving import TOKEN, server
 from tests.gradio_app.test_life import demo
 from tests.gradio_app.test_login import wait_until
 
-TOKEN = "a-secret-of-some-length"
 HTML = {"Accept": "text/html"}
 _CODE = re.compile(r"(?:\x1b\[97;40m[ ▀▄█]+\x1b\[0m\n?)+")
 
