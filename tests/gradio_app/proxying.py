@@ -64,7 +64,7 @@ def pass_on(proxy: ThreadingHTTPServer, port: int, folder: str, *, takes_off: bo
 
         do_GET = do_POST = do_HEAD = answer
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
     proxy.RequestHandlerClass = Passing
