@@ -1,6 +1,6 @@
 """The routes under `/v1/` (contract 4): health, models, colorize, cancel.
 
-A request takes its place in the workshop first, then its body is read to disk, coloured by
+A request takes its slot in the pool first, then its body is read to disk, coloured by
 `core.job.run` (files) or `raw.colour` (samples), and sent from disk.
 """
 
@@ -29,11 +29,11 @@ from core.image.formats import HEAD_BYTES, by_suffix, recognize
 from core.job import Job, Outcome, report_line, run
 from core.options import Options, declared
 from gradio_app import raw, reference
+from gradio_app.colorizer_pool import ColorizerPool, Slot
 from gradio_app.discovery import API_VERSION
 from gradio_app.problems import PROBLEM_TYPE, Refused, needs_room, problem, problem_of
 from gradio_app.schemas import Cancelled, Health, ListedModel, ListedModels
 from gradio_app.upload import Form, drain, file_name, spool, spool_form
-from gradio_app.workshop import Place, Workshop
 
 #: Contract 5: one JSON line a picture; `server.serve` sends them to standard output.
 reports = logging.getLogger("gradio_app.reports")
@@ -72,7 +72,7 @@ class FileAnswer(Response):
                 await asyncio.wait_for(send(message), SEND_S)
 
 
-def add_routes(app: FastAPI, workshop: Workshop) -> None:
+def add_routes(app: FastAPI, pool: ColorizerPool) -> None:
     """Adds the routes, the reference page and the problem documents to `app`."""
     # "default" also keeps FastAPI from listing its own 422, which no request here is ever given.
     router = APIRouter(prefix="/v1", responses={"default": _PROBLEM})
@@ -81,7 +81,7 @@ def add_routes(app: FastAPI, workshop: Workshop) -> None:
         ("models", _models, ListedModels, "The models that a request may name"),
     )
     for name, answer, schema, summary in readable:
-        handler = partial(answer, workshop)
+        handler = partial(answer, pool)
         router.add_api_route(f"/{name}", handler, name=name, response_model=schema, summary=summary)
         router.add_api_route(f"/{name}", handler, methods=["HEAD"], include_in_schema=False)
     router.add_api_route(
@@ -91,12 +91,12 @@ def add_routes(app: FastAPI, workshop: Workshop) -> None:
     @router.post("/colorize", openapi_extra=reference.COLORIZE, response_class=Response)
     async def colorize(request: Request) -> Response:
         """Colours one picture: a file gives a file, raw samples give raw samples."""
-        return await _colorize(workshop, request)
+        return await _colorize(pool, request)
 
     @router.post("/cancel/{id}", summary="Cancels the request that was sent with this id")
     async def cancel(id: str) -> Cancelled:
         """Cancels the request that was sent with this id."""
-        if not workshop.cancel(id):
+        if not pool.cancel(id):
             raise Refused(404, "no request with this id is at work")
         return Cancelled(cancelled=id)
 
@@ -135,8 +135,8 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     return problem(error.status_code, kind, str(error.detail), error.headers)
 
 
-async def _health(workshop: Workshop) -> Health:
-    session = workshop.colorizer.session
+async def _health(pool: ColorizerPool) -> Health:
+    session = pool.colorizer.session
     return Health(
         service="photochrom",
         version=version("photochrom"),
@@ -146,10 +146,10 @@ async def _health(workshop: Workshop) -> Health:
     )
 
 
-async def _models(workshop: Workshop) -> ListedModels:
-    own = workshop.colorizer.session.description.name
-    with workshop.place() as place:
-        descriptions = await place.run(workshop.descriptions)
+async def _models(pool: ColorizerPool) -> ListedModels:
+    own = pool.colorizer.session.description.name
+    with pool.slot() as slot:
+        descriptions = await slot.run(pool.descriptions)
     return ListedModels(
         models=[
             ListedModel(
@@ -165,24 +165,24 @@ async def _models(workshop: Workshop) -> ListedModels:
     )
 
 
-async def _colorize(workshop: Workshop, request: Request) -> Response:
+async def _colorize(pool: ColorizerPool, request: Request) -> Response:
     values = _query(request)
     name = values.pop("id", "")
     if name and not _ID.fullmatch(name):
         raise OptionsError("id is 1 to 64 letters, digits, dots, dashes and underscores")
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     with needs_room(), ExitStack() as held:
-        place = held.enter_context(workshop.place(name))
-        folder = held.enter_context(workshop.folder_for_one())
+        slot = held.enter_context(pool.slot(name))
+        folder = held.enter_context(pool.folder_for_one())
         if media_type == raw.MEDIA_TYPE:
-            answer = await _of_raw(workshop, request, place, folder, values)
+            answer = await _of_raw(pool, request, slot, folder, values)
         elif media_type == "multipart/form-data":
-            answer = await _of_form(workshop, request, place, folder, values)
+            answer = await _of_form(pool, request, slot, folder, values)
         elif media_type.startswith("image/"):
-            size = await spool(request, folder / "source", workshop.settings.max_upload)
+            size = await spool(request, folder / "source", pool.settings.max_upload)
             _refuse_empty(size)
             answer = await _of_file(
-                workshop, request, place, folder / "source", values, given_name="", hints=b""
+                pool, request, slot, folder / "source", values, given_name="", hints=b""
             )
         else:
             raise Refused(
@@ -195,19 +195,19 @@ async def _colorize(workshop: Workshop, request: Request) -> Response:
 
 
 async def _of_raw(
-    workshop: Workshop, request: Request, place: Place, folder: Path, values: dict[str, str]
+    pool: ColorizerPool, request: Request, slot: Slot, folder: Path, values: dict[str, str]
 ) -> FileAnswer:
-    shape = _shape(values, workshop)
-    options = _options(values, b"", workshop)
-    size = await spool(request, folder / "source", workshop.settings.max_upload)
+    shape = _shape(values, pool)
+    options = _options(values, b"", pool)
+    size = await spool(request, folder / "source", pool.settings.max_upload)
     raw.check_size(shape, size)
-    return await _of_samples(workshop, request, place, folder / "source", shape, options)
+    return await _of_samples(pool, request, slot, folder / "source", shape, options)
 
 
 async def _of_form(
-    workshop: Workshop, request: Request, place: Place, folder: Path, values: dict[str, str]
+    pool: ColorizerPool, request: Request, slot: Slot, folder: Path, values: dict[str, str]
 ) -> FileAnswer:
-    form = await spool_form(request, folder, workshop.settings.max_upload)
+    form = await spool_form(request, folder, pool.settings.max_upload)
     for name, text in form.fields.items():
         if name in values:
             raise OptionsError(f"{name} is given twice, in the query and in the body")
@@ -219,28 +219,28 @@ async def _of_form(
     hints = _hints(values, form)
     if "pixels" in form.files:
         path = form.files["pixels"][0]
-        shape = _shape(values, workshop)
-        options = _options(values, hints, workshop)
+        shape = _shape(values, pool)
+        options = _options(values, hints, pool)
         raw.check_size(shape, path.stat().st_size)
-        return await _of_samples(workshop, request, place, path, shape, options)
+        return await _of_samples(pool, request, slot, path, shape, options)
     path, given_name = form.files["image"]
     _refuse_empty(path.stat().st_size)
-    return await _of_file(workshop, request, place, path, values, given_name, hints)
+    return await _of_file(pool, request, slot, path, values, given_name, hints)
 
 
 async def _of_file(
-    workshop: Workshop, request: Request, place: Place, source: Path, values: dict[str, str],
+    pool: ColorizerPool, request: Request, slot: Slot, source: Path, values: dict[str, str],
     given_name: str, hints: bytes,
 ) -> FileAnswer:  # fmt: skip
-    options = _options(values, hints, workshop)
+    options = _options(values, hints, pool)
     target = source.with_name("result")
-    job = Job(source, target, options, max_pixels=workshop.settings.max_pixels)
+    job = Job(source, target, options, max_pixels=pool.settings.max_pixels)
 
     def work() -> Outcome:
-        return run(job, workshop.colorizer_of(options.model), check=place.stop.check)
+        return run(job, pool.colorizer_of(options.model), check=slot.stop.check)
 
-    outcome = await place.run_while(_leaving(request), work)
-    _tell(replace(outcome, source=given_name or "upload", output=None))
+    outcome = await slot.run_while(_client_left(request), work)
+    _log_report(replace(outcome, source=given_name or "upload", output=None))
     if outcome.error:
         raise _Failed(outcome.error)
     with target.open("rb") as stream:
@@ -254,24 +254,24 @@ async def _of_file(
 
 
 async def _of_samples(
-    workshop: Workshop, request: Request, place: Place, source: Path, shape: raw.Shape,
+    pool: ColorizerPool, request: Request, slot: Slot, source: Path, shape: raw.Shape,
     options: Options,
 ) -> FileAnswer:  # fmt: skip
     target = source.with_name("result")
 
     def work() -> tuple[str, str, float]:
         start = time.perf_counter()
-        colorizer = workshop.colorizer_of(options.model)
-        raw.colour(source, target, shape, options, colorizer, place.stop.check)
+        colorizer = pool.colorizer_of(options.model)
+        raw.colour(source, target, shape, options, colorizer, slot.stop.check)
         session = colorizer.session
         return session.description.name, session.provider, time.perf_counter() - start
 
-    model, provider, seconds = await place.run_while(_leaving(request), work)
+    model, provider, seconds = await slot.run_while(_client_left(request), work)
     outcome = Outcome(
         "raw samples", None, "done", pixels=shape.width * shape.height, seconds=seconds,
         model=model, provider=provider,
     )  # fmt: skip
-    _tell(outcome)
+    _log_report(outcome)
     headers = _work_headers(model, provider, seconds)
     headers |= {"X-Photochrom-Width": str(shape.width), "X-Photochrom-Height": str(shape.height)}
     return FileAnswer(target, raw.MEDIA_TYPE, headers)
@@ -284,7 +284,7 @@ class _Failed(PhotochromError):
         super().__init__(failure.message, kind=failure.kind)
 
 
-async def _leaving(request: Request) -> None:
+async def _client_left(request: Request) -> None:
     """Comes true when the client closes its socket; its body has been read by then."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
@@ -299,9 +299,9 @@ def _query(request: Request) -> dict[str, str]:
     return values
 
 
-def _shape(values: dict[str, str], workshop: Workshop) -> raw.Shape:
+def _shape(values: dict[str, str], pool: ColorizerPool) -> raw.Shape:
     shape = raw.Shape.take_from(values)
-    limit = workshop.settings.max_pixels
+    limit = pool.settings.max_pixels
     if shape.width * shape.height > limit:
         raise Refused(
             413, f"{shape.width} x {shape.height} pixels are more than {limit / 1e6:g} million",
@@ -310,7 +310,7 @@ def _shape(values: dict[str, str], workshop: Workshop) -> raw.Shape:
     return shape
 
 
-def _options(values: dict[str, str], hints: bytes, workshop: Workshop) -> Options:
+def _options(values: dict[str, str], hints: bytes, pool: ColorizerPool) -> Options:
     """Options from text values; `hints` is a hint document's bytes."""
     kinds = {name: kind for name, kind, *_ in declared()}
     if "hints" in values:
@@ -322,9 +322,9 @@ def _options(values: dict[str, str], hints: bytes, workshop: Workshop) -> Option
             typed[name] = kind(text)
         except ValueError as error:
             raise OptionsError(f"{name} is {text[:40]!r}, which is no number") from error
-    typed["model"] = typed.get("model") or workshop.colorizer.session.description.name
-    if typed["model"] not in workshop.model_names():
-        workshop.colorizer_of(typed["model"])  # refuses it by name, with what there is
+    typed["model"] = typed.get("model") or pool.colorizer.session.description.name
+    if typed["model"] not in pool.model_names():
+        pool.colorizer_of(typed["model"])  # refuses it by name, with what there is
     return Options.from_mapping(typed | {"hints": _document(hints) if hints else ""})
 
 
@@ -363,5 +363,5 @@ def attachment(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _tell(outcome: Outcome) -> None:
+def _log_report(outcome: Outcome) -> None:
     reports.info(report_line(outcome))

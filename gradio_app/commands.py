@@ -80,7 +80,7 @@ def demo(
     Everything stays on this machine: nothing is sent anywhere and nothing is fetched.
     """
     _check_installed()
-    from gradio_app import invitation
+    from gradio_app import qr_code
     from gradio_app.network import lan_url, listen
     from gradio_app.server import open_page, serve
 
@@ -99,7 +99,7 @@ def demo(
             url = f"http://127.0.0.1:{running.port}/"
             click.echo(f"photochrom runs already at {url} (process {running.pid})")
             if lan:
-                invitation.show(addresses["others"])
+                qr_code.print_address(addresses["others"])
             elif open_browser:
                 open_page(addresses["address"], patience=10.0)
             return EXIT_DONE

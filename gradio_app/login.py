@@ -143,7 +143,8 @@ async def _body(request: Request) -> bytes:
 
 _FORM: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>photochrom</title>
-<style>:root{color-scheme:light dark;background:Canvas}body{font:1rem/1.6 system-ui,sans-serif;max-width:24rem;
+<style>:root{color-scheme:light dark;background:Canvas}
+body{font:1rem/1.6 system-ui,sans-serif;max-width:24rem;
 margin:18vh auto;padding:0 1.5rem}input,button{font:inherit;padding:.6rem .8rem;width:100%;
 box-sizing:border-box;margin-top:.5rem}</style>
 <main><h1>photochrom</h1>COMPLAINT<form method="post" action="LOGIN">

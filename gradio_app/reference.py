@@ -195,7 +195,8 @@ def _schema(schema: dict[str, Any]) -> str:
 
 _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>photochrom: local server</title>
-<style>:root{color-scheme:light dark;background:Canvas}body{font:1rem/1.6 system-ui,sans-serif;max-width:56rem;
+<style>:root{color-scheme:light dark;background:Canvas}
+body{font:1rem/1.6 system-ui,sans-serif;max-width:56rem;
 margin:3rem auto;padding:0 1.5rem}table{border-collapse:collapse;width:100%}td{vertical-align:top;
 padding:.35rem 1rem .35rem 0;border-top:1px solid color-mix(in srgb,currentColor 18%,transparent)}
 section{margin-top:3rem}h2{font-size:1.15rem}h3{font-size:.9rem;margin-bottom:.2rem}</style>

@@ -28,13 +28,13 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from core.errors import ServiceError
-from gradio_app import api, discovery, invitation, reference
+from gradio_app import api, discovery, qr_code, reference
+from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.discovery import API_VERSION, ServerState
 from gradio_app.guard import Activity, Guard
 from gradio_app.login import LOGIN, Login
 from gradio_app.page import LatePage
 from gradio_app.settings import EVERY_ADDRESS, Settings
-from gradio_app.workshop import Workshop
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +43,11 @@ HEADERS_S: Final = 10.0
 #: Connections at once; more are told 503 by uvicorn.
 CONNECTIONS: Final = 512
 #: How long a stopping server waits for answers that are being sent.
-FAREWELL_S: Final = 3
+SHUTDOWN_S: Final = 3
 
 
-class PatientProtocol(H11Protocol):
-    """uvicorn's protocol, with an end to its patience for a request that never becomes whole."""
+class HeaderTimeoutProtocol(H11Protocol):
+    """uvicorn's protocol, which closes a connection whose headers do not arrive in time."""
 
     _limit: asyncio.TimerHandle | None = None
 
@@ -100,14 +100,14 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def build(workshop: Workshop, activity: Activity, login: Login, *, page_at_once: bool) -> ASGIApp:
+def build(pool: ColorizerPool, activity: Activity, login: Login, *, page_at_once: bool) -> ASGIApp:
     """The whole application, guarded. The page is made at once, or for its first request."""
-    page = LatePage(workshop)
+    page = LatePage(pool)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI):
         # The first request should not pay for loading kernels; a failure shows with the picture.
-        threading.Thread(target=_warm_up, args=(workshop,), daemon=True).start()
+        threading.Thread(target=_warm_up, args=(pool,), daemon=True).start()
         if page_at_once:
             page.begin()
         yield
@@ -118,15 +118,15 @@ def build(workshop: Workshop, activity: Activity, login: Login, *, page_at_once:
         docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json",
         description="Colours black-and-white photographs on this machine (contract 4).",
     )  # fmt: skip
-    api.add_routes(app, workshop)
-    app.openapi = partial(reference.document, app, workshop.settings)
+    api.add_routes(app, pool)
+    app.openapi = partial(reference.document, app, pool.settings)
     app.mount("/", page)
-    return Guard(app, workshop.settings, activity, login)
+    return Guard(app, pool.settings, activity, login)
 
 
-def _warm_up(workshop: Workshop) -> None:
+def _warm_up(pool: ColorizerPool) -> None:
     try:
-        workshop.warm_up()
+        pool.warm_up()
     except Exception:  # whatever it is, the first picture will say it better
         log.debug("warming up failed", exc_info=True)
 
@@ -136,7 +136,7 @@ def serve(settings: Settings, listeners: list[socket.socket], *, open_browser: b
     settings = replace(settings, port=listeners[0].getsockname()[1])
     if not settings.token:
         settings = replace(settings, token=secrets.token_urlsafe(24))
-    workshop = Workshop(settings)
+    pool = ColorizerPool(settings)
     activity = Activity()
     login = Login(settings)
     state = ServerState(
@@ -147,13 +147,13 @@ def serve(settings: Settings, listeners: list[socket.socket], *, open_browser: b
     def ready() -> None:
         if found_by_others and not _another_is_found(settings.port):
             discovery.write(state)
-        _greet(settings, login, open_browser=open_browser)
+        _print_addresses(settings, login, open_browser=open_browser)
 
     # A server with an idle end was started by a program: it may never be asked for the page.
-    app = build(workshop, activity, login, page_at_once=not settings.idle_exit)
+    app = build(pool, activity, login, page_at_once=not settings.idle_exit)
     config = uvicorn.Config(
         app,
-        http=PatientProtocol,
+        http=HeaderTimeoutProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -162,7 +162,7 @@ def serve(settings: Settings, listeners: list[socket.socket], *, open_browser: b
         # What a client says of where it comes from is believed of a proxy alone.
         proxy_headers=bool(settings.public_url),
         limit_concurrency=CONNECTIONS,
-        timeout_graceful_shutdown=FAREWELL_S,
+        timeout_graceful_shutdown=SHUTDOWN_S,
     )
     server = Server(config, ready)
     _print_reports()
@@ -170,7 +170,7 @@ def serve(settings: Settings, listeners: list[socket.socket], *, open_browser: b
         asyncio.run(_run(server, listeners, activity, settings.idle_exit))
     finally:
         discovery.remove(state)
-        workshop.close()
+        pool.close()
 
 
 def _another_is_found(port: int) -> bool:
@@ -204,7 +204,7 @@ async def _run(
             watcher.cancel()
 
 
-def _greet(settings: Settings, login: Login, *, open_browser: bool) -> None:
+def _print_addresses(settings: Settings, login: Login, *, open_browser: bool) -> None:
     """Says where the server is and how others reach it; opens the page where it is wanted."""
     print(f"photochrom is at {settings.url}  (Ctrl-C ends it)", flush=True)
     if settings.ask_token and settings.is_local:
@@ -217,7 +217,7 @@ def _greet(settings: Settings, login: Login, *, open_browser: bool) -> None:
             flush=True,
         )
     if settings.show_code and (others := login.addresses().get("others")):
-        invitation.show(others)
+        qr_code.print_address(others)
         open_browser = open_browser and _has_display()
     if open_browser:
         open_page(login.address())

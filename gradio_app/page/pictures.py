@@ -2,7 +2,7 @@
 
 `OpenPicture` keeps a preview, thumbnails and the last chroma field of one picture; `Gallery` holds
 a bounded number of them under names that cannot be guessed, and serves their previews and full
-results. All work runs in the workshop's threads.
+results. All work runs in the pool's threads.
 """
 
 import os

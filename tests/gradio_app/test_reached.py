@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradio_app import discovery, network
-from gradio_app.invitation import drawn
+from gradio_app.qr_code import drawn
 from gradio_app.settings import Settings
 from tests.gradio_app.browsing import after, choose, shown, stroke, to_stage
 from tests.gradio_app.pictures import file_of, gray

@@ -8,7 +8,7 @@ _CELLS = ("\033[107m  ", "\033[40m  ")  # light, dark
 _QUIET = 2  # modules around the code; four by the book, but a terminal is dark beyond them
 
 
-def show(address: str) -> None:
+def print_address(address: str) -> None:
     """Prints an address and its QR code."""
     print(f"Scan this with a phone, or open {address}\nIt logs in once.", flush=True)
     print(drawn(address, sys.stdout.encoding or "ascii"), flush=True)
