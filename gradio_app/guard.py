@@ -87,6 +87,9 @@ class Guard:
         try:
             self._check_address(request)
             answer = await self._own_answer(request)
+            # Only now: a stranger could find the token out by what is refused as one.
+            if answer is None and any(self._login.is_token(value) for _, value in _query(request)):
+                raise _token_in_url()
         except Refused as refusal:
             answer = problem_of(refusal)
         if answer is not None:
@@ -140,12 +143,8 @@ class Guard:
             raise Refused(403, "requests from other pages are refused", kind="origin")
         if _is_from_elsewhere(request):
             raise Refused(403, "requests from other pages are refused", kind="origin")
-        for name, value in parse_qsl(request.url.query, keep_blank_values=True):
-            if name.lower() in _TOKEN_NAMES or (value and self._login.is_token(value)):
-                raise Refused(
-                    400, "a token in the URL would stand in logs; send 'Authorization: Bearer ...'",
-                    kind="token",
-                )  # fmt: skip
+        if any(name.lower() in _TOKEN_NAMES for name, _ in _query(request)):
+            raise _token_in_url()
 
     async def _own_answer(self, request: Request) -> Response | None:
         """What the guard itself answers; None lets the request pass. A wrong token never does."""
@@ -181,6 +180,17 @@ class Guard:
 
 def _unauthorized(detail: str) -> Refused:
     return Refused(401, detail, kind="token", headers={"WWW-Authenticate": "Bearer"})
+
+
+def _token_in_url() -> Refused:
+    return Refused(
+        400, "a token in the URL would stand in logs; send 'Authorization: Bearer ...'",
+        kind="token",
+    )  # fmt: skip
+
+
+def _query(request: Request) -> list[tuple[str, str]]:
+    return parse_qsl(request.url.query, keep_blank_values=True)
 
 
 def _without_port(host: str) -> str:

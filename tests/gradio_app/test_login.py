@@ -142,6 +142,16 @@ def test_after_ten_wrong_tokens_the_form_lets_a_client_wait(tmp_path):
         wait_until(lambda: client.get("/v1/health", headers=good).status_code == 200)
 
 
+def test_a_stranger_cannot_ask_by_the_url_whether_a_text_is_the_token(guarded):
+    with guarded.client() as client:
+        for path in (f"/v1/health?side={TOKEN}", f"/v1/health?side=x{TOKEN}", f"/?{TOKEN}={TOKEN}"):
+            answer = client.get(path)
+            assert (answer.status_code, answer.json()["kind"]) == (401, "token"), path
+        good = {"Authorization": f"Bearer {TOKEN}"}
+        answer = client.get(f"/v1/health?side={TOKEN}", headers=good)
+        assert answer.status_code == 400 and "in the URL" in answer.json()["detail"]
+
+
 def test_wrong_tokens_of_programs_do_not_count_where_the_server_made_the_token(served):
     wrong = {"Authorization": "Bearer of-something-else"}
     with served.client() as client:
