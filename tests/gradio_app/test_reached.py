@@ -48,6 +48,7 @@ def test_a_phone_that_scans_the_code_is_logged_in_once(browser, tmp_path):
         assert running.state["token"] in printed  # for those who cannot scan
         phone = browser.new_context(viewport={"width": 390, "height": 844})
         page = phone.new_page()
+        page.set_default_navigation_timeout(90_000)  # the page is made for its first request
         page.goto(address)
         page.wait_for_selector("#drop")
         assert page.url == address.partition("login")[0]
@@ -125,6 +126,7 @@ def test_the_page_works_in_a_folder_behind_a_tls_proxy(browser, proxied, takes_o
     pass_on(proxy, running.state["port"], "/photo/chrom", takes_off=takes_off)
     context = browser.new_context(ignore_https_errors=True)
     page = context.new_page()
+    page.set_default_navigation_timeout(90_000)
     failed: list[str] = []
     page.on("response", lambda answer: answer.status >= 400 and failed.append(answer.url))
     page.goto(f"{url}/")
