@@ -1,7 +1,7 @@
 """The routes under `/v1/` (contract 4): health, models, colorize, cancel.
 
-A request takes its place in the workshop first, then its body is read to disk, coloured by
-`core.job.run` (files) or `raw.colour` (samples), and sent from disk. Stands on FastAPI.
+A request takes its slot in the pool first, then its body is read to disk, coloured by
+`core.job.run` (files) or `raw.colour` (samples), and sent from disk.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Match
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from core.errors import Failure, HintsError, OptionsError, PhotochromError
@@ -29,10 +29,11 @@ from core.image.formats import HEAD_BYTES, by_suffix, recognize
 from core.job import Job, Outcome, report_line, run
 from core.options import Options, declared
 from gradio_app import raw, reference
+from gradio_app.colorizer_pool import ColorizerPool, Slot
 from gradio_app.discovery import API_VERSION
-from gradio_app.problems import Refused, problem, problem_of
+from gradio_app.problems import PROBLEM_TYPE, Refused, needs_room, problem, problem_of
+from gradio_app.schemas import Cancelled, Health, ListedModel, ListedModels
 from gradio_app.upload import Form, drain, file_name, spool, spool_form
-from gradio_app.workshop import Place, Workshop
 
 #: Contract 5: one JSON line a picture; `server.serve` sends them to standard output.
 reports = logging.getLogger("gradio_app.reports")
@@ -43,7 +44,11 @@ SEND_S: Final = 60.0
 #: A hints picture is held whole, four bytes a pixel.
 MAX_HINT_PIXELS: Final = 150_000_000
 
-_METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+#: How every problem stands in the OpenAPI document.
+_PROBLEM: Final[dict[str, Any]] = {
+    "description": "why it was not done",
+    "content": {PROBLEM_TYPE: {"schema": reference.PROBLEM}},
+}
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -67,45 +72,56 @@ class FileAnswer(Response):
                 await asyncio.wait_for(send(message), SEND_S)
 
 
-def add_routes(app: FastAPI, workshop: Workshop) -> None:
+def add_routes(app: FastAPI, pool: ColorizerPool) -> None:
     """Adds the routes, the reference page and the problem documents to `app`."""
-    router = APIRouter(prefix="/v1")
+    # "default" also keeps FastAPI from listing its own 422, which no request here is ever given.
+    router = APIRouter(prefix="/v1", responses={"default": _PROBLEM})
+    readable = (
+        ("health", _health, Health, "Whether the server answers, and what it runs on"),
+        ("models", _models, ListedModels, "The models that a request may name"),
+    )
+    for name, answer, schema, summary in readable:
+        handler = partial(answer, pool)
+        router.add_api_route(f"/{name}", handler, name=name, response_model=schema, summary=summary)
+        router.add_api_route(f"/{name}", handler, methods=["HEAD"], include_in_schema=False)
     router.add_api_route(
-        "/health", partial(_health, workshop), methods=["GET"], name="health",
-        summary="Whether the server answers, and what it runs on",
-    )  # fmt: skip
-    router.add_api_route(
-        "/models", partial(_models, workshop), methods=["GET"], name="models",
-        summary="The models that a request may name",
-    )  # fmt: skip
+        "/reference", partial(reference.page, app), methods=["GET", "HEAD"], include_in_schema=False
+    )
 
     @router.post("/colorize", openapi_extra=reference.COLORIZE, response_class=Response)
     async def colorize(request: Request) -> Response:
         """Colours one picture: a file gives a file, raw samples give raw samples."""
-        return await _colorize(workshop, request)
+        return await _colorize(pool, request)
 
-    @router.post("/cancel/{id}")
-    async def cancel(id: str) -> JSONResponse:
+    @router.post("/cancel/{id}", summary="Cancels the request that was sent with this id")
+    async def cancel(id: str) -> Cancelled:
         """Cancels the request that was sent with this id."""
-        if not workshop.cancel(id):
+        if not pool.cancel(id):
             raise Refused(404, "no request with this id is at work")
-        return JSONResponse({"cancelled": id})
-
-    router.add_api_route("/reference", partial(reference.page, app), include_in_schema=False)
-
-    @router.api_route("/{path:path}", methods=_METHODS, include_in_schema=False)
-    async def nothing(request: Request, path: str) -> None:
-        """What begins with /v1/ is never the page's."""
-        other_method = any(
-            route.matches(request.scope)[0] is Match.PARTIAL for route in router.routes
-        )
-        raise HTTPException(405 if other_method else 404)
+        return Cancelled(cancelled=id)
 
     app.include_router(router)
+    # What begins with /v1/ is never the page's.
+    app.router.routes.append(Mount("/v1", app=partial(_no_route, [*app.routes, *router.routes])))
     app.add_exception_handler(Refused, _answer_problem)
     app.add_exception_handler(PhotochromError, _answer_problem)
     app.add_exception_handler(MemoryError, _answer_problem)
     app.add_exception_handler(HTTPException, _answer_http)
+
+
+async def _no_route(routes: list[BaseRoute], scope: Scope, receive: Receive, send: Send) -> None:
+    """What no route takes: 405 with the methods that the path has, 404 where it has none."""
+    asked = dict(scope, root_path="")  # the whole path again, without the mount's part of it
+    allowed: set[str] = set()
+    for route in routes:
+        if isinstance(route, Route) and route.matches(asked)[0] is Match.PARTIAL:
+            allowed |= route.methods or set()
+    if not allowed:
+        raise HTTPException(404)
+    headers = {"Allow": ", ".join(sorted({*allowed, "OPTIONS"}))}
+    if scope["method"] != "OPTIONS":
+        raise HTTPException(405, headers=headers)
+    await Response(status_code=204, headers=headers)(scope, receive, send)
 
 
 async def _answer_problem(request: Request, error: Exception) -> Response:
@@ -119,54 +135,54 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     return problem(error.status_code, kind, str(error.detail), error.headers)
 
 
-async def _health(workshop: Workshop) -> dict[str, Any]:
-    session = workshop.colorizer.session
-    return {
-        "service": "photochrom",
-        "version": version("photochrom"),
-        "api": API_VERSION,
-        "model": session.description.name,
-        "provider": session.provider,
-    }
+async def _health(pool: ColorizerPool) -> Health:
+    session = pool.colorizer.session
+    return Health(
+        service="photochrom",
+        version=version("photochrom"),
+        api=API_VERSION,
+        model=session.description.name,
+        provider=session.provider,
+    )
 
 
-async def _models(workshop: Workshop) -> dict[str, Any]:
-    own = workshop.colorizer.session.description.name
-    with workshop.place() as place:
-        descriptions = await place.run(workshop.descriptions)
-    return {
-        "models": [
-            {
-                "name": name,
-                "version": about.version,
-                "hints": about.takes_hints,
-                "side": about.side,
-                "default": name == own,
-                "card": about.card,
-            }
+async def _models(pool: ColorizerPool) -> ListedModels:
+    own = pool.colorizer.session.description.name
+    with pool.slot() as slot:
+        descriptions = await slot.run(pool.descriptions)
+    return ListedModels(
+        models=[
+            ListedModel(
+                name=name,
+                version=about.version,
+                hints=about.takes_hints,
+                side=about.side,
+                default=name == own,
+                card=about.card,
+            )
             for name, about in descriptions.items()
         ]
-    }
+    )
 
 
-async def _colorize(workshop: Workshop, request: Request) -> Response:
+async def _colorize(pool: ColorizerPool, request: Request) -> Response:
     values = _query(request)
     name = values.pop("id", "")
     if name and not _ID.fullmatch(name):
         raise OptionsError("id is 1 to 64 letters, digits, dots, dashes and underscores")
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    with ExitStack() as held:
-        place = held.enter_context(workshop.place(name))
-        folder = held.enter_context(workshop.folder_for_one())
+    with needs_room(), ExitStack() as held:
+        slot = held.enter_context(pool.slot(name))
+        folder = held.enter_context(pool.folder_for_one())
         if media_type == raw.MEDIA_TYPE:
-            answer = await _of_raw(workshop, request, place, folder, values)
+            answer = await _of_raw(pool, request, slot, folder, values)
         elif media_type == "multipart/form-data":
-            answer = await _of_form(workshop, request, place, folder, values)
+            answer = await _of_form(pool, request, slot, folder, values)
         elif media_type.startswith("image/"):
-            size = await spool(request, folder / "source", workshop.settings.max_upload)
+            size = await spool(request, folder / "source", pool.settings.max_upload)
             _refuse_empty(size)
             answer = await _of_file(
-                workshop, request, place, folder / "source", values, given_name="", hints=b""
+                pool, request, slot, folder / "source", values, given_name="", hints=b""
             )
         else:
             raise Refused(
@@ -179,19 +195,19 @@ async def _colorize(workshop: Workshop, request: Request) -> Response:
 
 
 async def _of_raw(
-    workshop: Workshop, request: Request, place: Place, folder: Path, values: dict[str, str]
+    pool: ColorizerPool, request: Request, slot: Slot, folder: Path, values: dict[str, str]
 ) -> FileAnswer:
-    shape = _shape(values, workshop)
-    options = _options(values, b"", workshop)
-    size = await spool(request, folder / "source", workshop.settings.max_upload)
+    shape = _shape(values, pool)
+    options = _options(values, b"", pool)
+    size = await spool(request, folder / "source", pool.settings.max_upload)
     raw.check_size(shape, size)
-    return await _of_samples(workshop, request, place, folder / "source", shape, options)
+    return await _of_samples(pool, request, slot, folder / "source", shape, options)
 
 
 async def _of_form(
-    workshop: Workshop, request: Request, place: Place, folder: Path, values: dict[str, str]
+    pool: ColorizerPool, request: Request, slot: Slot, folder: Path, values: dict[str, str]
 ) -> FileAnswer:
-    form = await spool_form(request, folder, workshop.settings.max_upload)
+    form = await spool_form(request, folder, pool.settings.max_upload)
     for name, text in form.fields.items():
         if name in values:
             raise OptionsError(f"{name} is given twice, in the query and in the body")
@@ -203,28 +219,28 @@ async def _of_form(
     hints = _hints(values, form)
     if "pixels" in form.files:
         path = form.files["pixels"][0]
-        shape = _shape(values, workshop)
-        options = _options(values, hints, workshop)
+        shape = _shape(values, pool)
+        options = _options(values, hints, pool)
         raw.check_size(shape, path.stat().st_size)
-        return await _of_samples(workshop, request, place, path, shape, options)
+        return await _of_samples(pool, request, slot, path, shape, options)
     path, given_name = form.files["image"]
     _refuse_empty(path.stat().st_size)
-    return await _of_file(workshop, request, place, path, values, given_name, hints)
+    return await _of_file(pool, request, slot, path, values, given_name, hints)
 
 
 async def _of_file(
-    workshop: Workshop, request: Request, place: Place, source: Path, values: dict[str, str],
+    pool: ColorizerPool, request: Request, slot: Slot, source: Path, values: dict[str, str],
     given_name: str, hints: bytes,
 ) -> FileAnswer:  # fmt: skip
-    options = _options(values, hints, workshop)
+    options = _options(values, hints, pool)
     target = source.with_name("result")
-    job = Job(source, target, options, max_pixels=workshop.settings.max_pixels)
+    job = Job(source, target, options, max_pixels=pool.settings.max_pixels)
 
     def work() -> Outcome:
-        return run(job, workshop.colorizer_of(options.model), check=place.stop.check)
+        return run(job, pool.colorizer_of(options.model), check=slot.stop.check)
 
-    outcome = await place.run_while(_leaving(request), work)
-    _tell(replace(outcome, source=given_name or "upload", output=None))
+    outcome = await slot.run_while(_client_left(request), work)
+    _log_report(replace(outcome, source=given_name or "upload", output=None))
     if outcome.error:
         raise _Failed(outcome.error)
     with target.open("rb") as stream:
@@ -238,24 +254,24 @@ async def _of_file(
 
 
 async def _of_samples(
-    workshop: Workshop, request: Request, place: Place, source: Path, shape: raw.Shape,
+    pool: ColorizerPool, request: Request, slot: Slot, source: Path, shape: raw.Shape,
     options: Options,
 ) -> FileAnswer:  # fmt: skip
     target = source.with_name("result")
 
     def work() -> tuple[str, str, float]:
         start = time.perf_counter()
-        colorizer = workshop.colorizer_of(options.model)
-        raw.colour(source, target, shape, options, colorizer, place.stop.check)
+        colorizer = pool.colorizer_of(options.model)
+        raw.colour(source, target, shape, options, colorizer, slot.stop.check)
         session = colorizer.session
         return session.description.name, session.provider, time.perf_counter() - start
 
-    model, provider, seconds = await place.run_while(_leaving(request), work)
+    model, provider, seconds = await slot.run_while(_client_left(request), work)
     outcome = Outcome(
         "raw samples", None, "done", pixels=shape.width * shape.height, seconds=seconds,
         model=model, provider=provider,
     )  # fmt: skip
-    _tell(outcome)
+    _log_report(outcome)
     headers = _work_headers(model, provider, seconds)
     headers |= {"X-Photochrom-Width": str(shape.width), "X-Photochrom-Height": str(shape.height)}
     return FileAnswer(target, raw.MEDIA_TYPE, headers)
@@ -268,7 +284,7 @@ class _Failed(PhotochromError):
         super().__init__(failure.message, kind=failure.kind)
 
 
-async def _leaving(request: Request) -> None:
+async def _client_left(request: Request) -> None:
     """Comes true when the client closes its socket; its body has been read by then."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
@@ -283,9 +299,9 @@ def _query(request: Request) -> dict[str, str]:
     return values
 
 
-def _shape(values: dict[str, str], workshop: Workshop) -> raw.Shape:
+def _shape(values: dict[str, str], pool: ColorizerPool) -> raw.Shape:
     shape = raw.Shape.take_from(values)
-    limit = workshop.settings.max_pixels
+    limit = pool.settings.max_pixels
     if shape.width * shape.height > limit:
         raise Refused(
             413, f"{shape.width} x {shape.height} pixels are more than {limit / 1e6:g} million",
@@ -294,7 +310,7 @@ def _shape(values: dict[str, str], workshop: Workshop) -> raw.Shape:
     return shape
 
 
-def _options(values: dict[str, str], hints: bytes, workshop: Workshop) -> Options:
+def _options(values: dict[str, str], hints: bytes, pool: ColorizerPool) -> Options:
     """Options from text values; `hints` is a hint document's bytes."""
     kinds = {name: kind for name, kind, *_ in declared()}
     if "hints" in values:
@@ -306,9 +322,9 @@ def _options(values: dict[str, str], hints: bytes, workshop: Workshop) -> Option
             typed[name] = kind(text)
         except ValueError as error:
             raise OptionsError(f"{name} is {text[:40]!r}, which is no number") from error
-    typed["model"] = typed.get("model") or workshop.colorizer.session.description.name
-    if typed["model"] not in workshop.model_names():
-        workshop.colorizer_of(typed["model"])  # refuses it by name, with what there is
+    typed["model"] = typed.get("model") or pool.colorizer.session.description.name
+    if typed["model"] not in pool.model_names():
+        pool.colorizer_of(typed["model"])  # refuses it by name, with what there is
     return Options.from_mapping(typed | {"hints": _document(hints) if hints else ""})
 
 
@@ -347,5 +363,5 @@ def attachment(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _tell(outcome: Outcome) -> None:
+def _log_report(outcome: Outcome) -> None:
     reports.info(report_line(outcome))

@@ -9,13 +9,23 @@ from core.commands.arguments import device_option
 from core.errors import EXIT_DONE, ServiceError
 from core.options import DEFAULT_MODEL
 from gradio_app import discovery
-from gradio_app.settings import DEFAULT_PORT, Settings, is_loopback
+from gradio_app.settings import DEFAULT_PORT, EVERY_ADDRESS, Settings, is_loopback
 
 
 @click.command(epilog="Example: photochrom demo --port 8000")
 @click.option(
     "--host", default="127.0.0.1", show_default=True,
     help="Address to listen on; any but this machine's own needs a token.",
+)  # fmt: skip
+@click.option(
+    "--lan", is_flag=True,
+    help="Let phones and other computers of your network in: prints the address, with a QR code "
+    "that logs in once.",
+)  # fmt: skip
+@click.option(
+    "--public-url", default="", metavar="URL",
+    help="Where a proxy serves the page, such as https://photos.example/photochrom; every request "
+    "then needs the token.",
 )  # fmt: skip
 @click.option(
     "--port", type=click.IntRange(0, 65535),
@@ -51,26 +61,52 @@ from gradio_app.settings import DEFAULT_PORT, Settings, is_loopback
     help="End after this long without a request or an open page.",
 )  # fmt: skip
 def demo(
-    host: str, port: int | None, open_browser: bool, token: str, model: str, device: str,
-    workers: int | None, queue: int, max_upload: int, max_pixels: float, idle_exit: float,
-) -> int:  # fmt: skip
+    host: str,
+    lan: bool,
+    public_url: str,
+    port: int | None,
+    open_browser: bool,
+    token: str,
+    model: str,
+    device: str,
+    workers: int | None,
+    queue: int,
+    max_upload: int,
+    max_pixels: float,
+    idle_exit: float,
+) -> int:
     """Colour photographs in the browser; also the server that GIMP and scripts talk to.
 
     Everything stays on this machine: nothing is sent anywhere and nothing is fetched.
     """
     _check_installed()
-    from gradio_app.server import bind, open_page, serve
+    from gradio_app import qr_code
+    from gradio_app.network import lan_url, listen
+    from gradio_app.server import open_page, serve
 
-    asked_for_another = port is not None or model != DEFAULT_MODEL or not is_loopback(host)
+    host = host.strip("[]")
+    if lan:
+        if not is_loopback(host):
+            raise click.UsageError("--lan listens on every address; leave --host out")
+        host = EVERY_ADDRESS[0]
+    asked_for_another = (
+        port is not None or model != DEFAULT_MODEL or public_url or not (lan or is_loopback(host))
+    )
     running = None if asked_for_another else discovery.find()
     if running is not None and token in ("", running.token):
-        url = f"http://127.0.0.1:{running.port}/"
-        click.echo(f"photochrom runs already at {url} (process {running.pid})")
-        if open_browser:
-            open_page(discovery.address_for_browser(running), patience=10.0)
-        return EXIT_DONE
+        addresses = discovery.addresses_for_browsers(running)
+        if not lan or "others" in addresses:
+            url = f"http://127.0.0.1:{running.port}/"
+            click.echo(f"photochrom runs already at {url} (process {running.pid})")
+            if lan:
+                qr_code.print_address(addresses["others"])
+            elif open_browser:
+                open_page(addresses["address"], patience=10.0)
+            return EXIT_DONE
     settings = Settings(
         host=host,
+        public_url=public_url,
+        show_code=lan,
         port=DEFAULT_PORT if port is None else port,
         token=token or _new_token(),
         ask_token=bool(token),
@@ -82,8 +118,13 @@ def demo(
         max_pixels=round(max_pixels * 1e6),
         idle_exit=idle_exit,
     )
-    listener = bind(settings.host, settings.port, try_next=port is None)
-    serve(settings, listener, open_browser=open_browser)
+    if lan and not lan_url(settings):
+        raise ServiceError(
+            "this machine is in no network by which others could reach it",
+            remedy="connect it, or give its address with --host",
+        )
+    listeners = listen(settings.host, settings.port, try_next=port is None)
+    serve(settings, listeners, open_browser=open_browser)
     return EXIT_DONE
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
@@ -46,6 +47,7 @@ def state_path() -> Path:
 def write(state: ServerState) -> None:
     """Puts the state file in its place, whole or not at all; raises `ServiceError`."""
     _write_secret(state_path(), json.dumps(asdict(state)))
+    _remove_leftovers()
 
 
 def write_opener(address: str) -> str:
@@ -76,6 +78,17 @@ def _write_secret(path: Path, text: str) -> None:
         raise ServiceError(
             f"{path.name} cannot be written ({error.strerror})", file=path
         ) from error
+
+
+def _remove_leftovers() -> None:
+    """Removes what a server that was killed left beside the state file."""
+    with suppress(OSError):
+        _opener_path().unlink(missing_ok=True)
+        for path in (state_path(), _opener_path()):
+            for part in path.parent.glob(f".{path.name}.*"):
+                number = part.suffix[1:]
+                if number.isdigit() and not is_alive(int(number)):
+                    part.unlink(missing_ok=True)
 
 
 def _opener_path() -> Path:
@@ -112,12 +125,12 @@ def find(patience: float = PATIENCE_S) -> ServerState | None:
     return state if health and health.get("version") == state.version else None
 
 
-def address_for_browser(state: ServerState) -> str:
-    """The page's address at a running server; one that logs in once where it wants the token."""
-    url = f"http://127.0.0.1:{state.port}/"
-    answer = _ask(state.port, "login/once", state.token, PATIENCE_S, method="POST")
-    address = str(answer.get("address", "")) if answer else ""
-    return address if address.startswith(url) else url
+def addresses_for_browsers(state: ServerState) -> dict[str, str]:
+    """`address` of the page at a running server, and that for `others`, other machines, where
+    those can reach it; each logs in once where the server wants its token."""
+    answer = _ask(state.port, "login/once", state.token, PATIENCE_S, method="POST") or {}
+    found = {name: str(answer[name]) for name in ("address", "others") if name in answer}
+    return {"address": f"http://127.0.0.1:{state.port}/"} | found
 
 
 def health_of(port: int, token: str = "", patience: float = PATIENCE_S) -> dict[str, Any] | None:

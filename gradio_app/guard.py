@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gradio_app import upload
@@ -82,10 +82,14 @@ class Guard:
             await self._http(scope, receive, _with_headers(send))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope = self._within_root(scope)
         request = Request(scope, receive)
         try:
             self._check_address(request)
             answer = await self._own_answer(request)
+            # Only now: a stranger could find the token out by what is refused as one.
+            if answer is None and any(self._login.is_token(value) for _, value in _query(request)):
+                raise _token_in_url()
         except Refused as refusal:
             answer = problem_of(refusal)
         if answer is not None:
@@ -97,38 +101,76 @@ class Guard:
             receive = _bounded(receive, LARGEST_UPLOADS * self.settings.max_upload)
         await self.app(scope, receive, send)
 
+    def _within_root(self, scope: Scope) -> Scope:
+        """The request as it is inside: without the folder in which a proxy serves the page.
+
+        Some proxies take the folder off, others leave it; both find what they ask for. The page's
+        addresses are built from `public_url` and the header Host, never from what else is said.
+        """
+        public, root = self.settings.public, self.settings.root_path
+        path = scope["path"]
+        if root and (path == root or path.startswith(f"{root}/")):
+            path = path.removeprefix(root)
+        left_out = {b"x-forwarded-host"}
+        added: list[tuple[bytes, bytes]] = []
+        if self._is_public(Headers(scope=scope).get("host", "")):
+            left_out.add(b"x-forwarded-proto")
+            added.append((b"x-forwarded-proto", public.scheme.encode()))
+        headers = [pair for pair in scope["headers"] if pair[0] not in left_out]
+        return {**scope, "path": path, "headers": headers + added}
+
+    def _is_public(self, host: str) -> bool:
+        """Whether a Host header is that of the proxy's address."""
+        public = self.settings.public.netloc
+        return bool(public) and host.lower() == public.lower()
+
     def _check_address(self, request: Request) -> None:
         """Refuses foreign hosts, foreign origins and tokens in the URL."""
         host = request.headers.get("host", "")
-        if self.settings.is_local and not is_loopback(_without_port(host)):
+        public = self.settings.public
+        is_own = is_loopback(_without_port(host)) or self._is_public(host)
+        if self.settings.is_local and not is_own:
             raise Refused(
                 403, f"this server answers to this machine's own names, not to {host[:80]!r}",
                 kind="host",
             )  # fmt: skip
         origin = request.headers.get("origin")
         if origin is not None and origin.lower() not in _origins(host):
+            if public.netloc and origin.lower() == f"{public.scheme}://{public.netloc}".lower():
+                raise Refused(
+                    403, "the proxy must pass the header Host on unchanged", kind="origin"
+                )
             raise Refused(403, "requests from other pages are refused", kind="origin")
         if _is_from_elsewhere(request):
             raise Refused(403, "requests from other pages are refused", kind="origin")
-        for name, value in parse_qsl(request.url.query, keep_blank_values=True):
-            if name.lower() in _TOKEN_NAMES or (value and self._login.is_token(value)):
-                raise Refused(
-                    400, "a token in the URL would stand in logs; send 'Authorization: Bearer ...'",
-                    kind="token",
-                )  # fmt: skip
+        if any(name.lower() in _TOKEN_NAMES for name, _ in _query(request)):
+            raise _token_in_url()
 
     async def _own_answer(self, request: Request) -> Response | None:
         """What the guard itself answers; None lets the request pass. A wrong token never does."""
+        path = request.scope["path"]
         given = request.headers.get("authorization")
         if given is not None:
             scheme, _, token = given.partition(" ")
-            if scheme.lower() != "bearer" or not self._login.is_token(token.strip()):
+            # A token that the server made for itself cannot be guessed; limiting its use would
+            # only let another user of the machine keep GIMP out.
+            is_limited = self.settings.ask_token
+            if scheme.lower() != "bearer" or not self._login.check(
+                request, token.strip(), is_limited=is_limited
+            ):
                 raise _unauthorized("this is not the server's token; read the state file again")
-            if (request.method, request.url.path) == ("POST", LOGIN_ONCE):
-                return JSONResponse({"address": self._login.address()})
+            if (request.method, path) == ("POST", LOGIN_ONCE):
+                return JSONResponse(self._login.addresses())
             return None
-        if request.url.path == LOGIN and request.method in ("GET", "POST"):
+        if path == LOGIN:
+            if request.method not in ("GET", "HEAD", "POST"):
+                raise Refused(
+                    405, "a browser logs in here", kind="method",
+                    headers={"Allow": "GET, HEAD, POST"},
+                )  # fmt: skip
             return await self._login.answer(request)
+        if not path:  # the page's addresses are relative to its folder
+            return RedirectResponse(f"{self.settings.root_path}/", 308)
         if not self.settings.needs_token or self._login.knows(request):
             return None
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
@@ -138,6 +180,17 @@ class Guard:
 
 def _unauthorized(detail: str) -> Refused:
     return Refused(401, detail, kind="token", headers={"WWW-Authenticate": "Bearer"})
+
+
+def _token_in_url() -> Refused:
+    return Refused(
+        400, "a token in the URL would stand in logs; send 'Authorization: Bearer ...'",
+        kind="token",
+    )  # fmt: skip
+
+
+def _query(request: Request) -> list[tuple[str, str]]:
+    return parse_qsl(request.url.query, keep_blank_values=True)
 
 
 def _without_port(host: str) -> str:

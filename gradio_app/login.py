@@ -14,8 +14,10 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from gradio_app.problems import Refused
+from gradio_app.network import lan_url
+from gradio_app.problems import Refused, TooManyTries
 from gradio_app.settings import Settings
+from gradio_app.wrong_tokens import WrongTokens
 
 LOGIN: Final = "/login"
 #: Where a program that has the token asks for an address that logs a browser in once.
@@ -33,6 +35,7 @@ class Login:
         self._settings = settings
         self._clock = clock
         self._codes: dict[str, float] = {}  # code -> when it was issued
+        self._wrong = WrongTokens(clock)
         self._cookie_name = f"photochrom-{settings.port}"
         key = settings.token.encode()
         self._cookie = hmac.new(key, b"page", hashlib.sha256).hexdigest() if key else ""
@@ -47,43 +50,81 @@ class Login:
         cookie = request.cookies.get(self._cookie_name, "")
         return bool(self._cookie) and hmac.compare_digest(cookie.encode(), self._cookie.encode())
 
-    def address(self) -> str:
-        """The page's address; where the token is needed, one that logs in once and says no secret
-        that lasts."""
+    def check(self, request: Request, token: str, *, is_limited: bool = True) -> bool:
+        """Whether a client's token is right. Raises `TooManyTries` where it was often wrong.
+
+        What comes too soon is not even compared, or the limit would tell right from wrong.
+        """
+        client = request.client.host if request.client else ""
+        if is_limited and (wait := self._wrong.wait(client)):
+            raise TooManyTries(wait)
+        if self.is_token(token):
+            return True
+        if is_limited:
+            self._wrong.add(client)
+        return False
+
+    def address(self, url: str = "") -> str:
+        """The page's address, or `url`; where the token is needed, one that logs in once and says
+        no secret that lasts."""
+        url = url or self._settings.url
         if not self._settings.needs_token:
-            return self._settings.url
+            return url
         now = self._clock()
         self._codes = {code: at for code, at in self._codes.items() if now - at < ONCE_S}
         while len(self._codes) >= _MOST_CODES:
             del self._codes[next(iter(self._codes))]
         code = secrets.token_urlsafe(24)
         self._codes[code] = now
-        return f"{self._settings.url.rstrip('/')}{LOGIN}?once={code}"
+        return f"{url.rstrip('/')}{LOGIN}?once={code}"
 
-    def form(self, complaint: str = "") -> Response:
+    def addresses(self) -> dict[str, str]:
+        """For a program that has the token: the page's `address`, and the one for `others`, other
+        machines, where those can reach it; each logs in once."""
+        lan = lan_url(self._settings)
+        return {"address": self.address()} | ({"others": self.address(lan)} if lan else {})
+
+    def form(self, complaint: str = "", status: int = 401, wait: str = "") -> Response:
         """The form that asks for the token."""
-        said = f'<p role="alert">{complaint}</p>' if complaint else ""
-        return HTMLResponse(_FORM.replace("COMPLAINT", said), 401, {"Cache-Control": "no-store"})
+        alert = f'<p role="alert">{complaint}</p>' if complaint else ""
+        page = _FORM.replace("COMPLAINT", alert).replace("LOGIN", self._settings.root_path + LOGIN)
+        headers = {"Cache-Control": "no-store"} | ({"Retry-After": wait} if wait else {})
+        return HTMLResponse(page, status, headers)
 
     async def answer(self, request: Request) -> Response:
         """The answer to `LOGIN`: the form, or the page with the cookie."""
+        home = self._settings.root_path + "/"
         if not self._settings.needs_token:
-            return RedirectResponse("/", 303)
+            return RedirectResponse(home, 303)
         if request.method == "POST":
             fields = dict(parse_qsl((await _body(request)).decode("utf-8", "replace")))
-            passes = self.is_token(fields.get("token", "").strip())
+            try:
+                passes = self.check(request, fields.get("token", "").strip())
+            except TooManyTries as error:
+                sentence = f"{error.detail[:1].upper()}{error.detail[1:]}."
+                return self.form(sentence, error.status, error.headers["Retry-After"])
             complaint = "That is not the token."
         else:
             code = request.query_params.get("once", "")
-            passes = self._is_redeemed(code) or self.knows(request)
+            # Who only looks what an address leads to (HEAD) does not use it up.
+            passes = request.method == "GET" and self._is_redeemed(code)
+            passes = passes or self.knows(request)
             complaint = "This address was good for one time, or for a while." if code else ""
         if not passes:
             return self.form(complaint)
-        answer = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
+        answer = RedirectResponse(home, 303, {"Cache-Control": "no-store"})
         # Lax: a link to the page from elsewhere finds the person logged in. What acts on the server
         # is refused to other pages by the guard, whatever they send.
-        answer.set_cookie(self._cookie_name, self._cookie, httponly=True, samesite="lax")
+        answer.set_cookie(
+            self._cookie_name, self._cookie, httponly=True, samesite="lax", path=home,
+            secure=self._is_by_tls(request),
+        )  # fmt: skip
         return answer
+
+    def _is_by_tls(self, request: Request) -> bool:
+        """Whether the browser speaks to a proxy by TLS; its cookie then never travels without."""
+        public = self._settings.public
+        return public.scheme == "https" and request.headers.get("host", "") == public.netloc
 
     def _is_redeemed(self, code: str) -> bool:
         """Whether a code was good; it never is again."""
@@ -102,10 +143,11 @@ async def _body(request: Request) -> bytes:
 
 _FORM: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>photochrom</title>
-<style>:root{color-scheme:light dark}body{font:1rem/1.6 system-ui,sans-serif;max-width:24rem;
+<style>:root{color-scheme:light dark;background:Canvas}
+body{font:1rem/1.6 system-ui,sans-serif;max-width:24rem;
 margin:18vh auto;padding:0 1.5rem}input,button{font:inherit;padding:.6rem .8rem;width:100%;
 box-sizing:border-box;margin-top:.5rem}</style>
-<h1>photochrom</h1>COMPLAINT<form method="post" action="/login">
+<main><h1>photochrom</h1>COMPLAINT<form method="post" action="LOGIN">
 <label>The token that the server printed, or was given, when it started
 <input name="token" type="password" autocomplete="current-password" required autofocus></label>
-<button>Open</button></form></html>"""
+<button>Open</button></form></main></html>"""

@@ -1,11 +1,14 @@
 """Errors as problem documents (RFC 9457), so that a client can tell them apart without prose.
 
 `problem_of` turns what was raised into an answer; `Refused` is what the server itself raises for
-requests that never reach a picture. Stands on `core.errors` and Starlette.
+requests that never reach a picture.
 """
 
+import errno
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final
 
@@ -15,6 +18,7 @@ from core.errors import Failure, PhotochromError
 
 log = logging.getLogger(__name__)
 
+PROBLEM_TYPE: Final = "application/problem+json"
 #: kind of error -> HTTP status. What is missing here is the server's own fault: 500.
 STATUS: Final[Mapping[str, int]] = {
     "not-an-image": 400,
@@ -25,6 +29,7 @@ STATUS: Final[Mapping[str, int]] = {
     "options": 422,
     "interrupted": 409,
     "out-of-memory": 503,
+    "destination": 507,
 }
 
 
@@ -53,6 +58,36 @@ class Busy(Refused):
         )  # fmt: skip
 
 
+class TooManyTries(Refused):
+    """A token that comes too soon after many wrong ones; `wait` in seconds."""
+
+    def __init__(self, wait: float) -> None:
+        seconds = math.ceil(wait)
+        super().__init__(
+            429, f"too many wrong tokens came from there; try again in {seconds} s",
+            kind="token", headers={"Retry-After": str(seconds)},
+        )  # fmt: skip
+
+
+#: What the operating system says where there is no room -> what a person is told.
+_NO_ROOM: Final = {
+    errno.ENOSPC: "the server's disk is full; make room on it and try again",
+    errno.EDQUOT: "the server's share of its disk is used up; make room on it and try again",
+    errno.EFBIG: "the server's disk takes no file so large; use another folder (TMPDIR)",
+}
+
+
+@contextmanager
+def needs_room() -> Iterator[None]:
+    """Around what writes to the server's disk: where that is full, `Refused` says so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise Refused(507, _NO_ROOM[error.errno], kind="full") from error
+
+
 def problem_of(error: BaseException) -> JSONResponse:
     """The answer that stands for `error`, in the words that the command line would use."""
     if isinstance(error, Refused):
@@ -79,4 +114,4 @@ def problem(
         "detail": detail,
         "kind": kind,
     }
-    return JSONResponse(content, status, headers, media_type="application/problem+json")
+    return JSONResponse(content, status, headers, media_type=PROBLEM_TYPE)

@@ -5,9 +5,23 @@ from html import escape
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse
 
 from core.options import declared
+from gradio_app.problems import PROBLEM_TYPE
+from gradio_app.schemas import Problem
+from gradio_app.settings import Settings
+
+#: What every problem document is, as a part of the OpenAPI document.
+PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
+_SECURITY: Final = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "the server's token: the state file has it, `demo --token` sets it",
+    }
+}
 
 _TYPES: Final = {int: "integer", float: "number", str: "string", bool: "boolean"}
 
@@ -82,7 +96,7 @@ COLORIZE: Final[dict[str, Any]] = {
             "content": {"image/*": _BINARY, "application/octet-stream": _BINARY},
         },
         **{
-            status: {"description": about, "content": {"application/problem+json": {}}}
+            status: {"description": about, "content": {PROBLEM_TYPE: {"schema": PROBLEM}}}
             for status, about in (
                 ("400", "the body is no whole picture, or not the samples announced"),
                 ("401", "the token is missing or wrong"),
@@ -93,10 +107,30 @@ COLORIZE: Final[dict[str, Any]] = {
                 ("415", "a type or format that is not read"),
                 ("422", "an option or a hint is wrong"),
                 ("503", "the queue is full; see Retry-After"),
+                ("507", "the server's disk is full"),
             )
         },
     },
 }  # fmt: skip
+
+
+def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
+    """The OpenAPI document; made once, since nothing in it changes while the server runs."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            servers=[{"url": settings.root_path or "/"}],
+        )
+        components = made.setdefault("components", {})
+        components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+        components["securitySchemes"] = _SECURITY
+        # An empty requirement: on loopback the token may be left out, but it is never wrong.
+        made["security"] = [{"token": []}] if settings.needs_token else [{}, {"token": []}]
+        app.openapi_schema = made
+    return app.openapi_schema
 
 
 async def page(app: FastAPI) -> HTMLResponse:
@@ -107,6 +141,8 @@ async def page(app: FastAPI) -> HTMLResponse:
         for path, methods in document["paths"].items()
         for method, about in methods.items()
     ]
+    schemas = document["components"]["schemas"].items()
+    parts += [_object(name, schema) for name, schema in schemas]
     return HTMLResponse(_PAGE.replace("PARTS", "".join(parts)))
 
 
@@ -130,6 +166,18 @@ def _operation(method: str, path: str, about: dict[str, Any]) -> str:
     )
 
 
+def _object(name: str, schema: dict[str, Any]) -> str:
+    rows = "".join(
+        f"<tr><td><code>{escape(key)}</code><td>{_schema(about)}"
+        f"<td>{escape(about.get('description', ''))}"
+        for key, about in schema.get("properties", {}).items()
+    )
+    return (
+        f"<section><h2><code>{escape(name)}</code></h2>"
+        f"<p>{escape(schema.get('description', ''))}</p><table>{rows}</table></section>"
+    )
+
+
 def _content(body: dict[str, Any]) -> list[str]:
     return [escape(kind) for kind in body.get("content", {})]
 
@@ -147,14 +195,15 @@ def _schema(schema: dict[str, Any]) -> str:
 
 _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>photochrom: local server</title>
-<style>:root{color-scheme:light dark}body{font:1rem/1.6 system-ui,sans-serif;max-width:56rem;
+<style>:root{color-scheme:light dark;background:Canvas}
+body{font:1rem/1.6 system-ui,sans-serif;max-width:56rem;
 margin:3rem auto;padding:0 1.5rem}table{border-collapse:collapse;width:100%}td{vertical-align:top;
 padding:.35rem 1rem .35rem 0;border-top:1px solid color-mix(in srgb,currentColor 18%,transparent)}
 section{margin-top:3rem}h2{font-size:1.15rem}h3{font-size:.9rem;margin-bottom:.2rem}</style>
-<h1>The local server</h1>
+<main><h1>The local server</h1>
 <p>What programs may say to photochrom on this machine. Errors are problem documents (RFC 9457).
 Send <code>Authorization: Bearer TOKEN</code> where a token is needed; never put it in the URL.
-The same as <a href="/v1/openapi.json">OpenAPI</a>.</p>
+The same as <a href="openapi.json">OpenAPI</a>.</p>
 <pre>curl --data-binary @scan.tif -H 'Content-Type: image/tiff' \\
      'http://127.0.0.1:7860/v1/colorize?vividness=1.2' -o colour.tif</pre>
-PARTS</html>"""
+PARTS</main></html>"""

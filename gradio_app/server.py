@@ -1,7 +1,7 @@
 """The application and its running: one process, one port, ended by Ctrl-C or by idle time.
 
 `build` puts guard, API and page together; `serve` binds, tells others where it is (the state
-file), runs, and leaves nothing behind. Stands on FastAPI and uvicorn.
+file), runs, and leaves nothing behind.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -27,13 +28,13 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from core.errors import ServiceError
-from gradio_app import api, discovery
+from gradio_app import api, discovery, qr_code, reference
+from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.discovery import API_VERSION, ServerState
 from gradio_app.guard import Activity, Guard
 from gradio_app.login import LOGIN, Login
 from gradio_app.page import LatePage
-from gradio_app.settings import Settings
-from gradio_app.workshop import Workshop
+from gradio_app.settings import EVERY_ADDRESS, Settings
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +43,11 @@ HEADERS_S: Final = 10.0
 #: Connections at once; more are told 503 by uvicorn.
 CONNECTIONS: Final = 512
 #: How long a stopping server waits for answers that are being sent.
-FAREWELL_S: Final = 3
-_PORTS_TRIED: Final = 20
+SHUTDOWN_S: Final = 3
 
 
-class PatientProtocol(H11Protocol):
-    """uvicorn's protocol, with an end to its patience for a request that never becomes whole."""
+class HeaderTimeoutProtocol(H11Protocol):
+    """uvicorn's protocol, which closes a connection whose headers do not arrive in time."""
 
     _limit: asyncio.TimerHandle | None = None
 
@@ -100,14 +100,14 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def build(workshop: Workshop, activity: Activity, login: Login, *, page_at_once: bool) -> ASGIApp:
+def build(pool: ColorizerPool, activity: Activity, login: Login, *, page_at_once: bool) -> ASGIApp:
     """The whole application, guarded. The page is made at once, or for its first request."""
-    page = LatePage(workshop)
+    page = LatePage(pool)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI):
         # The first request should not pay for loading kernels; a failure shows with the picture.
-        threading.Thread(target=_warm_up, args=(workshop,), daemon=True).start()
+        threading.Thread(target=_warm_up, args=(pool,), daemon=True).start()
         if page_at_once:
             page.begin()
         yield
@@ -118,75 +118,59 @@ def build(workshop: Workshop, activity: Activity, login: Login, *, page_at_once:
         docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json",
         description="Colours black-and-white photographs on this machine (contract 4).",
     )  # fmt: skip
-    api.add_routes(app, workshop)
+    api.add_routes(app, pool)
+    app.openapi = partial(reference.document, app, pool.settings)
     app.mount("/", page)
-    return Guard(app, workshop.settings, activity, login)
+    return Guard(app, pool.settings, activity, login)
 
 
-def _warm_up(workshop: Workshop) -> None:
+def _warm_up(pool: ColorizerPool) -> None:
     try:
-        workshop.warm_up()
+        pool.warm_up()
     except Exception:  # whatever it is, the first picture will say it better
         log.debug("warming up failed", exc_info=True)
 
 
-def bind(host: str, port: int, *, try_next: bool) -> socket.socket:
-    """A listening socket at `port`, or at the next free one where `try_next`.
-
-    It listens at once, so that of two servers started together the second sees the first.
-    """
-    ports = range(port, min(port + _PORTS_TRIED, 65536)) if try_next and port else (port,)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    reason = ""
-    for candidate in ports:
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        if os.name != "nt":  # there it would let two servers share a port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, candidate))
-            listener.listen(128)
-        except OSError as error:
-            listener.close()
-            reason = error.strerror
-            continue
-        return listener
-    raise ServiceError(
-        f"port {port} cannot be opened on {host} ({reason}){_by_whom(port)}",
-        remedy=f"start with --port {_free_port(host, port)}",
-    )
-
-
-def serve(settings: Settings, listener: socket.socket, *, open_browser: bool) -> None:
+def serve(settings: Settings, listeners: list[socket.socket], *, open_browser: bool) -> None:
     """Serves until Ctrl-C, SIGTERM or idle time; then cleans up. Raises what a model raises."""
-    settings = replace(settings, port=listener.getsockname()[1])
+    settings = replace(settings, port=listeners[0].getsockname()[1])
     if not settings.token:
         settings = replace(settings, token=secrets.token_urlsafe(24))
-    workshop = Workshop(settings)
+    pool = ColorizerPool(settings)
     activity = Activity()
     login = Login(settings)
     state = ServerState(
         os.getpid(), settings.port, settings.token, API_VERSION, version("photochrom"), time.time()
     )
-    found_by_others = settings.is_local or settings.host in ("0.0.0.0", "::")
+    found_by_others = settings.is_local or settings.host in EVERY_ADDRESS
 
     def ready() -> None:
         if found_by_others and not _another_is_found(settings.port):
             discovery.write(state)
-        _greet(settings, login.address() if open_browser else "")
+        _print_addresses(settings, login, open_browser=open_browser)
 
     # A server with an idle end was started by a program: it may never be asked for the page.
-    app = build(workshop, activity, login, page_at_once=not settings.idle_exit)
+    app = build(pool, activity, login, page_at_once=not settings.idle_exit)
     config = uvicorn.Config(
-        app, http=PatientProtocol, ws="none", lifespan="on", log_config=None, access_log=False,
-        server_header=False, limit_concurrency=CONNECTIONS, timeout_graceful_shutdown=FAREWELL_S,
-    )  # fmt: skip
+        app,
+        http=HeaderTimeoutProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # What a client says of where it comes from is believed of a proxy alone.
+        proxy_headers=bool(settings.public_url),
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
     server = Server(config, ready)
     _print_reports()
     try:
-        asyncio.run(_run(server, listener, activity, settings.idle_exit))
+        asyncio.run(_run(server, listeners, activity, settings.idle_exit))
     finally:
         discovery.remove(state)
-        workshop.close()
+        pool.close()
 
 
 def _another_is_found(port: int) -> bool:
@@ -205,7 +189,7 @@ def _print_reports() -> None:
 
 
 async def _run(
-    server: Server, listener: socket.socket, activity: Activity, idle_exit: float
+    server: Server, listeners: list[socket.socket], activity: Activity, idle_exit: float
 ) -> None:
     async def watch() -> None:
         while activity.idle_seconds < idle_exit:
@@ -214,25 +198,29 @@ async def _run(
 
     watcher = asyncio.create_task(watch()) if idle_exit else None
     try:
-        await server.serve([listener])
+        await server.serve(listeners)
     finally:
         if watcher:
             watcher.cancel()
 
 
-def _greet(settings: Settings, address: str) -> None:
-    """Says where the server is; opens `address` in a browser where there is one."""
+def _print_addresses(settings: Settings, login: Login, *, open_browser: bool) -> None:
+    """Says where the server is and how others reach it; opens the page where it is wanted."""
     print(f"photochrom is at {settings.url}  (Ctrl-C ends it)", flush=True)
-    if not settings.is_local:
+    if settings.ask_token and settings.is_local:
+        print("Other users of this machine need the token that it was given.", flush=True)
+    elif settings.needs_token:
+        print(f"Other machines may use it with this token: {settings.token}", flush=True)
+    if not settings.is_local and settings.public.scheme != "https":
         print(
-            f"Other machines may use it with this token: {settings.token}\n"
             "The connection is not encrypted; put a TLS proxy before it on a network you share.",
             flush=True,
         )
-    elif settings.needs_token:
-        print("Other users of this machine need the token that it was given.", flush=True)
-    if address:
-        open_page(address)
+    if settings.show_code and (others := login.addresses().get("others")):
+        qr_code.print_address(others)
+        open_browser = open_browser and _has_display()
+    if open_browser:
+        open_page(login.address())
 
 
 def open_page(url: str, patience: float = 0.0) -> None:
@@ -240,9 +228,7 @@ def open_page(url: str, patience: float = 0.0) -> None:
 
     A program that is about to end waits `patience` seconds, or the browser would not start.
     """
-    has_display = sys.platform in ("win32", "darwin") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-    )
+    has_display = _has_display()
     if has_display and LOGIN in url:
         try:
             url = discovery.write_opener(url)
@@ -257,22 +243,7 @@ def open_page(url: str, patience: float = 0.0) -> None:
     opening.join(patience)
 
 
-def _by_whom(port: int) -> str:
-    state = discovery.read()
-    token = state.token if state and state.port == port else ""
-    health = discovery.health_of(port, token, patience=2.0) or discovery.health_of(
-        port, patience=2.0
+def _has_display() -> bool:
+    return sys.platform in ("win32", "darwin") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
     )
-    return f": photochrom {health['version']} answers there" if health else ""
-
-
-def _free_port(host: str, port: int) -> int:
-    """The next port that could be had just now; any, where none near is free."""
-    for candidate in (*range(port + 1, min(port + _PORTS_TRIED, 65536)), 0):
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            try:
-                probe.bind((host, candidate))
-                return probe.getsockname()[1]
-            except OSError:
-                continue
-    return 0

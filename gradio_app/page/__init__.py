@@ -13,8 +13,8 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page.uploads import Uploads
-from gradio_app.workshop import Workshop
 
 #: How often uploads that nobody lists any more are looked for.
 SWEPT_EVERY_S: Final = 600
@@ -23,8 +23,8 @@ SWEPT_EVERY_S: Final = 600
 class LatePage:
     """The page as an application; `begin` makes it ahead of its first request."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
+    def __init__(self, pool: ColorizerPool) -> None:
+        self._pool = pool
         self._making: asyncio.Task[ASGIApp] | None = None
         self._running = AsyncExitStack()
 
@@ -46,9 +46,9 @@ class LatePage:
         await page(scope, receive, send)
 
     async def _make(self) -> ASGIApp:
-        folder = self._workshop.folder / "page"
+        folder = self._pool.folder / "page"
         uploads = Uploads(folder / "uploads")
-        page = await asyncio.to_thread(_mounted, self._workshop, folder, uploads)
+        page = await asyncio.to_thread(_mounted, self._pool, folder, uploads)
         await self._running.enter_async_context(page.router.lifespan_context(page))
         sweeping = asyncio.create_task(_sweep_now_and_then(uploads))
         self._running.callback(sweeping.cancel)
@@ -61,7 +61,7 @@ async def _sweep_now_and_then(uploads: Uploads) -> None:
         await asyncio.to_thread(uploads.sweep)
 
 
-def _mounted(workshop: Workshop, folder: Path, uploads: Uploads) -> Starlette:
+def _mounted(pool: ColorizerPool, folder: Path, uploads: Uploads) -> Starlette:
     """The page as an application of its own, in its own folder."""
     # Read when Gradio is imported: nothing is reported to anybody, files stay in our own folder.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -71,4 +71,4 @@ def _mounted(workshop: Workshop, folder: Path, uploads: Uploads) -> Starlette:
 
     from gradio_app.page.mounting import mounted
 
-    return mounted(workshop, folder, uploads)
+    return mounted(pool, folder, uploads)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 from core.errors import InterruptedJob
 from core.job import Job, run
 from core.options import Options
+from gradio_app.colorizer_pool import Cancellation, Slot
 from gradio_app.upload import file_name
-from gradio_app.workshop import Place, Stop
 
 if TYPE_CHECKING:
     from core.colorizer import Colorizer
@@ -52,8 +52,8 @@ class Batch:
         self._folder = folder
         self._max_pixels = max_pixels
         self._names: set[str] = set(former._names) if former else set()
-        self._stop = Stop()
-        self._place: Place | None = None
+        self._stop = Cancellation()
+        self._slot: Slot | None = None
         self._lock = threading.Lock()  # a worker may still write when the batch is ended
         if former:
             shutil.copyfile(former.archive, self.archive)
@@ -62,14 +62,14 @@ class Batch:
     def stop(self) -> None:
         """Ends the batch soon: at the next strip of the picture that is at work."""
         self._stop.ask()
-        if self._place is not None:
-            self._place.cancel()
+        if self._slot is not None:
+            self._slot.cancel()
 
-    def at(self, place: Place) -> Callable[[], None]:
-        """What the work at `place` asks now and then; it raises `InterruptedJob` after `stop`."""
-        self._place = place
+    def at(self, slot: Slot) -> Callable[[], None]:
+        """What the work in `slot` asks now and then; it raises `InterruptedJob` after `stop`."""
+        self._slot = slot
         self._stop.check()
-        return place.stop.check
+        return slot.stop.check
 
     def add(self, key: Key, colorizer: "Colorizer", check: Callable[[], None]) -> None:
         """Colours one file into the archive, or notes why not."""

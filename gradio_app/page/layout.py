@@ -12,12 +12,12 @@ import gradio as gr
 
 from core.image.formats import SUFFIXES
 from core.options import declared
+from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page import words
 from gradio_app.page.pictures import Gallery
 from gradio_app.page.stage import stage
 from gradio_app.page.studio import Studio
 from gradio_app.page.uploads import Uploads
-from gradio_app.workshop import Workshop
 
 EXAMPLES: Final = Path(__file__).with_name("examples")
 
@@ -36,12 +36,12 @@ _REMEMBER: Final = '(id) => { sessionStorage.setItem("photochrom", id || ""); }'
 _RECALL: Final = '() => sessionStorage.getItem("photochrom") || ""'
 
 
-def blocks(workshop: Workshop, gallery: Gallery, uploads: Uploads) -> gr.Blocks:
+def blocks(pool: ColorizerPool, gallery: Gallery, uploads: Uploads) -> gr.Blocks:
     """The page, ready to be mounted.
 
     Every file that it shows lies in Gradio's own folder already, so that Gradio copies none.
     """
-    studio = Studio(workshop, gallery, uploads)
+    studio = Studio(pool, gallery, uploads)
     examples = shutil.copytree(EXAMPLES, gallery.folder / "examples", dirs_exist_ok=True)
     with gr.Blocks(title="photochrom", analytics_enabled=False) as page:
         gr.HTML(words.HEADER, js_on_load=None)

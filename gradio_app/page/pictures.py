@@ -2,7 +2,7 @@
 
 `OpenPicture` keeps a preview, thumbnails and the last chroma field of one picture; `Gallery` holds
 a bounded number of them under names that cannot be guessed, and serves their previews and full
-results. All work runs in the workshop's threads.
+results. All work runs in the pool's threads.
 """
 
 import os
@@ -231,7 +231,7 @@ class Gallery:
             self._results[ticket] = path
             if len(self._results) > 4 * MOST_OPEN:
                 self._results.popitem(last=False)
-        return f"/page/result/{ticket}"
+        return f"page/result/{ticket}"  # relative: a proxy may serve the page in a folder
 
     def offer_archive(self, path: Path) -> str:
         """`offer` for a file alone in its folder; the oldest such folder makes room."""

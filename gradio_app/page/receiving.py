@@ -5,7 +5,6 @@ asks it: a list of paths, and beside it a stream that tells how far each file is
 """
 
 import asyncio
-import errno
 import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -18,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from core.errors import InterruptedJob
 from gradio_app.page.uploads import Incoming, Uploads
-from gradio_app.problems import Refused, problem_of
+from gradio_app.problems import Refused, needs_room, problem_of
 from gradio_app.upload import body_of, drain
 
 MOST_FILES: Final = 1000  # in one body; Gradio's half in the browser sends no more at once
@@ -102,17 +101,13 @@ class Receiver:
         files = _Files(self._uploads, owner, self._largest, _boundary(request))
         try:
             # Each file has its own limit, all together have that of the uploads.
-            async for chunk in body_of(request, 1 << 50):
-                progress.add(await asyncio.to_thread(files.write, chunk))
-            return await asyncio.to_thread(files.finish)
+            with needs_room():
+                async for chunk in body_of(request, 1 << 50):
+                    progress.add(await asyncio.to_thread(files.write, chunk))
+                return await asyncio.to_thread(files.finish)
         except FormParserError as error:
             files.give_up()
             raise Refused(400, "the multipart body is malformed") from error
-        except OSError as error:
-            files.give_up()
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise Refused(507, "the server's disk is full", kind="full") from error
         except BaseException:  # a client that leaves leaves nothing behind
             files.give_up()
             raise

@@ -16,6 +16,7 @@ import numpy as np
 
 from core.colour.lab import lab_to_srgb
 from core.errors import HintsError
+from core.hints import points
 from core.options import canonical_json
 from gradio_app.page.assets import text_of
 
@@ -65,6 +66,7 @@ def document_of_strokes(strokes: Any, width: int, height: int) -> str:
         raise HintsError("these are no strokes") from error
     if len(discs) > MOST_POINTS:
         raise HintsError("too many strokes", remedy="undo some, or use a larger brush")
+    points({"points": discs})  # refused before a caller keeps them
     return canonical_json({"points": discs}) if discs else ""
 
 

@@ -1,6 +1,6 @@
 """What the page does: one handler for each thing that a person can do on it.
 
-Every handler takes a place in the workshop, works in its threads, and says what went wrong in one
+Every handler takes a slot in the pool, works in its threads, and says what went wrong in one
 sentence (`gr.Error`). Pictures live in the `Gallery`; the browser holds only their names.
 """
 
@@ -20,6 +20,7 @@ import numpy as np
 from core.colour.kernels import lightness_of
 from core.errors import Failure, InterruptedJob, OptionsError, PhotochromError
 from core.options import Options
+from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page import words
 from gradio_app.page.batch import MOST_FILES, Batches
 from gradio_app.page.pictures import Gallery, OpenPicture
@@ -28,7 +29,6 @@ from gradio_app.page.routes import owner_of
 from gradio_app.page.stage import alternatives, document_of_strokes
 from gradio_app.page.uploads import NOT_YOURS, Uploads
 from gradio_app.problems import Refused
-from gradio_app.workshop import Workshop
 
 #: How often a person is told how far the work is.
 _TELL_S: Final = 0.4
@@ -80,14 +80,14 @@ def _stage_failed() -> list[Any]:
 
 
 class Studio:
-    """The handlers, over one workshop and one gallery."""
+    """The handlers, over one pool and one gallery."""
 
-    def __init__(self, workshop: Workshop, gallery: Gallery, uploads: Uploads) -> None:
-        self._workshop = workshop
+    def __init__(self, pool: ColorizerPool, gallery: Gallery, uploads: Uploads) -> None:
+        self._pool = pool
         self._gallery = gallery
         self._uploads = uploads
-        self._batches = Batches(gallery.folder, workshop.settings.max_pixels, gallery.offer_archive)
-        self._descriptions = workshop.descriptions()
+        self._batches = Batches(gallery.folder, pool.settings.max_pixels, gallery.offer_archive)
+        self._descriptions = pool.descriptions()
         self.model_names = list(self._descriptions)
 
     def card(self, model: str) -> str:
@@ -103,7 +103,7 @@ class Studio:
         if not file:
             return gr.skip()
         owner = owner_of(_scope(request))
-        with self._workshop.folder_for_one() as folder:
+        with self._pool.folder_for_one() as folder:
             own = await asyncio.to_thread(self._uploads.take, _path(file), owner, folder)
             return await self._open(own, model, side, vividness, detail)
 
@@ -115,7 +115,7 @@ class Studio:
         from gradio_app.page.layout import EXAMPLES
 
         path = sorted(EXAMPLES.glob("*.jpg"))[int(chosen.index)]  # type: ignore[arg-type]
-        with self._workshop.folder_for_one() as folder:
+        with self._pool.folder_for_one() as folder:
             own = Path(shutil.copy(path, folder / path.name))
             return await self._open(own, model, side, vividness, detail)
 
@@ -123,14 +123,14 @@ class Studio:
         start = time.perf_counter()
 
         def work() -> OpenPicture:
-            picture = self._gallery.open(path, self._workshop.settings.max_pixels)
+            picture = self._gallery.open(path, self._pool.settings.max_pixels)
             options = self._options(picture, model, side, vividness, detail)
-            picture.recolour(options, self._with(model), lambda *_: place.stop.check())
+            picture.recolour(options, self._with(model), lambda *_: slot.stop.check())
             picture.seconds = time.perf_counter() - start  # reading the file included
             return picture
 
-        with self._workshop.place() as place:
-            picture = await place.run(work)
+        with self._pool.slot() as slot:
+            picture = await slot.run(work)
         return self._opened(picture, await self._shown(picture))
 
     async def restore(self, id: str):
@@ -185,8 +185,8 @@ class Studio:
             assert bins is not None, "a distribution has bins (contract 1)"
             return alternatives(found, bins, _lightness_at(picture, x, y))
 
-        with self._workshop.place() as place:
-            choices = await place.run(work)
+        with self._pool.slot() as slot:
+            choices = await slot.run(work)
         value = self._stage_value(picture)
         value["alternatives"] = {"x": x, "y": y, "choices": choices}
         return value
@@ -196,9 +196,9 @@ class Studio:
         """Makes the whole file and says where it can be fetched."""
         picture = self._gallery.find(id)
         options = self._options(picture, model, side, vividness, detail)
-        with self._workshop.place() as place:
-            path = await place.run(
-                lambda: picture.full_size(options, self._with(model), place.stop.check)
+        with self._pool.slot() as slot:
+            path = await slot.run(
+                lambda: picture.full_size(options, self._with(model), slot.stop.check)
             )
         return self._gallery.offer(path)
 
@@ -217,9 +217,9 @@ class Studio:
             data = jpeg_of(coloured(picture.before, field, options.vividness))
             return str(picture.show(side, data)), time.perf_counter() - start
 
-        with self._workshop.place() as place:
-            one, one_s = await place.run(work, "left", left)
-            two, two_s = await place.run(work, "right", right)
+        with self._pool.slot() as slot:
+            one, one_s = await slot.run(work, "left", left)
+            two, two_s = await slot.run(work, "right", right)
         said = f"Left: {left}, {one_s * 1000:.0f} ms. Right: {right}, {two_s * 1000:.0f} ms."
         return (one, two), f'<p class="status" role="status">{said} Hints are left out.</p>'
 
@@ -242,9 +242,9 @@ class Studio:
         try:
             for key in batch.left:
                 progress((len(batch.done) + len(batch.failures), batch.whole), desc=key[0])
-                with self._workshop.place() as place:
-                    check = batch.at(place)
-                    await place.run(lambda key=key: batch.add(key, self._with(model), check))  # noqa: B023
+                with self._pool.slot() as slot:
+                    check = batch.at(slot)
+                    await slot.run(lambda key=key: batch.add(key, self._with(model), check))  # noqa: B023
                 yield gr.skip(), words.batch_report(batch)
             batch.is_stopped = False
         except InterruptedJob:
@@ -273,11 +273,11 @@ class Studio:
         def watch(*looks: int) -> None:
             nonlocal done, whole
             done, whole = looks
-            place.stop.check()
+            slot.stop.check()
 
-        with self._workshop.place() as place:
+        with self._pool.slot() as slot:
             work = asyncio.create_task(
-                place.run(lambda: picture.recolour(options, self._with(model), watch))
+                slot.run(lambda: picture.recolour(options, self._with(model), watch))
             )
             try:
                 while not (await asyncio.wait((work,), timeout=_TELL_S))[0]:
@@ -285,12 +285,12 @@ class Studio:
                         yield [*[gr.skip()] * 4, words.looking(done, whole)]
                 await work
             finally:  # also where nobody listens any more
-                place.cancel()
+                slot.cancel()
                 await asyncio.gather(work, return_exceptions=True)
         yield await self._shown(picture)
 
     def _with(self, model: str):
-        return self._workshop.colorizer_of(model)
+        return self._pool.colorizer_of(model)
 
     def _options(
         self, picture: OpenPicture, model: str, side: int, vividness: float, detail: int
@@ -331,7 +331,7 @@ class Studio:
         description = self._descriptions.get(picture.options.model)
         return {
             "id": picture.id,
-            "image": f"/page/preview/{picture.id}/after?v={picture.version}",
+            "image": f"page/preview/{picture.id}/after?v={picture.version}",
             "width": picture.width,
             "height": picture.height,
             "strokes": picture.strokes,

@@ -5,6 +5,7 @@ browser that sent it. Nobody uses it up: whoever needs it takes a hard link or a
 goes by age alone, never while a page is open that may still list it.
 """
 
+import contextlib
 import hmac
 import os
 import secrets
@@ -78,7 +79,7 @@ class Incoming:
     def write(self, data: bytes) -> None:
         """Appends to the file. Raises `Refused` where the uploads have no room left."""
         self._uploads._grow(len(data))
-        self.size += len(data)
+        self.size += len(data)  # also where the disk is full: `give_up` takes it back
         self._stream.write(data)
 
     def finish(self) -> Upload:
@@ -90,7 +91,8 @@ class Incoming:
 
     def give_up(self) -> None:
         """Removes what came so far."""
-        self._stream.close()
+        with contextlib.suppress(OSError):  # a full disk takes not even what was in the buffer
+            self._stream.close()
         self._uploads._forget(self.path, self.size)
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.gradio_app.browsing import PATIENCE_MS
-from tests.gradio_app.serving import server
+from tests.gradio_app.serving import TOKEN, server
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for path in map(shutil.which, _NAMES) if path), None)
@@ -16,6 +16,13 @@ CHROMIUM = next((path for path in map(shutil.which, _NAMES) if path), None)
 def served(tmp_path_factory):
     """A running server with two tiny models, `tiny` (its own) and `plain` (takes no hints)."""
     with server(tmp_path_factory.mktemp("served"), "--workers", "2") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory):
+    """A server on loopback that was given a token."""
+    with server(tmp_path_factory.mktemp("guarded"), "--token", TOKEN) as running:
         yield running
 
 
@@ -48,7 +55,7 @@ def window(browser):
         page = context.new_page()
         page.add_init_script(script)
         page.set_default_timeout(PATIENCE_MS)
-        page.goto(url)
+        page.goto(url, timeout=2 * PATIENCE_MS)  # the page is made for its first request
         page.wait_for_selector("#drop")
         return page
 

@@ -3,11 +3,13 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import httpx
 
 from tests.model_files import write_model
 
+TOKEN = "a-secret-of-some-length"
 PATIENCE_S = 60.0  # a loaded machine with an empty numba cache compiles for a while
 
 
@@ -67,11 +70,12 @@ def command(*arguments: str) -> list[str]:
 @contextlib.contextmanager
 def server(
     folder: Path, *arguments: str, port: int = 0, models: str | None = None,
-    environment: dict[str, str] | None = None,
+    environment: dict[str, str] | None = None, largest_file: int = 0,
 ):  # fmt: skip
     """`photochrom demo --model tiny ARGUMENTS`, ready to answer; ended afterwards.
 
-    `models` is a folder of other models than the tiny ones, `environment` has further variables.
+    `models` is a folder of other models than the tiny ones, `environment` has further variables;
+    `largest_file` is what its disk takes, in bytes (0 = as much as it does).
     """
     environment = environment_for(folder) | (environment or {})
     if models:
@@ -85,6 +89,7 @@ def server(
                 "--idle-exit", "600", *arguments,
             ),
             env=environment, stdout=output, stderr=output, cwd=Path(__file__).parents[2],
+            preexec_fn=partial(_limit_files, largest_file) if largest_file else None,
         )  # fmt: skip
     try:
         state = _wait_for_state(Path(environment["PHOTOCHROM_STATE"]), process, log)
@@ -97,6 +102,10 @@ def server(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _limit_files(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def _wait_for_state(path: Path, process: subprocess.Popen, log: Path) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import pytest
 from core.errors import InterruptedJob
 from core.options import Options
 from gradio_app import raw
+from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.settings import Settings
-from gradio_app.workshop import Workshop
 from tests.model_files import write_model
 
 SIDE = 3000
@@ -22,15 +22,15 @@ RAW = {"Content-Type": "application/octet-stream"}
 
 
 @pytest.fixture
-def workshop(tmp_path):
+def pool(tmp_path):
     model = write_model(tmp_path / "tiny.onnx")
-    workshop = Workshop(Settings(model=str(model), workers=1, queue=4))
-    workshop.warm_up()
-    yield workshop
-    workshop.close()
+    pool = ColorizerPool(Settings(model=str(model), workers=1, queue=4))
+    pool.warm_up()
+    yield pool
+    pool.close()
 
 
-def test_painting_stops_at_the_next_strip(workshop, tmp_path):
+def test_painting_stops_at_the_next_strip(pool, tmp_path):
     source = tmp_path / "samples"
     np.full((SIDE, SIDE, 3), 30000, np.uint16).tofile(source)
     shape = raw.Shape(SIDE, SIDE, 3, 16, "rgb")
@@ -42,12 +42,12 @@ def test_painting_stops_at_the_next_strip(workshop, tmp_path):
             raise InterruptedJob("cancelled")
 
     with pytest.raises(InterruptedJob):
-        raw.colour(source, tmp_path / "out", shape, Options(), workshop.colorizer, check)
+        raw.colour(source, tmp_path / "out", shape, Options(), pool.colorizer, check)
     assert len(asked) == 4
     assert max(np.diff(asked[1:])) < 0.2  # of the processor's time, which others do not lengthen
 
 
-def test_a_closer_look_stops_at_the_next_tile(workshop, tmp_path):
+def test_a_closer_look_stops_at_the_next_tile(pool, tmp_path):
     source = tmp_path / "samples"
     np.full((300, 400), 30000, np.uint16).tofile(source)
     shape = raw.Shape(400, 300, 1, 16, "rgb")
@@ -60,19 +60,19 @@ def test_a_closer_look_stops_at_the_next_tile(workshop, tmp_path):
 
     options = Options(side=64, detail=4)
     with pytest.raises(InterruptedJob):
-        raw.colour(source, tmp_path / "out", shape, options, workshop.colorizer, check)
+        raw.colour(source, tmp_path / "out", shape, options, pool.colorizer, check)
     assert len(asked) == 3 and not (tmp_path / "out").exists()
 
 
-def test_a_request_that_waits_for_its_turn_is_cancelled_at_once(workshop):
+def test_a_request_that_waits_for_its_turn_is_cancelled_at_once(pool):
     release = threading.Event()
 
     async def scenario() -> bool:
-        with workshop.place("first") as first, workshop.place("second") as second:
+        with pool.slot("first") as first, pool.slot("second") as second:
             holding = asyncio.create_task(first.run(release.wait, 30))
             waiting = asyncio.create_task(second.run(time.sleep, 0))
             await asyncio.sleep(0.05)
-            assert workshop.cancel("second")
+            assert pool.cancel("second")
             with pytest.raises(InterruptedJob):
                 await waiting
             first_goes_on = not holding.done()
@@ -81,10 +81,10 @@ def test_a_request_that_waits_for_its_turn_is_cancelled_at_once(workshop):
             return first_goes_on
 
     assert asyncio.run(scenario())
-    assert not workshop.cancel("second")
+    assert not pool.cancel("second")
 
 
-def test_a_closed_socket_stops_the_work(workshop):
+def test_a_closed_socket_stops_the_work(pool):
     stopped = threading.Event()
     left = threading.Event()
     steps_alone = 0
@@ -102,8 +102,8 @@ def test_a_closed_socket_stops_the_work(workshop):
 
     async def scenario() -> None:
         gone = asyncio.Event()
-        with workshop.place() as place:
-            task = asyncio.create_task(place.run_while(gone.wait(), work, place.stop.check))
+        with pool.slot() as slot:
+            task = asyncio.create_task(slot.run_while(gone.wait(), work, slot.stop.check))
             await asyncio.sleep(0.1)
             left.set()
             gone.set()

@@ -95,13 +95,14 @@ def test_a_port_in_use_is_said_by_whom_and_the_next_offered(tmp_path):
 
 
 def test_without_a_port_given_the_next_free_one_is_taken():
-    from gradio_app.server import bind
+    from gradio_app.network import listen
 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with bind("127.0.0.1", port, try_next=True) as listener:
+        [listener] = listen("127.0.0.1", port, try_next=True)
+        with listener:
             assert listener.getsockname()[1] > port
 
 

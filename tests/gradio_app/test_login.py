@@ -6,26 +6,18 @@ import stat
 import time
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from gradio_app.login import ONCE_S, Login
 from gradio_app.settings import Settings
+from gradio_app.wrong_tokens import FORGOTTEN_S, FREE, WrongTokens
 from tests.gradio_app.browsing import choose
 from tests.gradio_app.page_client import UPLOAD
 from tests.gradio_app.pictures import file_of, gray
-from tests.gradio_app.serving import server
+from tests.gradio_app.serving import TOKEN, server
 from tests.gradio_app.test_life import demo
 
-TOKEN = "a-secret-of-some-length"
 HTML = {"Accept": "text/html"}
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory):
-    """A server on loopback that was given a token."""
-    with server(tmp_path_factory.mktemp("guarded"), "--token", TOKEN) as running:
-        yield running
 
 
 def test_a_token_that_was_given_is_asked_for_on_loopback_everywhere(guarded):
@@ -131,6 +123,68 @@ def test_an_address_that_logs_in_is_good_for_a_while():
     now[0] += ONCE_S
     assert not login._is_redeemed(codes[-2])
     assert TOKEN not in login.address()
+
+
+def test_after_ten_wrong_tokens_the_form_lets_a_client_wait(tmp_path):
+    with server(tmp_path, "--token", TOKEN) as running, running.client() as client:
+        for _ in range(FREE):
+            answer = client.post("/login", data={"token": "wrong"})
+            assert answer.status_code == 401 and "retry-after" not in answer.headers
+        for token in ("wrong", TOKEN):  # the right one neither: it would be told from a wrong one
+            answer = client.post("/login", data={"token": token})
+            assert answer.status_code == 429 and int(answer.headers["retry-after"]) == 1
+            assert 'role="alert"' in answer.text and "try again in 1 s" in answer.text
+        good = {"Authorization": f"Bearer {TOKEN}"}
+        answer = client.get(
+            "/v1/health", headers=good
+        )  # a token that a person chose can be guessed
+        assert answer.status_code == 429 and answer.json()["kind"] == "token"
+        wait_until(lambda: client.get("/v1/health", headers=good).status_code == 200)
+
+
+def test_a_stranger_cannot_ask_by_the_url_whether_a_text_is_the_token(guarded):
+    with guarded.client() as client:
+        for path in (f"/v1/health?side={TOKEN}", f"/v1/health?side=x{TOKEN}", f"/?{TOKEN}={TOKEN}"):
+            answer = client.get(path)
+            assert (answer.status_code, answer.json()["kind"]) == (401, "token"), path
+        good = {"Authorization": f"Bearer {TOKEN}"}
+        answer = client.get(f"/v1/health?side={TOKEN}", headers=good)
+        assert answer.status_code == 400 and "in the URL" in answer.json()["detail"]
+
+
+def test_wrong_tokens_of_programs_do_not_count_where_the_server_made_the_token(served):
+    wrong = {"Authorization": "Bearer of-something-else"}
+    with served.client() as client:
+        for _ in range(2 * FREE):
+            assert client.get("/v1/health", headers=wrong).status_code == 401
+        token = {"Authorization": f"Bearer {served.state['token']}"}
+        assert client.get("/v1/health", headers=token).status_code == 200
+
+
+def test_each_wrong_token_after_the_tenth_doubles_the_wait_of_its_client_and_of_no_other():
+    now = [0.0]
+    tokens = WrongTokens(lambda: now[0])
+    for _ in range(FREE - 1):
+        tokens.add("192.0.2.7")
+    assert tokens.wait("192.0.2.7") == 0
+    for wanted in (1, 2, 4, 8, 16, 32, 60, 60):
+        tokens.add("192.0.2.7")
+        assert tokens.wait("192.0.2.7") == wanted and tokens.wait("192.0.2.8") == 0
+        now[0] += wanted
+        assert tokens.wait("192.0.2.7") == 0
+    now[0] += FORGOTTEN_S
+    tokens.add("192.0.2.8")
+    assert list(tokens._clients) == ["192.0.2.8"]
+
+
+def test_a_client_with_a_whole_network_of_addresses_is_one_client():
+    tokens = WrongTokens(lambda: 0.0)
+    for number in range(FREE):
+        tokens.add(f"2001:db8::{number:x}")
+    assert tokens.wait("2001:db8::ffff") and not tokens.wait("2001:db8:0:1::")
+    for number in range(5000):
+        tokens.add(f"2001:db8:{number:x}::1")
+    assert len(tokens._clients) <= 4096
 
 
 def test_a_short_token_is_refused_on_loopback_too(tmp_path):

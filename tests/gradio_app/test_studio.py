@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from core.colorizer import Colorizer
+from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page.pictures import Gallery
 from gradio_app.page.studio import Studio
 from gradio_app.page.uploads import Uploads
 from gradio_app.settings import Settings
-from gradio_app.workshop import Workshop
 from tests.gradio_app.pictures import file_of, gray
 from tests.model_files import write_model
 
@@ -33,24 +33,24 @@ class Halting:
 
 
 @pytest.fixture
-def workshop(tmp_path):
+def pool(tmp_path):
     model = write_model(tmp_path / "tiny.onnx")
-    workshop = Workshop(Settings(model=str(model), workers=1, queue=4))
-    yield workshop
-    workshop.close()
+    pool = ColorizerPool(Settings(model=str(model), workers=1, queue=4))
+    yield pool
+    pool.close()
 
 
-def test_a_closer_look_says_how_far_it_is_and_gives_the_picture_at_its_end(workshop, tmp_path):
-    session = Halting(workshop.colorizer.session)
-    workshop.colorizer = Colorizer(session)  # type: ignore[arg-type]
-    gallery = Gallery(workshop.folder)
+def test_a_closer_look_says_how_far_it_is_and_gives_the_picture_at_its_end(pool, tmp_path):
+    session = Halting(pool.colorizer.session)
+    pool.colorizer = Colorizer(session)  # type: ignore[arg-type]
+    gallery = Gallery(pool.folder)
     upload = tmp_path / "scan.png"
     upload.write_bytes(file_of(gray(300, 400), "PNG"))
     picture = gallery.open(upload, 10**6)
 
     async def told() -> list[tuple[Any, Any]]:
         lines = []
-        async for shown in Studio(workshop, gallery, Uploads(tmp_path / "uploads")).change(
+        async for shown in Studio(pool, gallery, Uploads(tmp_path / "uploads")).change(
             picture.id, "tiny", 64, 1.0, 2
         ):
             lines.append((shown[2], shown[4]))

@@ -4,7 +4,7 @@ document.documentElement.lang = "en";
 // The server keeps what this page has uploaded for as long as it hears that the page is open. A
 // request a minute, not a stream: a browser has six connections to a server, and people more tabs.
 const PAGE = [...crypto.getRandomValues(new Uint8Array(16))].map((x) => x.toString(16).padStart(2, "0")).join("");
-const beat = () => fetch(`/page/open/${PAGE}`, { method: "POST" }).catch(() => {});
+const beat = () => fetch(`page/open/${PAGE}`, { method: "POST" }).catch(() => {});
 beat();
 setInterval(beat, 60_000);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) beat(); });

@@ -1,27 +1,30 @@
-"""The workshop: warm models and a bounded number of places at which pictures are coloured.
+"""Warm models, and a bounded number of slots in which pictures are coloured.
 
-A request takes a place before its body is read and gives it back with its answer; beyond the
+A request takes a slot before its body is read and gives it back with its answer; beyond the
 queue it is told to come again (`Busy`), so that memory and disk stay bounded. The page and the
-API share one workshop. Stands on `core.colorizer` and `core.model.store`.
+API share one pool.
 """
 
 import asyncio
 import os
 import shutil
+import stat
 import tempfile
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+
+from filelock import FileLock, Timeout
 
 from core.errors import InterruptedJob, ModelError, OptionsError, nearest
 from core.model.store import installed
 from gradio_app.discovery import is_alive
-from gradio_app.problems import Busy, Refused
+from gradio_app.problems import Busy, Refused, needs_room
 from gradio_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,9 +37,12 @@ T = TypeVar("T")
 #: Warm models at once, the server's own beside them: a model holds 20 to 150 MB.
 WARM_MODELS: Final = 2
 _FOLDER_PREFIX: Final = "photochrom-server-"
+#: The file in a server's folder that its server holds a lock on, some moments after making both.
+_CLAIM: Final = "claim"
+_CLAIMED_WITHIN_S: Final = 60.0
 
 
-class Stop:
+class Cancellation:
     """Whether a piece of work is still wanted; shared between the request and its worker."""
 
     def __init__(self) -> None:
@@ -52,21 +58,22 @@ class Stop:
             raise InterruptedJob("cancelled")
 
 
-class Place:
-    """One admitted request: its `stop`, and `run` to work in the pool."""
+class Slot:
+    """One admitted request: its `stop`, and `run` to work in a thread."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self.stop = Stop()
-        self._pool = pool
+    def __init__(self, threads: ThreadPoolExecutor) -> None:
+        self.stop = Cancellation()
+        self._threads = threads
         self._work: asyncio.Future | None = None
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`work(...)` in one of the pool's threads; `InterruptedJob` where it was cancelled."""
         self.stop.check()
         loop = asyncio.get_running_loop()
-        self._work = loop.run_in_executor(self._pool, lambda: work(*args, **kwargs))
+        self._work = loop.run_in_executor(self._threads, lambda: work(*args, **kwargs))
         try:
-            return await self._work
+            with needs_room():
+                return await self._work
         except asyncio.CancelledError:
             self.cancel()
             raise InterruptedJob("cancelled") from None
@@ -91,8 +98,8 @@ class Place:
             leaving.cancel()
 
 
-class Workshop:
-    """Models, threads, places and the temporary folder of one server."""
+class ColorizerPool:
+    """Models, threads, slots and the temporary folder of one server."""
 
     def __init__(self, settings: Settings) -> None:
         from core.colorizer import Colorizer
@@ -101,52 +108,55 @@ class Workshop:
         self.colorizer = Colorizer.open(settings.model, settings.device)
         self._others: OrderedDict[str, Colorizer] = OrderedDict()
         self._opening = threading.Lock()
-        self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="photochrom")
-        self._places: dict[str, Place] = {}
+        self._threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="photochrom")
+        self._slots: dict[str, Slot] = {}
         self._taken = 0
         self._seconds = 1.0  # what a picture took lately, for Retry-After
         self._descriptions: dict[Path, tuple[float, ModelDescription]] = {}
-        _sweep()
+        _remove_abandoned()
         self.folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
+        self._claim = _claim(self.folder)
 
     def close(self) -> None:
         """Cancels what is at work and removes the temporary folder."""
-        for place in list(self._places.values()):
-            place.cancel()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for slot in list(self._slots.values()):
+            slot.cancel()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._claim.release()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
-    def place(self, name: str = ""):
-        """A place for one request, known to `cancel` as `name`. Raises `Busy`, `Refused`."""
+    def slot(self, name: str = ""):
+        """A slot for one request, known to `cancel` as `name`. Raises `Busy`, `Refused`."""
         if self._taken >= self.settings.workers + self.settings.queue:
             waiting = self._taken - self.settings.workers
             raise Busy(waiting, waiting * self._seconds / self.settings.workers)
-        if name and name in self._places:
+        if name and name in self._slots:
             raise Refused(409, f"the id {name!r} is at work already")
-        place = Place(self._pool)
-        key = name or f"\0{id(place)}"
-        self._places[key] = place
+        slot = Slot(self._threads)
+        key = name or f"\0{id(slot)}"
+        self._slots[key] = slot
         self._taken += 1
         start = time.monotonic()
         try:
-            yield place
+            yield slot
             self._seconds += 0.2 * (time.monotonic() - start - self._seconds)
         finally:
             self._taken -= 1
-            del self._places[key]
+            del self._slots[key]
 
     def cancel(self, name: str) -> bool:
         """Cancels the request of that name; False where there is none."""
-        place = self._places.get(name)
-        if place is not None:
-            place.cancel()
-        return place is not None
+        slot = self._slots.get(name)
+        if slot is not None:
+            slot.cancel()
+        return slot is not None
 
     @contextmanager
     def folder_for_one(self):
         """A folder of its own for one request, removed afterwards whatever happens."""
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        with needs_room():
+            folder = Path(tempfile.mkdtemp(dir=self.folder))
         try:
             yield folder
         finally:
@@ -212,10 +222,33 @@ class Workshop:
         return result
 
 
-def _sweep() -> None:
-    """Removes what servers that were killed left behind, a day after they last touched it."""
+def _claim(folder: Path) -> FileLock:
+    """A lock on a server's folder; the system lets go of it however the server ends."""
+    lock = FileLock(folder / _CLAIM)
+    with suppress(OSError, NotImplementedError):  # a file system without locks: ids must do
+        lock.acquire(blocking=False)
+    return lock
+
+
+def _remove_abandoned() -> None:
+    """Removes the folders of servers of this user that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
-        pid = folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]
-        old = time.time() - folder.stat().st_mtime > 24 * 3600
-        if old and pid.isdigit() and not is_alive(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError, NotImplementedError):  # another user's, or gone meanwhile
+            if _is_abandoned(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or (os.name != "nt" and found.st_uid != os.getuid()):
+        return False
+    if (folder / _CLAIM).exists():
+        try:
+            # A lock, since an id may be another process's by now, or another container's.
+            with FileLock(folder / _CLAIM, blocking=False):
+                return True
+        except Timeout:
+            return False
+    pid = folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]
+    is_new = time.time() - found.st_mtime < _CLAIMED_WITHIN_S
+    return pid.isdigit() and not is_new and not is_alive(int(pid))
