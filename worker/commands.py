@@ -15,6 +15,7 @@ from core.commands.arguments import (
     ReadPath,
     WrittenPath,
     device_option,
+    exclude_option,
     existing_option,
     max_pixels_option,
     options_of,
@@ -142,6 +143,7 @@ def _asks(command: Callable) -> Callable:
         click.option("--name", default="", help="A name for the batch.  [default: SRC's]"),
         click.option("--queue", default="scans", show_default=True, help="The queue to use."),
         existing_option,
+        exclude_option,
         max_pixels_option,
         broker_option,
         json_option,
@@ -155,7 +157,7 @@ def _asks(command: Callable) -> Callable:
 @_asks
 def submit(
     source: str, output: str, broker: str | None, name: str, queue: str, existing: str,
-    max_pixels: int, as_json: bool, **values,
+    exclude: tuple[str, ...], max_pixels: int, as_json: bool, **values,
 ) -> None:  # fmt: skip
     """Queue SRC: a folder, a list (@list.txt or -), a glob in quotes, or s3://bucket/prefix.
 
@@ -168,12 +170,17 @@ def submit(
 
     hints = values["hints"]
     like = _like(values, existing, max_pixels)
-    request = Request(sources_of(source), output, like, name, queue, hints=hints)
+    request = Request(sources_of(source), output, like, name, queue, hints=hints, exclude=exclude)
     answer = submit_request(broker_url(broker), request)
     if as_json:
-        click.echo(json.dumps({"batch": answer.batch, "scans": answer.scans}))
-    else:
-        click.echo(f"{answer.batch}  {answer.scans} scans, {answer.new} of them new")
+        told = {"batch": answer.batch, "scans": answer.scans}
+        if answer.passed:
+            told["passed_over"] = answer.passed.as_mapping()
+        click.echo(json.dumps(told))
+        return
+    click.echo(f"{answer.batch}  {answer.scans} scans, {answer.new} of them new")
+    if answer.passed:
+        click.echo(printable(f"passed over: {answer.passed.in_words()}"))
 
 
 @batch.command(epilog="Example: photochrom batch watch scanner/ -o coloured/")
@@ -185,7 +192,7 @@ def submit(
 )  # fmt: skip
 def watch(
     folder: str, output: str, broker: str | None, name: str, queue: str, existing: str,
-    max_pixels: int, as_json: bool, settle: float, **values,
+    exclude: tuple[str, ...], max_pixels: int, as_json: bool, settle: float, **values,
 ) -> None:  # fmt: skip
     """Queue what comes into FOLDER, for as long as this runs; it may be restarted at any time."""
     from worker.broker import broker_url
@@ -195,7 +202,9 @@ def watch(
 
     hints = values["hints"]
     like = _like(values, existing, max_pixels)
-    request = Request(sources_of(folder), output, like, name, queue, kind="watch", hints=hints)
+    request = Request(
+        sources_of(folder), output, like, name, queue, kind="watch", hints=hints, exclude=exclude
+    )
     for item in watch_folder(broker_url(broker), request, settle):
         if as_json:
             click.echo(json.dumps(item.as_json()))

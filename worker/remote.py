@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import DestinationError, Failure, PhotochromError, ServiceError, SourceError
-from core.job import Job, Outcome, job_key
+from core.job import Job, Outcome, Selection, job_key
 from worker.roots import is_remote
 
 if TYPE_CHECKING:
@@ -39,16 +39,14 @@ def store() -> Any:
         raise ServiceError("s3:// needs s3fs", remedy="pip install 'photochrom[worker]'") from error
 
 
-def pictures_under(prefix: str) -> Iterator[str]:
-    """Names, relative to `prefix`, of the objects that are pictures by their suffix, in order."""
-    from core.job.planning import is_picture
-
+def pictures_under(prefix: str, selection: Selection) -> Iterator[str]:
+    """Names, relative to `prefix`, of the objects that `selection` takes, in order."""
     with _in_words(prefix, SourceError):
         root = prefix.removeprefix("s3://").rstrip("/") + "/"
         names = store().find(root)
     for name in names:
         short = name.removeprefix(root)
-        if is_picture(Path(short)) and not any(part.startswith(".") for part in short.split("/")):
+        if selection.enters_all(short) and selection.takes_file(short):
             yield short
 
 

@@ -81,6 +81,15 @@ existing_option = click.option(
 )  # fmt: skip
 
 
+exclude_option = click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out files and folders of this name below SRC, as '*_web.jpg' or drafts; a pattern "
+    "with a slash is compared with the whole path below SRC. May be given several times.",
+)
+
+
 def picture_options(command: Callable) -> Callable:
     """Adds one command-line option for each of `Options`; `options_of` reads them back."""
     for name, kind, default, about in reversed(list(declared())):

@@ -5,7 +5,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from core.commands.arguments import (
     ReadPath,
     WrittenPath,
     device_option,
+    exclude_option,
     existing_option,
     max_pixels_option,
     options_of,
@@ -32,7 +32,7 @@ from core.errors import (
 from core.paths import REPORT_LINES, SHEET, Paths
 
 if TYPE_CHECKING:
-    from core.job import Job, Outcome
+    from core.job import Job, Outcome, Selection
 
 PIPE = "-"
 
@@ -46,6 +46,7 @@ PIPE = "-"
 @picture_options
 @device_option
 @existing_option
+@exclude_option
 @click.option("--jobs", type=click.IntRange(1), help="Processes at work.  [default: processors]")
 @max_pixels_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done, touch nothing.")
@@ -67,6 +68,7 @@ def colorize(
     output: str,
     device: str,
     existing: str,
+    exclude: tuple[str, ...],
     jobs: int | None,
     max_pixels: int,
     dry_run: bool,
@@ -81,7 +83,7 @@ def colorize(
 
     SRC may be files, folders, globs in quotes, or - for standard input.
     """
-    from core.job import Job, run_all
+    from core.job import Job, Selection, run_all
     from core.job.pool import available_processors
     from core.model.store import file_of
 
@@ -96,17 +98,21 @@ def colorize(
             raise OptionsError("a pipe takes no --dry-run or --before-after, and -o - no --json")
         progress = Progress(1, report=report, as_json=as_json, quiet=True)
         return _colorize_pipe(sources, output, like, device, progress, paths)
-    planned = list(_planned(sources, output, like, before_after))
+    selection = Selection(exclude)
+    planned = list(_planned(sources, output, like, before_after, selection))
     work = [item for item in planned if isinstance(item, Job)]
     refused = [item for item in planned if not isinstance(item, Job)]
     sheets = _sheets(work, refused, output, before_after)
     _check_paths(paths, work, sheets, report)
     if dry_run:
-        return _say_plan(planned)
+        return _say_plan(planned, selection)
     processes = min(jobs or available_processors(), max(1, len(work)))
     written: set[str | None] = set()
     failed = False
-    with Progress(len(planned), report=report, as_json=as_json, quiet=quiet) as progress:
+    progress = Progress(
+        len(planned), report=report, as_json=as_json, quiet=quiet, passed=selection.passed
+    )
+    with progress:
         for outcome in _all_outcomes(refused, work, options.model, device, processes, run_all):
             progress.tell(outcome)
             if outcome.status == "failed":
@@ -172,14 +178,18 @@ def _all_outcomes(refused, work, model, device, processes, run_all) -> "Iterator
 
 
 def _planned(
-    sources: tuple[str, ...], output: str, like: "Job", before_after: str | None
+    sources: tuple[str, ...],
+    output: str,
+    like: "Job",
+    before_after: str | None,
+    selection: "Selection",
 ) -> "Iterator[Job | Outcome]":
     from core.job import plan
     from core.job.before_after import folder_of_sheets
     from core.job.planning import is_folder
 
     # A source that is named twice is one source.
-    paths = list(dict.fromkeys(path for source in sources for path in _expanded(source)))
+    paths = list(dict.fromkeys(path for source in sources for path in _expanded(source, selection)))
     target = Path(output)
     if output == PIPE:
         raise OptionsError("-o - needs - as its only source")
@@ -197,17 +207,18 @@ def _planned(
             distinct.read(path, "SRC")
         if folder is not None:
             distinct.write(folder, option)
-    yield from plan(paths, target, like, apart=apart)
+    yield from plan(paths, target, like, apart=apart, selection=selection)
 
 
-def _expanded(source: str) -> list[Path]:
+def _expanded(source: str, selection: "Selection") -> list[Path]:
     """A path, or what a glob in quotes matches; a path that exists is never taken for a glob."""
+    from core.job.planning import is_folder
+    from core.job.selection import matches
+
+    path = Path(source)
     if os.path.lexists(source) or not any(mark in source for mark in "*?["):
-        return [Path(source)]
-    names = glob(source, recursive=True)  # noqa: PTH207 (the pattern may be absolute)
-    if not names:
-        raise OptionsError(f"nothing matches {source!r}")
-    found = dict.fromkeys(Path(name) for name in sorted(names))
+        return [path] if is_folder(path) or selection.takes_named(path.name) else []
+    found = dict.fromkeys(map(Path, matches(source, selection)))
     # `scans/**` matches a folder and all that is in it: the folder will do.
     return [path for path in found if not any(parent in found for parent in path.parents)]
 
@@ -230,7 +241,7 @@ def _into_file(source: Path, target: Path, like: "Job") -> "Job":
     return replace(like, source=source, destination=target, options=chosen)
 
 
-def _say_plan(planned: "list[Job | Outcome]") -> int:
+def _say_plan(planned: "list[Job | Outcome]", selection: "Selection") -> int:
     from core.job import Job
 
     refused = [item for item in planned if not isinstance(item, Job)]
@@ -239,6 +250,8 @@ def _say_plan(planned: "list[Job | Outcome]") -> int:
             click.echo(printable(f"{item.source} -> {item.destination}"))
     for item in refused:
         click.echo(f"photochrom: {failure_line(item)}", err=True)
+    if selection.passed:
+        click.echo(printable(f"passed over: {selection.passed.in_words()}"), err=True)
     return EXIT_SOME_FAILED if refused else EXIT_DONE
 
 

@@ -16,17 +16,27 @@ from core.errors import DestinationError, printable
 
 if TYPE_CHECKING:
     from core.job import Outcome
+    from core.job.selection import PassedOver
 
 
 class Progress:
     """Counts outcomes and tells them: in prose, as JSON lines, in the report file."""
 
-    def __init__(self, total: int, *, report: Path | None, as_json: bool, quiet: bool) -> None:
+    def __init__(
+        self,
+        total: int,
+        *,
+        report: Path | None,
+        as_json: bool,
+        quiet: bool,
+        passed: "PassedOver | None" = None,
+    ) -> None:
         self.count = {"done": 0, "skipped": 0, "failed": 0}
         self._total = total
         self.report_path = report
         self._as_json = as_json
         self._quiet = quiet
+        self._passed = passed
         self._start = time.monotonic()
         self._stack = ExitStack()
         self._report = None
@@ -47,7 +57,11 @@ class Progress:
 
     def __exit__(self, *failure) -> None:
         self._stack.close()
-        if not self._quiet and not self._as_json and self._total != 1:
+        if self._quiet or self._as_json:
+            return
+        if self._passed:
+            click.echo(printable(f"passed over: {self._passed.in_words()}"), err=True)
+        if self._total != 1:
             click.echo(self._summary(), err=True)
 
     def tell(self, outcome: "Outcome") -> None:
