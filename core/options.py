@@ -2,7 +2,7 @@
 
 Each option is declared once, here, with its default, range and help; the command line, the queue,
 the local server and the documentation read them from `Options` by `declared()`. Frozen, validated
-at birth, and written canonically for the job key (contract 3). Stands on `core.errors`.
+at birth, and written canonically for the job key (contract 3).
 """
 
 import hashlib
@@ -19,7 +19,7 @@ DEFAULT_MODEL = "photochrom-lite"
 #: What to do where the result's name is taken already, and what each choice means.
 EXISTING: Final[Mapping[str, str]] = {
     "same": "skip the very same work (same job key), fail for anything else",
-    "skip": "skip whatever stands there",
+    "skip": "leave whatever stands there, unread, and skip the file",
     "overwrite": "replace it",
     "fail": "fail for that file",
 }

@@ -55,7 +55,7 @@ def carry_out(
     check: Callable[[], None],
 ) -> Outcome:  # fmt: skip
     """Colours a scan of which an end, or both, are objects. Failures are outcomes, as of `run`."""
-    from worker.colouring import run_once
+    from core.job import run
 
     try:
         with spool() as folder:
@@ -68,13 +68,13 @@ def carry_out(
                 target = folder / "result" / destination.rpartition("/")[2]
                 target.parent.mkdir()
             here = replace(job, source=local, destination=target)
-            outcome = run_once(here, colorizer, attempts, check)
+            outcome = run(here, colorizer, attempts=attempts, check=check)
             if is_remote(destination) and outcome.status == "done":
                 with _in_words(destination, DestinationError):
                     store().put_file(
                         str(target), destination, Metadata={KEY: outcome.key}, mode="overwrite"
                     )
-            return replace(outcome, source=source, output=destination)
+            return replace(outcome, source=source, output=outcome.output and destination)
     except PhotochromError as error:
         failed = Outcome(source, destination, "failed", attempts=attempts, error=Failure.of(error))
         return _about(failed, colorizer)

@@ -158,6 +158,8 @@ def open_batch(ledger: Ledger, request: Request) -> str:
         "max_pixels": request.like.max_pixels,
         "queue": request.queue,
     }
+    if request.like.recolour:  # else a batch of before keeps its identity
+        identity["recolour"] = True
     fingerprint = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:32]
     day = time.strftime("%Y%m%d")
     wanted = Batch(
@@ -171,6 +173,7 @@ def open_batch(ledger: Ledger, request: Request) -> str:
         queue=request.queue,
         created=time.time(),
         kind=request.kind,
+        recolour=request.like.recolour,
     )
     batch = ledger.open_batch(wanted, fingerprint)
     memory.remember(ledger.batch(batch), ledger.url_shown)

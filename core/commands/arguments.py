@@ -81,6 +81,14 @@ existing_option = click.option(
 )  # fmt: skip
 
 
+recolour_option = click.option(
+    "--recolour",
+    is_flag=True,
+    help="Also colour what is in colour already, and results of photochrom; without it they are "
+    "skipped. Toned, faded and stained black-and-white photographs are always coloured.",
+)
+
+
 exclude_option = click.option(
     "--exclude",
     multiple=True,

@@ -19,6 +19,7 @@ from core.commands.arguments import (
     max_pixels_option,
     options_of,
     picture_options,
+    recolour_option,
     verbose_option,
 )
 from core.commands.progress import Progress, failure_line
@@ -46,6 +47,7 @@ PIPE = "-"
 @picture_options
 @device_option
 @existing_option
+@recolour_option
 @exclude_option
 @click.option("--jobs", type=click.IntRange(1), help="Processes at work.  [default: processors]")
 @max_pixels_option
@@ -68,6 +70,7 @@ def colorize(
     output: str,
     device: str,
     existing: str,
+    recolour: bool,
     exclude: tuple[str, ...],
     jobs: int | None,
     max_pixels: int,
@@ -89,7 +92,7 @@ def colorize(
 
     hints = values["hints"]
     options = options_of(values)
-    like = Job(Path(), Path(), options, existing, max_pixels)  # type: ignore[arg-type]
+    like = Job(Path(), Path(), options, existing, max_pixels, recolour)  # type: ignore[arg-type]
     paths = Paths()
     paths.read(hints, "--hints")
     paths.read(file_of(options.model), "--model")
@@ -107,7 +110,7 @@ def colorize(
     if dry_run:
         return _say_plan(planned, selection)
     processes = min(jobs or available_processors(), max(1, len(work)))
-    written: set[str | None] = set()
+    written: set[str] = set()
     failed = False
     progress = Progress(
         len(planned), report=report, as_json=as_json, quiet=quiet, passed=selection.passed
@@ -119,7 +122,7 @@ def colorize(
                 failed = True
                 if fail_fast:
                     break
-            else:
+            elif outcome.output:
                 written.add(outcome.output)
     drawn = [item for item in sheets if str(item[0].destination) in written]
     failed |= not _draw(drawn, quiet or as_json)
@@ -281,9 +284,12 @@ def _colorize_pipe(
             job = replace(job, destination=Path(folder, job.destination))
         job.source.write_bytes(sys.stdin.buffer.read())
         (outcome,) = run_all([job], model=like.options.model, device=device)
-        told = outcome.output if output != PIPE else job.destination.name
+        told = outcome.output and (outcome.output if output != PIPE else job.destination.name)
         progress.tell(replace(outcome, source=job.source.name, output=told))
         if outcome.error:
+            return EXIT_SOME_FAILED
+        if outcome.is_left_alone:  # and who waits at the pipe's end gets nothing
+            click.echo(f"photochrom: {name}: {'; '.join(outcome.notes)}", err=True)
             return EXIT_SOME_FAILED
         if output == PIPE:
             sys.stdout.buffer.write(job.destination.read_bytes())

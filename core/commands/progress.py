@@ -32,6 +32,7 @@ class Progress:
         passed: "PassedOver | None" = None,
     ) -> None:
         self.count = {"done": 0, "skipped": 0, "failed": 0}
+        self._left_alone = 0
         self._total = total
         self.report_path = report
         self._as_json = as_json
@@ -69,6 +70,7 @@ class Progress:
         from core.job import report_line
 
         self.count[outcome.status] += 1
+        self._left_alone += outcome.is_left_alone
         line = report_line(outcome)
         if self._report:
             self._report.write(line + "\n")
@@ -80,7 +82,7 @@ class Progress:
         elif not self._quiet:
             if not self._bar:
                 click.echo(_prose(outcome), err=True)
-            for note in outcome.notes:
+            for note in outcome.notes if outcome.status == "done" else ():
                 self._print(printable(f"{outcome.source}: note: {note}"))
         if self._bar:
             self._bar.advance(self._task)
@@ -92,7 +94,10 @@ class Progress:
             click.echo(text, err=True)
 
     def _summary(self) -> str:
-        said = ", ".join(f"{count} {status}" for status, count in self.count.items() if count)
+        count = dict(self.count)
+        count["skipped"] -= self._left_alone
+        count["in colour already"] = self._left_alone
+        said = ", ".join(f"{number} {status}" for status, number in count.items() if number)
         seconds = time.monotonic() - self._start
         rate = f", {self.count['done'] / seconds:.1f} a second" if self.count["done"] > 1 else ""
         nothing = "nothing done" if self._total else "nothing to do"
@@ -136,8 +141,9 @@ def failure_line(outcome: "Outcome") -> str:
 
 
 def _prose(outcome: "Outcome") -> str:
-    where = printable(f"{outcome.source} -> {outcome.output}")
     if outcome.status == "skipped":
-        return f"{where}  (done already)"
+        where = f"{outcome.source} -> {outcome.output}" if outcome.output else outcome.source
+        return printable(f"{where}  (skipped: {'; '.join(outcome.notes) or 'done already'})")
+    where = printable(f"{outcome.source} -> {outcome.output}")
     megapixels = (outcome.pixels or 0) / 1e6
     return f"{where}  ({megapixels:.1f} MP, {outcome.seconds or 0:.2f} s, {outcome.provider})"

@@ -2,7 +2,7 @@
 
 `new_file` writes beside the target under a name of its own, brings it to the disk and renames it;
 `clean_stale` removes what a killed run left behind, and only that: a living writer holds a lock on
-its file, on any machine that shares the folder. Stands on `core.errors`.
+its file, on any machine that shares the folder.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -32,16 +33,19 @@ _CANNOT: Final = frozenset(
 
 
 @contextlib.contextmanager
-def new_file(target: Path, *, replace: bool) -> Iterator[BinaryIO]:
+def new_file(
+    target: Path, *, replace: bool, like: os.stat_result | None = None
+) -> Iterator[BinaryIO]:
     """A file to `write_all` to, which becomes `target` when the block ends well.
 
     It is seekable, empty and unbuffered. Where the block raises, or the disk is full, nothing is
     left. Without `replace` a file that stands at `target`, even since a moment ago, is never
-    overwritten. Raises `DestinationError` (destination, exists).
+    overwritten. `like` is the status of a file whose times and permission bits it is given; until
+    then only its owner may read it. Raises `DestinationError` (destination, exists).
     """
     try:
         check_free(target, replace=replace)
-        file, temporary = _create(target)
+        file, temporary = _create(target, 0o600 if like else 0o666)
     except OSError as error:
         raise _refused(error, target) from error
     try:
@@ -49,6 +53,8 @@ def new_file(target: Path, *, replace: bool) -> Iterator[BinaryIO]:
             try:
                 yield file
                 file.flush()
+                if like:
+                    _take_on(temporary, like)
                 os.fsync(file.fileno())
                 _put(temporary, target, replace=replace)
             except OSError as error:
@@ -121,14 +127,14 @@ def clean_stale(folder: str | os.PathLike) -> list[Path]:
     return removed
 
 
-def _create(target: Path) -> tuple[Any, Path]:
+def _create(target: Path, mode: int) -> tuple[Any, Path]:
     """The temporary file, open and locked, and its path."""
     while True:
         end = f".photochrom-{os.getpid()}-{secrets.token_hex(4)}.tmp"
         stem = os.fsencode(target.name)[: _NAME_BYTES - len(end) - 1].decode("utf-8", "ignore")
         temporary = target.with_name(f".{stem}{end}")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(temporary, flags, 0o666)
+        descriptor = os.open(temporary, flags, mode)
         try:
             _lock(descriptor)
             # Between its creation and its lock another run may have taken it for abandoned.
@@ -139,6 +145,14 @@ def _create(target: Path) -> tuple[Any, Path]:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _take_on(file: Path, like: os.stat_result) -> None:
+    """The times and permission bits of `like`, as far as the file system holds any."""
+    with contextlib.suppress(OSError):
+        os.utime(file, ns=(like.st_atime_ns, like.st_mtime_ns))
+    with contextlib.suppress(OSError):
+        file.chmod(stat.S_IMODE(like.st_mode) & 0o777)
 
 
 def _lock(descriptor: int) -> bool:

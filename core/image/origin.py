@@ -89,6 +89,11 @@ class Origin:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    @property
+    def status(self) -> os.stat_result | None:
+        """The file's as it was opened: times, permission bits; None for bytes in memory."""
+        return self._status if self.path else None
+
     def read(self, offset: int, size: int) -> bytes:
         """Up to `size` bytes from `offset`; fewer only at the end of the file."""
         if self.data is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -19,17 +20,23 @@ from core.errors import (
     SourceError,
 )
 from core.image.atomic import make_folder
-from core.image.formats import by_name
+from core.image.formats import Format, by_name
 from core.image.provenance import Provenance, is_whole, read_provenance
 from core.image.read import Page, Source, open_source
 from core.image.write import check_apart, save
-from core.job.job import Job, Outcome, job_key
+from core.job.job import STANDS_THERE, Job, Outcome, job_key
+from core.job.sidecars import Result, carry
+from core.job.toning import reason_to_leave
 from core.options import canonical_json
 
 log = logging.getLogger(__name__)
 
 #: check() is called before every inference and every strip; it stops the work by raising.
 Check = Callable[[], None]
+
+
+class _LeftAlone(Exception):
+    """The source should not be coloured; its argument says why."""
 
 
 def run(
@@ -43,18 +50,18 @@ def run(
     """
     start = time.perf_counter()
     status, key, pixels, error, notes = "failed", None, None, None, ()
+    output: str | None = str(job.destination)
     try:
         with open_source(job.source, max_pixels=job.max_pixels) as source:
             key = job_key(source.sha256, colorizer.session.sha256, job.options)
             check_apart(source, job.destination)
-            if _is_done(job, key):
-                status = "skipped"
-            else:
-                notes = _colour(job, source, key, colorizer, check)
-                status = "done"
+            status, notes = _done_or_colour(job, source, key, colorizer, check)
+            if status == "done":
                 pixels = sum(page.width * page.height for page in source.pages)
     except InterruptedJob:
         raise
+    except _LeftAlone as left:
+        status, notes, output = "skipped", (str(left),), None
     except PhotochromError as known:
         error = Failure.of(known)
     except Exception as defect:
@@ -63,7 +70,7 @@ def run(
         error = Failure.of(defect)
     return Outcome(
         source=str(job.source),
-        output=str(job.destination),
+        output=output,
         status=status,
         key=key,
         pixels=pixels,
@@ -74,6 +81,50 @@ def run(
         error=error,
         notes=notes,
     )
+
+
+def _done_or_colour(
+    job: Job, source: Source, key: str, colorizer: Colorizer, check: Check
+) -> tuple[Literal["done", "skipped"], tuple[str, ...]]:
+    """Colours the source unless nothing is to be done; status and notes. Raises `_LeftAlone`."""
+
+    @lru_cache(maxsize=1)
+    def thumbnail(index: int) -> np.ndarray:
+        return _thumbnail(source.pages[index], job, colorizer)
+
+    taken: DestinationError | None = None
+    try:
+        if _is_done(job, key):
+            return "skipped", _skipped(job, source, key, colorizer)
+    except DestinationError as error:
+        taken = error
+    if not job.recolour and (why := reason_to_leave(source, thumbnail)):
+        raise _LeftAlone(why)
+    if taken:  # which is no trouble where nothing was to be written
+        raise taken
+    try:
+        return "done", _colour(job, source, key, colorizer, check, thumbnail)
+    except DestinationError as error:
+        # Another process may have put the very same result there a moment ago.
+        if error.kind == "exists" and _is_done(job, key):
+            return "skipped", _skipped(job, source, key, colorizer)
+        raise
+
+
+def _skipped(job: Job, source: Source, key: str, colorizer: Colorizer) -> tuple[str, ...]:
+    """The notes of a job that is skipped; a sidecar that its result lacks is carried there."""
+    if job.existing == "skip":
+        return (STANDS_THERE,)
+    carry(job.source, _result(job, source, key, colorizer), replaces=False)
+    return ()
+
+
+def _result(job: Job, source: Source, key: str, colorizer: Colorizer) -> Result:
+    return Result(job.destination, _format(job) or source.format, _provenance(job, key, colorizer))
+
+
+def _format(job: Job) -> Format | None:
+    return None if job.options.format == "same" else by_name(job.options.format)
 
 
 def _is_done(job: Job, key: str) -> bool:
@@ -101,38 +152,46 @@ def _carries(file: Path, key: str) -> bool:
 
 
 def _colour(
-    job: Job, source: Source, key: str, colorizer: Colorizer, check: Check
+    job: Job,
+    source: Source,
+    key: str,
+    colorizer: Colorizer,
+    check: Check,
+    thumbnail: Callable[[int], np.ndarray],
 ) -> tuple[str, ...]:
-    """Writes the coloured source; returns notes."""
+    """Writes the coloured source and its sidecars; returns notes."""
 
     @lru_cache(maxsize=1)
     def page_painter(index: int) -> Painter:
         # Asked for when the writer reaches the page, so that one page's field is held at a time.
-        return _painter_of(source.pages[index], job, colorizer, check)
+        page = source.pages[index]
+        look = colorizer.look(page.height, page.width, job.options)
+        field = colorizer.field(thumbnail(index), look, job.options, lambda *_: check())
+        return painter(field, job.options.vividness)
 
     def paint(index: int, top: int, samples: np.ndarray, out: np.ndarray) -> None:
         check()
         page_painter(index)(samples, top, out)
 
     make_folder(job.destination.parent)
+    replaces = job.existing == "overwrite"
+    result = _result(job, source, key, colorizer)
     written = save(
         source,
         job.destination,
         paint,
-        format=None if job.options.format == "same" else by_name(job.options.format),
+        format=_format(job),
         quality=job.options.quality,
-        provenance=_provenance(job, key, colorizer),
-        replace=job.existing == "overwrite",
+        provenance=result.provenance,
+        replace=replaces,
     )
-    return written.notes
+    return (*written.notes, *carry(job.source, result, replaces=replaces))
 
 
-def _painter_of(page: Page, job: Job, colorizer: Colorizer, check: Check) -> Painter:
-    look = colorizer.look(page.height, page.width, job.options)
-    height, width = look.thumbnail
-    thumbnail = page.thumbnail(width, height)
-    field = colorizer.field(thumbnail, look, job.options, lambda *_: check())
-    return painter(field, job.options.vividness)
+def _thumbnail(page: Page, job: Job, colorizer: Colorizer) -> np.ndarray:
+    """What the network sees of a page."""
+    height, width = colorizer.look(page.height, page.width, job.options).thumbnail
+    return page.thumbnail(width, height)
 
 
 @cache
