@@ -7,6 +7,7 @@ import click
 
 from core.commands.arguments import device_option
 from core.errors import EXIT_DONE, ServiceError
+from core.installation import how_to_install
 from core.options import DEFAULT_MODEL
 from gradio_app import discovery
 from gradio_app.settings import DEFAULT_PORT, Settings, is_loopback
@@ -102,5 +103,5 @@ def _check_installed() -> None:
     if missing:
         raise ServiceError(
             f"the local server needs {' and '.join(missing)}",
-            remedy="pip install 'photochrom[demo]'",
+            remedy=how_to_install("demo"),
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import DestinationError, Failure, PhotochromError, ServiceError, SourceError
+from core.installation import how_to_install
 from core.job import Job, Outcome, Selection, job_key
 from worker.roots import is_remote
 
@@ -36,7 +37,7 @@ def store() -> Any:
 
         return fsspec.filesystem("s3", use_listings_cache=False, skip_instance_cache=True)
     except ImportError as error:
-        raise ServiceError("s3:// needs s3fs", remedy="pip install 'photochrom[worker]'") from error
+        raise ServiceError("s3:// needs s3fs", remedy=how_to_install("worker")) from error
 
 
 def pictures_under(prefix: str, selection: Selection) -> Iterator[str]:

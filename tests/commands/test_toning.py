@@ -113,7 +113,9 @@ def scans(tmp_path_factory) -> Path:
     save(colour / "profile.png", photograph("coffee"), icc_profile=profile)
     pages = [Image.fromarray(photograph("cat")), Image.fromarray(photograph("coffee"))]
     pages[0].save(colour / "pages.tif", save_all=True, append_images=pages[1:])
-    pages[0].save(bw / "mixed.tif", save_all=True, append_images=[Image.fromarray(gray("astronaut"))])
+    pages[0].save(
+        bw / "mixed.tif", save_all=True, append_images=[Image.fromarray(gray("astronaut"))]
+    )
     return folder
 
 
@@ -150,15 +152,15 @@ def test_black_and_white_is_coloured_and_colour_is_left_alone(
 
 
 def test_what_is_left_alone_is_said_and_recolour_colours_it(cli, scans, tmp_path, model):
-    words = ("colorize", scans / "colour/coffee.png", "-o", tmp_path / "out", "--model", model)
+    words = ("colorize", scans / "colour/cat.png", "-o", tmp_path / "out", "--model", model)
     answer = cli(*words, "--report", tmp_path / "r.jsonl")
     assert answer.code == 0
-    assert "coffee.png  (skipped: it is in colour already; --recolour" in answer.err
+    assert "cat.png  (skipped: it is in colour already; --recolour" in answer.err
     line = json.loads((tmp_path / "r.jsonl").read_text())
     assert (line["status"], "output" in line) == ("skipped", False)
     assert "in colour already" in line["notes"][0]
     assert cli(*words, "--recolour").code == 0
-    assert (tmp_path / "out/coffee.png").exists()
+    assert (tmp_path / "out/cat.png").exists()
 
 
 def test_a_result_is_not_coloured_again_whatever_its_colours(cli, scans, tmp_path, model):
