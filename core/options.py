@@ -26,6 +26,8 @@ EXISTING: Final[Mapping[str, str]] = {
 
 #: What `--format` accepts; `same` keeps the source's own.
 FORMATS = ("same", "jpeg", "png", "tiff", "webp", "avif", "jpeg2000")
+#: Other words for a format, which become its name before anything is done with them.
+FORMAT_SYNONYMS: Final[Mapping[str, str]] = {"jpg": "jpeg", "tif": "tiff", "jp2": "jpeg2000"}
 
 
 def _option(default: Any, help: str, **limits: Any) -> Any:
@@ -45,14 +47,20 @@ class Options:
         0, "short side, in pixels, of what the network sees; 0 = the model's own", low=0, high=2048
     )
     detail: int = _option(
-        1, "look again from so much nearer, for small faces in a group; 2 takes ten times as long",
+        1, "look again from so much nearer, for small faces in a group; 2, 3 and 4 ask the network "
+        "about 13, 21 and 36 times instead of once: a scan of 12 MP takes 4, 7 and 10 times as long",
         low=1, high=4, added=True,
     )  # fmt: skip
     vividness: float = _option(
         1.0, "scales the colours: 0 = gray, 1 = as predicted, 2 = twice", low=0.0, high=2.0
     )
     hints: str = _option("", "colours that the user gave, as a hint document")
-    format: str = _option("same", "format of the result", choices=FORMATS)
+    format: str = _option(
+        "same",
+        "format of the result; jpg, tif and jp2 are understood too",
+        choices=FORMATS,
+        synonyms=FORMAT_SYNONYMS,
+    )
     quality: int = _option(92, "quality of lossy formats", low=1, high=100)
 
     def __post_init__(self) -> None:
@@ -89,7 +97,7 @@ class Options:
 
 
 def declared() -> Iterator[tuple[str, type, Any, Mapping[str, Any]]]:
-    """(name, type, default, {help, low, high, choices}) of every option, in order."""
+    """(name, type, default, {help, low, high, choices, synonyms}) of every option, in order."""
     for option in fields(Options):
         yield option.name, type(option.default), option.default, option.metadata
 
@@ -105,6 +113,8 @@ def _checked(option: Field, value: Any) -> Any:
     """`value` in the option's own type, or `OptionsError`. `True` is no number."""
     wanted = type(option.default)
     limits = option.metadata
+    if isinstance(value, str):
+        value = limits.get("synonyms", {}).get(value, value)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not wanted:

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import click
 
-from core.commands.arguments import device_option
+from core.commands.arguments import device_option, max_pixels_option_of
 from core.errors import EXIT_DONE, ServiceError
 from core.installation import how_to_install
 from core.options import DEFAULT_MODEL
@@ -43,17 +43,14 @@ from gradio_app.settings import DEFAULT_PORT, Settings, is_loopback
     "--max-upload", type=click.IntRange(1), default=640, show_default=True,
     help="Largest body of a request, in MiB.",
 )  # fmt: skip
-@click.option(
-    "--max-pixels", type=click.FloatRange(0, min_open=True), default=400, show_default=True,
-    help="Refuse pictures of more megapixels than this.",
-)  # fmt: skip
+@max_pixels_option_of(400)
 @click.option(
     "--idle-exit", type=click.FloatRange(0), default=0, metavar="SECONDS",
     help="End after this long without a request or an open page.",
 )  # fmt: skip
 def demo(
     host: str, port: int | None, open_browser: bool, token: str, model: str, device: str,
-    workers: int | None, queue: int, max_upload: int, max_pixels: float, idle_exit: float,
+    workers: int | None, queue: int, max_upload: int, max_pixels: int, idle_exit: float,
 ) -> int:  # fmt: skip
     """Colour photographs in the browser; also the server that GIMP and scripts talk to.
 
@@ -80,7 +77,7 @@ def demo(
         workers=workers or _processors(),
         queue=queue,
         max_upload=max_upload << 20,
-        max_pixels=round(max_pixels * 1e6),
+        max_pixels=max_pixels,
         idle_exit=idle_exit,
     )
     listener = bind(settings.host, settings.port, try_next=port is None)

@@ -33,6 +33,7 @@ from core.errors import (
 from core.paths import REPORT_LINES, SHEET, Paths
 
 if TYPE_CHECKING:
+    from core.image.formats import Format
     from core.job import Job, Outcome, Selection
 
 PIPE = "-"
@@ -62,7 +63,12 @@ PIPE = "-"
     help="Also write a picture before and after: a name that ends in .png for one SRC, or a folder "
     "for one of each.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print the report lines instead of prose.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the report lines instead of prose; with --dry-run those of status planned.",
+)
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @verbose_option
 def colorize(
@@ -108,7 +114,7 @@ def colorize(
     sheets = _sheets(work, refused, output, before_after)
     _check_paths(paths, work, sheets, report)
     if dry_run:
-        return _say_plan(planned, selection)
+        return _say_plan(planned, selection, as_json)
     processes = min(jobs or available_processors(), max(1, len(work)))
     written: set[str] = set()
     failed = False
@@ -239,15 +245,33 @@ def _into_file(source: Path, target: Path, like: "Job") -> "Job":
         )
     if like.options.format not in ("same", wanted.name):
         raise OptionsError(f"--format {like.options.format} and the name {target.name} disagree")
-    same = by_suffix(source.suffix) is wanted
+    same = (_format_of(source) or by_suffix(source.suffix)) is wanted
     chosen = replace(like.options, format="same" if same else wanted.name)
     return replace(like, source=source, destination=target, options=chosen)
 
 
-def _say_plan(planned: "list[Job | Outcome]", selection: "Selection") -> int:
-    from core.job import Job
+def _format_of(source: Path) -> "Format | None":
+    """The format that a file has, whatever it is called; None where it cannot be told."""
+    from core.image.formats import HEAD_BYTES, recognize
+
+    try:
+        if not source.is_file():  # a pipe would wait for its other end
+            return None
+        with source.open("rb") as file:
+            return recognize(file.read(HEAD_BYTES))
+    except OSError:
+        return None
+
+
+def _say_plan(planned: "list[Job | Outcome]", selection: "Selection", as_json: bool) -> int:
+    from core.job import Job, report_line
+    from core.job.job import planned_line
 
     refused = [item for item in planned if not isinstance(item, Job)]
+    if as_json:
+        for item in planned:
+            click.echo(planned_line(item) if isinstance(item, Job) else report_line(item))
+        return EXIT_SOME_FAILED if refused else EXIT_DONE
     for item in planned:
         if isinstance(item, Job):
             click.echo(printable(f"{item.source} -> {item.destination}"))

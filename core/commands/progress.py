@@ -45,6 +45,9 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         if self.report_path:
+            from core.image.atomic import make_folder
+
+            make_folder(self.report_path.parent)
             try:
                 self._report = self._stack.enter_context(self.report_path.open("a"))
             except OSError as error:

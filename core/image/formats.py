@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from core.errors import OptionsError
+from core.options import FORMAT_SYNONYMS
 
 #: How many of a file's first bytes `recognize` wants to see.
 HEAD_BYTES: Final = 64
@@ -162,7 +163,7 @@ FORMATS: Final[tuple[Format, ...]] = (JPEG, PNG, TIFF, WEBP, AVIF, JPEG2000)
 #: Every suffix that a folder is searched for, lower case.
 SUFFIXES: Final[frozenset[str]] = frozenset(suffix for row in FORMATS for suffix in row.suffixes)
 
-_OTHER_NAMES: Final = {"jpg": "jpeg", "tif": "tiff", "jp2": "jpeg2000", "j2k": "jpeg2000"}
+_OTHER_NAMES: Final = {**FORMAT_SYNONYMS, "j2k": "jpeg2000"}
 
 
 def recognize(head: bytes) -> Format | None:

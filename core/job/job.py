@@ -78,6 +78,14 @@ def job_key(source_sha256: str, model_sha256: str, options: Options) -> str:
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
 
+def planned_line(job: Job) -> str:
+    """What stands for a report line before the work is begun: its status is "planned"."""
+    import json
+
+    values = {"source": str(job.source), "output": str(job.destination), "status": "planned"}
+    return json.dumps(values)
+
+
 def report_line(outcome: Outcome) -> str:
     """Contract 5: the outcome as one line of JSON (ASCII); keys without a value are left out."""
     import json
