@@ -47,10 +47,13 @@ class Options:
         0, "short side, in pixels, of what the network sees; 0 = the model's own", low=0, high=2048
     )
     detail: int = _option(
-        1, "look again from so much nearer, for small faces in a group; 2, 3 and 4 ask the network "
-        "about 13, 21 and 36 times instead of once: a scan of 12 MP takes 4, 7 and 10 times as long",
-        low=1, high=4, added=True,
-    )  # fmt: skip
+        1,
+        "look again from so much nearer, for small faces in a group; 2, 3 and 4 ask the network "
+        "about 13, 21 and 36 times, and a scan of 12 MP takes 4, 7 and 10 times as long",
+        low=1,
+        high=4,
+        added=True,
+    )
     vividness: float = _option(
         1.0, "scales the colours: 0 = gray, 1 = as predicted, 2 = twice", low=0.0, high=2.0
     )
