@@ -1,6 +1,5 @@
 """`photochrom demo`: starts the local server and opens its page."""
 
-import os
 from importlib.util import find_spec
 
 import click
@@ -9,6 +8,7 @@ from core.commands.arguments import device_option, max_pixels_option_of
 from core.errors import EXIT_DONE, ServiceError
 from core.installation import how_to_install
 from core.options import DEFAULT_MODEL
+from core.system import available_processors
 from gradio_app import discovery
 from gradio_app.settings import DEFAULT_PORT, Settings, is_loopback
 
@@ -74,7 +74,7 @@ def demo(
         ask_token=bool(token),
         model=model,
         device=device,
-        workers=workers or _processors(),
+        workers=workers or available_processors(),
         queue=queue,
         max_upload=max_upload << 20,
         max_pixels=max_pixels,
@@ -89,10 +89,6 @@ def _new_token() -> str:
     import secrets
 
     return secrets.token_urlsafe(24)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_installed() -> None:

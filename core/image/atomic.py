@@ -16,15 +16,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from core.errors import DestinationError
-
-try:
-    import fcntl
-except ImportError:  # Windows: no locks of this kind; there the process number has to do
-    fcntl = None
+from core.system import fault_of_name, is_alive, lock
 
 #: A file name on all common file systems.
 _NAME_BYTES: Final = 255
 _TEMPORARY: Final = re.compile(r"\..*\.photochrom-(\d+)-[0-9a-f]{8}\.tmp", re.DOTALL)
+#: What Windows says of a file that another program has open.
+_SHARING_VIOLATION: Final = 32
 #: What a file system says that has no hard links, or no locks.
 _CANNOT: Final = frozenset(
     (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.ENOLCK,
@@ -56,6 +54,8 @@ def new_file(
                 if like:
                     _take_on(temporary, like)
                 os.fsync(file.fileno())
+                if os.name == "nt":  # an open file cannot be renamed there, and holds no lock
+                    file.close()
                 _put(temporary, target, replace=replace)
             except OSError as error:
                 raise _refused(error, target) from error
@@ -96,6 +96,8 @@ def write_all(file: BinaryIO, data: bytes | bytearray | memoryview) -> None:
 
 def check_free(target: Path, *, replace: bool) -> None:
     """Raises `DestinationError` where `target` is no file or, without `replace`, exists."""
+    if fault := fault_of_name(target.name):
+        raise DestinationError(fault, file=target, remedy="give the result another name")
     if target.is_dir():
         raise DestinationError("it is a folder", file=target, remedy="give the name of a file")
     if target.exists() and not target.is_file():  # a rename would put a file in /dev/null's place
@@ -136,9 +138,9 @@ def _create(target: Path, mode: int) -> tuple[Any, Path]:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         descriptor = os.open(temporary, flags, mode)
         try:
-            _lock(descriptor)
+            locked = lock(descriptor)
             # Between its creation and its lock another run may have taken it for abandoned.
-            if os.fstat(descriptor).st_nlink or fcntl is None:
+            if locked is None or os.fstat(descriptor).st_nlink:
                 return os.fdopen(descriptor, "w+b", buffering=0), temporary
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -155,44 +157,23 @@ def _take_on(file: Path, like: os.stat_result) -> None:
         file.chmod(stat.S_IMODE(like.st_mode) & 0o777)
 
 
-def _lock(descriptor: int) -> bool:
-    """Locks the file for this process; False where another has it, True where nobody can tell."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in _CANNOT:
-            raise
-    return True
-
-
 def _is_abandoned(path: Path, process: int) -> bool:
     if process == os.getpid():
         return False
-    if fcntl is None:
-        return not _is_alive(process)
     descriptor = os.open(path, os.O_RDWR)
     try:
-        return _lock(descriptor)
+        locked = lock(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    # Without locks the process number has to do, which tells of this machine alone.
+    return not is_alive(process) if locked is None else locked
 
 
 def _put(temporary: Path, target: Path, *, replace: bool) -> None:
     if replace:
+        if os.name == "nt":  # a read-only file cannot be replaced there
+            with contextlib.suppress(OSError):
+                target.chmod(0o666)
         temporary.replace(target)
         return
     try:
@@ -222,6 +203,10 @@ def _refused(error: OSError, target: Path) -> DestinationError:
             file=target,
             kind="exists",
             remedy="move it away, or ask for it to be overwritten",
+        )
+    if getattr(error, "winerror", 0) == _SHARING_VIOLATION:
+        return DestinationError(
+            "another program has it open", file=target, remedy="close it there and try again"
         )
     known = {
         errno.ENOSPC: ("the disk is full", "make room on it"),

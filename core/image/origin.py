@@ -14,6 +14,7 @@ from typing import Final
 
 from core.errors import SourceError
 from core.image.faults import changed, unreadable
+from core.system import READ_FLAGS, read_at, read_into_at
 
 #: Files up to this many bytes are held in memory while they are open.
 SNAPSHOT_BYTES: Final = 64 << 20
@@ -52,7 +53,7 @@ class Origin:
     def _open_file(self, path: Path, snapshot_bytes: int) -> None:
         try:
             # Non-blocking, so that a pipe with a picture's name cannot hold up the whole folder.
-            self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+            self._descriptor = os.open(path, READ_FLAGS)
             self._status = os.fstat(self._descriptor)
             self.size = self._status.st_size
             if not stat.S_ISREG(self._status.st_mode):
@@ -99,7 +100,7 @@ class Origin:
         if self.data is not None:
             return self.data[offset : offset + size]
         try:
-            return os.pread(self._descriptor, size, offset)
+            return read_at(self._descriptor, size, offset)
         except OSError as error:
             raise unreadable(error, self.name) from error
 
@@ -112,7 +113,7 @@ class Origin:
         done = 0
         try:
             while done < len(memory):
-                count = os.preadv(self._descriptor, [memory[done:]], offset + done)
+                count = read_into_at(self._descriptor, memory[done:], offset + done)
                 if not count:
                     break
                 done += count
