@@ -14,6 +14,11 @@ SHEETS ?= out/before-after
 
 APT_TEST := redis-server chromium openssl libjpeg-turbo-progs
 
+# The half that people run, on Windows and macOS too.
+RUNTIME := core/errors.py core/system.py core/paths.py core/installation.py core/options.py \
+	core/hints.py core/detail.py core/colorizer.py core/colour core/image core/model core/job \
+	core/commands worker gradio_app gimp_plugin
+
 .PHONY: colorize test lint bench bench-queue soak gimp gimp-gui clean
 
 colorize: $(VENV)/runtime.stamp
@@ -27,6 +32,8 @@ lint: $(VENV)/development.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/pyright --pythonplatform Windows $(RUNTIME)
+	$(BIN)/pyright --pythonplatform Darwin $(RUNTIME)
 	$(BIN)/lint-imports
 
 bench: $(VENV)/development.stamp

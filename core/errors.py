@@ -2,7 +2,7 @@
 
 Every error that a person may meet is raised as one of these. `kind` comes from the closed list
 `KINDS` (contract 5: it stands in report lines and in the queue's ledger) and says by itself
-whether trying again can help. Stands on nothing.
+whether trying again can help.
 """
 
 from collections.abc import Sequence
@@ -133,6 +133,13 @@ class ProviderError(PhotochromError):
 
 class ServiceError(PhotochromError):
     """A service beside this program (Redis, the local server, GIMP) is absent or refuses."""
+
+    kind = "service"
+    exit_code = EXIT_MACHINE
+
+
+class NotInstalled(PhotochromError):
+    """A command needs an extra that is not installed; says how to install it here."""
 
     kind = "service"
     exit_code = EXIT_MACHINE

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from core.installation import how_to_install
 from gimp_plugin.installer import faults, settings_in
 from gimp_plugin.profiles import Gimp, gimps, older_profiles, profile_of, profiles
 
@@ -156,7 +157,7 @@ def _startable(command: list[str]) -> Check:
         return Check("server", False, f"cannot be started ({error})", f"run `{_INSTALL}` again")
     if ran.returncode:
         last = (ran.stderr.strip().splitlines() or ["it does not say why"])[-1]
-        remedy = "install it with its server: pip install 'photochrom[cpu,demo]'"
+        remedy = f"install it with its server: {how_to_install('cpu', 'demo')}"
         return Check("server", False, f"cannot be started ({last})", remedy)
     return Check("server", True, "does not run now; the plug-in starts it when it is needed")
 

@@ -1,13 +1,14 @@
 """`photochrom demo`: starts the local server and opens its page."""
 
-import os
 from importlib.util import find_spec
 
 import click
 
-from core.commands.arguments import device_option
+from core.commands.arguments import device_option, max_pixels_option_of
 from core.errors import EXIT_DONE, ServiceError
+from core.installation import how_to_install
 from core.options import DEFAULT_MODEL
+from core.system import available_processors
 from gradio_app import discovery
 from gradio_app.settings import DEFAULT_PORT, EVERY_ADDRESS, Settings, is_loopback
 
@@ -52,10 +53,7 @@ from gradio_app.settings import DEFAULT_PORT, EVERY_ADDRESS, Settings, is_loopba
     "--max-upload", type=click.IntRange(1), default=640, show_default=True,
     help="Largest body of a request, in MiB.",
 )  # fmt: skip
-@click.option(
-    "--max-pixels", type=click.FloatRange(0, min_open=True), default=400, show_default=True,
-    help="Refuse pictures of more megapixels than this.",
-)  # fmt: skip
+@max_pixels_option_of(400)
 @click.option(
     "--idle-exit", type=click.FloatRange(0), default=0, metavar="SECONDS",
     help="End after this long without a request or an open page.",
@@ -72,7 +70,7 @@ def demo(
     workers: int | None,
     queue: int,
     max_upload: int,
-    max_pixels: float,
+    max_pixels: int,
     idle_exit: float,
 ) -> int:
     """Colour photographs in the browser; also the server that GIMP and scripts talk to.
@@ -112,10 +110,10 @@ def demo(
         ask_token=bool(token),
         model=model,
         device=device,
-        workers=workers or _processors(),
+        workers=workers or available_processors(),
         queue=queue,
         max_upload=max_upload << 20,
-        max_pixels=round(max_pixels * 1e6),
+        max_pixels=max_pixels,
         idle_exit=idle_exit,
     )
     if lan and not lan_url(settings):
@@ -134,14 +132,10 @@ def _new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _check_installed() -> None:
     missing = [name for name in ("fastapi", "gradio", "uvicorn") if find_spec(name) is None]
     if missing:
         raise ServiceError(
             f"the local server needs {' and '.join(missing)}",
-            remedy="pip install 'photochrom[demo]'",
+            remedy=how_to_install("demo"),
         )

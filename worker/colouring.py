@@ -1,8 +1,7 @@
 """One scan in a worker's process: claim it, colour it, tell the ledger.
 
 `Station` is what such a process holds: its model, its lease keeper, its line to the ledger. It is
-made after the fork, since neither ONNX Runtime nor libvips survives one. Stands on `core.job`,
-`worker.ledger`, `worker.roots`, `worker.remote`.
+made after the fork, since neither ONNX Runtime nor libvips survives one.
 """
 
 import logging
@@ -11,7 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -120,18 +119,21 @@ class Station:
                 claim.source, claim.destination, job, colorizer, claim.begun, self.keeper.check
             )
         self._sweep(job.destination.parent, claim.begun > 1)
-        return run_once(job, colorizer, claim.begun, self.keeper.check)
+        from core.job import run
+
+        return run(job, colorizer, attempts=claim.begun, check=self.keeper.check)
 
     def _job(self, batch: Batch, claim: Claim) -> Job:
         """The ledger's wish as a job. Nothing of it is taken on trust."""
         self.post.roots.admit(claim.source)
         self.post.roots.admit(claim.destination)
-        if batch.existing not in EXISTING or type(batch.max_pixels) is not int:
+        is_sound = type(batch.max_pixels) is int and type(batch.recolour) is bool
+        if batch.existing not in EXISTING or not is_sound:
             raise PhotochromError("the batch is malformed in the ledger", kind="options")
         existing: Any = batch.existing  # one of EXISTING, as was just seen
         return Job(
             Path(claim.source), Path(claim.destination), Options.from_mapping(batch.options),
-            existing, batch.max_pixels,
+            existing, batch.max_pixels, batch.recolour,
         )  # fmt: skip
 
     def _sweep(self, folder: Path, after_a_death: bool) -> None:
@@ -237,17 +239,6 @@ class Keeper(threading.Thread):
                     self._lost = True
             except PhotochromError as error:
                 log.warning("the lease could not be renewed: %s", error)
-
-
-def run_once(job: Job, colorizer: "Colorizer", attempts: int, check: Callable[[], None]) -> Outcome:
-    """`core.job.run`, which finds a result that another process put in place meanwhile."""
-    from core.job import run
-
-    outcome = run(job, colorizer, attempts=attempts, check=check)
-    if outcome.error and outcome.error.kind == "exists" and job.existing == "same":
-        second = run(job, colorizer, attempts=attempts, check=check)
-        return replace(second, seconds=outcome.seconds)
-    return outcome
 
 
 def warm_up(colorizer: "Colorizer") -> None:

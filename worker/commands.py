@@ -15,10 +15,12 @@ from core.commands.arguments import (
     ReadPath,
     WrittenPath,
     device_option,
+    exclude_option,
     existing_option,
     max_pixels_option,
     options_of,
     picture_options,
+    recolour_option,
 )
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, printable
 from core.options import DEFAULT_MODEL
@@ -98,7 +100,7 @@ def worker(
     watchable: bool,
 ) -> int:
     """Colour what batches ask for, until told to stop; SIGTERM finishes what is at work first."""
-    from core.job.pool import available_processors
+    from core.system import available_processors
     from worker.application import Limits
     from worker.broker import broker_url
     from worker.roots import Roots
@@ -142,6 +144,8 @@ def _asks(command: Callable) -> Callable:
         click.option("--name", default="", help="A name for the batch.  [default: SRC's]"),
         click.option("--queue", default="scans", show_default=True, help="The queue to use."),
         existing_option,
+        recolour_option,
+        exclude_option,
         max_pixels_option,
         broker_option,
         json_option,
@@ -155,7 +159,7 @@ def _asks(command: Callable) -> Callable:
 @_asks
 def submit(
     source: str, output: str, broker: str | None, name: str, queue: str, existing: str,
-    max_pixels: int, as_json: bool, **values,
+    recolour: bool, exclude: tuple[str, ...], max_pixels: int, as_json: bool, **values,
 ) -> None:  # fmt: skip
     """Queue SRC: a folder, a list (@list.txt or -), a glob in quotes, or s3://bucket/prefix.
 
@@ -167,13 +171,18 @@ def submit(
     from worker.submission import submit as submit_request
 
     hints = values["hints"]
-    like = _like(values, existing, max_pixels)
-    request = Request(sources_of(source), output, like, name, queue, hints=hints)
+    like = _like(values, existing, max_pixels, recolour)
+    request = Request(sources_of(source), output, like, name, queue, hints=hints, exclude=exclude)
     answer = submit_request(broker_url(broker), request)
     if as_json:
-        click.echo(json.dumps({"batch": answer.batch, "scans": answer.scans}))
-    else:
-        click.echo(f"{answer.batch}  {answer.scans} scans, {answer.new} of them new")
+        told = {"batch": answer.batch, "scans": answer.scans}
+        if answer.passed:
+            told["passed_over"] = answer.passed.as_mapping()
+        click.echo(json.dumps(told))
+        return
+    click.echo(f"{answer.batch}  {answer.scans} scans, {answer.new} of them new")
+    if answer.passed:
+        click.echo(printable(f"passed over: {answer.passed.in_words()}"))
 
 
 @batch.command(epilog="Example: photochrom batch watch scanner/ -o coloured/")
@@ -185,7 +194,8 @@ def submit(
 )  # fmt: skip
 def watch(
     folder: str, output: str, broker: str | None, name: str, queue: str, existing: str,
-    max_pixels: int, as_json: bool, settle: float, **values,
+    recolour: bool, exclude: tuple[str, ...], max_pixels: int, as_json: bool,
+    settle: float, **values,
 ) -> None:  # fmt: skip
     """Queue what comes into FOLDER, for as long as this runs; it may be restarted at any time."""
     from worker.broker import broker_url
@@ -194,8 +204,10 @@ def watch(
     from worker.watch import watch as watch_folder
 
     hints = values["hints"]
-    like = _like(values, existing, max_pixels)
-    request = Request(sources_of(folder), output, like, name, queue, kind="watch", hints=hints)
+    like = _like(values, existing, max_pixels, recolour)
+    request = Request(
+        sources_of(folder), output, like, name, queue, kind="watch", hints=hints, exclude=exclude
+    )
     for item in watch_folder(broker_url(broker), request, settle):
         if as_json:
             click.echo(json.dumps(item.as_json()))
@@ -309,11 +321,11 @@ def verify(id: str, sample: int | None, jobs: int, broker: str | None) -> int:
     return EXIT_SOME_FAILED if broken else EXIT_DONE
 
 
-def _like(values: dict, existing: str, max_pixels: int):
+def _like(values: dict, existing: str, max_pixels: int, recolour: bool):
     from core.job import Job
 
     options = options_of(values)
-    return Job(Path(), Path(), options, existing, max_pixels)  # type: ignore[arg-type]
+    return Job(Path(), Path(), options, existing, max_pixels, recolour)  # type: ignore[arg-type]
 
 
 def _ledger(broker: str | None):

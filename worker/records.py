@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from core.errors import Failure
@@ -44,6 +44,7 @@ class Batch:
     queue: str
     created: float
     kind: str = "submit"
+    recolour: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ def json_of(value: Any) -> str:
 def fields_of(batch: Batch, fingerprint: str, keep: float) -> dict[str, Any]:
     """A batch's own fields in Redis; `batch_of` reads them. `keep` in seconds."""
     fields = {name: getattr(batch, name) for name in Batch.__slots__}
+    if not batch.recolour:  # a worker that does not know it yet can then read the batch
+        del fields["recolour"]
     return {
         "ledger": FORM, "id": batch.id, "batch": json_of(fields), "created": batch.created,
         "fingerprint": fingerprint, "keep": round(keep),
@@ -187,6 +190,7 @@ def entry_of(
         return Entry(scan, state, source, destination, begun, holder, None, why)
     key, milliseconds, number, *more = json.loads(rest)
     person = people.get(number)
+    notes = tuple(more[1:]) if state != "failed" else ()
     outcome = Outcome(
         source=source,
         output=destination,
@@ -198,6 +202,8 @@ def entry_of(
         provider=person.provider if person else None,
         attempts=begun,
         error=Failure(*more) if state == "failed" else None,
-        notes=tuple(more[1:]) if state != "failed" else (),
+        notes=notes,
     )
+    if outcome.is_left_alone:
+        outcome = replace(outcome, output=None)
     return Entry(scan, state, source, destination, begun, person.name if person else None, outcome)

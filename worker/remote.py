@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import DestinationError, Failure, PhotochromError, ServiceError, SourceError
-from core.job import Job, Outcome, job_key
+from core.installation import how_to_install
+from core.job import Job, Outcome, Selection, job_key
 from worker.roots import is_remote
 
 if TYPE_CHECKING:
@@ -36,19 +37,17 @@ def store() -> Any:
 
         return fsspec.filesystem("s3", use_listings_cache=False, skip_instance_cache=True)
     except ImportError as error:
-        raise ServiceError("s3:// needs s3fs", remedy="pip install 'photochrom[worker]'") from error
+        raise ServiceError("s3:// needs s3fs", remedy=how_to_install("worker")) from error
 
 
-def pictures_under(prefix: str) -> Iterator[str]:
-    """Names, relative to `prefix`, of the objects that are pictures by their suffix, in order."""
-    from core.job.planning import is_picture
-
+def pictures_under(prefix: str, selection: Selection) -> Iterator[str]:
+    """Names, relative to `prefix`, of the objects that `selection` takes, in order."""
     with _in_words(prefix, SourceError):
         root = prefix.removeprefix("s3://").rstrip("/") + "/"
         names = store().find(root)
     for name in names:
         short = name.removeprefix(root)
-        if is_picture(Path(short)) and not any(part.startswith(".") for part in short.split("/")):
+        if selection.enters_all(short) and selection.takes_file(short):
             yield short
 
 
@@ -57,7 +56,7 @@ def carry_out(
     check: Callable[[], None],
 ) -> Outcome:  # fmt: skip
     """Colours a scan of which an end, or both, are objects. Failures are outcomes, as of `run`."""
-    from worker.colouring import run_once
+    from core.job import run
 
     try:
         with spool() as folder:
@@ -70,13 +69,13 @@ def carry_out(
                 target = folder / "result" / destination.rpartition("/")[2]
                 target.parent.mkdir()
             here = replace(job, source=local, destination=target)
-            outcome = run_once(here, colorizer, attempts, check)
+            outcome = run(here, colorizer, attempts=attempts, check=check)
             if is_remote(destination) and outcome.status == "done":
                 with _in_words(destination, DestinationError):
                     store().put_file(
                         str(target), destination, Metadata={KEY: outcome.key}, mode="overwrite"
                     )
-            return replace(outcome, source=source, output=destination)
+            return replace(outcome, source=source, output=outcome.output and destination)
     except PhotochromError as error:
         failed = Outcome(source, destination, "failed", attempts=attempts, error=Failure.of(error))
         return _about(failed, colorizer)

@@ -3,7 +3,7 @@
 `sources_of` understands the word, `Sources.plan` answers with scans and results one at a time.
 Names and conflicts are `core.job.plan`'s; here is only where the files are listed from. A list or
 glob keeps its tree: results stand under the destination as the files stand under their common
-folder. Stands on `core.job`.
+folder.
 """
 
 import hashlib
@@ -11,12 +11,12 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from glob import iglob
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from core.errors import OptionsError, SourceError
-from core.job import Job, Outcome, plan
+from core.job import Job, Outcome, Selection, plan
+from core.job.selection import matches
 from worker.roots import is_remote
 
 Planned = tuple[str, str, None] | Outcome
@@ -35,18 +35,20 @@ class Sources:
     files: tuple[str, ...] = ()
     named_in: Path | None = None
 
-    def plan(self, destination: str, like: Job) -> Iterator[Planned]:
+    def plan(self, destination: str, like: Job, selection: Selection) -> Iterator[Planned]:
         """(source, result, None) for each scan; a failed `Outcome` for what cannot be planned."""
         if self.kind == "folder" and not is_remote(destination):
-            for item in plan([Path(self.root)], Path(destination), like):
+            for item in plan([Path(self.root)], Path(destination), like, selection=selection):
                 yield _asked(item)
         else:
-            yield from self._plan_by_folders(destination, like)
+            yield from self._plan_by_folders(destination, like, selection)
 
-    def _plan_by_folders(self, destination: str, like: Job) -> Iterator[Planned]:
+    def _plan_by_folders(
+        self, destination: str, like: Job, selection: Selection
+    ) -> Iterator[Planned]:
         """For what is no walk of a local tree: files are put into their folders by name alone."""
         folders: dict[str, list[Path]] = {}
-        for name in self._relative_names(like):
+        for name in self._relative_names(like, selection):
             folder, _, file = name.rpartition("/")
             folders.setdefault(folder, []).append(Path(file))
         for folder, files in folders.items():
@@ -55,16 +57,19 @@ class Sources:
             for item in plan([nowhere / file for file in files], nowhere, like):
                 yield _asked(item, self.root, destination, folder)
 
-    def _relative_names(self, like: Job) -> Iterable[str]:
+    def _relative_names(self, like: Job, selection: Selection) -> Iterable[str]:
         if self.kind == "files":
-            return [os.path.relpath(file, self.root) for file in self.files]
+            names = [os.path.relpath(file, self.root) for file in self.files]
+            return [name for name in names if selection.takes_named(name)]
         if self.kind == "remote":
             from worker.remote import pictures_under
 
-            return pictures_under(self.root)
-        everything = plan([Path(self.root)], Path(os.devnull, "nowhere"), like)
-        return [os.path.relpath(item.source, self.root) for item in everything
-                if isinstance(item, Job)]  # fmt: skip
+            return pictures_under(self.root, selection)
+        nowhere = Path(os.devnull, "nowhere")
+        everything = plan([Path(self.root)], nowhere, like, selection=selection)
+        return [
+            os.path.relpath(item.source, self.root) for item in everything if isinstance(item, Job)
+        ]
 
 
 def sources_of(word: str) -> Sources:
@@ -89,7 +94,8 @@ def sources_of(word: str) -> Sources:
     if path.exists():
         return _files([word], word, word)
     if any(mark in word for mark in "*?["):
-        found = sorted(file for file in iglob(word, recursive=True) if Path(file).is_file())  # noqa: PTH207
+        # What is excluded is left out, and counted, when the files are planned.
+        found = [file for file in matches(word, Selection()) if Path(file).is_file()]
         if not found:
             raise OptionsError(f"nothing matches {word!r}")
         return _files(found, word, "glob " + os.path.abspath(word))  # noqa: PTH100

@@ -1,8 +1,7 @@
 """A batch on its way in: what is to be coloured is planned, lazily, into the ledger.
 
 Submitting may be killed and repeated at any moment: the same source, destination and settings are
-the same unfinished batch, and a scan that it knows is not added again. Stands on `core.job`,
-`worker.ledger`, `worker.sources`.
+the same unfinished batch, and a scan that it knows is not added again.
 """
 
 import hashlib
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from core.errors import DestinationError, Failure, OptionsError
-from core.job import Job, Outcome
+from core.job import Job, Outcome, Selection
+from core.job.selection import PassedOver
 from core.model.store import file_of
 from core.options import canonical_json
 from core.paths import Paths
@@ -39,7 +39,7 @@ Asked = tuple[str, str, Failure | None]
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is submitted. `like` has options, existing and the limit of pixels; `hints` is the file
-    that the options' hints were read from."""
+    that the options' hints were read from; `exclude` are the patterns of a `Selection`."""
 
     sources: Sources
     destination: str
@@ -48,6 +48,7 @@ class Request:
     queue: str = DEFAULT_QUEUE
     kind: str = "submit"
     hints: Path | None = None
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Submitted:
     batch: str
     scans: int
     new: int
+    passed: PassedOver
 
 
 def submit(url: str, request: Request) -> Submitted:
@@ -69,18 +71,20 @@ def submit(url: str, request: Request) -> Submitted:
     request = prepared(request)
     batch = open_batch(ledger, request)
     new = 0
-    for number, chunk in enumerate(_chunks(planned(request))):
+    selection = Selection(request.exclude)
+    for number, chunk in enumerate(_chunks(planned(request, selection))):
         new += ledger.ask(batch, chunk)
         if number == 0:
             begin(url, ledger, request.queue)
     scans = int(float(ledger.numbers(batch)["scans"]))
     if scans == 0:
         ledger.seal(batch)
-        raise OptionsError(f"there is no picture in {request.sources.shown}")
+        passed = f" (passed over: {selection.passed.in_words()})" if selection.passed else ""
+        raise OptionsError(f"there is no picture in {request.sources.shown}{passed}")
     ledger.seal(batch)
     begin(url, ledger, request.queue)
     _wait_for_the_disk(ledger)
-    return Submitted(batch, scans, new)
+    return Submitted(batch, scans, new, selection.passed)
 
 
 def prepared(request: Request) -> Request:
@@ -154,6 +158,8 @@ def open_batch(ledger: Ledger, request: Request) -> str:
         "max_pixels": request.like.max_pixels,
         "queue": request.queue,
     }
+    if request.like.recolour:  # else a batch of before keeps its identity
+        identity["recolour"] = True
     fingerprint = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:32]
     day = time.strftime("%Y%m%d")
     wanted = Batch(
@@ -167,15 +173,17 @@ def open_batch(ledger: Ledger, request: Request) -> str:
         queue=request.queue,
         created=time.time(),
         kind=request.kind,
+        recolour=request.like.recolour,
     )
     batch = ledger.open_batch(wanted, fingerprint)
     memory.remember(ledger.batch(batch), ledger.url_shown)
     return batch
 
 
-def planned(request: Request) -> Iterator[Asked]:
-    """Each scan with its result, as the ledger is asked for it."""
-    for item in request.sources.plan(request.destination, request.like):
+def planned(request: Request, selection: Selection | None = None) -> Iterator[Asked]:
+    """Each scan with its result, as the ledger is asked for it; `selection` counts the others."""
+    selection = selection or Selection(request.exclude)
+    for item in request.sources.plan(request.destination, request.like, selection):
         if isinstance(item, Outcome):
             yield item.source, item.output or item.source, item.error
         else:

@@ -143,8 +143,8 @@ def _version(look: Look) -> str:
 
 
 def _reason(state: str, text: str) -> str:
-    if state != "failed":
-        return ""
     import json
 
-    return Failure(*json.loads(text)[3:5]).message
+    if state == "failed":
+        return Failure(*json.loads(text)[3:5]).message
+    return "; ".join(json.loads(text)[4:]) if state == "skipped" else ""

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -17,7 +17,14 @@ DEVICES: Final = ("auto", "cpu", "cuda", "tensorrt", "directml", "coreml")
 
 
 class Choice(click.Choice):
-    """A choice whose refusal names the nearest."""
+    """A choice whose refusal names the nearest; `synonyms` are other words for its values."""
+
+    def __init__(self, choices: Iterable[str], synonyms: Mapping[str, str] | None = None) -> None:
+        super().__init__(list(choices))
+        self._synonyms = synonyms or {}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(self._synonyms.get(value, value), param, ctx)
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         refusal = super().get_invalid_choice_message(value, ctx)
@@ -61,17 +68,42 @@ verbose_option = click.option(
 )  # fmt: skip
 
 
-def _pixels(_: click.Context, __: click.Parameter, megapixels: float) -> int:
-    if not isfinite(megapixels):
-        raise click.BadParameter(f"{megapixels} is no number of megapixels")
-    return round(megapixels * 1e6)
+class Pixels(click.ParamType):
+    """A number of pixels: '400' and '400MP' are megapixels, '1.5GP' gigapixels.
+
+    A number from `_BARE_PIXELS` up counts pixels: nobody means a million megapixels.
+    """
+
+    name = "megapixels"
+    _UNITS: Final = {"": 1e6, "mp": 1e6, "gp": 1e9, "px": 1.0}
+    _BARE_PIXELS: Final = 1e6
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).strip().lower()
+        unit = text[-2:] if text[-2:] in self._UNITS else ""
+        try:
+            number = float(text.removesuffix(unit))
+        except ValueError:
+            self.fail(f"{value!r} is no number of megapixels, such as 400 or 400MP", param, ctx)
+        if not isfinite(number) or number <= 0:
+            self.fail(f"{value} is no number of megapixels above 0", param, ctx)
+        is_bare = not unit and number >= self._BARE_PIXELS
+        return max(1, round(number * (1.0 if is_bare else self._UNITS[unit])))
 
 
-#: In megapixels for a person, in pixels for the command.
-max_pixels_option = click.option(
-    "--max-pixels", type=click.FloatRange(0, min_open=True), default=1000, show_default=True,
-    callback=_pixels, help="Refuse pictures of more megapixels than this.",
-)  # fmt: skip
+def max_pixels_option_of(default: int) -> Callable:
+    """`--max-pixels` with a default in megapixels."""
+    return click.option(
+        "--max-pixels",
+        type=Pixels(),
+        default=f"{default}MP",
+        show_default=True,
+        metavar="MEGAPIXELS",
+        help="Refuse pictures of more megapixels than this: 400 or 400MP; 400000000 counts pixels.",
+    )
+
+
+max_pixels_option = max_pixels_option_of(1000)
 
 
 existing_option = click.option(
@@ -79,6 +111,23 @@ existing_option = click.option(
     help="Where a result's name is taken: "
     + "; ".join(f"{choice} = {meaning}" for choice, meaning in EXISTING.items()) + ".",
 )  # fmt: skip
+
+
+recolour_option = click.option(
+    "--recolour",
+    is_flag=True,
+    help="Also colour what is in colour already, and results of photochrom; without it they are "
+    "skipped. Toned, faded and stained black-and-white photographs are always coloured.",
+)
+
+
+exclude_option = click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out files and folders of this name below SRC, as '*_web.jpg' or drafts; a pattern "
+    "with a slash is compared with the whole path below SRC. May be given several times.",
+)
 
 
 def picture_options(command: Callable) -> Callable:
@@ -110,7 +159,7 @@ def _type(name: str, kind: type, about) -> Any:
     if name == "hints":
         return ReadPath(exists=True, dir_okay=False, path_type=Path)
     if "choices" in about:
-        return Choice(about["choices"])
+        return Choice(about["choices"], about.get("synonyms"))
     if "low" in about:
         span = click.FloatRange if kind is float else click.IntRange
         return span(about["low"], about["high"])

@@ -5,7 +5,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +14,12 @@ from core.commands.arguments import (
     ReadPath,
     WrittenPath,
     device_option,
+    exclude_option,
     existing_option,
     max_pixels_option,
     options_of,
     picture_options,
+    recolour_option,
     verbose_option,
 )
 from core.commands.progress import Progress, failure_line
@@ -32,7 +33,8 @@ from core.errors import (
 from core.paths import REPORT_LINES, SHEET, Paths
 
 if TYPE_CHECKING:
-    from core.job import Job, Outcome
+    from core.image.format import Format
+    from core.job import Job, Outcome, Selection
 
 PIPE = "-"
 
@@ -46,6 +48,8 @@ PIPE = "-"
 @picture_options
 @device_option
 @existing_option
+@recolour_option
+@exclude_option
 @click.option("--jobs", type=click.IntRange(1), help="Processes at work.  [default: processors]")
 @max_pixels_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done, touch nothing.")
@@ -59,7 +63,12 @@ PIPE = "-"
     help="Also write a picture before and after: a name that ends in .png for one SRC, or a folder "
     "for one of each.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print the report lines instead of prose.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the report lines instead of prose; with --dry-run those of status planned.",
+)
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @verbose_option
 def colorize(
@@ -67,6 +76,8 @@ def colorize(
     output: str,
     device: str,
     existing: str,
+    recolour: bool,
+    exclude: tuple[str, ...],
     jobs: int | None,
     max_pixels: int,
     dry_run: bool,
@@ -81,13 +92,13 @@ def colorize(
 
     SRC may be files, folders, globs in quotes, or - for standard input.
     """
-    from core.job import Job, run_all
-    from core.job.pool import available_processors
+    from core.job import Job, Selection, run_all
     from core.model.store import file_of
+    from core.system import available_processors
 
     hints = values["hints"]
     options = options_of(values)
-    like = Job(Path(), Path(), options, existing, max_pixels)  # type: ignore[arg-type]
+    like = Job(Path(), Path(), options, existing, max_pixels, recolour)  # type: ignore[arg-type]
     paths = Paths()
     paths.read(hints, "--hints")
     paths.read(file_of(options.model), "--model")
@@ -96,24 +107,28 @@ def colorize(
             raise OptionsError("a pipe takes no --dry-run or --before-after, and -o - no --json")
         progress = Progress(1, report=report, as_json=as_json, quiet=True)
         return _colorize_pipe(sources, output, like, device, progress, paths)
-    planned = list(_planned(sources, output, like, before_after))
+    selection = Selection(exclude)
+    planned = list(_planned(sources, output, like, before_after, selection))
     work = [item for item in planned if isinstance(item, Job)]
     refused = [item for item in planned if not isinstance(item, Job)]
     sheets = _sheets(work, refused, output, before_after)
     _check_paths(paths, work, sheets, report)
     if dry_run:
-        return _say_plan(planned)
+        return _say_plan(planned, selection, as_json)
     processes = min(jobs or available_processors(), max(1, len(work)))
-    written: set[str | None] = set()
+    written: set[str] = set()
     failed = False
-    with Progress(len(planned), report=report, as_json=as_json, quiet=quiet) as progress:
+    progress = Progress(
+        len(planned), report=report, as_json=as_json, quiet=quiet, passed=selection.passed
+    )
+    with progress:
         for outcome in _all_outcomes(refused, work, options.model, device, processes, run_all):
             progress.tell(outcome)
             if outcome.status == "failed":
                 failed = True
                 if fail_fast:
                     break
-            else:
+            elif outcome.output:
                 written.add(outcome.output)
     drawn = [item for item in sheets if str(item[0].destination) in written]
     failed |= not _draw(drawn, quiet or as_json)
@@ -172,14 +187,18 @@ def _all_outcomes(refused, work, model, device, processes, run_all) -> "Iterator
 
 
 def _planned(
-    sources: tuple[str, ...], output: str, like: "Job", before_after: str | None
+    sources: tuple[str, ...],
+    output: str,
+    like: "Job",
+    before_after: str | None,
+    selection: "Selection",
 ) -> "Iterator[Job | Outcome]":
     from core.job import plan
     from core.job.before_after import folder_of_sheets
     from core.job.planning import is_folder
 
     # A source that is named twice is one source.
-    paths = list(dict.fromkeys(path for source in sources for path in _expanded(source)))
+    paths = list(dict.fromkeys(path for source in sources for path in _expanded(source, selection)))
     target = Path(output)
     if output == PIPE:
         raise OptionsError("-o - needs - as its only source")
@@ -197,17 +216,18 @@ def _planned(
             distinct.read(path, "SRC")
         if folder is not None:
             distinct.write(folder, option)
-    yield from plan(paths, target, like, apart=apart)
+    yield from plan(paths, target, like, apart=apart, selection=selection)
 
 
-def _expanded(source: str) -> list[Path]:
+def _expanded(source: str, selection: "Selection") -> list[Path]:
     """A path, or what a glob in quotes matches; a path that exists is never taken for a glob."""
+    from core.job.planning import is_folder
+    from core.job.selection import matches
+
+    path = Path(source)
     if os.path.lexists(source) or not any(mark in source for mark in "*?["):
-        return [Path(source)]
-    names = glob(source, recursive=True)  # noqa: PTH207 (the pattern may be absolute)
-    if not names:
-        raise OptionsError(f"nothing matches {source!r}")
-    found = dict.fromkeys(Path(name) for name in sorted(names))
+        return [path] if is_folder(path) or selection.takes_named(path.name) else []
+    found = dict.fromkeys(map(Path, matches(source, selection)))
     # `scans/**` matches a folder and all that is in it: the folder will do.
     return [path for path in found if not any(parent in found for parent in path.parents)]
 
@@ -225,20 +245,40 @@ def _into_file(source: Path, target: Path, like: "Job") -> "Job":
         )
     if like.options.format not in ("same", wanted.name):
         raise OptionsError(f"--format {like.options.format} and the name {target.name} disagree")
-    same = by_suffix(source.suffix) is wanted
+    same = (_format_of(source) or by_suffix(source.suffix)) is wanted
     chosen = replace(like.options, format="same" if same else wanted.name)
     return replace(like, source=source, destination=target, options=chosen)
 
 
-def _say_plan(planned: "list[Job | Outcome]") -> int:
-    from core.job import Job
+def _format_of(source: Path) -> "Format | None":
+    """The format that a file has, whatever it is called; None where it cannot be told."""
+    from core.image.formats import HEAD_BYTES, recognize
+
+    try:
+        if not source.is_file():  # a pipe would wait for its other end
+            return None
+        with source.open("rb") as file:
+            return recognize(file.read(HEAD_BYTES))
+    except OSError:
+        return None
+
+
+def _say_plan(planned: "list[Job | Outcome]", selection: "Selection", as_json: bool) -> int:
+    from core.job import Job, report_line
+    from core.job.job import planned_line
 
     refused = [item for item in planned if not isinstance(item, Job)]
+    if as_json:
+        for item in planned:
+            click.echo(planned_line(item) if isinstance(item, Job) else report_line(item))
+        return EXIT_SOME_FAILED if refused else EXIT_DONE
     for item in planned:
         if isinstance(item, Job):
             click.echo(printable(f"{item.source} -> {item.destination}"))
     for item in refused:
         click.echo(f"photochrom: {failure_line(item)}", err=True)
+    if selection.passed:
+        click.echo(printable(f"passed over: {selection.passed.in_words()}"), err=True)
     return EXIT_SOME_FAILED if refused else EXIT_DONE
 
 
@@ -268,9 +308,12 @@ def _colorize_pipe(
             job = replace(job, destination=Path(folder, job.destination))
         job.source.write_bytes(sys.stdin.buffer.read())
         (outcome,) = run_all([job], model=like.options.model, device=device)
-        told = outcome.output if output != PIPE else job.destination.name
+        told = outcome.output and (outcome.output if output != PIPE else job.destination.name)
         progress.tell(replace(outcome, source=job.source.name, output=told))
         if outcome.error:
+            return EXIT_SOME_FAILED
+        if outcome.is_left_alone:  # and who waits at the pipe's end gets nothing
+            click.echo(f"photochrom: {name}: {'; '.join(outcome.notes)}", err=True)
             return EXIT_SOME_FAILED
         if output == PIPE:
             sys.stdout.buffer.write(job.destination.read_bytes())

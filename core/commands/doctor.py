@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 import click
 
 from core.errors import EXIT_DONE, EXIT_MACHINE, PhotochromError
+from core.installation import how_to_install, pip_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,9 @@ def _formats() -> Iterator[Check]:
 
         version = ".".join(str(library().version(part)) for part in range(3))
     except (ImportError, OSError) as error:
-        yield Check("image files", False, str(error), "pip install 'pyvips[binary]'", True)
+        yield Check(
+            "image files", False, str(error), pip_command("install", "pyvips[binary]"), True
+        )
         return
     titles = ", ".join(row.title for row in FORMATS)
     yield Check("image files", True, f"libvips {version} reads and writes {titles}", needed=True)
@@ -58,15 +61,15 @@ def _formats() -> Iterator[Check]:
 
 
 def _providers() -> Iterator[Check]:
-    from core.model.session import PROVIDERS, open_session
+    from core.model.session import PROVIDERS, open_session, remedy_for
     from core.model.store import resolve
     from core.options import DEFAULT_MODEL
 
-    for device, (_, remedy) in PROVIDERS.items():
+    for device in PROVIDERS:
         try:
             session = open_session(resolve(DEFAULT_MODEL), device)
         except PhotochromError as error:
-            yield Check(f"device {device}", False, error.what, remedy, device == "cpu")
+            yield Check(f"device {device}", False, error.what, remedy_for(device), device == "cpu")
         else:
             says = f"{session.description.name} runs on {session.provider}"
             yield Check(f"device {device}", True, says, needed=device == "cpu")
@@ -79,7 +82,11 @@ def _kernels() -> Iterator[Check]:
         warm()
     except Exception as error:  # whatever numba or LLVM says, it is told
         yield Check(
-            "kernels", False, f"{type(error).__name__}: {error}", "pip install -U numba", True
+            "kernels",
+            False,
+            f"{type(error).__name__}: {error}",
+            pip_command("install", "-U", "numba"),
+            True,
         )
     else:
         yield Check("kernels", True, "compiled and cached", needed=True)
@@ -91,7 +98,7 @@ def _redis() -> Iterator[Check]:
     try:
         import redis
     except ImportError:
-        yield Check("queue", False, "not installed", "pip install 'photochrom[worker]'")
+        yield Check("queue", False, "not installed", how_to_install("worker"))
         return
     try:
         info = redis.Redis.from_url(broker, socket_connect_timeout=1, socket_timeout=1).info()

@@ -14,6 +14,7 @@ import click
 from core.commands.arguments import verbose_option
 from core.errors import (
     EXIT_INTERRUPTED,
+    EXIT_MACHINE,
     EXIT_SOME_FAILED,
     Failure,
     PhotochromError,
@@ -33,13 +34,34 @@ class EntryPointGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = self._found().get(cmd_name)
-        return entry.load() if entry else None
+        if entry is None:
+            return None
+        try:
+            return entry.load()
+        except ModuleNotFoundError as error:
+            return _without_its_extra(cmd_name, error)
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
         name = args[0]
         if not name.startswith("-") and name not in self._found():
             ctx.fail(f"no such command {name!r}; {nearest(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
+
+
+def _without_its_extra(name: str, error: ModuleNotFoundError) -> click.Command:
+    """A command that cannot be imported: it has its line in the help, and fails when it is run."""
+
+    @click.command(
+        name,
+        help="Not installed.",
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True},
+    )
+    @click.argument("words", nargs=-1, type=click.UNPROCESSED)
+    def command(words: tuple[str, ...]) -> None:
+        raise error
+
+    return command
 
 
 @click.command(
@@ -71,6 +93,13 @@ def main() -> None:
         logging.getLogger(__name__).debug("", exc_info=True)
         print(f"photochrom: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        from core.installation import not_installed
+
+        logging.getLogger(__name__).debug("", exc_info=True)
+        said = not_installed(error)
+        print(f"photochrom: {said or error}", file=sys.stderr)
+        sys.exit(EXIT_MACHINE)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -16,17 +16,28 @@ from core.errors import DestinationError, printable
 
 if TYPE_CHECKING:
     from core.job import Outcome
+    from core.job.selection import PassedOver
 
 
 class Progress:
     """Counts outcomes and tells them: in prose, as JSON lines, in the report file."""
 
-    def __init__(self, total: int, *, report: Path | None, as_json: bool, quiet: bool) -> None:
+    def __init__(
+        self,
+        total: int,
+        *,
+        report: Path | None,
+        as_json: bool,
+        quiet: bool,
+        passed: "PassedOver | None" = None,
+    ) -> None:
         self.count = {"done": 0, "skipped": 0, "failed": 0}
+        self._left_alone = 0
         self._total = total
         self.report_path = report
         self._as_json = as_json
         self._quiet = quiet
+        self._passed = passed
         self._start = time.monotonic()
         self._stack = ExitStack()
         self._report = None
@@ -34,6 +45,9 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         if self.report_path:
+            from core.image.atomic import make_folder
+
+            make_folder(self.report_path.parent)
             try:
                 self._report = self._stack.enter_context(self.report_path.open("a"))
             except OSError as error:
@@ -47,7 +61,11 @@ class Progress:
 
     def __exit__(self, *failure) -> None:
         self._stack.close()
-        if not self._quiet and not self._as_json and self._total != 1:
+        if self._quiet or self._as_json:
+            return
+        if self._passed:
+            click.echo(printable(f"passed over: {self._passed.in_words()}"), err=True)
+        if self._total != 1:
             click.echo(self._summary(), err=True)
 
     def tell(self, outcome: "Outcome") -> None:
@@ -55,6 +73,7 @@ class Progress:
         from core.job import report_line
 
         self.count[outcome.status] += 1
+        self._left_alone += outcome.is_left_alone
         line = report_line(outcome)
         if self._report:
             self._report.write(line + "\n")
@@ -66,7 +85,7 @@ class Progress:
         elif not self._quiet:
             if not self._bar:
                 click.echo(_prose(outcome), err=True)
-            for note in outcome.notes:
+            for note in outcome.notes if outcome.status == "done" else ():
                 self._print(printable(f"{outcome.source}: note: {note}"))
         if self._bar:
             self._bar.advance(self._task)
@@ -78,7 +97,10 @@ class Progress:
             click.echo(text, err=True)
 
     def _summary(self) -> str:
-        said = ", ".join(f"{count} {status}" for status, count in self.count.items() if count)
+        count = dict(self.count)
+        count["skipped"] -= self._left_alone
+        count["in colour already"] = self._left_alone
+        said = ", ".join(f"{number} {status}" for status, number in count.items() if number)
         seconds = time.monotonic() - self._start
         rate = f", {self.count['done'] / seconds:.1f} a second" if self.count["done"] > 1 else ""
         nothing = "nothing done" if self._total else "nothing to do"
@@ -122,8 +144,9 @@ def failure_line(outcome: "Outcome") -> str:
 
 
 def _prose(outcome: "Outcome") -> str:
-    where = printable(f"{outcome.source} -> {outcome.output}")
     if outcome.status == "skipped":
-        return f"{where}  (done already)"
+        where = f"{outcome.source} -> {outcome.output}" if outcome.output else outcome.source
+        return printable(f"{where}  (skipped: {'; '.join(outcome.notes) or 'done already'})")
+    where = printable(f"{outcome.source} -> {outcome.output}")
     megapixels = (outcome.pixels or 0) / 1e6
     return f"{where}  ({megapixels:.1f} MP, {outcome.seconds or 0:.2f} s, {outcome.provider})"

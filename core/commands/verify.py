@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from core.commands.arguments import ReadPath, max_pixels_option
+from core.commands.arguments import ReadPath, exclude_option, max_pixels_option
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, PhotochromError, printable
 
 
@@ -15,20 +15,28 @@ from core.errors import EXIT_DONE, EXIT_SOME_FAILED, PhotochromError, printable
 @click.argument("original", type=ReadPath(exists=True, path_type=Path))
 @click.argument("coloured", type=ReadPath(exists=True, path_type=Path))
 @max_pixels_option
+@exclude_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line a file.")
-def verify(original: Path, coloured: Path, max_pixels: int, as_json: bool) -> int:
+def verify(
+    original: Path, coloured: Path, max_pixels: int, exclude: tuple[str, ...], as_json: bool
+) -> int:
     """Measure that L* of every pixel of COLOURED is that of ORIGINAL (files or folders).
 
     Tolerances: 16-bit 0.002; 8-bit 0.25, mean 0.10. JPEG, WebP and AVIF change pixels when they
     are encoded: worst 12, mean 1.0 for quality 90 and above.
     """
     from core.job.promise import verify as compare
+    from core.job.toning import is_left_alone
 
     failed = False
-    for before, after in _pairs(original, coloured):
+    for before, after in _pairs(original, coloured, exclude):
         try:
-            if after is None:
-                raise PhotochromError("has no coloured file", file=before, kind="vanished")
+            if isinstance(after, PhotochromError):
+                if after.kind == "vanished" and is_left_alone(before, max_pixels):
+                    if not as_json:
+                        click.echo(f"{printable(str(before))}: in colour already, has no result")
+                    continue
+                raise after
             result = compare(before, after, max_pixels)
         except PhotochromError as error:
             failed = True
@@ -46,27 +54,39 @@ def verify(original: Path, coloured: Path, max_pixels: int, as_json: bool) -> in
     return EXIT_SOME_FAILED if failed else EXIT_DONE
 
 
-def _pairs(original: Path, coloured: Path) -> Iterator[tuple[Path, Path | None]]:
-    """Each original with its coloured file; None where there is none."""
+def _pairs(
+    original: Path, coloured: Path, exclude: tuple[str, ...]
+) -> Iterator[tuple[Path, Path | PhotochromError]]:
+    """Each original with its coloured file, or with the reason why there is none."""
     if not original.is_dir():
-        yield original, _partner(coloured / original.name) if coloured.is_dir() else coloured
+        yield (
+            original,
+            _partner(original, coloured / original.name) if coloured.is_dir() else coloured,
+        )
         return
-    from core.job.planning import is_picture
+    from core.job import Job, Selection, plan
 
-    for path in sorted(original.rglob("*")):
-        if path.is_file() and is_picture(path) and not path.is_relative_to(coloured):
-            yield path, _partner(coloured / path.relative_to(original))
+    for item in plan([original], coloured, Job(Path(), Path()), selection=Selection(exclude)):
+        if isinstance(item, Job):
+            yield item.source, _partner(item.source, item.destination)
+        elif item.error:
+            error = PhotochromError(item.error.message, file=item.source, kind=item.error.kind)
+            yield Path(item.source), error
 
 
-def _partner(wished: Path) -> Path | None:
+def _partner(source: Path, wished: Path) -> Path | PhotochromError:
     """The mirrored file, whatever suffix `--format` gave it."""
     if wished.is_file():
         return wished
     for pattern in (f"{wished.name}.*", f"{wished.stem}.*"):
-        found = [path for path in wished.parent.glob(_literal(pattern)) if path.is_file()]
+        found = [
+            path
+            for path in wished.parent.glob(_literal(pattern))
+            if path.is_file() and path.suffix.lower() != ".xmp"
+        ]
         if len(found) == 1:
             return found[0]
-    return None
+    return PhotochromError("has no coloured file", file=source, kind="vanished")
 
 
 def _literal(pattern: str) -> str:

@@ -10,20 +10,19 @@ import errno
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from core.errors import DestinationError
-
-try:
-    import fcntl
-except ImportError:  # Windows: no locks of this kind; there the process number has to do
-    fcntl = None
+from core.system import fault_of_name, is_alive, lock
 
 #: A file name on all common file systems.
 _NAME_BYTES: Final = 255
 _TEMPORARY: Final = re.compile(r"\..*\.photochrom-(\d+)-[0-9a-f]{8}\.tmp", re.DOTALL)
+#: What Windows says of a file that another program has open.
+_SHARING_VIOLATION: Final = 32
 #: What a file system says that has no hard links, or no locks.
 _CANNOT: Final = frozenset(
     (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.ENOLCK,
@@ -32,16 +31,19 @@ _CANNOT: Final = frozenset(
 
 
 @contextlib.contextmanager
-def new_file(target: Path, *, replace: bool) -> Iterator[BinaryIO]:
+def new_file(
+    target: Path, *, replace: bool, like: os.stat_result | None = None
+) -> Iterator[BinaryIO]:
     """A file to `write_all` to, which becomes `target` when the block ends well.
 
     It is seekable, empty and unbuffered. Where the block raises, or the disk is full, nothing is
     left. Without `replace` a file that stands at `target`, even since a moment ago, is never
-    overwritten. Raises `DestinationError` (destination, exists).
+    overwritten. `like` is the status of a file whose times and permission bits it is given; until
+    then only its owner may read it. Raises `DestinationError` (destination, exists).
     """
     try:
         check_free(target, replace=replace)
-        file, temporary = _create(target)
+        file, temporary = _create(target, 0o600 if like else 0o666)
     except OSError as error:
         raise _refused(error, target) from error
     try:
@@ -49,7 +51,11 @@ def new_file(target: Path, *, replace: bool) -> Iterator[BinaryIO]:
             try:
                 yield file
                 file.flush()
+                if like:
+                    _take_on(temporary, like)
                 os.fsync(file.fileno())
+                if os.name == "nt":  # an open file cannot be renamed there, and holds no lock
+                    file.close()
                 _put(temporary, target, replace=replace)
             except OSError as error:
                 raise _refused(error, target) from error
@@ -90,6 +96,8 @@ def write_all(file: BinaryIO, data: bytes | bytearray | memoryview) -> None:
 
 def check_free(target: Path, *, replace: bool) -> None:
     """Raises `DestinationError` where `target` is no file or, without `replace`, exists."""
+    if fault := fault_of_name(target.name):
+        raise DestinationError(fault, file=target, remedy="give the result another name")
     if target.is_dir():
         raise DestinationError("it is a folder", file=target, remedy="give the name of a file")
     if target.exists() and not target.is_file():  # a rename would put a file in /dev/null's place
@@ -121,18 +129,18 @@ def clean_stale(folder: str | os.PathLike) -> list[Path]:
     return removed
 
 
-def _create(target: Path) -> tuple[Any, Path]:
+def _create(target: Path, mode: int) -> tuple[Any, Path]:
     """The temporary file, open and locked, and its path."""
     while True:
         end = f".photochrom-{os.getpid()}-{secrets.token_hex(4)}.tmp"
         stem = os.fsencode(target.name)[: _NAME_BYTES - len(end) - 1].decode("utf-8", "ignore")
         temporary = target.with_name(f".{stem}{end}")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(temporary, flags, 0o666)
+        descriptor = os.open(temporary, flags, mode)
         try:
-            _lock(descriptor)
+            locked = lock(descriptor)
             # Between its creation and its lock another run may have taken it for abandoned.
-            if os.fstat(descriptor).st_nlink or fcntl is None:
+            if locked is None or os.fstat(descriptor).st_nlink:
                 return os.fdopen(descriptor, "w+b", buffering=0), temporary
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -141,44 +149,31 @@ def _create(target: Path) -> tuple[Any, Path]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int) -> bool:
-    """Locks the file for this process; False where another has it, True where nobody can tell."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in _CANNOT:
-            raise
-    return True
+def _take_on(file: Path, like: os.stat_result) -> None:
+    """The times and permission bits of `like`, as far as the file system holds any."""
+    with contextlib.suppress(OSError):
+        os.utime(file, ns=(like.st_atime_ns, like.st_mtime_ns))
+    with contextlib.suppress(OSError):
+        file.chmod(stat.S_IMODE(like.st_mode) & 0o777)
 
 
 def _is_abandoned(path: Path, process: int) -> bool:
     if process == os.getpid():
         return False
-    if fcntl is None:
-        return not _is_alive(process)
     descriptor = os.open(path, os.O_RDWR)
     try:
-        return _lock(descriptor)
+        locked = lock(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    # Without locks the process number has to do, which tells of this machine alone.
+    return not is_alive(process) if locked is None else locked
 
 
 def _put(temporary: Path, target: Path, *, replace: bool) -> None:
     if replace:
+        if os.name == "nt":  # a read-only file cannot be replaced there
+            with contextlib.suppress(OSError):
+                target.chmod(0o666)
         temporary.replace(target)
         return
     try:
@@ -208,6 +203,10 @@ def _refused(error: OSError, target: Path) -> DestinationError:
             file=target,
             kind="exists",
             remedy="move it away, or ask for it to be overwritten",
+        )
+    if getattr(error, "winerror", 0) == _SHARING_VIOLATION:
+        return DestinationError(
+            "another program has it open", file=target, remedy="close it there and try again"
         )
     known = {
         errno.ENOSPC: ("the disk is full", "make room on it"),

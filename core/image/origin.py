@@ -14,6 +14,7 @@ from typing import Final
 
 from core.errors import SourceError
 from core.image.faults import changed, unreadable
+from core.system import READ_FLAGS, read_at, read_into_at
 
 #: Files up to this many bytes are held in memory while they are open.
 SNAPSHOT_BYTES: Final = 64 << 20
@@ -52,7 +53,7 @@ class Origin:
     def _open_file(self, path: Path, snapshot_bytes: int) -> None:
         try:
             # Non-blocking, so that a pipe with a picture's name cannot hold up the whole folder.
-            self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+            self._descriptor = os.open(path, READ_FLAGS)
             self._status = os.fstat(self._descriptor)
             self.size = self._status.st_size
             if not stat.S_ISREG(self._status.st_mode):
@@ -89,12 +90,17 @@ class Origin:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    @property
+    def status(self) -> os.stat_result | None:
+        """The file's as it was opened: times, permission bits; None for bytes in memory."""
+        return self._status if self.path else None
+
     def read(self, offset: int, size: int) -> bytes:
         """Up to `size` bytes from `offset`; fewer only at the end of the file."""
         if self.data is not None:
             return self.data[offset : offset + size]
         try:
-            return os.pread(self._descriptor, size, offset)
+            return read_at(self._descriptor, size, offset)
         except OSError as error:
             raise unreadable(error, self.name) from error
 
@@ -111,7 +117,7 @@ class Origin:
         done = 0
         try:
             while done < len(memory):
-                count = os.preadv(self._descriptor, [memory[done:]], offset + done)
+                count = read_into_at(self._descriptor, memory[done:], offset + done)
                 if not count:
                     break
                 done += count

@@ -52,7 +52,8 @@ def save(
     """Writes the coloured `source` to `destination`, in `format` (default: the source's).
 
     `pages` are those of the source, in their order; the next is asked for when one is written.
-    Either the whole file stands there afterwards, on the disk, or nothing does. `replace` allows
+    Either the whole file stands there afterwards, on the disk, with the times and permission bits
+    of the source, or nothing does. `replace` allows
     overwriting another file, `in_place` the source itself. Raises `DestinationError`
     (destination, exists, conflict), `SourceError` (what was found out while reading, and
     unsupported where the format cannot hold the picture), and whatever painting raises.
@@ -62,7 +63,7 @@ def save(
     notes = check_holds(source, format)
     if not in_place:
         check_apart(source, target)
-    with new_file(target, replace=replace or in_place) as file:
+    with new_file(target, replace=replace or in_place, like=source.origin.status) as file:
         notes += _write(file, source, pages, format, quality, provenance)
         source.origin.check_unchanged()
         size = file.tell()

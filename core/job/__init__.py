@@ -9,6 +9,17 @@ from core.job.job import Job, Outcome, job_key, report_line
 from core.job.life import run
 from core.job.planning import plan
 from core.job.pool import run_all
+from core.job.selection import Selection
 from core.options import EXISTING
 
-__all__ = ["EXISTING", "Job", "Outcome", "job_key", "plan", "report_line", "run", "run_all"]
+__all__ = [
+    "EXISTING",
+    "Job",
+    "Outcome",
+    "Selection",
+    "job_key",
+    "plan",
+    "report_line",
+    "run",
+    "run_all",
+]

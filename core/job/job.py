@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, Failure
 from core.image.read import MAX_PIXELS
@@ -12,22 +12,33 @@ from core.options import Options, canonical_json
 #: One of `core.options.EXISTING`.
 Existing = Literal["same", "skip", "overwrite", "fail"]
 
+# Notes of jobs that were skipped although the very same work does not stand there.
+#: `existing` is "skip".
+STANDS_THERE: Final = "a file of that name stands there"
+IN_COLOUR: Final = "it is in colour already; --recolour colours it all the same"
+OF_OURS: Final = "it is a result of photochrom; --recolour colours it all the same"
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file's work: colour `source` into `destination`, an exact path, never a folder."""
+    """One file's work: colour `source` into `destination`, an exact path, never a folder.
+
+    Without `recolour` a source that is in colour already, or a result of ours, is left alone.
+    """
 
     source: Path
     destination: Path
     options: Options = field(default_factory=Options)
     existing: Existing = "same"
     max_pixels: int = MAX_PIXELS
+    recolour: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one job. `pixels` over all pages; `seconds` of wall time; `notes`: what a
-    person should know of the result, such as metadata that its format cannot hold."""
+    person should know of the result, such as metadata that its format cannot hold, or why it was
+    skipped. `output` is None where none was wanted: the source was in colour already."""
 
     source: str
     output: str | None
@@ -40,6 +51,11 @@ class Outcome:
     attempts: int = 1
     error: Failure | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether the source was in colour already, so that no result is wanted."""
+        return self.status == "skipped" and bool({IN_COLOUR, OF_OURS} & set(self.notes))
 
     @property
     def exit_code(self) -> int:
@@ -60,6 +76,14 @@ def job_key(source_sha256: str, model_sha256: str, options: Options) -> str:
         "page": "all",
     }
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+
+
+def planned_line(job: Job) -> str:
+    """What stands for a report line before the work is begun: its status is "planned"."""
+    import json
+
+    values = {"source": str(job.source), "output": str(job.destination), "status": "planned"}
+    return json.dumps(values)
 
 
 def report_line(outcome: Outcome) -> str:

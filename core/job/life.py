@@ -9,9 +9,12 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
+
+import numpy as np
 
 from core.colorizer import Colorizer
 from core.errors import (
@@ -22,19 +25,26 @@ from core.errors import (
     SourceError,
 )
 from core.image.atomic import make_folder
+from core.image.format import Format
 from core.image.formats import by_name
 from core.image.metadata.provenance import Provenance
-from core.image.page import Source
+from core.image.page import Page, Source
 from core.image.painted import PaintedPage
 from core.image.read import is_whole, open_source, read_provenance
 from core.image.write import check_apart, save
-from core.job.job import Job, Outcome, job_key
-from core.options import Options, canonical_json
+from core.job.job import STANDS_THERE, Job, Outcome, job_key
+from core.job.sidecars import Result, carry
+from core.job.toning import reason_to_leave
+from core.options import canonical_json
 
 log = logging.getLogger(__name__)
 
 #: Is called before every inference and every strip, and stops the work by raising.
 StopCheck = Callable[[], None]
+
+
+class _LeftAlone(Exception):
+    """The source should not be coloured; its argument says why."""
 
 
 def run(
@@ -48,18 +58,18 @@ def run(
     """
     start = time.perf_counter()
     status, key, pixels, error, notes = "failed", None, None, None, ()
+    output: str | None = str(job.destination)
     try:
         with open_source(job.source, max_pixels=job.max_pixels) as source:
             key = job_key(source.sha256, colorizer.session.sha256, job.options)
             check_apart(source, job.destination)
-            if _is_done(job, key):
-                status = "skipped"
-            else:
-                notes = _colour(job, source, key, colorizer, check)
-                status = "done"
+            status, notes = _done_or_colour(job, source, key, colorizer, check)
+            if status == "done":
                 pixels = sum(page.width * page.height for page in source.pages)
     except InterruptedJob:
         raise
+    except _LeftAlone as left:
+        status, notes, output = "skipped", (str(left),), None
     except PhotochromError as known:
         error = Failure.of(known)
     except Exception as defect:
@@ -68,7 +78,7 @@ def run(
         error = Failure.of(defect)
     return Outcome(
         source=str(job.source),
-        output=str(job.destination),
+        output=output,
         status=status,
         key=key,
         pixels=pixels,
@@ -79,6 +89,55 @@ def run(
         error=error,
         notes=notes,
     )
+
+
+def _done_or_colour(
+    job: Job, source: Source, key: str, colorizer: Colorizer, check: StopCheck
+) -> tuple[Literal["done", "skipped"], tuple[str, ...]]:
+    """Colours the source unless nothing is to be done; status and notes. Raises `_LeftAlone`."""
+
+    @lru_cache(maxsize=1)
+    def seen(index: int) -> _SeenOnce:
+        return _SeenOnce(source.pages[index])
+
+    def thumbnail(index: int) -> np.ndarray:
+        page = seen(index)
+        height, width = colorizer.look(page.height, page.width, job.options).thumbnail
+        return page.thumbnail(width, height)
+
+    taken: DestinationError | None = None
+    try:
+        if _is_done(job, key):
+            return "skipped", _skipped(job, source, key, colorizer)
+    except DestinationError as error:
+        taken = error
+    if not job.recolour and (why := reason_to_leave(source, thumbnail)):
+        raise _LeftAlone(why)
+    if taken:  # which is no trouble where nothing was to be written
+        raise taken
+    try:
+        return "done", _colour(job, source, key, colorizer, check, seen)
+    except DestinationError as error:
+        # Another process may have put the very same result there a moment ago.
+        if error.kind == "exists" and _is_done(job, key):
+            return "skipped", _skipped(job, source, key, colorizer)
+        raise
+
+
+def _skipped(job: Job, source: Source, key: str, colorizer: Colorizer) -> tuple[str, ...]:
+    """The notes of a job that is skipped; a sidecar that its result lacks is carried there."""
+    if job.existing == "skip":
+        return (STANDS_THERE,)
+    carry(job.source, _result(job, source, key, colorizer), replaces=False)
+    return ()
+
+
+def _result(job: Job, source: Source, key: str, colorizer: Colorizer) -> Result:
+    return Result(job.destination, _format(job) or source.format, _provenance(job, key, colorizer))
+
+
+def _format(job: Job) -> Format | None:
+    return None if job.options.format == "same" else by_name(job.options.format)
 
 
 def _is_done(job: Job, key: str) -> bool:
@@ -106,24 +165,35 @@ def _carries(file: Path, key: str) -> bool:
 
 
 def _colour(
-    job: Job, source: Source, key: str, colorizer: Colorizer, check: StopCheck
+    job: Job,
+    source: Source,
+    key: str,
+    colorizer: Colorizer,
+    check: StopCheck,
+    seen: Callable[[int], "_SeenOnce"],
 ) -> tuple[str, ...]:
-    """Writes the coloured source; returns notes."""
+    """Writes the coloured source and its sidecars; returns notes."""
     make_folder(job.destination.parent)
+    replaces = job.existing == "overwrite"
+    result = _result(job, source, key, colorizer)
     written = save(
         source,
         job.destination,
-        _painted_pages(source, job.options, colorizer, check),
-        format=None if job.options.format == "same" else by_name(job.options.format),
+        _painted_pages(source, job, colorizer, check, seen),
+        format=_format(job),
         quality=job.options.quality,
-        provenance=_provenance(job, key, colorizer),
-        replace=job.existing == "overwrite",
+        provenance=result.provenance,
+        replace=replaces,
     )
-    return written.notes
+    return (*written.notes, *carry(job.source, result, replaces=replaces))
 
 
 def _painted_pages(
-    source: Source, options: Options, colorizer: Colorizer, check: StopCheck
+    source: Source,
+    job: Job,
+    colorizer: Colorizer,
+    check: StopCheck,
+    seen: Callable[[int], "_SeenOnce"],
 ) -> Iterator[PaintedPage]:
     """Each page with its colours.
 
@@ -131,8 +201,16 @@ def _painted_pages(
     """
     for page in source.pages:
         check()
-        paint = colorizer.painter_of(page, options, lambda *_: check())
+        paint = colorizer.painter_of(seen(page.index), job.options, lambda *_: check())
         yield PaintedPage(page, paint, check)
+
+
+class _SeenOnce:
+    """A page for the Colorizer whose thumbnail is made once, whoever asks for it."""
+
+    def __init__(self, page: Page) -> None:
+        self.height, self.width = page.height, page.width
+        self.thumbnail = lru_cache(maxsize=1)(page.thumbnail)
 
 
 @cache

@@ -15,19 +15,25 @@ from pathlib import Path
 from core.errors import Failure, PhotochromError, SourceError
 from core.image.formats import by_name, by_suffix
 from core.job.job import Job, Outcome
+from core.job.selection import Selection
 
 
 def plan(
-    sources: Iterable[Path], destination: Path, like: Job, *, apart: Path | None = None
+    sources: Iterable[Path],
+    destination: Path,
+    like: Job,
+    *,
+    apart: Path | None = None,
+    selection: Selection | None = None,
 ) -> Iterator[Job | Outcome]:
     """The jobs for `sources` under the folder `destination`, with the settings of `like`.
 
-    Files are taken as they are; folders are walked for pictures (by suffix), their tree mirrored.
-    What cannot be planned comes as a failed `Outcome` in its place. `apart` is a folder that is
-    not walked, just as `destination`: other results go there.
+    Files are taken as they are; folders are walked for pictures (by suffix) that `selection`
+    takes, and their tree is mirrored. What cannot be planned comes as a failed `Outcome` in its
+    place. `apart` is a folder that is not walked, just as `destination`: other results go there.
     """
     sources = list(sources)
-    walk = _Walk(destination, apart, one_tree=len(sources) == 1)
+    walk = _Walk(destination, apart, selection or Selection(), one_tree=len(sources) == 1)
     for source in sources:
         if not is_folder(source):
             continue
@@ -41,13 +47,8 @@ def plan(
                 ),
             )
             continue
-        yield from _folder(source, destination, like, walk)
+        yield from _folder(source, destination, "", like, walk)
     yield from _jobs([s for s in sources if not is_folder(s)], destination, like, walk)
-
-
-def is_picture(path: Path) -> bool:
-    """Whether a file found in a folder is one to be coloured: by its suffix, and not hidden."""
-    return not path.name.startswith(".") and by_suffix(path.suffix) is not None
 
 
 def is_folder(path: Path | os.DirEntry) -> bool:
@@ -62,7 +63,10 @@ class _Walk:
     """What a walk must not enter (its own destination, a folder that it is in already) and the
     results that are spoken for."""
 
-    def __init__(self, destination: Path, apart: Path | None, one_tree: bool) -> None:
+    def __init__(
+        self, destination: Path, apart: Path | None, selection: Selection, one_tree: bool
+    ) -> None:
+        self.selection = selection
         self.destination = _identity(destination)
         self.apart = _identity(apart) if apart else None
         self.inside: set[tuple[int, int]] = set()
@@ -70,7 +74,10 @@ class _Walk:
         self.taken: set[Path] = set()
 
 
-def _folder(folder: Path, destination: Path, like: Job, walk: _Walk) -> Iterator[Job | Outcome]:
+def _folder(
+    folder: Path, destination: Path, below: str, like: Job, walk: _Walk
+) -> Iterator[Job | Outcome]:
+    """The jobs of a folder; `below` is its path below SRC with a slash at its end, or ''."""
     identity = _identity(folder)
     if identity is None or identity in (walk.destination, walk.apart) or identity in walk.inside:
         return
@@ -80,13 +87,20 @@ def _folder(folder: Path, destination: Path, like: Job, walk: _Walk) -> Iterator
     except OSError as error:
         yield _failed(folder, SourceError(f"the folder cannot be read ({error.strerror})"))
         entries = []
-    pictures = [Path(e.path) for e in entries if is_picture(Path(e.path)) and not is_folder(e)]
+    folders = [entry for entry in entries if is_folder(entry)]
+    names = {entry.name for entry in folders}
+    pictures = [
+        Path(entry.path)
+        for entry in entries
+        if entry.name not in names and walk.selection.takes_file(below + entry.name)
+    ]
     yield from _jobs(pictures, destination, like, walk)
     if walk.one_tree:  # its folders have results in folders of their own: forget, and stay small
         walk.taken.clear()
-    for entry in entries:
-        if is_folder(entry) and not entry.name.startswith("."):
-            yield from _folder(Path(entry.path), destination / entry.name, like, walk)
+    for entry in folders:
+        if walk.selection.enters(below + entry.name):
+            inner = f"{below}{entry.name}/"
+            yield from _folder(Path(entry.path), destination / entry.name, inner, like, walk)
     walk.inside.discard(identity)
 
 

@@ -62,11 +62,6 @@ def run_all(
         pool.stop()
 
 
-def available_processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _into_swept_folders(jobs: Iterable[Job]) -> Iterator[Job]:
     swept: set[Path] = set()
     for job in jobs:

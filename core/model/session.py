@@ -2,7 +2,7 @@
 
 `open_session` is the way in. One thread a session and no spinning: pictures are independent, a
 thumbnail is too small to be worth splitting, and results must not depend on a thread count.
-onnxruntime is imported when the first session opens. Stands on `core.model.contract`.
+onnxruntime is imported when the first session opens.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from core.errors import ModelError, OptionsError, ProviderError, nearest
+from core.installation import how_to_install, how_to_install_runtime
 from core.model.contract import CHROMA, DISTRIBUTION, HINTS, LIGHTNESS, ModelDescription, Tensor
 
 if TYPE_CHECKING:
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: device -> (ONNX Runtime's name of the provider, what to install for it)
+#: device -> ONNX Runtime's name of the provider
 PROVIDERS: Final = {
-    "cpu": ("CPUExecutionProvider", "pip install 'photochrom[cpu]'"),
-    "cuda": ("CUDAExecutionProvider", "pip install 'photochrom[gpu]' (NVIDIA driver, CUDA 12)"),
-    "tensorrt": ("TensorrtExecutionProvider", "pip install 'photochrom[gpu]' and TensorRT 10"),
-    "directml": ("DmlExecutionProvider", "pip install onnxruntime-directml (Windows)"),
-    "coreml": ("CoreMLExecutionProvider", "pip install onnxruntime on macOS"),
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
 }
 DEVICES: Final = ("auto", *PROVIDERS)
 
@@ -42,6 +43,20 @@ class Prediction:
 
     chroma: np.ndarray
     distribution: np.ndarray | None = None
+
+
+def remedy_for(device: str) -> str:
+    """What to install so that `device` loads."""
+    match device:
+        case "cuda":
+            return f"{how_to_install('gpu')} (with NVIDIA's driver and CUDA 12)"
+        case "tensorrt":
+            return f"{how_to_install('gpu')} (with TensorRT 10)"
+        case "directml":
+            return f"{how_to_install_runtime('onnxruntime-directml')} (on Windows)"
+        case "coreml":
+            return f"{how_to_install_runtime('onnxruntime')} (on macOS)"
+    return how_to_install("cpu")
 
 
 class Session:
@@ -94,17 +109,19 @@ def open_session(path: Path, device: str = "auto") -> Session:
     runtime = _runtime()
     available = runtime.get_available_providers()
     for candidate in AUTO_ORDER if device == "auto" else (device,):
-        name, remedy = PROVIDERS[candidate]
+        name = PROVIDERS[candidate]
         native = _native_session(path, name) if name in available else None
         # A provider that is listed can still fail to load, and then the session silently runs on
         # the CPU: only what the session reports counts.
         if native and native.get_providers()[0] == name:
             return Session(path, native)
         if device != "auto":
-            raise ProviderError(f"{device} does not load on this machine", remedy=remedy)
+            raise ProviderError(
+                f"{device} does not load on this machine", remedy=remedy_for(device)
+            )
         if name in available:
             _say_once(f"{candidate} is installed but does not load; trying the next device")
-    raise ProviderError("no execution provider loads", remedy=PROVIDERS["cpu"][1])
+    raise ProviderError("no execution provider loads", remedy=remedy_for("cpu"))
 
 
 def describe(native: "onnxruntime.InferenceSession", file: object) -> ModelDescription:
@@ -147,7 +164,7 @@ def _runtime():
     try:
         import onnxruntime
     except ImportError as error:
-        raise ProviderError("ONNX Runtime is not installed", remedy=PROVIDERS["cpu"][1]) from error
+        raise ProviderError("ONNX Runtime is not installed", remedy=remedy_for("cpu")) from error
     return onnxruntime
 
 

@@ -1,5 +1,6 @@
 """Batches from and to a bucket, on moto's S3 server."""
 
+import json
 import os
 import subprocess
 import sys
@@ -56,9 +57,12 @@ def test_a_bucket_is_coloured_into_a_bucket_once_and_never_outside_the_roots(
         bucket.upload_file(str(path), f"scans/{path.relative_to(stage.scans)}")
     bucket.put_object(Key="scans/readme.txt", Body=b"no scan")
     bucket.put_object(Key="scans/bad.jpg", Body=b"no picture")
+    bucket.put_object(Key="scans/@eaDir/00000.jpg", Body=b"no scan")
+    bucket.put_object(Key="scans/000/left_out.jpg", Body=b"no scan")
     words = ("batch", "submit", "s3://archive/scans", "-o", "s3://archive/coloured",
-             "--model", "tiny", "--json")  # fmt: skip
-    stage.call(*words)
+             "--model", "tiny", "--json", "--exclude", "left_*")  # fmt: skip
+    told = json.loads(stage.call(*words))
+    assert told["passed_over"] == {"not_read": {"TXT": 1}, "folders": {"@eaDir": 1}, "excluded": 1}
     worker = stage.worker("--root", "s3://archive/scans", "--root", "s3://archive/coloured",
                           concurrency=1)  # fmt: skip
     batch = stage.status()["batch"]

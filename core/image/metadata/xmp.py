@@ -16,6 +16,8 @@ NOTE: Final = "http://ns.adobe.com/xmp/note/"
 IPTC_EXTENSION: Final = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 TIFF: Final = "http://ns.adobe.com/tiff/1.0/"
 PHOTOSHOP: Final = "http://ns.adobe.com/photoshop/1.0/"
+CAMERA_RAW: Final = "http://ns.adobe.com/camera-raw-settings/1.0/"
+DUBLIN_CORE: Final = "http://purl.org/dc/elements/1.1/"
 #: The property of a split packet that names its other part.
 EXTENDED: Final = (NOTE, "HasExtendedXMP")
 #: Our own namespace; what stands in it is described in docs/.
@@ -27,6 +29,7 @@ _BECAME: Final = {
     (TIFF, "Orientation"): "1",
     (PHOTOSHOP, "ColorMode"): "3",  # RGB
     (PHOTOSHOP, "ICCProfile"): "sRGB IEC61966-2.1",
+    (CAMERA_RAW, "ConvertToGrayscale"): "False",  # a raw converter would make it gray again
 }
 _EMPTY: Final = (
     f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"></rdf:RDF></x:xmpmeta>'
@@ -41,6 +44,14 @@ Name = tuple[str, str]
 
 class BadPacket(ValueError):
     """The packet is no XML, or no XMP."""
+
+
+def corrected(packet: bytes, true: dict[Name, str]) -> bytes:
+    """The packet with the values of `true` for those properties that it has. Raises `BadPacket`."""
+    document = _parse(packet)
+    for name, text in true.items():
+        _correct(document, _rdf(document), name, text)
+    return b"".join(node.toxml("utf-8") for node in document.childNodes)
 
 
 def merge(packet: bytes | None, properties: dict[Name, str], kept: dict[Name, Name]) -> bytes:

