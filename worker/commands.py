@@ -100,7 +100,7 @@ def worker(
     watchable: bool,
 ) -> int:
     """Colour what batches ask for, until told to stop; SIGTERM finishes what is at work first."""
-    from core.job.pool import available_processors
+    from core.system import available_processors
     from worker.application import Limits
     from worker.broker import broker_url
     from worker.roots import Roots

@@ -93,8 +93,8 @@ def colorize(
     SRC may be files, folders, globs in quotes, or - for standard input.
     """
     from core.job import Job, Selection, run_all
-    from core.job.pool import available_processors
     from core.model.store import file_of
+    from core.system import available_processors
 
     hints = values["hints"]
     options = options_of(values)
