@@ -14,10 +14,8 @@ SHEETS ?= out/before-after
 
 APT_TEST := redis-server chromium openssl libjpeg-turbo-progs
 
-# The half that people run, on Windows and macOS too.
-RUNTIME := core/errors.py core/system.py core/paths.py core/installation.py core/options.py \
-	core/hints.py core/detail.py core/colorizer.py core/colour core/image core/model core/job \
-	core/commands worker gradio_app gimp_plugin
+# What is checked as for Windows and macOS too.
+RUNTIME := core/system.py core/image core/job
 
 .PHONY: colorize test lint bench bench-queue soak gimp gimp-gui clean
 

@@ -8,6 +8,7 @@ SIGTERM changes nothing: a service manager may send one to each process beside t
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -58,12 +59,12 @@ def deaf_to_ctrl_c() -> Iterator[None]:
     before = mask = None
     if threading.current_thread() is threading.main_thread():
         before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    if hasattr(signal, "pthread_sigmask"):  # inherited by processes, where a handler is not
+    if sys.platform != "win32":  # inherited by processes, where a handler is not
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        if mask is not None:
+        if sys.platform != "win32" and mask is not None:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if before is not None:
             signal.signal(signal.SIGINT, before)
