@@ -50,7 +50,7 @@ def _divide(page: Page) -> None:
 
 
 def _paint(page: Page) -> None:
-    page.get_by_role("tab", name="Paint hints").click()
+    page.get_by_role("tab", name="Paint").click()
     page.get_by_role("button", name="Sky").click()
     page.locator(".stage-canvas").wait_for()
     page.wait_for_timeout(500)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from core.colorizer import Colorizer
-from gradio_app.page.pictures import Gallery
-from gradio_app.page.studio import Studio
+from gradio_app.page.handlers import Handlers
+from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.uploads import Uploads
 from gradio_app.settings import Settings
 from gradio_app.workshop import Workshop
@@ -43,18 +43,18 @@ def workshop(tmp_path):
 def test_a_closer_look_says_how_far_it_is_and_gives_the_picture_at_its_end(workshop, tmp_path):
     session = Halting(workshop.colorizer.session)
     workshop.colorizer = Colorizer(session)  # type: ignore[arg-type]
-    gallery = Gallery(workshop.folder)
+    pictures = OpenPictures(workshop.folder)
     upload = tmp_path / "scan.png"
     upload.write_bytes(file_of(gray(300, 400), "PNG"))
-    picture = gallery.open(upload, 10**6)
+    picture = pictures.open(upload, 10**6)
 
     async def told() -> list[tuple[Any, Any]]:
         lines = []
-        async for shown in Studio(workshop, gallery, Uploads(tmp_path / "uploads")).change(
-            picture.id, "tiny", 64, 1.0, 2
+        async for shown in Handlers(workshop, pictures, Uploads(tmp_path / "uploads")).change(
+            picture.id, "tiny", 64, 1.0, True
         ):
-            lines.append((shown[2], shown[4]))
-            if "Looking from nearer, 1 of 13" in shown[4]:
+            lines.append((shown[2], shown[5]))
+            if "Looking from nearer, 1 of 13" in shown[5]:
                 session.go_on.set()
         return lines
 
