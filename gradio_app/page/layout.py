@@ -165,12 +165,18 @@ def _opening(
         api_name="open",
         concurrency_limit=None,
         preprocess=False,  # Gradio has no business with paths: `Uploads` decides
+        show_progress_on=upload,
     )
     opening.then(None, id_box, js=_OPENED)
     # Room for another file, also after a failure.
     opening.then(None, None, upload, js=_NOTHING)
     gallery.select(
-        handlers.open_example, controls, opened, api_visibility="private", concurrency_limit=None
+        handlers.open_example,
+        controls,
+        opened,
+        api_visibility="private",
+        concurrency_limit=None,
+        show_progress_on=gallery,
     ).then(None, id_box, js=_OPENED)
     page.load(
         handlers.restore, id_box, opened, js=_RECALL, api_visibility="private",
@@ -243,7 +249,7 @@ def _many_files(page: gr.Blocks, handlers: Handlers) -> None:
     names = handlers.model_names
     gr.HTML(f"<p class='lead'>{words.BATCH}</p>", js_on_load=None)
     files = gr.File(
-        label=words.CHOOSE_MANY, file_count="multiple", type="filepath", height=200,
+        label=words.CHOOSE_MANY, file_count="multiple", type="filepath", height=180,
         elem_id="many-drop",
     )  # fmt: skip
     with gr.Row(elem_id="many-controls"):
@@ -255,8 +261,8 @@ def _many_files(page: gr.Blocks, handlers: Handlers) -> None:
         small_faces = _small_faces(elem_id="many-small-faces", min_width=240)
     with gr.Row(elem_id="many-acts"):
         go = gr.Button("Colour them", variant="primary", elem_id="many-go")
-        again = gr.Button("Try the failed ones again", visible=False, elem_id="many-again")
         stop = gr.Button("Stop", elem_id="many-stop")
+        again = gr.Button("Try the failed ones again", visible=False, elem_id="many-again")
     report = gr.HTML(js_on_load=None, elem_id="many-report")
     given, shown = [files, model, vividness, small_faces], [files, report, again]
     settings: dict[str, Any] = {

@@ -48,7 +48,7 @@ def window(browser):
         page = context.new_page()
         page.add_init_script(script)
         page.set_default_timeout(PATIENCE_MS)
-        page.goto(url)
+        page.goto(url, timeout=2 * PATIENCE_MS)  # the first one waits for Gradio
         page.wait_for_selector("#drop")
         return page
 

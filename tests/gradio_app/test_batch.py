@@ -40,7 +40,7 @@ def fetched_zip(page: Page) -> zipfile.ZipFile:
 
 
 #: Large enough to be stopped in the middle of; small enough to be done soon.
-LARGE = file_of(np.tile(gray(500, 800), (6, 6)), "PNG", compress_level=1)
+LARGE = file_of(np.tile(gray(500, 800), (4, 4)), "PNG", compress_level=1)
 
 
 def test_after_stop_the_done_ones_are_offered_and_the_rest_is_done_by_pressing_again(page):

@@ -28,7 +28,6 @@ from tests.gradio_app.browsing import (
     to_stage,
 )
 from tests.gradio_app.pictures import file_of, gray
-from tests.gradio_app.serving import server
 
 
 def test_a_photograph_is_coloured_and_nothing_is_asked_of_any_other_host(window, served):
@@ -183,21 +182,6 @@ def test_a_reload_in_the_middle_of_work_finds_the_picture_and_its_hints_again(pa
     assert hinted.shape == shown(page).shape
 
 
-def test_a_server_restarted_says_so_and_goes_on(window, tmp_path):
-    data = file_of(gray(100, 150), "PNG")
-    with server(tmp_path) as first:
-        page = window(first.url)
-        choose(page, data)
-        port = first.state["port"]
-    with server(tmp_path, port=port):
-        page.locator("#download").click()
-        toast = page.get_by_test_id("toast-body")
-        expect(toast).to_contain_text("not open any more")
-        page.get_by_role("button", name="Another photograph").click()
-        choose(page, data)
-        assert download(page)[0] == "scan-photochrom.png"
-
-
 def paste(page: Page, data: bytes, name: str) -> None:
     page.evaluate(
         """async ([data, name]) => {
@@ -285,7 +269,7 @@ def test_many_files_make_a_zip_and_a_list_of_what_failed(page, client):
 @pytest.mark.parametrize("width", [390, 1024, 1600])
 def test_nothing_is_wider_than_the_window(page, width):
     page.set_viewport_size({"width": width, "height": 844})
-    for room in ("Compare", "Many files", "Limits"):
+    for room in ("Many files", "Limits"):
         expect(page.get_by_role("tab", name=room)).to_be_visible()
     choose(page, file_of(gray(300, 400), "PNG"))
     to_stage(page)

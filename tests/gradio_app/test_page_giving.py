@@ -102,8 +102,7 @@ def test_an_upload_says_how_much_of_it_is_sent(page):
     expect(page.locator("#sending")).to_have_count(0)
 
 
-@pytest.mark.parametrize("how", ["open", "reload"])
-def test_a_server_that_was_restarted_gets_photograph_and_strokes_again(window, tmp_path, how):
+def test_a_server_that_was_restarted_gets_photograph_and_strokes_again(window, tmp_path):
     with server(tmp_path) as first:
         page = window(first.url)
         choose(page, file_of(gray(300, 400), "PNG"))
@@ -111,21 +110,20 @@ def test_a_server_that_was_restarted_gets_photograph_and_strokes_again(window, t
         page.get_by_role("button", name="Sky").click()
         hinted = after(page, lambda: stroke(page, 0.3, 0.5))
         port = first.state["port"]
+    assert hue_distance(part(hinted, 0.35, 0.5), SKY) < 30
     with server(tmp_path, port=port):
-        if how == "reload":
-            page.reload()
-        else:
-            page.evaluate(
-                "document.dispatchEvent(new Event('visibilitychange'))"
-            )  # looked at again
-        expect(page.locator("#notice")).to_contain_text("started anew")
-        expect(page.locator("#opened, #stage").first).to_be_visible()
-        to_stage(page)
-        expect(page.locator(".stage-undo")).to_be_enabled()
-        page.wait_for_function(
-            "document.querySelector('.stage-busy').hidden"
-            " && document.querySelector('.stage-picture').complete"
-        )
-        assert np.array_equal(shown(page), hinted)
-        assert hue_distance(part(shown(page), 0.35, 0.5), SKY) < 30
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # looked at again
+        expect_to_be_back(page, hinted)
+    with server(tmp_path, port=port):
+        page.reload()
+        expect_to_be_back(page, hinted)
         assert download(page)[0] == "scan-photochrom.png"
+
+
+def expect_to_be_back(page: Page, hinted: np.ndarray) -> None:
+    expect(page.locator("#notice")).to_contain_text("started anew. Your photograph is opened again")
+    expect(page.locator("#download")).to_be_visible()
+    to_stage(page)
+    expect(page.locator(".stage-undo")).to_be_enabled()
+    expect(page.locator(".stage-busy")).to_be_hidden()
+    assert np.array_equal(shown(page), hinted)
