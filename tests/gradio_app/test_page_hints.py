@@ -24,11 +24,11 @@ def button(page: Page, name: str) -> Locator:
 
 
 class Fingers:
-    """Fingers on the painting area of a phone; where they are in shares of the area."""
+    """Fingers on a part of the page on a phone; where they are in shares of that part."""
 
-    def __init__(self, page: Page) -> None:
-        page.locator(".stage-view").evaluate("view => view.scrollIntoView({block: 'center'})")
-        box = page.locator(".stage-canvas").bounding_box()
+    def __init__(self, page: Page, part: str = ".stage-canvas") -> None:
+        page.locator(part).evaluate("part => part.scrollIntoView({block: 'center'})")
+        box = page.locator(part).bounding_box()
         assert box is not None
         self._box = box
         self._session = page.context.new_cdp_session(page)
@@ -110,6 +110,18 @@ def test_any_other_colour_is_chosen_freely(page):
 
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def test_a_finger_moves_the_divider_between_before_and_after(window, served):
+    page = window(served.url, **PHONE)
+    choose(page, file_of(gray(300, 400), "PNG"))
+    fingers = Fingers(page, "#before-after .slider-wrap")
+    fingers.down((0.5, 0.5))
+    for step in range(1, 6):
+        fingers.move((0.5 - 0.06 * step, 0.5))
+    fingers.up()
+    after_image = page.locator("#before-after img").nth(1)
+    expect(after_image).to_have_attribute("style", re.compile(r"inset\(0px 0px 0px (1\d|2\d)"))
 
 
 def test_one_finger_paints_and_two_zoom_and_move_the_picture(window, served):
