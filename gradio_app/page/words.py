@@ -92,6 +92,7 @@ def plain(error: BaseException | Failure) -> str:
     if isinstance(error, Refused):
         return _sentence(error.detail)
     failure = error if isinstance(error, Failure) else Failure.of(error)
+    text = _OPTION.sub("", _LIBRARY.sub("", failure.message))
     if failure.kind == "truncated":
         return (
             "This picture is damaged, or did not come whole. If there is another copy, take that."
@@ -99,12 +100,12 @@ def plain(error: BaseException | Failure) -> str:
     if failure.kind == "not-an-image":
         return "This is not a picture, or is one of a kind that is not known here."
     if failure.kind == "too-large":
-        return _sentence(_OPTION.sub("", failure.message) + "; make it smaller, and try again")
+        return f"{_sentence(text)} Make it smaller, and try again."
     if failure.kind == "out-of-memory":
         return "This machine has too little memory for it at the moment. Try again in a while."
     if failure.kind == "unsupported" and re.search("an HEI[CF] picture", failure.message):
         return _sentence(_HEIC_ADVICE)
-    return _sentence(_OPTION.sub("", _LIBRARY.sub("", failure.message)))
+    return _sentence(text)
 
 
 def _sentence(text: str) -> str:

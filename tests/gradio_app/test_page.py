@@ -257,6 +257,10 @@ def test_many_files_make_a_zip_and_a_list_of_what_failed(page, client):
     expect(page.locator("a.zip")).to_be_visible()
     expect(page.locator(".files .failed")).to_contain_text("bad.png")
     expect(page.locator(".files .failed")).to_contain_text("damaged")
+    page.get_by_role("button", name="Try the failed ones again").click()
+    expect(page.locator("#many-again")).to_be_hidden()
+    expect(page.locator("#many-again")).to_be_visible()  # it failed again
+    expect(page.locator("#many-report")).to_contain_text("3 of 4 done")
     with page.expect_download() as coming:
         page.locator("a.zip").click()
     with zipfile.ZipFile(coming.value.path()) as archive:
