@@ -46,9 +46,14 @@ class ZipBatch:
     """
 
     def __init__(
-        self, folder: Path, sources: dict[Key, Path], options: Options, max_pixels: int,
-        pictures: "OpenPictures", former: "ZipBatch | None" = None,
-    ) -> None:  # fmt: skip
+        self,
+        folder: Path,
+        sources: dict[Key, Path],
+        options: Options,
+        max_pixels: int,
+        pictures: "OpenPictures",
+        former: "ZipBatch | None" = None,
+    ) -> None:
         self.archive = folder / "photochrom.zip"
         self.options = options
         self.names = {key: source.name for key, source in sources.items()}
@@ -153,9 +158,13 @@ class ZipBatches:
         self._last: OrderedDict[str, ZipBatch] = OrderedDict()
 
     def begin(
-        self, owner: str, page: str, paths: Sequence[str], options: Options,
+        self,
+        owner: str,
+        page: str,
+        paths: Sequence[str],
+        options: Options,
         take: Callable[[str, Path], Path],
-    ) -> ZipBatch:  # fmt: skip
+    ) -> ZipBatch:
         """A batch of these files, or the rest of the browser's last one where it had no others.
 
         `take` puts a file of the batch's own, equal to the one at a path, into a folder.

@@ -1,16 +1,13 @@
 """What the page does: one handler for each thing that a person can do on it.
 
 Every handler takes a place in the workshop, works in its threads, and says what went wrong in one
-sentence (`gr.Warning`). Pictures live in `OpenPictures`; the browser holds only their names.
+sentence (`notes`). Pictures live in `OpenPictures`; the browser holds only their names.
 """
 
 import asyncio
-import functools
-import inspect
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +19,7 @@ from core.errors import InterruptedJob, OptionsError, PhotochromError
 from core.options import Options
 from gradio_app.page import words
 from gradio_app.page.batch import MOST_FILES, ZipBatches
+from gradio_app.page.notes import in_a_sentence, say
 from gradio_app.page.pictures import OpenPicture, OpenPictures
 from gradio_app.page.preview import as_address, coloured, histogram, jpeg_of
 from gradio_app.page.routes import owner_of
@@ -34,54 +32,19 @@ from gradio_app.workshop import Workshop
 _TELL_S: Final = 0.4
 #: What "Small faces" stands for: the option `detail` that finds them in a group.
 SMALL_FACES_DETAIL: Final = 2
-
-
-def in_a_sentence(otherwise: Callable[[], Any] = gr.skip):
-    """A handler whose failures reach the person as a sentence, never as a traceback.
-
-    The page then gets `otherwise()`; by default it stays as it is. A failure that is raised would
-    make Gradio cover the page's parts with the word Error.
-    """
-
-    def saying(handler: Callable[..., Any]) -> Callable[..., Any]:
-        if inspect.isasyncgenfunction(handler):
-
-            @functools.wraps(handler)
-            async def said_each(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
-                try:
-                    async for shown in handler(*arguments, **named):
-                        yield shown
-                except (PhotochromError, MemoryError, Refused) as error:
-                    say(error)
-                    yield otherwise()
-
-            return said_each
-
-        @functools.wraps(handler)
-        async def said(*arguments: Any, **named: Any) -> Any:
-            try:
-                return await handler(*arguments, **named)
-            except (PhotochromError, MemoryError, Refused) as error:
-                say(error)
-                return otherwise()
-
-        return said
-
-    return saying
-
-
-def say(error: Exception) -> None:
-    """Shows what went wrong as a note on the page."""
-    gr.Warning(words.plain(error), duration=12, title="Not done")
+#: How many parts of the page there are of each kind; see `layout._Photograph`.
+_PRESENT: Final = 6
+_CONTROLS: Final = 4
+_SHOWN: Final = 6
 
 
 def _stage_failed() -> list[Any]:
     """For what `_shown` shows: the stage alone hears of it, and stops waiting."""
-    return [gr.skip(), {"failed": secrets.token_hex(4)}, *[gr.skip()] * 3, ""]
+    return [gr.skip(), {"failed": secrets.token_hex(4)}, *[gr.skip()] * (_SHOWN - 3), ""]
 
 
 class Handlers:
-    """The handlers, over one workshop and one pictures."""
+    """The handlers, over one workshop, its open pictures and its uploads."""
 
     def __init__(self, workshop: Workshop, pictures: OpenPictures, uploads: Uploads) -> None:
         self._workshop = workshop
@@ -150,7 +113,7 @@ class Handlers:
         try:
             picture = await asyncio.to_thread(self._pictures.fork, id)
         except OptionsError:
-            return ["", *[gr.skip()] * 16]
+            return ["", *[gr.skip()] * (_PRESENT + _CONTROLS + _SHOWN)]
         shown = await self._shown(picture, restore=True)
         return self._opened(picture, shown)
 
@@ -159,7 +122,7 @@ class Handlers:
         self._pictures.close(id)
         return "", *self._present(is_open=False)
 
-    @in_a_sentence(lambda: [*[gr.skip()] * 5, ""])
+    @in_a_sentence(lambda: [*[gr.skip()] * (_SHOWN - 1), ""])
     async def change(self, id: str, model: str, side: int, vividness: float, small_faces: bool):
         """Another model, side or vividness, or a closer look for small faces."""
         async for shown in self._recolour(id, model, side, vividness, small_faces):
@@ -261,9 +224,13 @@ class Handlers:
             options = Options(model=model, vividness=vividness, detail=_detail(small_faces))
             paths = [_path(file) for file in _listed(files)]
             batch = await asyncio.to_thread(
-                self._batches.begin, owner, page, paths, options,
+                self._batches.begin,
+                owner,
+                page,
+                paths,
+                options,
                 lambda path, folder: self._uploads.take(path, owner, folder),
-            )  # fmt: skip
+            )
         except (PhotochromError, OSError, Refused) as error:
             say(error)
             return
@@ -316,7 +283,7 @@ class Handlers:
             try:
                 while not (await asyncio.wait((work,), timeout=_TELL_S))[0]:
                     if whole > 1:
-                        yield [*[gr.skip()] * 5, words.looking(done, whole)]
+                        yield [*[gr.skip()] * (_SHOWN - 1), words.looking(done, whole)]
                 await work
             finally:  # also where nobody listens any more
                 place.cancel()
@@ -327,18 +294,26 @@ class Handlers:
         return self._workshop.colorizer_of(model)
 
     def _options(
-        self, picture: OpenPicture, model: str, side: int, vividness: float, small_faces: bool,
+        self,
+        picture: OpenPicture,
+        model: str,
+        side: int,
+        vividness: float,
+        small_faces: bool,
         strokes: list | None = None,
-    ) -> Options:  # fmt: skip
+    ) -> Options:
         """The picture's options with its own strokes, or with others."""
         strokes = picture.strokes if strokes is None else strokes
         hints = document_of_strokes(strokes, picture.width, picture.height)
         if hints and not self._takes_hints(model):
             hints = ""  # the strokes stay, for a model that takes them
         return Options(
-            model=model, side=int(side), detail=_detail(small_faces), vividness=float(vividness),
+            model=model,
+            side=int(side),
+            detail=_detail(small_faces),
+            vividness=float(vividness),
             hints=hints,
-        )  # fmt: skip
+        )
 
     def _takes_hints(self, model: str) -> bool:
         found = self._descriptions.get(model)
@@ -348,9 +323,14 @@ class Handlers:
         """Values of `layout._Photograph.opened`."""
         chosen = picture.options
         return [
-            picture.id, *self._present(is_open=True), chosen.model, chosen.side, chosen.vividness,
-            chosen.detail > 1, *shown,
-        ]  # fmt: skip
+            picture.id,
+            *self._present(is_open=True),
+            chosen.model,
+            chosen.side,
+            chosen.vividness,
+            chosen.detail > 1,
+            *shown,
+        ]
 
     def _present(self, *, is_open: bool) -> list[Any]:
         """What is to be seen: chooser; picture, painting area, comparison, panel; and which tab."""
@@ -374,9 +354,12 @@ class Handlers:
             picture.width * picture.height / 1e6, picture.format, picture.pages, picture.seconds
         )
         facts = words.facts(
-            picture.width, picture.height, picture.depth, session.description.name,
+            picture.width,
+            picture.height,
+            picture.depth,
+            session.description.name,
             session.provider,
-        )  # fmt: skip
+        )
         value = self._stage_value(picture) | ({"restore": True} if restore else {})
         assert picture.last_chroma is not None
         colours = histogram(picture.last_chroma, picture.options.vividness)
@@ -414,8 +397,9 @@ def _path(file: Any) -> str:
 
 def _listed(files: Any) -> list[Any]:
     if not isinstance(files, list) or not 0 < len(files) <= MOST_FILES:
-        raise Refused(422, f"Choose 1 to {MOST_FILES} photographs here; the command line has no "
-                      "limit")  # fmt: skip
+        raise Refused(
+            422, f"Choose 1 to {MOST_FILES} photographs here; the command line has no limit"
+        )
     return files
 
 

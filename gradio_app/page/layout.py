@@ -75,9 +75,12 @@ def blocks(workshop: Workshop, pictures: OpenPictures, uploads: Uploads) -> gr.B
                         opened, slider = _before_and_after()
                     # Mounted from the start: it is there that strokes are kept.
                     with gr.Tab(
-                        "Paint", id="paint", elem_id="tab-paint", visible=False,
+                        "Paint",
+                        id="paint",
+                        elem_id="tab-paint",
+                        visible=False,
                         render_children=True,
-                    ) as paint_tab:  # fmt: skip
+                    ) as paint_tab:
                         painting = stage()
                         gr.HTML(f"<p class='note'>{words.HINTS}</p>", js_on_load=None)
                     with gr.Tab(
@@ -94,9 +97,12 @@ def blocks(workshop: Workshop, pictures: OpenPictures, uploads: Uploads) -> gr.B
                 another = gr.Button("Another photograph", elem_id="another")
                 controls, more, card = _controls(handlers)
         photograph = _Photograph(
-            id_box, chooser, [opened, paint_tab, compare_tab, panel, tabs], controls,
+            id_box,
+            chooser,
+            [opened, paint_tab, compare_tab, panel, tabs],
+            controls,
             [slider, painting, status, *more],
-        )  # fmt: skip
+        )
         _opening(page, handlers, photograph, upload, gallery, another)
         _colouring(handlers, photograph, painting, card)
         _fetching(handlers, photograph, download)
@@ -110,9 +116,16 @@ def _chooser(folder: Path) -> tuple[gr.Column, gr.File, gr.Gallery]:
         gr.HTML(f"<h2>{words.EXAMPLES}</h2>", js_on_load=None)
         gallery = gr.Gallery(
             [(str(path), words.EXAMPLE_NAMES[path.stem]) for path in example_paths(folder)],
-            columns=5, height="auto", object_fit="cover", allow_preview=False, show_label=False,
-            interactive=False, buttons=[], elem_id="examples", label="Example photographs",
-        )  # fmt: skip
+            columns=5,
+            height="auto",
+            object_fit="cover",
+            allow_preview=False,
+            show_label=False,
+            interactive=False,
+            buttons=[],
+            elem_id="examples",
+            label="Example photographs",
+        )
     return chooser, upload, gallery
 
 
@@ -124,10 +137,16 @@ def example_paths(folder: Path = EXAMPLES) -> list[Path]:
 def _before_and_after() -> tuple[gr.Column, gr.ImageSlider]:
     with gr.Column(visible=False, elem_id="opened") as opened:
         slider = gr.ImageSlider(
-            label="Before and after", show_label=False, interactive=False, type="filepath",
-            format="jpeg", buttons=["fullscreen"], max_height=900, elem_id="before-after",
+            label="Before and after",
+            show_label=False,
+            interactive=False,
+            type="filepath",
+            format="jpeg",
+            buttons=["fullscreen"],
+            max_height=900,
+            elem_id="before-after",
             container=False,
-        )  # fmt: skip
+        )
     return opened, slider
 
 
@@ -138,25 +157,35 @@ def _controls(handlers: Handlers) -> tuple[list[Any], list[Any], gr.Markdown]:
     small_faces = _small_faces(elem_id="small-faces")
     looking = gr.HTML(elem_id="looking", js_on_load=None)
     model = gr.Dropdown(
-        names, value=names[0], label="Model", elem_id="model",
+        names,
+        value=names[0],
+        label="Model",
+        elem_id="model",
         visible=True if len(names) > 1 else "hidden",
-    )  # fmt: skip
+    )
     with gr.Accordion("More", open=False, elem_id="more"):
         facts = gr.HTML(elem_id="facts", js_on_load=None)
         histogram = gr.HTML(label="Colours", elem_id="histogram", js_on_load=None)
         side = gr.Dropdown(
-            list(_SIDES), value=0, label="How large the model sees the picture", elem_id="side",
+            list(_SIDES),
+            value=0,
+            label="How large the model sees the picture",
+            elem_id="side",
             info="Its short side; more is not always better",
-        )  # fmt: skip
+        )
         with gr.Accordion("About this model", open=False):
             card = gr.Markdown(handlers.card(names[0]), elem_id="card")
     return [model, side, vividness, small_faces], [facts, histogram, looking], card
 
 
 def _opening(
-    page: gr.Blocks, handlers: Handlers, photograph: _Photograph, upload: gr.File,
-    gallery: gr.Gallery, another: gr.Button,
-) -> None:  # fmt: skip
+    page: gr.Blocks,
+    handlers: Handlers,
+    photograph: _Photograph,
+    upload: gr.File,
+    gallery: gr.Gallery,
+    another: gr.Button,
+) -> None:
     id_box, controls, opened = photograph.id_box, photograph.controls, photograph.opened
     opening = upload.upload(
         handlers.open_upload,
@@ -179,13 +208,20 @@ def _opening(
         show_progress_on=gallery,
     ).then(None, id_box, js=_OPENED)
     page.load(
-        handlers.restore, id_box, opened, js=_RECALL, api_visibility="private",
+        handlers.restore,
+        id_box,
+        opened,
+        js=_RECALL,
+        api_visibility="private",
         show_progress="hidden",
-    ).then(None, id_box, js=_RESTORED)  # fmt: skip
+    ).then(None, id_box, js=_RESTORED)
     another.click(
-        handlers.close, id_box, [id_box, photograph.chooser, *photograph.present],
-        api_visibility="private", show_progress="hidden",
-    ).then(None, None, js=_CLOSED)  # fmt: skip
+        handlers.close,
+        id_box,
+        [id_box, photograph.chooser, *photograph.present],
+        api_visibility="private",
+        show_progress="hidden",
+    ).then(None, None, js=_CLOSED)
 
 
 def _colouring(
@@ -193,13 +229,13 @@ def _colouring(
 ) -> None:
     given = [photograph.id_box, *photograph.controls]
     settings: dict[str, Any] = {
-        "api_visibility": "private", "trigger_mode": "always_last", "show_progress": "hidden",
+        "api_visibility": "private",
+        "trigger_mode": "always_last",
+        "show_progress": "hidden",
         "concurrency_limit": None,
-    }  # fmt: skip
+    }
     model, side, vividness, small_faces = photograph.controls
-    for changed in (
-        model.input, side.input, vividness.release, vividness.input, small_faces.input
-    ):  # fmt: skip
+    for changed in (model.input, side.input, vividness.release, vividness.input, small_faces.input):
         changed(handlers.change, given, photograph.shown, **settings)
     model.input(handlers.card, model, card, api_visibility="private", show_progress="hidden")
     painting.paint(handlers.paint, given, photograph.shown, **settings)
@@ -209,9 +245,13 @@ def _colouring(
 def _fetching(handlers: Handlers, photograph: _Photograph, download: gr.Button) -> None:
     address = gr.Textbox(visible="hidden", elem_id="result-address", label="result")
     download.click(
-        handlers.full_size, [photograph.id_box, *photograph.controls], address,
-        api_name="full_size", show_progress_on=download, concurrency_limit=None,
-    ).success(None, address, js=_FETCH)  # fmt: skip
+        handlers.full_size,
+        [photograph.id_box, *photograph.controls],
+        address,
+        api_name="full_size",
+        show_progress_on=download,
+        concurrency_limit=None,
+    ).success(None, address, js=_FETCH)
 
 
 def _vividness(**settings: Any) -> gr.Slider:
@@ -234,29 +274,44 @@ def _comparison(handlers: Handlers, id_box: gr.Textbox) -> None:
         )
         go = gr.Button("Compare", variant="primary", elem_id="compare-go")
     slider = gr.ImageSlider(
-        label="Left and right model", show_label=False, interactive=False, type="filepath",
-        format="jpeg", buttons=["fullscreen"], max_height=900, elem_id="models-slider",
+        label="Left and right model",
+        show_label=False,
+        interactive=False,
+        type="filepath",
+        format="jpeg",
+        buttons=["fullscreen"],
+        max_height=900,
+        elem_id="models-slider",
         container=False,
-    )  # fmt: skip
+    )
     result = gr.HTML(js_on_load=None, elem_id="compare-said")
     go.click(
-        handlers.compare, [id_box, left, right], [slider, result], api_name="compare",
+        handlers.compare,
+        [id_box, left, right],
+        [slider, result],
+        api_name="compare",
         concurrency_limit=None,
-    )  # fmt: skip
+    )
 
 
 def _many_files(page: gr.Blocks, handlers: Handlers) -> None:
     names = handlers.model_names
     gr.HTML(f"<p class='lead'>{words.BATCH}</p>", js_on_load=None)
     files = gr.File(
-        label=words.CHOOSE_MANY, file_count="multiple", type="filepath", height=180,
+        label=words.CHOOSE_MANY,
+        file_count="multiple",
+        type="filepath",
+        height=180,
         elem_id="many-drop",
-    )  # fmt: skip
+    )
     with gr.Row(elem_id="many-controls"):
         model = gr.Dropdown(
-            names, value=names[0], label="Model", min_width=240,
+            names,
+            value=names[0],
+            label="Model",
+            min_width=240,
             visible=True if len(names) > 1 else "hidden",
-        )  # fmt: skip
+        )
         vividness = _vividness(min_width=240)
         small_faces = _small_faces(elem_id="many-small-faces", min_width=240)
     with gr.Row(elem_id="many-acts"):
@@ -266,12 +321,18 @@ def _many_files(page: gr.Blocks, handlers: Handlers) -> None:
     report = gr.HTML(js_on_load=None, elem_id="many-report")
     given, shown = [files, model, vividness, small_faces], [files, report, again]
     settings: dict[str, Any] = {
-        "show_progress": "hidden", "concurrency_limit": None, "preprocess": False,
-    }  # fmt: skip
+        "show_progress": "hidden",
+        "concurrency_limit": None,
+        "preprocess": False,
+    }
     go.click(handlers.batch, given, shown, api_name="batch", **settings)
     again.click(handlers.batch, given, shown, api_visibility="private", **settings)
     stop.click(
-        handlers.stop_batch, None, None, api_visibility="private", show_progress="hidden",
+        handlers.stop_batch,
+        None,
+        None,
+        api_visibility="private",
+        show_progress="hidden",
         concurrency_limit=None,
-    )  # fmt: skip
+    )
     page.load(handlers.last_batch, None, report, api_visibility="private", show_progress="hidden")

@@ -32,9 +32,12 @@ def mounted(workshop: Workshop, folder: Path, uploads: Uploads) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     pictures.add_routes(app)
     app.add_middleware(
-        PageRoutes, uploads=uploads, shown=folder, port=workshop.settings.port,
+        PageRoutes,
+        uploads=uploads,
+        shown=folder,
+        port=workshop.settings.port,
         largest_upload=workshop.settings.max_upload,
-    )  # fmt: skip
+    )
     return gr.mount_gradio_app(
         app,
         page,

@@ -23,9 +23,12 @@ CHOOSE_MANY: Final = "Choose photographs, or drop them anywhere in this window"
 EXAMPLES: Final = "Or try one of these"
 #: An example's file -> what is to be seen in it.
 EXAMPLE_NAMES: Final = {
-    "astronaut": "Portrait", "camera": "Man with a camera", "chelsea": "Cat", "coffee": "Coffee",
+    "astronaut": "Portrait",
+    "camera": "Man with a camera",
+    "chelsea": "Cat",
+    "coffee": "Coffee",
     "rocket": "Rocket",
-}  # fmt: skip
+}
 
 HINTS: Final = (
     "Pick a colour and paint over a part of the photograph; the rest is coloured to match. A short "
@@ -133,13 +136,16 @@ def batch_report(batch: "ZipBatch") -> str:
     if not is_ended and batch.seconds_left is not None:
         line.append(time_left(batch.seconds_left))
     tried = len(batch.done) + len(batch.failures)
-    bar = "" if is_ended else (
-        f'<progress value="{tried}" max="{len(batch.names)}" aria-label="Files"></progress>'
-    )  # fmt: skip
+    bar = (
+        ""
+        if is_ended
+        else (f'<progress value="{tried}" max="{len(batch.names)}" aria-label="Files"></progress>')
+    )
     ready = (
         f'<p><a class="zip" href="{escape(batch.address)}" download>Download the ZIP</a></p>'
-        if batch.address else ""
-    )  # fmt: skip
+        if batch.address
+        else ""
+    )
     files = "".join(_batch_file(batch, key, name) for key, name in batch.names.items())
     return (
         f'<p class="status" role="status">{" &middot; ".join(line)}</p>{bar}{ready}'

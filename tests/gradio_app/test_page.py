@@ -235,8 +235,9 @@ def test_nothing_that_is_asked_for_is_lost_where_answers_come_late(window, serve
 
 
 def test_an_example_is_opened_and_compared_by_two_models(page):
-    page.locator("#examples button").first.click()
+    page.get_by_role("button", name="Portrait").press("Enter")
     expect(page.locator("#opened")).to_be_visible()
+    expect(page.get_by_role("slider", name="Divider")).to_be_focused()
     page.get_by_role("tab", name="Compare").click()
     page.locator("#compare-go").click()
     expect(page.locator("#compare-said")).to_contain_text("Left: tiny")

@@ -4,9 +4,8 @@ import re
 
 import pytest
 
-from core.errors import KINDS, Failure, SourceError
+from core.errors import KINDS, Failure
 from core.image.faults import damaged, unsupported
-from core.image.read import _check_size
 from gradio_app.page.words import plain, time_left
 
 
@@ -20,9 +19,15 @@ def test_no_failure_names_a_library_or_an_option_of_a_command(kind):
 
 
 def test_what_may_help_is_said():
-    with pytest.raises(SourceError) as caught:
-        _check_size(60_000, 60_000, 400_000_000, "huge.png")
-    assert "60,000 x 60,000" in plain(caught.value) and "smaller" in plain(caught.value)
+    huge = Failure(
+        "too-large",
+        "it has 60,000 x 60,000 pixels, more than the limit of 400,000,000; raise the limit with "
+        "--max-pixels if you trust the file",
+    )
+    assert plain(huge) == (
+        "It has 60,000 x 60,000 pixels, more than the limit of 400,000,000. Make it smaller, and "
+        "try again."
+    )
     assert "damaged" in plain(damaged("VipsJpeg: out of data", "a.jpg"))
     assert "12 bits" in plain(unsupported("it is a JPEG of 12 bits a sample", "a.jpg"))
     heic = Failure("unsupported", "it is an HEIC picture, which is not read; convert it to TIFF")

@@ -39,5 +39,13 @@ function furnish(handle) {
   });
 }
 
-new MutationObserver(() => document.querySelectorAll('[data-testid="slider"]').forEach(furnish))
-  .observe(document, { childList: true, subtree: true });
+// Gradio calls an example "Thumbnail 1 of 5".
+function name(example) {
+  const title = example.querySelector("img")?.alt;
+  if (title) example.setAttribute("aria-label", title);
+}
+
+new MutationObserver(() => {
+  document.querySelectorAll('[data-testid="slider"]').forEach(furnish);
+  document.querySelectorAll("#examples button").forEach(name);
+}).observe(document, { childList: true, subtree: true });

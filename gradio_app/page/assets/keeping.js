@@ -72,6 +72,14 @@ window.photochrom = (() => {
     isReturning = false;
   }
 
+  // Who works without a mouse goes on at what came in place of what they used.
+  function goOnAt(selector, tries = 40) {
+    if (document.activeElement && document.activeElement !== document.body) return;
+    const part = document.querySelector(selector);
+    if (part?.tabIndex === 0) part.focus({ preventScroll: true });
+    else if (tries) setTimeout(goOnAt, 50, selector, tries - 1);
+  }
+
   removeOld();
   return {
     lastId,
@@ -82,6 +90,7 @@ window.photochrom = (() => {
       const former = lastId(), file = given;
       given = null;
       if (!id || id === former) return;
+      goOnAt('#before-after [data-testid="slider"]');
       remember(id);
       if (former) remove(former);
       if (file) await put(PHOTOGRAPHS, id, file);
@@ -101,6 +110,7 @@ window.photochrom = (() => {
       }
     },
     closed() {
+      goOnAt("#drop button");
       remove(lastId());
       sessionStorage.removeItem(OPEN);
     },
