@@ -33,6 +33,7 @@ def main(model: str) -> None:
                 ("dark", "coffee", _paint),
             ):
                 page = browser.new_page(viewport=SIZE, color_scheme=scheme)  # type: ignore[arg-type]
+                page.set_default_timeout(120_000)
                 page.goto(running.url)
                 names = sorted(["astronaut", "camera", "chelsea", "coffee", "rocket"])
                 page.locator("#examples button").nth(names.index(example)).click()
