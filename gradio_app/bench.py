@@ -235,16 +235,16 @@ def _wall_of(work: Callable[[], object]) -> float:
 
 def _page(folder: Path, source: Path, model: str) -> Iterator[Row]:
     """What the page's handlers wait for; the browser's own part is not in it."""
-    from gradio_app.page.pictures import Gallery
+    from gradio_app.page.pictures import OpenPictures
     from gradio_app.page.stage import document_of_strokes
 
     colorizer = Colorizer.open(model, "cpu")
-    gallery = Gallery(folder)
+    pictures = OpenPictures(folder)
 
     def opened():
         upload = folder / "upload.jpg"
         upload.write_bytes(source.read_bytes())
-        picture = gallery.open(upload, 10**9)
+        picture = pictures.open(upload, 10**9)
         picture.recolour(Options(model=model), colorizer)
         return picture
 

@@ -1,22 +1,23 @@
-"""The page: what stands where, and which event leads to which handler of `studio`.
+"""The page: what stands where, and which event leads to which of the `Handlers`.
 
 Nothing is computed here. Labels stand here, sentences in `words`, looks in `theme` and
-`assets/page.css`.
+`assets/page.css`. Whether a photograph is open decides what is there: without one there is the
+chooser alone, with one the picture, the painting area and the panel beside them.
 """
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
 
-from core.image.formats import SUFFIXES
 from core.options import declared
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page import words
-from gradio_app.page.pictures import Gallery
+from gradio_app.page.handlers import Handlers
+from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.stage import stage
-from gradio_app.page.studio import Studio
 from gradio_app.page.uploads import Uploads
 
 EXAMPLES: Final = Path(__file__).with_name("examples")
@@ -32,117 +33,225 @@ _FETCH: Final = """(address) => {
   document.body.append(link); link.click(); link.remove();
 }"""
 _NOTHING: Final = "() => null"
-_REMEMBER: Final = '(id) => { sessionStorage.setItem("photochrom", id || ""); }'
-_RECALL: Final = '() => sessionStorage.getItem("photochrom") || ""'
+#: What page.js remembers of the photograph, so that it finds it again after a reload or a restart.
+_OPENED: Final = "(id) => { window.photochrom.opened(id); }"
+_RESTORED: Final = "(id) => { window.photochrom.restored(id); }"
+_CLOSED: Final = "() => { window.photochrom.closed(); }"
+_RECALL: Final = "() => window.photochrom.lastId()"
 
 
-def blocks(pool: ColorizerPool, gallery: Gallery, uploads: Uploads) -> gr.Blocks:
+@dataclass(frozen=True, slots=True)
+class _Photograph:
+    """The parts that have to do with the open photograph. `controls` are what a person sets,
+    `present` what is there with a photograph alone, `shown` what is new with each new picture."""
+
+    id_box: gr.Textbox
+    chooser: gr.Column
+    present: list[Any]
+    controls: list[Any]
+    shown: list[Any]
+
+    @property
+    def opened(self) -> list[Any]:
+        """In the order of `Handlers.open_upload`'s answer."""
+        return [self.id_box, self.chooser, *self.present, *self.controls, *self.shown]
+
+
+def blocks(pool: ColorizerPool, pictures: OpenPictures, uploads: Uploads) -> gr.Blocks:
     """The page, ready to be mounted.
 
     Every file that it shows lies in Gradio's own folder already, so that Gradio copies none.
     """
-    studio = Studio(pool, gallery, uploads)
-    examples = shutil.copytree(EXAMPLES, gallery.folder / "examples", dirs_exist_ok=True)
+    handlers = Handlers(pool, pictures, uploads)
+    examples = shutil.copytree(EXAMPLES, pictures.folder / "examples", dirs_exist_ok=True)
     with gr.Blocks(title="photochrom", analytics_enabled=False) as page:
-        gr.HTML(words.HEADER, js_on_load=None)
-        with gr.Tabs(elem_id="rooms"):
-            with gr.Tab("Photograph", id="one"):
-                id_box = _one_photograph(page, studio, examples)
-            with gr.Tab("Compare", id="compare"):
-                _comparison(studio, id_box)
-            with gr.Tab("Many files", id="many"):
-                _many_files(page, studio)
-            with gr.Tab("Limits", id="limits"):
-                gr.Markdown(words.CANNOT_KNOW, elem_classes="prose-page")
+        gr.HTML(words.HEADER, js_on_load=None, elem_id="masthead")
+        id_box = gr.Textbox(visible="hidden", elem_id="picture-id", label="picture")
+        with gr.Row(elem_id="work"):
+            with gr.Column(scale=7, min_width=320, elem_id="views"):
+                with gr.Tabs(elem_id="tabs") as tabs:
+                    with gr.Tab("Photograph", id="photograph", elem_id="tab-photograph"):
+                        chooser, upload, gallery = _chooser(examples)
+                        opened, slider = _before_and_after()
+                    # Mounted from the start: it is there that strokes are kept.
+                    with gr.Tab(
+                        "Paint",
+                        id="paint",
+                        elem_id="tab-paint",
+                        visible=False,
+                        render_children=True,
+                    ) as paint_tab:
+                        painting = stage()
+                        gr.HTML(f"<p class='note'>{words.HINTS}</p>", js_on_load=None)
+                    with gr.Tab(
+                        "Compare", id="compare", elem_id="tab-compare", visible=False
+                    ) as compare_tab:
+                        _comparison(handlers, id_box)
+                    with gr.Tab("Many files", id="many", elem_id="tab-many"):
+                        _many_files(page, handlers)
+                    with gr.Tab("Limits", id="limits", elem_id="tab-limits"):
+                        gr.Markdown(words.CANNOT_KNOW, elem_classes="prose-page")
+                status = gr.HTML(elem_id="status", js_on_load=None)
+            with gr.Column(scale=3, min_width=280, elem_id="panel", visible=False) as panel:
+                download = gr.Button("Download", variant="primary", elem_id="download")
+                another = gr.Button("Another photograph", elem_id="another")
+                controls, more, card = _controls(handlers)
+        photograph = _Photograph(
+            id_box,
+            chooser,
+            [opened, paint_tab, compare_tab, panel, tabs],
+            controls,
+            [slider, painting, status, *more],
+        )
+        _opening(page, handlers, photograph, upload, gallery, another)
+        _colouring(handlers, photograph, painting, card)
+        _fetching(handlers, photograph, download)
     return page
 
 
-def _one_photograph(page: gr.Blocks, studio: Studio, folder: Path) -> gr.Textbox:
-    id_box = gr.Textbox(visible="hidden", elem_id="picture-id", label="picture")
-    address = gr.Textbox(visible="hidden", elem_id="result-address", label="result")
+def _chooser(folder: Path) -> tuple[gr.Column, gr.File, gr.Gallery]:
     with gr.Column(elem_id="chooser") as chooser:
-        upload = gr.File(
-            label=words.CHOOSE, file_types=sorted(SUFFIXES), type="filepath", height=300,
-            elem_id="drop",
-        )  # fmt: skip
-        gr.HTML("<h2>Or try one of these</h2>", js_on_load=None)
-        examples = gr.Gallery(
-            [(str(path), path.stem.capitalize()) for path in sorted(folder.glob("*.jpg"))],
-            columns=5, height="auto", object_fit="cover", allow_preview=False, show_label=False,
-            interactive=False, buttons=[], elem_id="examples", label="Example photographs",
-        )  # fmt: skip
-    with gr.Row(visible=False, elem_id="studio") as studio_row:
-        with gr.Column(scale=7, min_width=320):
-            with gr.Tabs(elem_id="views"):
-                with gr.Tab("Before and after"):
-                    slider = gr.ImageSlider(
-                        label="Before and after", show_label=False, interactive=False,
-                        type="filepath", format="jpeg", buttons=["fullscreen"], max_height=900,
-                        elem_id="before-after", container=False,
-                    )  # fmt: skip
-                with gr.Tab("Paint hints"):
-                    gr.HTML(f"<p class='lead'>{words.HINTS}</p>", js_on_load=None)
-                    painting = stage()
-            status = gr.HTML(elem_id="status", js_on_load=None)
-        with gr.Column(scale=3, min_width=300, elem_id="panel"):
-            download = gr.Button("Download full size", variant="primary", elem_id="download")
-            another = gr.Button("Another photograph", elem_id="another")
-            vividness = _vividness(info="0 is the photograph as it was", elem_id="vividness")
-            model = gr.Dropdown(
-                studio.model_names, value=studio.model_names[0], label="Model", elem_id="model"
-            )
-            side = gr.Dropdown(
-                list(_SIDES), value=0, label="Side", elem_id="side",
-                info="Short side of what the model sees; more is not always better",
-            )  # fmt: skip
-            detail = _detail(elem_id="detail")
-            looking = gr.HTML(elem_id="looking", js_on_load=None)
-            with gr.Accordion("About this model", open=False):
-                card = gr.Markdown(studio.card(studio.model_names[0]), elem_id="card")
-            histogram = gr.HTML(label="Colours", elem_id="histogram", js_on_load=None)
+        # No list of suffixes: a file is what it holds, whatever it is called.
+        upload = gr.File(label=words.CHOOSE, type="filepath", height=260, elem_id="drop")
+        gr.HTML(f"<h2>{words.EXAMPLES}</h2>", js_on_load=None)
+        gallery = gr.Gallery(
+            [(str(path), words.EXAMPLE_NAMES[path.stem]) for path in example_paths(folder)],
+            columns=5,
+            height="auto",
+            object_fit="cover",
+            allow_preview=False,
+            show_label=False,
+            interactive=False,
+            buttons=[],
+            elem_id="examples",
+            label="Example photographs",
+        )
+    return chooser, upload, gallery
 
-    controls = [model, side, vividness, detail]
-    shown = [slider, painting, status, histogram, looking]
-    opened = [id_box, chooser, studio_row, *controls, *shown]
+
+def example_paths(folder: Path = EXAMPLES) -> list[Path]:
+    """The example photographs, in the order in which they are shown."""
+    return sorted(folder.glob("*.jpg"))
+
+
+def _before_and_after() -> tuple[gr.Column, gr.ImageSlider]:
+    with gr.Column(visible=False, elem_id="opened") as opened:
+        slider = gr.ImageSlider(
+            label="Before and after",
+            show_label=False,
+            interactive=False,
+            type="filepath",
+            format="jpeg",
+            buttons=["fullscreen"],
+            max_height=900,
+            elem_id="before-after",
+            container=False,
+        )
+    return opened, slider
+
+
+def _controls(handlers: Handlers) -> tuple[list[Any], list[Any], gr.Markdown]:
+    """What can be set, in the order of the handlers' arguments; parts that tell; the card."""
+    names = handlers.model_names
+    vividness = _vividness(info=words.VIVIDNESS, elem_id="vividness")
+    small_faces = _small_faces(elem_id="small-faces")
+    looking = gr.HTML(elem_id="looking", js_on_load=None)
+    model = gr.Dropdown(
+        names,
+        value=names[0],
+        label="Model",
+        elem_id="model",
+        visible=True if len(names) > 1 else "hidden",
+    )
+    with gr.Accordion("More", open=False, elem_id="more"):
+        facts = gr.HTML(elem_id="facts", js_on_load=None)
+        histogram = gr.HTML(label="Colours", elem_id="histogram", js_on_load=None)
+        side = gr.Dropdown(
+            list(_SIDES),
+            value=0,
+            label="How large the model sees the picture",
+            elem_id="side",
+            info="Its short side; more is not always better",
+        )
+        with gr.Accordion("About this model", open=False):
+            card = gr.Markdown(handlers.card(names[0]), elem_id="card")
+    return [model, side, vividness, small_faces], [facts, histogram, looking], card
+
+
+def _opening(
+    page: gr.Blocks,
+    handlers: Handlers,
+    photograph: _Photograph,
+    upload: gr.File,
+    gallery: gr.Gallery,
+    another: gr.Button,
+) -> None:
+    id_box, controls, opened = photograph.id_box, photograph.controls, photograph.opened
     opening = upload.upload(
-        studio.open_upload,
+        handlers.open_upload,
         [upload, *controls],
         opened,
         api_name="open",
         concurrency_limit=None,
         preprocess=False,  # Gradio has no business with paths: `Uploads` decides
+        show_progress_on=upload,
     )
-    opening.then(None, id_box, js=_REMEMBER)
+    opening.then(None, id_box, js=_OPENED)
     # Room for another file, also after a failure.
     opening.then(None, None, upload, js=_NOTHING)
-    examples.select(
-        studio.open_example, controls, opened, api_visibility="private", concurrency_limit=None
-    ).then(None, id_box, js=_REMEMBER)
+    gallery.select(
+        handlers.open_example,
+        controls,
+        opened,
+        api_visibility="private",
+        concurrency_limit=None,
+        show_progress_on=gallery,
+    ).then(None, id_box, js=_OPENED)
     page.load(
-        studio.restore, id_box, opened, js=_RECALL, api_visibility="private", show_progress="hidden"
-    ).then(None, id_box, js=_REMEMBER)
+        handlers.restore,
+        id_box,
+        opened,
+        js=_RECALL,
+        api_visibility="private",
+        show_progress="hidden",
+    ).then(None, id_box, js=_RESTORED)
     another.click(
-        studio.close, id_box, [id_box, chooser, studio_row], api_visibility="private"
-    ).then(None, id_box, js=_REMEMBER)
-    for changed in (model.input, side.input, vividness.release, vividness.input, detail.input):
-        changed(
-            studio.change, [id_box, *controls], shown, api_visibility="private",
-            trigger_mode="always_last", show_progress="hidden", concurrency_limit=None,
-        )  # fmt: skip
-    model.input(studio.card, model, card, api_visibility="private", show_progress="hidden")
-    painting.paint(
-        studio.paint, [id_box, *controls], shown, api_visibility="private",
-        trigger_mode="always_last", show_progress="hidden", concurrency_limit=None,
-    )  # fmt: skip
-    painting.ask(
-        studio.ask, [id_box, *controls], painting, api_visibility="private",
-        trigger_mode="always_last", show_progress="hidden", concurrency_limit=None,
-    )  # fmt: skip
+        handlers.close,
+        id_box,
+        [id_box, photograph.chooser, *photograph.present],
+        api_visibility="private",
+        show_progress="hidden",
+    ).then(None, None, js=_CLOSED)
+
+
+def _colouring(
+    handlers: Handlers, photograph: _Photograph, painting: gr.HTML, card: gr.Markdown
+) -> None:
+    given = [photograph.id_box, *photograph.controls]
+    settings: dict[str, Any] = {
+        "api_visibility": "private",
+        "trigger_mode": "always_last",
+        "show_progress": "hidden",
+        "concurrency_limit": None,
+    }
+    model, side, vividness, small_faces = photograph.controls
+    for changed in (model.input, side.input, vividness.release, vividness.input, small_faces.input):
+        changed(handlers.change, given, photograph.shown, **settings)
+    model.input(handlers.card, model, card, api_visibility="private", show_progress="hidden")
+    painting.paint(handlers.paint, given, photograph.shown, **settings)
+    painting.ask(handlers.ask, given, painting, **settings)
+
+
+def _fetching(handlers: Handlers, photograph: _Photograph, download: gr.Button) -> None:
+    address = gr.Textbox(visible="hidden", elem_id="result-address", label="result")
     download.click(
-        studio.full_size, [id_box, *controls], address, api_name="full_size",
-        show_progress_on=download, concurrency_limit=None,
-    ).success(None, address, js=_FETCH)  # fmt: skip
-    return id_box
+        handlers.full_size,
+        [photograph.id_box, *photograph.controls],
+        address,
+        api_name="full_size",
+        show_progress_on=download,
+        concurrency_limit=None,
+    ).success(None, address, js=_FETCH)
 
 
 def _vividness(**settings: Any) -> gr.Slider:
@@ -152,56 +261,78 @@ def _vividness(**settings: Any) -> gr.Slider:
     )
 
 
-def _detail(**settings: Any) -> gr.Radio:
-    default, limits = _OPTIONS["detail"]
-    choices = [(str(value), value) for value in range(limits["low"], limits["high"] + 1)]
-    help = limits["help"]
-    return gr.Radio(
-        choices, value=default, label="Detail", info=help[0].upper() + help[1:], **settings
-    )
+def _small_faces(**settings: Any) -> gr.Checkbox:
+    return gr.Checkbox(False, label="Small faces (slower)", info=words.SMALL_FACES, **settings)
 
 
-def _comparison(studio: Studio, id_box: gr.Textbox) -> None:
-    names = studio.model_names
+def _comparison(handlers: Handlers, id_box: gr.Textbox) -> None:
+    names = handlers.model_names
     with gr.Row():
         left = gr.Dropdown(names, value=names[0], label="Left", elem_id="left-model", min_width=240)
         right = gr.Dropdown(
             names, value=names[-1], label="Right", elem_id="right-model", min_width=240
         )
-        go = gr.Button("Compare on the open photograph", variant="primary", elem_id="compare-go")
+        go = gr.Button("Compare", variant="primary", elem_id="compare-go")
     slider = gr.ImageSlider(
-        label="Left and right model", show_label=False, interactive=False, type="filepath",
-        format="jpeg", buttons=["fullscreen"], max_height=900, elem_id="models-slider",
+        label="Left and right model",
+        show_label=False,
+        interactive=False,
+        type="filepath",
+        format="jpeg",
+        buttons=["fullscreen"],
+        max_height=900,
+        elem_id="models-slider",
         container=False,
-    )  # fmt: skip
-    said = gr.HTML(js_on_load=None, elem_id="compare-said")
+    )
+    result = gr.HTML(js_on_load=None, elem_id="compare-said")
     go.click(
-        studio.compare, [id_box, left, right], [slider, said], api_name="compare",
+        handlers.compare,
+        [id_box, left, right],
+        [slider, result],
+        api_name="compare",
         concurrency_limit=None,
-    )  # fmt: skip
+    )
 
 
-def _many_files(page: gr.Blocks, studio: Studio) -> None:
+def _many_files(page: gr.Blocks, handlers: Handlers) -> None:
+    names = handlers.model_names
     gr.HTML(f"<p class='lead'>{words.BATCH}</p>", js_on_load=None)
     files = gr.File(
-        label="Photographs", file_count="multiple", type="filepath", height=220, elem_id="many-drop"
+        label=words.CHOOSE_MANY,
+        file_count="multiple",
+        type="filepath",
+        height=180,
+        elem_id="many-drop",
     )
-    with gr.Row():
+    with gr.Row(elem_id="many-controls"):
         model = gr.Dropdown(
-            studio.model_names, value=studio.model_names[0], label="Model", min_width=240
+            names,
+            value=names[0],
+            label="Model",
+            min_width=240,
+            visible=True if len(names) > 1 else "hidden",
         )
         vividness = _vividness(min_width=240)
-        detail = _detail(elem_id="many-detail")
-    with gr.Row():
+        small_faces = _small_faces(elem_id="many-small-faces", min_width=240)
+    with gr.Row(elem_id="many-acts"):
         go = gr.Button("Colour them", variant="primary", elem_id="many-go")
         stop = gr.Button("Stop", elem_id="many-stop")
+        again = gr.Button("Try the failed ones again", visible=False, elem_id="many-again")
     report = gr.HTML(js_on_load=None, elem_id="many-report")
-    go.click(
-        studio.batch, [files, model, vividness, detail], [files, report], api_name="batch",
-        show_progress_on=report, concurrency_limit=None, preprocess=False,
-    )  # fmt: skip
+    given, shown = [files, model, vividness, small_faces], [files, report, again]
+    settings: dict[str, Any] = {
+        "show_progress": "hidden",
+        "concurrency_limit": None,
+        "preprocess": False,
+    }
+    go.click(handlers.batch, given, shown, api_name="batch", **settings)
+    again.click(handlers.batch, given, shown, api_visibility="private", **settings)
     stop.click(
-        studio.stop_batch, None, None, api_visibility="private", show_progress="hidden",
+        handlers.stop_batch,
+        None,
+        None,
+        api_visibility="private",
+        show_progress="hidden",
         concurrency_limit=None,
-    )  # fmt: skip
-    page.load(studio.last_batch, None, report, api_visibility="private", show_progress="hidden")
+    )
+    page.load(handlers.last_batch, None, report, api_visibility="private", show_progress="hidden")

@@ -1,6 +1,7 @@
 """Gradio, set up so that it stays on this machine: theme, limits, and what it must never do."""
 
 from pathlib import Path
+from typing import Final
 
 import gradio as gr
 from fastapi import FastAPI
@@ -9,28 +10,34 @@ from gradio import processing_utils
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page.assets import text_of
 from gradio_app.page.layout import blocks
-from gradio_app.page.pictures import Gallery
+from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.routes import PageRoutes
 from gradio_app.page.theme import THEME
 from gradio_app.page.uploads import Uploads
+
+#: In this order: each uses what stands in those before it.
+_SCRIPTS: Final = ("keeping.js", "stream.js", "giving.js", "divider.js")
 
 
 def mounted(pool: ColorizerPool, folder: Path, uploads: Uploads) -> FastAPI:
     """The page as an application whose root is the page. `folder` is Gradio's own."""
     _fetch_nothing()
-    gallery = Gallery(folder)
-    page = blocks(pool, gallery, uploads)
+    pictures = OpenPictures(folder)
+    page = blocks(pool, pictures, uploads)
     # Gradio takes a page that it did not launch itself for one under construction, and then looks
     # at no path that it is given. `PageRoutes` and `Uploads` stand without it; this is one more.
     page.has_launched = True
     # What waits for the pool is bounded there; Gradio's own queue only has to be bounded too.
     page.queue(max_size=pool.settings.queue * 4, default_concurrency_limit=None)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    gallery.add_routes(app)
+    pictures.add_routes(app)
     app.add_middleware(
-        PageRoutes, uploads=uploads, shown=folder, port=pool.settings.port,
+        PageRoutes,
+        uploads=uploads,
+        shown=folder,
+        port=pool.settings.port,
         largest_upload=pool.settings.max_upload,
-    )  # fmt: skip
+    )
     return gr.mount_gradio_app(
         app,
         page,
@@ -38,9 +45,7 @@ def mounted(pool: ColorizerPool, folder: Path, uploads: Uploads) -> FastAPI:
         root_path=pool.settings.root_path or None,
         theme=THEME,
         css=text_of("page.css"),
-        head="".join(
-            f"<script>{text_of(name)}</script>" for name in ("stream.js", "page.js", "access.js")
-        ),
+        head="".join(f"<script>{text_of(name)}</script>" for name in _SCRIPTS),
         footer_links=[],
         run_history=False,
         max_file_size=pool.settings.max_upload,

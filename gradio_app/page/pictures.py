@@ -1,8 +1,8 @@
 """Pictures that browsers have open: opened once, then only chroma is computed anew.
 
-`OpenPicture` keeps a preview, thumbnails and the last chroma field of one picture; `Gallery` holds
-a bounded number of them under names that cannot be guessed, and serves their previews and full
-results. All work runs in the pool's threads.
+`OpenPicture` keeps a preview, thumbnails and the last chroma field of one picture; `OpenPictures`
+holds a bounded number of them under names that cannot be guessed, and serves their previews and
+full results. All work runs in the pool's threads.
 """
 
 import os
@@ -25,7 +25,7 @@ from core.errors import OptionsError, PhotochromError
 from core.image.read import open_source
 from core.job import Job, run
 from core.options import Options
-from gradio_app.page.preview import coloured, jpeg_of, preview_size, to_8_bit
+from gradio_app.page.preview import around, coloured, jpeg_of, preview_size, smaller, to_8_bit
 from gradio_app.upload import file_name
 
 if TYPE_CHECKING:
@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 MOST_OPEN: Final = 24
 #: Finished batches kept for being fetched.
 MOST_ARCHIVES: Final = 6
-LOST: Final = "This picture is not open any more (the server was restarted); choose it again"
+#: Small pictures of a batch's results that can be fetched; 3 to 6 kB each.
+MOST_THUMBNAILS: Final = 2000
+_CLOSE_UP_SIDE: Final = 480  # pixels, of the picture that a close-up is cut from
+LOST: Final = (
+    "This photograph is not open any more: if it does not come back by itself, choose it again"
+)
 
 
 @dataclass
@@ -51,7 +56,8 @@ class OpenPicture:
     width: int
     height: int
     pages: int
-    about: str
+    format: str
+    depth: int
     max_pixels: int
     before: np.ndarray
     before_jpeg: bytes
@@ -104,6 +110,12 @@ class OpenPicture:
         """How probable each of the model's colours is at a pixel of the full page."""
         return colorizer.distribution_at(self, self.options, x, y)
 
+    def close_up(self, x: float, y: float, options: Options, colorizer: "Colorizer") -> bytes:
+        """A small JPEG of how it would look around a pixel of the full page with other options."""
+        field = colorizer.field(self, options)
+        small = coloured(smaller(self.before, _CLOSE_UP_SIDE), field, options.vividness)
+        return jpeg_of(around(small, x / self.width, y / self.height))
+
     def preview_files(self) -> tuple[Path, Path]:
         """Before and after as files, for a component that takes files."""
         before = self._shown.get("before") or self.show("before", self.before_jpeg)
@@ -148,7 +160,7 @@ def put(path: Path, data: bytes) -> None:
     part.replace(path)
 
 
-class Gallery:
+class OpenPictures:
     """The open pictures of all browsers."""
 
     def __init__(self, folder: Path) -> None:
@@ -156,6 +168,7 @@ class Gallery:
         self._open: OrderedDict[str, OpenPicture] = OrderedDict()
         self._results: OrderedDict[str, Path] = OrderedDict()
         self._archives: list[Path] = []
+        self._thumbnails: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def open(self, upload: Path, max_pixels: int) -> OpenPicture:
@@ -241,6 +254,15 @@ class Gallery:
                 shutil.rmtree(self._archives.pop(0).parent, ignore_errors=True)
         return self.offer(path)
 
+    def offer_thumbnail(self, data: bytes) -> str:
+        """The address at which a small JPEG can be fetched for a while."""
+        ticket = secrets.token_urlsafe(18)
+        with self._lock:
+            self._thumbnails[ticket] = data
+            if len(self._thumbnails) > MOST_THUMBNAILS:
+                self._thumbnails.popitem(last=False)
+        return f"page/thumbnail/{ticket}"
+
     def _remove(self, id: str) -> None:
         picture = self._open.pop(id)
         shutil.rmtree(picture.source.parent, ignore_errors=True)
@@ -256,6 +278,14 @@ class Gallery:
             data = picture.before_jpeg if which == "before" else picture.after_jpeg
             return Response(data, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
+        @app.get("/page/thumbnail/{ticket}")
+        async def thumbnail(ticket: str) -> Response:
+            data = self._thumbnails.get(ticket)
+            if data is None:
+                return Response(LOST, 404)
+            headers = {"Cache-Control": "private, max-age=86400"}
+            return Response(data, media_type="image/jpeg", headers=headers)
+
         @app.get("/page/result/{ticket}")
         async def result(ticket: str) -> Response:
             path = self._results.get(ticket)
@@ -269,7 +299,7 @@ def _opened(id: str, upload: Path, folder: Path, max_pixels: int) -> OpenPicture
         page = source.pages[0]
         width, height = preview_size(page.width, page.height)
         before = page.thumbnail(width, height)
-        about = f"{source.format.title}, {page.depth} bits"
+        format, depth = source.format.title, page.depth
         suffixes = source.format.suffixes
         pages = len(source.pages)
     suffix = upload.suffix if upload.suffix.lower() in suffixes else suffixes[0]
@@ -277,5 +307,6 @@ def _opened(id: str, upload: Path, folder: Path, max_pixels: int) -> OpenPicture
     shutil.move(upload, kept)
     return OpenPicture(
         id=id, source=kept, name=upload.name, width=page.width, height=page.height, pages=pages,
-        about=about, max_pixels=max_pixels, before=before, before_jpeg=jpeg_of(to_8_bit(before)),
+        format=format, depth=depth, max_pixels=max_pixels, before=before,
+        before_jpeg=jpeg_of(to_8_bit(before)),
     )  # fmt: skip

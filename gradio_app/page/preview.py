@@ -20,9 +20,9 @@ _HISTOGRAM_REACH: Final = 80.0  # a*, b* shown, either way
 _NEUTRAL_LIGHTNESS: Final = 68.0
 
 
-def preview_size(width: int, height: int) -> tuple[int, int]:
+def preview_size(width: int, height: int, side: int = PREVIEW_SIDE) -> tuple[int, int]:
     """(width, height) of the preview of a picture of that size; small ones stay as they are."""
-    scale = min(1.0, PREVIEW_SIDE / max(width, height))
+    scale = min(1.0, side / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
@@ -47,6 +47,30 @@ def to_8_bit(samples: np.ndarray) -> np.ndarray:
 def jpeg_of(samples: np.ndarray) -> bytes:
     """uint8 codes (h, w) or (h, w, 3) as a JPEG for the browser."""
     return _image(samples).jpegsave_buffer(Q=_QUALITY, subsample_mode="off", keep="none")
+
+
+def as_address(jpeg: bytes) -> str:
+    """A small JPEG as an address that holds it."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
+def smaller(samples: np.ndarray, side: int) -> np.ndarray:
+    """Samples (h, w) or (h, w, c) by means over blocks; the long side is 1 to 2 times `side`."""
+    step = max(1, max(samples.shape[:2]) // side)
+    height, width = (extent // step or 1 for extent in samples.shape[:2])
+    step_y, step_x = samples.shape[0] // height, samples.shape[1] // width
+    whole = samples[: height * step_y, : width * step_x]
+    blocks = whole.reshape(height, step_y, width, step_x, *samples.shape[2:])
+    return blocks.mean(axis=(1, 3)).astype(samples.dtype)
+
+
+def around(samples: np.ndarray, x: float, y: float) -> np.ndarray:
+    """The square around a point, in shares of the picture; half as wide as its short side."""
+    height, width = samples.shape[:2]
+    side = max(1, min(height, width) // 2)
+    top = round(min(max(y * height - side / 2, 0), height - side))
+    left = round(min(max(x * width - side / 2, 0), width - side))
+    return samples[top : top + side, left : left + side]
 
 
 def _image(samples: np.ndarray) -> Any:
@@ -83,7 +107,7 @@ def histogram(field: ChromaField, vividness: float) -> str:
         '<figure class="histogram">'
         f'<img src="data:image/png;base64,{picture}" width="192" height="192" '
         f'alt="Colours in the picture: {_in_words(a, b)}">'
-        f"<figcaption>{_in_words(a, b)}. Mean chroma {mean:.0f}.</figcaption></figure>"
+        f"<figcaption>{_in_words(a, b)}; mean chroma {mean:.0f}</figcaption></figure>"
     )
 
 

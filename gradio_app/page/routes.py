@@ -32,12 +32,14 @@ DEEPEST_EVENT: Final = 32
 _EVENTS: Final = re.compile(r"/gradio_api/(queue/join|call/[a-z_]{1,40})")
 _PROGRESS: Final = "/gradio_api/upload_progress"
 _FILE: Final = "/gradio_api/file="
+#: With the page's heartbeat and events: which run of the server answers.
+SERVER_HEADER: Final = "X-Photochrom-Server"
 _BEAT: Final = re.compile(r"/page/open/([A-Za-z0-9_-]{8,64})")
 #: What else is passed on. Gradio has some eighty routes more, none of which the page uses.
 _PASSED: Final = re.compile(
     r"/|/config/?|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/assets/.+|/static/.+"
     r"|/gradio_api/(info/?|theme\.css|startup-events|queue/data|call/[a-z_]{1,40}/[0-9a-f]{32})"
-    r"|/page/(preview/[\w-]+/[a-z]+|result/[\w-]+)"
+    r"|/page/(preview/[\w-]+/[a-z]+|(result|thumbnail)/[\w-]+)"
 )
 #: Pictures that the page shows as files: previews of an open picture, and the examples.
 _SHOWN: Final = re.compile(r"(picture-[\w-]+/(before|after|left|right)-\d+|examples/[\w-]+)\.jpg")
@@ -54,6 +56,7 @@ class PageRoutes:
         self._receiver = Receiver(uploads, largest_upload)
         self._shown = shown
         self._cookie = f"photochrom-browser-{port}"
+        self._server = secrets.token_hex(8)  # another one says to a page that it was restarted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -87,7 +90,7 @@ class PageRoutes:
         beat = _BEAT.fullmatch(path)
         if method == "POST" and beat and owner:
             self._uploads.seen(owner, beat[1])
-            return Response(status_code=204)
+            return Response(status_code=204, headers={SERVER_HEADER: self._server})
         return _nothing()
 
     def _file(self, path: str, owner: str) -> Response:
@@ -125,6 +128,7 @@ class PageRoutes:
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
         ]
+        send = _with_header(send, SERVER_HEADER, self._server)
         await self.app(scope, _replaying(body, request.receive), send)
 
     def _checked(self, event: dict[str, Any], owner: str) -> bytes:
@@ -153,15 +157,20 @@ class PageRoutes:
 
     def _introducing(self, send: Send, owner: str) -> Send:
         """`send`, which gives the browser its name. Other pages cannot use it (see `Guard`)."""
+        cookie = f"{self._cookie}={owner}; Path=/; HttpOnly; SameSite=Lax"
+        return _with_header(send, "Set-Cookie", cookie)
 
-        async def send_with_cookie(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                cookie = f"{self._cookie}={owner}; Path=/; HttpOnly; SameSite=Lax"
-                message.setdefault("headers", [])
-                message["headers"] = [*message["headers"], (b"set-cookie", cookie.encode())]
-            await send(message)
 
-        return send_with_cookie
+def _with_header(send: Send, name: str, value: str) -> Send:
+    """`send`, which adds one header to the answer."""
+
+    async def send_with_header(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            header = (name.lower().encode(), value.encode())
+            message["headers"] = [*message.get("headers", ()), header]
+        await send(message)
+
+    return send_with_header
 
 
 def owner_of(scope: Scope) -> str:

@@ -37,13 +37,15 @@ _DISC_STEP: Final = 0.7
 _APART: Final = 14.0
 _ALTERNATIVES: Final = 6
 
+_SCRIPT: Final = "\n".join(text_of(name) for name in ("strokes.js", "zoom.js", "stage.js"))
+
 
 def stage() -> gr.HTML:
     """The component."""
     return gr.HTML(
         value=None,
         html_template=text_of("stage.html"),
-        js_on_load=f"const SWATCHES = {json.dumps(SWATCHES)};\n{text_of('stage.js')}",
+        js_on_load=f"const SWATCHES = {json.dumps(SWATCHES)};\n{_SCRIPT}",
         css_template=text_of("stage.css"),
         apply_default_css=False,
         elem_id="stage",
@@ -111,6 +113,7 @@ def alternatives(
         a, b = weight @ places / weight.sum()
         found.append({"colour": _hex(lightness, a, b), "share": round(100 * weight.sum() / whole)})
         left[near] = 0
+    found.sort(key=lambda entry: -entry["share"])
     return [entry for entry in found if entry["share"] > 0]
 
 

@@ -1,25 +1,41 @@
 """What the page says in sentences; everything longer than a label stands here."""
 
+import re
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from core.errors import Failure
+from gradio_app.problems import Refused
+
 if TYPE_CHECKING:
-    from gradio_app.page.batch import Batch
+    from gradio_app.page.batch import Key, ZipBatch
 
 HEADER: Final = """
 <header class="masthead">
   <h1>photochrom</h1>
-  <p>Colour for black-and-white photographs. The lightness stays the photographer's, the file keeps
-  its size, depth and metadata, and nothing leaves this machine.</p>
+  <p>Colour for black-and-white photographs. Light and shadow stay the photographer's, the file
+  keeps its size and its details, and nothing leaves this machine.</p>
 </header>
 """
 
-CHOOSE: Final = "Drop a photograph here, paste it, or choose a file"
+CHOOSE: Final = "Choose a photograph, drop it anywhere in this window, or paste it"
+CHOOSE_MANY: Final = "Choose photographs, or drop them anywhere in this window"
+EXAMPLES: Final = "Or try one of these"
+#: An example's file -> what is to be seen in it.
+EXAMPLE_NAMES: Final = {
+    "astronaut": "Portrait",
+    "camera": "Man with a camera",
+    "chelsea": "Cat",
+    "coffee": "Coffee",
+    "rocket": "Rocket",
+}
 
 HINTS: Final = (
-    "Pick a colour, paint over a part of the picture: the model takes it as a hint and colours the "
-    "rest to match. A short dab is often enough."
+    "Pick a colour and paint over a part of the photograph; the rest is coloured to match. A short "
+    "dab is often enough. Two fingers, or the wheel, zoom."
 )
+VIVIDNESS: Final = "0 is the photograph as it was"
+SMALL_FACES: Final = "Looks again from nearer, as in a group; takes about ten times as long"
 
 CANNOT_KNOW: Final = """
 ## What a colorizer cannot know
@@ -36,25 +52,67 @@ colour photographs about things that look like these.
 - **As evidence it is worth nothing.** Do not decide from these colours what something was made of,
   whose uniform it was, or when it was taken.
 
-What is certain: the lightness of every pixel is that of your file. Turn vividness to 0 and you have
-it back. The result says in its metadata that its colours come from a model, and from which one, so
-that nobody need mistake it for a colour photograph.
+What is certain: only colour is added, light and shadow stay as they are in your file. In TIFF and
+PNG that holds for every pixel, within what the file's steps can hold; a JPEG is compressed anew,
+which changes fine grain a little, as saving a JPEG always does. The result says in its metadata
+that its colours come from a model, and from which one, so that nobody need mistake it for a colour
+photograph.
 """
 
 BATCH: Final = (
-    "Drop many photographs, get one ZIP. Every file comes back in its own format, at full size, "
-    "with its metadata. What fails is listed with its reason, and does not stop the others."
+    "Many photographs in, one ZIP out. Every file comes back in its own format, at full size, with "
+    "its metadata. What fails is listed with its reason, and does not stop the others."
 )
 
 
-def status(megapixels: float, about: str, pages: int, seconds: float, model: str, provider: str):
-    """The line under a picture: what it is, who coloured it, on what, and how long that took."""
+def status(megapixels: float, format: str, pages: int, seconds: float) -> str:
+    """The line under a picture: what it is, and how long its colours took."""
     paged = f" &middot; page 1 of {pages}; the download has all" if pages > 1 else ""
     return (
-        f'<p class="status" role="status">{megapixels:.1f} megapixels, {escape(about)}{paged} '
-        f"&middot; coloured in {_duration(seconds)} by <b>{escape(model)}</b> on "
-        f"<b>{escape(provider)}</b></p>"
+        f'<p class="status" role="status">{escape(format)}, {megapixels:.1f} megapixels{paged} '
+        f"&middot; coloured in {_duration(seconds)}</p>"
     )
+
+
+def facts(width: int, height: int, depth: int, model: str, provider: str) -> str:
+    """What a few people want to know of a picture and of who coloured it."""
+    return (
+        f'<p class="status">{width:,} &times; {height:,} pixels, {depth} bits a channel. Coloured '
+        f"by <b>{escape(model)}</b> on <b>{escape(provider)}</b>.</p>"
+    )
+
+
+_LIBRARY: Final = re.compile(r" \([^()]*(?:\([^()]*\)[^()]*)*\)")
+_OPTION: Final = re.compile(r"[;,][^;,]*--\w[^;,]*")
+_HEIC_ADVICE: Final = (
+    "This is an HEIC picture, as iPhones take them, and this machine cannot read it. Send it to "
+    "yourself as JPEG, or choose Settings > Camera > Formats > Most Compatible on the phone"
+)
+
+
+def plain(error: BaseException | Failure) -> str:
+    """What went wrong, as a sentence for people: no library's name, no option of a command."""
+    if isinstance(error, Refused):
+        return _sentence(error.detail)
+    failure = error if isinstance(error, Failure) else Failure.of(error)
+    text = _OPTION.sub("", _LIBRARY.sub("", failure.message))
+    if failure.kind == "truncated":
+        return (
+            "This picture is damaged, or did not come whole. If there is another copy, take that."
+        )
+    if failure.kind == "not-an-image":
+        return "This is not a picture, or is one of a kind that is not known here."
+    if failure.kind == "too-large":
+        return f"{_sentence(text)} Make it smaller, and try again."
+    if failure.kind == "out-of-memory":
+        return "This machine has too little memory for it at the moment. Try again in a while."
+    if failure.kind == "unsupported" and re.search("an HEI[CF] picture", failure.message):
+        return _sentence(_HEIC_ADVICE)
+    return _sentence(text)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def looking(done: int, whole: int) -> str:
@@ -69,22 +127,55 @@ def _duration(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
-def batch_report(batch: "Batch") -> str:
-    """The batch so far: how many are done, which failed and why, and the ZIP when it is ready."""
-    rest = (
-        " &middot; stopped; Colour them does the rest" if batch.address and batch.is_stopped else ""
+def batch_report(batch: "ZipBatch") -> str:
+    """The batch so far: how much is done, the ZIP when it is ready, each file with its state."""
+    is_ended = batch.current is None
+    line = [f"{len(batch.done)} of {len(batch.names)} done"]
+    if is_ended and batch.is_stopped:
+        line.append("stopped; Colour them does the rest")
+    if not is_ended and batch.seconds_left is not None:
+        line.append(time_left(batch.seconds_left))
+    tried = len(batch.done) + len(batch.failures)
+    bar = (
+        ""
+        if is_ended
+        else (f'<progress value="{tried}" max="{len(batch.names)}" aria-label="Files"></progress>')
     )
-    parts = [f'<p class="status" role="status">{len(batch.done)} of {batch.whole} done{rest}</p>']
-    if batch.address:
-        parts.append(
-            f'<p><a class="zip" href="{escape(batch.address)}" download>Download the ZIP</a></p>'
-        )
-    if batch.failures:
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{escape(why)}</td></tr>"
-            for name, why in batch.failures
-        )
-        parts.append(
-            f'<table class="failures"><caption>Not coloured</caption><tbody>{rows}</tbody></table>'
-        )
-    return "".join(parts)
+    ready = (
+        f'<p><a class="zip" href="{escape(batch.address)}" download>Download the ZIP</a></p>'
+        if batch.address
+        else ""
+    )
+    files = "".join(_batch_file(batch, key, name) for key, name in batch.names.items())
+    return (
+        f'<p class="status" role="status">{" &middot; ".join(line)}</p>{bar}{ready}'
+        f'<ul class="files">{files}</ul>'
+    )
+
+
+def _batch_file(batch: "ZipBatch", key: "Key", name: str) -> str:
+    """One file of a batch: a small picture where there is one, its name, its state."""
+    small = batch.done.get(key)
+    if small is not None:
+        state, says = "done", "done"
+    elif key in batch.failures:
+        state, says = "failed", escape(plain(batch.failures[key]))
+    elif key == batch.current:
+        state, says = "at-work", "colouring"
+    else:
+        state, says = "waiting", "waiting"
+    image = f'<img src="{escape(small)}" alt="" loading="lazy">' if small else "<i></i>"
+    return (
+        f'<li class="{state}">{image}<b title="{escape(name)}">{escape(name)}</b>'
+        f"<span>{says}</span></li>"
+    )
+
+
+def time_left(seconds: float) -> str:
+    """A guess in words: 'about 3 minutes left'."""
+    if seconds < 50:
+        return "less than a minute left"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"about {minutes} minute{'s' if minutes > 1 else ''} left"
+    return f"about {round(minutes / 60)} hours left"

@@ -16,7 +16,7 @@ SKY = (0x6F, 0xA3, 0xD8)
 def choose(page: Page, data: bytes, name: str = "scan.png", kind: str = "image/png") -> None:
     """Chooses a file in the picker and waits until it is coloured."""
     give(page, data, name, kind)
-    expect(page.locator("#studio")).to_be_visible()
+    expect(page.locator("#opened")).to_be_visible()
     page.locator("#before-after img").nth(1).wait_for()
 
 
@@ -45,7 +45,7 @@ def after(page: Page, act) -> np.ndarray:
 
 
 def to_stage(page: Page) -> None:
-    page.get_by_role("tab", name="Paint hints").click()
+    page.get_by_role("tab", name="Paint").click()
     page.locator(".stage-picture").wait_for()
     page.locator(".stage-canvas").scroll_into_view_if_needed()
 

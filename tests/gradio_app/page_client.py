@@ -9,9 +9,9 @@ import httpx
 UPLOAD = "/gradio_api/upload"
 #: Each named endpoint of the page, with good values beside its file; "FILE" stands for that.
 NAMED: dict[str, list[Any]] = {
-    "open": ["FILE", "tiny", 0, 1.0, 1],
-    "batch": [["FILE"], "tiny", 1.0, 1],
-    "full_size": ["FILE", "tiny", 0, 1.0, 1],
+    "open": ["FILE", "tiny", 0, 1.0, False],
+    "batch": [["FILE"], "tiny", 1.0, False],
+    "full_size": ["FILE", "tiny", 0, 1.0, False],
     "compare": ["FILE", "tiny", "plain"],
 }
 

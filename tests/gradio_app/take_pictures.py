@@ -33,6 +33,7 @@ def main(model: str) -> None:
                 ("dark", "coffee", _paint),
             ):
                 page = browser.new_page(viewport=SIZE, color_scheme=scheme)  # type: ignore[arg-type]
+                page.set_default_timeout(120_000)
                 page.goto(running.url)
                 names = sorted(["astronaut", "camera", "chelsea", "coffee", "rocket"])
                 page.locator("#examples button").nth(names.index(example)).click()
@@ -50,7 +51,7 @@ def _divide(page: Page) -> None:
 
 
 def _paint(page: Page) -> None:
-    page.get_by_role("tab", name="Paint hints").click()
+    page.get_by_role("tab", name="Paint").click()
     page.get_by_role("button", name="Sky").click()
     page.locator(".stage-canvas").wait_for()
     page.wait_for_timeout(500)

@@ -42,7 +42,7 @@ def test_axe_finds_nothing_in_any_state_of_the_page(window, served, scheme, rule
     page.set_viewport_size({"width": 390, "height": 844})
     found["painting on a phone"] = faults(page, *rules)
     page.set_viewport_size({"width": 1280, "height": 900})
-    for tab in page.locator("#rooms > .tab-wrapper").get_by_role("tab").all():
+    for tab in page.locator("#tabs > .tab-wrapper").get_by_role("tab").all():
         if tab.is_visible() and tab.get_attribute("aria-selected") != "true":
             tab.click()
             expect(tab).to_have_attribute("aria-selected", "true")
@@ -63,12 +63,3 @@ def test_axe_finds_nothing_on_the_login_form_and_the_reference(browser, guarded,
     page.goto(f"{served.url}/v1/reference")
     assert faults(page) == []
     context.close()
-
-
-def test_the_focus_goes_where_the_work_goes_on(page):
-    name = page.get_by_role("button", name="Example: Astronaut")
-    expect(name).to_be_visible()
-    choose(page, file_of(gray(60, 80), "PNG"))
-    expect(page.get_by_role("region", name="photograph in colour")).to_be_focused()
-    page.locator("#another").press("Enter")
-    expect(page.locator("#drop button").first).to_be_focused()

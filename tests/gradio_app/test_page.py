@@ -28,7 +28,6 @@ from tests.gradio_app.browsing import (
     to_stage,
 )
 from tests.gradio_app.pictures import file_of, gray
-from tests.gradio_app.serving import server
 
 
 def test_a_photograph_is_coloured_and_nothing_is_asked_of_any_other_host(window, served):
@@ -40,8 +39,10 @@ def test_a_photograph_is_coloured_and_nothing_is_asked_of_any_other_host(window,
     page.reload()
     page.wait_for_selector("#drop")
     choose(page, file_of(gray(300, 400), "PNG"))
-    expect(page.locator("#status")).to_contain_text("0.1 megapixels, PNG, 8 bits")
-    expect(page.locator("#status")).to_contain_text("tiny on CPU")
+    expect(page.locator("#status")).to_contain_text("PNG, 0.1 megapixels")
+    page.get_by_role("button", name="More").click()
+    expect(page.locator("#facts")).to_contain_text("400 × 300 pixels, 8 bits a channel")
+    expect(page.locator("#facts")).to_contain_text("tiny on CPU")
     expect(page.locator("#histogram")).to_contain_text("Mostly")
     to_stage(page)
     for tab in ("Compare", "Many files", "Limits"):
@@ -111,18 +112,18 @@ def test_the_download_is_what_the_api_gives_hints_and_vividness_too(page, client
     assert download(page)[1] == answer.content != plain
 
 
-def test_detail_is_what_the_api_gives_for_it(page, client):
+def test_small_faces_is_the_detail_that_the_api_has(page, client):
     data = file_of(gray(300, 400), "PNG")
     choose(page, data)
     to_stage(page)
     plain = shown(page)
-    nearer = after(page, lambda: page.locator("#detail").get_by_role("radio", name="3").check())
-    assert not np.array_equal(nearer, plain)
-    answer = client.post("/v1/colorize", params={"detail": 3},
+    switch = page.locator("#small-faces").get_by_role("checkbox", name="Small faces (slower)")
+    assert not np.array_equal(after(page, switch.check), plain)
+    answer = client.post("/v1/colorize", params={"detail": 2},
                          files={"image": ("a.png", data, "image/png")})  # fmt: skip
     assert download(page)[1] == answer.content
     page.reload()
-    expect(page.locator("#detail").get_by_role("radio", name="3")).to_be_checked()
+    expect(switch).to_be_checked()
 
 
 def test_vividness_0_shows_the_photograph_as_it_was(page):
@@ -174,26 +175,11 @@ def test_a_reload_in_the_middle_of_work_finds_the_picture_and_its_hints_again(pa
     hinted = after(page, lambda: stroke(page, 0.3, 0.5))
     stroke(page, 0.6, 0.5)  # its answer never arrives
     page.reload()
-    expect(page.locator("#studio")).to_be_visible()
+    expect(page.locator("#opened")).to_be_visible()
     to_stage(page)
     expect(page.get_by_role("button", name="Undo")).to_be_enabled()
     assert hue_distance(part(shown(page), 0.35, 0.5), SKY) < 30
     assert hinted.shape == shown(page).shape
-
-
-def test_a_server_restarted_says_so_and_goes_on(window, tmp_path):
-    data = file_of(gray(100, 150), "PNG")
-    with server(tmp_path) as first:
-        page = window(first.url)
-        choose(page, data)
-        port = first.state["port"]
-    with server(tmp_path, port=port):
-        page.locator("#download").click()
-        toast = page.get_by_test_id("toast-body")
-        expect(toast).to_contain_text("not open any more")
-        page.get_by_role("button", name="Another photograph").click()
-        choose(page, data)
-        assert download(page)[0] == "scan-photochrom.png"
 
 
 def paste(page: Page, data: bytes, name: str) -> None:
@@ -210,7 +196,7 @@ def paste(page: Page, data: bytes, name: str) -> None:
 
 def test_a_picture_is_pasted_and_another_in_its_place(page):
     paste(page, file_of(gray(90, 120), "PNG"), "pasted.png")
-    expect(page.locator("#studio")).to_be_visible()
+    expect(page.locator("#opened")).to_be_visible()
     assert download(page)[0] == "pasted-photochrom.png"
     paste(page, file_of(gray(300, 400), "PNG"), "another.png")
     expect(page.locator("#status")).to_contain_text("0.1 megapixels")
@@ -236,7 +222,7 @@ window.fetch = async (resource, settings) => {
 def test_nothing_that_is_asked_for_is_lost_where_answers_come_late(window, served):
     page = window(served.url, LATE_ANSWERS)
     paste(page, file_of(gray(90, 120), "PNG"), "pasted.png")  # the page still asks what was open
-    expect(page.locator("#studio")).to_be_visible()
+    expect(page.locator("#opened")).to_be_visible()
     field = page.get_by_role("spinbutton", name=re.compile("Vividness")).first
     for vividness in ("0.5", "0.6", "0.7"):
         field.fill(vividness)
@@ -249,8 +235,9 @@ def test_nothing_that_is_asked_for_is_lost_where_answers_come_late(window, serve
 
 
 def test_an_example_is_opened_and_compared_by_two_models(page):
-    page.locator("#examples button").first.click()
-    expect(page.locator("#studio")).to_be_visible()
+    page.get_by_role("button", name="Portrait").press("Enter")
+    expect(page.locator("#opened")).to_be_visible()
+    expect(page.get_by_role("slider", name="Divider")).to_be_focused()
     page.get_by_role("tab", name="Compare").click()
     page.locator("#compare-go").click()
     expect(page.locator("#compare-said")).to_contain_text("Left: tiny")
@@ -269,8 +256,13 @@ def test_many_files_make_a_zip_and_a_list_of_what_failed(page, client):
     expect(page.locator("#many-drop")).to_contain_text("bad")
     page.locator("#many-go").click()
     expect(page.locator("a.zip")).to_be_visible()
-    expect(page.locator(".failures")).to_contain_text("bad.png")
-    expect(page.locator(".failures")).to_contain_text("damaged")
+    expect(page.locator(".files .failed")).to_contain_text("bad.png")
+    expect(page.locator(".files .failed")).to_contain_text("damaged")
+    first = str(page.locator("a.zip").get_attribute("href"))
+    page.get_by_role("button", name="Try the failed ones again").click()
+    expect(page.locator("a.zip")).not_to_have_attribute("href", first)
+    expect(page.locator("#many-again")).to_be_visible()  # it failed again
+    expect(page.locator("#many-report")).to_contain_text("3 of 4 done")
     with page.expect_download() as coming:
         page.locator("a.zip").click()
     with zipfile.ZipFile(coming.value.path()) as archive:
@@ -283,7 +275,7 @@ def test_many_files_make_a_zip_and_a_list_of_what_failed(page, client):
 @pytest.mark.parametrize("width", [390, 1024, 1600])
 def test_nothing_is_wider_than_the_window(page, width):
     page.set_viewport_size({"width": width, "height": 844})
-    for room in ("Compare", "Many files", "Limits"):
+    for room in ("Many files", "Limits"):
         expect(page.get_by_role("tab", name=room)).to_be_visible()
     choose(page, file_of(gray(300, 400), "PNG"))
     to_stage(page)

@@ -12,6 +12,7 @@
     asking += 1;
     const known = (async () => {
       const answer = await request;
+      window.photochrom.heard(answer);
       const id = answer.ok && (await answer.clone().json()).event_id;
       if (id && !early.delete(id)) unanswered.add(id);
       return answer;
@@ -73,10 +74,28 @@
     return new Response(body.pipeThrough(new TextEncoderStream()), { status, headers });
   }
 
+  // An upload that tells how far it is; fetch cannot.
+  function send(address, { body, headers }) {
+    const sending = new XMLHttpRequest();
+    return new Promise((done, failed) => {
+      const end = (settle, value) => { window.photochrom.sent(null); settle(value); };
+      sending.upload.onprogress = ({ loaded, total }) => window.photochrom.sent(loaded / (total || 1));
+      sending.onload = () =>
+        end(done, new Response(sending.response, { status: sending.status, statusText: sending.statusText }));
+      sending.onerror = sending.onabort = () => end(failed, new TypeError("the upload broke off"));
+      sending.open("POST", address);
+      for (const [name, value] of Object.entries(headers || {})) sending.setRequestHeader(name, value);
+      sending.responseType = "blob";
+      window.photochrom.sent(0);
+      sending.send(body);
+    });
+  }
+
   window.fetch = (resource, settings) => {
     const { pathname } = new URL(resource instanceof Request ? resource.url : resource, location.href);
     if (pathname.endsWith("/queue/join")) return join(fetched(resource, settings));
     if (pathname.endsWith("/queue/data")) return lasting(resource, settings);
+    if (pathname.endsWith("/gradio_api/upload")) return send(resource, settings);
     return fetched(resource, settings);
   };
 }

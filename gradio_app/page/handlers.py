@@ -1,16 +1,13 @@
 """What the page does: one handler for each thing that a person can do on it.
 
 Every handler takes a slot in the pool, works in its threads, and says what went wrong in one
-sentence (`gr.Error`). Pictures live in the `Gallery`; the browser holds only their names.
+sentence (`notes`). Pictures live in `OpenPictures`; the browser holds only their names.
 """
 
 import asyncio
-import functools
-import inspect
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,13 +15,14 @@ import gradio as gr
 import numpy as np
 
 from core.colour.kernels import lightness_of
-from core.errors import Failure, InterruptedJob, OptionsError, PhotochromError
+from core.errors import InterruptedJob, OptionsError, PhotochromError
 from core.options import Options
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page import words
-from gradio_app.page.batch import MOST_FILES, Batches
-from gradio_app.page.pictures import Gallery, OpenPicture
-from gradio_app.page.preview import coloured, histogram, jpeg_of
+from gradio_app.page.batch import MOST_FILES, ZipBatches
+from gradio_app.page.notes import in_a_sentence, say
+from gradio_app.page.pictures import OpenPicture, OpenPictures
+from gradio_app.page.preview import as_address, coloured, histogram, jpeg_of
 from gradio_app.page.routes import owner_of
 from gradio_app.page.stage import alternatives, document_of_strokes
 from gradio_app.page.uploads import NOT_YOURS, Uploads
@@ -32,61 +30,27 @@ from gradio_app.problems import Refused
 
 #: How often a person is told how far the work is.
 _TELL_S: Final = 0.4
-
-
-def in_a_sentence(otherwise: Callable[[], Any] = gr.skip):
-    """A handler whose failures reach the person as a sentence, never as a traceback.
-
-    The page then gets `otherwise()`; by default it stays as it is. A failure that is raised would
-    make Gradio cover the page's parts with the word Error.
-    """
-
-    def saying(handler: Callable[..., Any]) -> Callable[..., Any]:
-        if inspect.isasyncgenfunction(handler):
-
-            @functools.wraps(handler)
-            async def said_each(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
-                try:
-                    async for shown in handler(*arguments, **named):
-                        yield shown
-                except (PhotochromError, MemoryError, Refused) as error:
-                    say(error)
-                    yield otherwise()
-
-            return said_each
-
-        @functools.wraps(handler)
-        async def said(*arguments: Any, **named: Any) -> Any:
-            try:
-                return await handler(*arguments, **named)
-            except (PhotochromError, MemoryError, Refused) as error:
-                say(error)
-                return otherwise()
-
-        return said
-
-    return saying
-
-
-def say(error: Exception) -> None:
-    """Shows what went wrong as a note on the page."""
-    text = error.detail if isinstance(error, Refused) else Failure.of(error).message
-    gr.Warning(f"{text[:1].upper()}{text[1:].rstrip('.')}.", duration=12, title="Not done")
+#: What "Small faces" stands for: the option `detail` that finds them in a group.
+SMALL_FACES_DETAIL: Final = 2
+#: How many parts of the page there are of each kind; see `layout._Photograph`.
+_PRESENT: Final = 6
+_CONTROLS: Final = 4
+_SHOWN: Final = 6
 
 
 def _stage_failed() -> list[Any]:
     """For what `_shown` shows: the stage alone hears of it, and stops waiting."""
-    return [gr.skip(), {"failed": secrets.token_hex(4)}, gr.skip(), gr.skip(), ""]
+    return [gr.skip(), {"failed": secrets.token_hex(4)}, *[gr.skip()] * (_SHOWN - 3), ""]
 
 
-class Studio:
-    """The handlers, over one pool and one gallery."""
+class Handlers:
+    """The handlers, over one pool, its open pictures and its uploads."""
 
-    def __init__(self, pool: ColorizerPool, gallery: Gallery, uploads: Uploads) -> None:
+    def __init__(self, pool: ColorizerPool, pictures: OpenPictures, uploads: Uploads) -> None:
         self._pool = pool
-        self._gallery = gallery
+        self._pictures = pictures
         self._uploads = uploads
-        self._batches = Batches(gallery.folder, pool.settings.max_pixels, gallery.offer_archive)
+        self._batches = ZipBatches(pictures.folder, pool.settings.max_pixels, pictures)
         self._descriptions = pool.descriptions()
         self.model_names = list(self._descriptions)
 
@@ -97,7 +61,13 @@ class Studio:
 
     @in_a_sentence()
     async def open_upload(
-        self, file: Any, model: str, side: int, vividness: float, detail: int, request: gr.Request
+        self,
+        file: Any,
+        model: str,
+        side: int,
+        vividness: float,
+        small_faces: bool,
+        request: gr.Request,
     ):
         """Opens an uploaded picture and colours it. `file` is what the browser calls it."""
         if not file:
@@ -105,26 +75,26 @@ class Studio:
         owner = owner_of(_scope(request))
         with self._pool.folder_for_one() as folder:
             own = await asyncio.to_thread(self._uploads.take, _path(file), owner, folder)
-            return await self._open(own, model, side, vividness, detail)
+            return await self._open(own, model, side, vividness, small_faces)
 
     @in_a_sentence()
     async def open_example(
-        self, model: str, side: int, vividness: float, detail: int, chosen: gr.SelectData
+        self, model: str, side: int, vividness: float, small_faces: bool, chosen: gr.SelectData
     ):
         """Opens one of the examples, by its number."""
-        from gradio_app.page.layout import EXAMPLES
+        from gradio_app.page.layout import example_paths
 
-        path = sorted(EXAMPLES.glob("*.jpg"))[int(chosen.index)]  # type: ignore[arg-type]
+        path = example_paths()[int(chosen.index)]  # type: ignore[arg-type]
         with self._pool.folder_for_one() as folder:
             own = Path(shutil.copy(path, folder / path.name))
-            return await self._open(own, model, side, vividness, detail)
+            return await self._open(own, model, side, vividness, small_faces)
 
-    async def _open(self, path: Path, model: str, side: int, vividness: float, detail: int):
+    async def _open(self, path: Path, model: str, side: int, vividness: float, small_faces: bool):
         start = time.perf_counter()
 
         def work() -> OpenPicture:
-            picture = self._gallery.open(path, self._pool.settings.max_pixels)
-            options = self._options(picture, model, side, vividness, detail)
+            picture = self._pictures.open(path, self._pool.settings.max_pixels)
+            options = self._options(picture, model, side, vividness, small_faces)
             picture.recolour(options, self._with(model), lambda *_: slot.stop.check())
             picture.seconds = time.perf_counter() - start  # reading the file included
             return picture
@@ -141,73 +111,93 @@ class Studio:
         if not id:
             return gr.skip()  # whoever is quicker than this answer has a picture open by now
         try:
-            picture = await asyncio.to_thread(self._gallery.fork, id)
+            picture = await asyncio.to_thread(self._pictures.fork, id)
         except OptionsError:
-            return ["", gr.update(visible=True), gr.update(visible=False), *[gr.skip()] * 9]
+            return ["", *[gr.skip()] * (_PRESENT + _CONTROLS + _SHOWN)]
         shown = await self._shown(picture, restore=True)
         return self._opened(picture, shown)
 
     async def close(self, id: str):
         """Back to choosing."""
-        self._gallery.close(id)
-        return "", gr.update(visible=True), gr.update(visible=False)
+        self._pictures.close(id)
+        return "", *self._present(is_open=False)
 
-    @in_a_sentence(lambda: [*[gr.skip()] * 4, ""])
-    async def change(self, id: str, model: str, side: int, vividness: float, detail: int):
-        """Another model, side, vividness or detail."""
-        async for shown in self._recolour(id, model, side, vividness, detail):
+    @in_a_sentence(lambda: [*[gr.skip()] * (_SHOWN - 1), ""])
+    async def change(self, id: str, model: str, side: int, vividness: float, small_faces: bool):
+        """Another model, side or vividness, or a closer look for small faces."""
+        async for shown in self._recolour(id, model, side, vividness, small_faces):
             yield shown
 
     @in_a_sentence(_stage_failed)
     async def paint(
-        self, id: str, model: str, side: int, vividness: float, detail: int, event: gr.EventData
+        self,
+        id: str,
+        model: str,
+        side: int,
+        vividness: float,
+        small_faces: bool,
+        event: gr.EventData,
     ):
         """Another set of strokes."""
-        picture = self._gallery.find(id)
+        picture = self._pictures.find(id)
         strokes = event._data.get("strokes") or []
         document_of_strokes(strokes, picture.width, picture.height)  # refused before it is kept
         picture.strokes = strokes
-        async for shown in self._recolour(id, model, side, vividness, detail):
+        async for shown in self._recolour(id, model, side, vividness, small_faces):
             yield shown
 
     @in_a_sentence(lambda: _stage_failed()[1])
     async def ask(
-        self, id: str, model: str, side: int, vividness: float, detail: int, event: gr.EventData
+        self,
+        id: str,
+        model: str,
+        side: int,
+        vividness: float,
+        small_faces: bool,
+        event: gr.EventData,
     ):
         """What else one point could be."""
-        picture = self._gallery.find(id)
-        x, y = float(event._data["x"]), float(event._data["y"])
+        picture = self._pictures.find(id)
+        x, y, radius = (float(event._data[name]) for name in ("x", "y", "radius"))
 
         def work() -> list[dict[str, Any]]:
             colorizer = self._with(model)
             found = picture.distribution_at(x, y, colorizer)
             bins = colorizer.session.description.bins
             assert bins is not None, "a distribution has bins (contract 1)"
-            return alternatives(found, bins, _lightness_at(picture, x, y))
+            choices = alternatives(found, bins, _lightness_at(picture, x, y))
+            for choice in choices if self._takes_hints(model) else ():
+                slot.stop.check()
+                dab = {"colour": choice["colour"], "radius": radius, "points": [[x, y]]}
+                options = self._options(
+                    picture, model, side, vividness, False, [*picture.strokes, dab]
+                )
+                choice["picture"] = as_address(picture.close_up(x, y, options, colorizer))
+            return choices
 
         with self._pool.slot() as slot:
             choices = await slot.run(work)
         value = self._stage_value(picture)
-        value["alternatives"] = {"x": x, "y": y, "choices": choices}
+        value["alternatives"] = {"x": x, "y": y, "radius": radius, "choices": choices}
         return value
 
     @in_a_sentence(lambda: "")
-    async def full_size(self, id: str, model: str, side: int, vividness: float, detail: int):
+    async def full_size(self, id: str, model: str, side: int, vividness: float, small_faces: bool):
         """Makes the whole file and says where it can be fetched."""
-        picture = self._gallery.find(id)
-        options = self._options(picture, model, side, vividness, detail)
+        picture = self._pictures.find(id)
+        options = self._options(picture, model, side, vividness, small_faces)
         with self._pool.slot() as slot:
             path = await slot.run(
                 lambda: picture.full_size(options, self._with(model), slot.stop.check)
             )
-        return self._gallery.offer(path)
+        return self._pictures.offer(path)
 
     @in_a_sentence()
     async def compare(self, id: str, left: str, right: str):
         """The open picture by two models, for a slider between them."""
         if not id:
-            raise Refused(422, "Open a photograph in the first tab, then compare.")
-        picture = self._gallery.find(id)
+            raise Refused(422, "Open a photograph first, then compare.")
+        picture = self._pictures.find(id)
 
         def work(side: str, model: str) -> tuple[str, float]:
             start = time.perf_counter()
@@ -224,28 +214,31 @@ class Studio:
         return (one, two), f'<p class="status" role="status">{said} Hints are left out.</p>'
 
     async def batch(
-        self, files: Any, model: str, vividness: float, detail: int, request: gr.Request,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 (how Gradio injects it)
-    ):  # fmt: skip
+        self, files: Any, model: str, vividness: float, small_faces: bool, request: gr.Request
+    ):
         """Many files, one after another, into a ZIP; yields the report as it grows."""
         owner, page = owner_of(_scope(request)), request.session_hash or ""
         try:
-            options = Options(model=model, vividness=vividness, detail=detail)
+            options = Options(model=model, vividness=vividness, detail=_detail(small_faces))
             paths = [_path(file) for file in _listed(files)]
             batch = await asyncio.to_thread(
-                self._batches.begin, owner, page, paths, options,
+                self._batches.begin,
+                owner,
+                page,
+                paths,
+                options,
                 lambda path, folder: self._uploads.take(path, owner, folder),
-            )  # fmt: skip
+            )
         except (PhotochromError, OSError, Refused) as error:
             say(error)
             return
         try:
             for key in batch.left:
-                progress((len(batch.done) + len(batch.failures), batch.whole), desc=key[0])
+                batch.current = key
+                yield gr.skip(), words.batch_report(batch), gr.update(visible=False)
                 with self._pool.slot() as slot:
                     check = batch.at(slot)
                     await slot.run(lambda key=key: batch.add(key, self._with(model), check))  # noqa: B023
-                yield gr.skip(), words.batch_report(batch)
             batch.is_stopped = False
         except InterruptedJob:
             pass  # what is done is offered all the same, as after every failure
@@ -253,7 +246,13 @@ class Studio:
             say(error)
         finally:  # also where nobody listens any more
             self._batches.end(owner, page, batch)
-        yield gr.skip() if batch.is_stopped else None, words.batch_report(batch)
+        is_done = not (batch.is_stopped or batch.failures)
+        has_failed = bool(batch.failures) and not batch.is_stopped
+        yield (
+            None if is_done else gr.skip(),
+            words.batch_report(batch),
+            gr.update(visible=has_failed),
+        )
 
     async def stop_batch(self, request: gr.Request) -> None:
         """Ends the page's batch; its own handler then shows what is done."""
@@ -264,10 +263,10 @@ class Studio:
         batch = self._batches.last(owner_of(_scope(request)))
         return words.batch_report(batch) if batch else ""
 
-    async def _recolour(self, id: str, model: str, side: int, vividness: float, detail: int):
+    async def _recolour(self, id: str, model: str, side: int, vividness: float, small_faces: bool):
         """Yields what is to be shown: how far the work is while it lasts, then the picture."""
-        picture = self._gallery.find(id)
-        options = self._options(picture, model, side, vividness, detail)
+        picture = self._pictures.find(id)
+        options = self._options(picture, model, side, vividness, small_faces)
         done, whole = 0, 1
 
         def watch(*looks: int) -> None:
@@ -282,7 +281,7 @@ class Studio:
             try:
                 while not (await asyncio.wait((work,), timeout=_TELL_S))[0]:
                     if whole > 1:
-                        yield [*[gr.skip()] * 4, words.looking(done, whole)]
+                        yield [*[gr.skip()] * (_SHOWN - 1), words.looking(done, whole)]
                 await work
             finally:  # also where nobody listens any more
                 slot.cancel()
@@ -293,13 +292,25 @@ class Studio:
         return self._pool.colorizer_of(model)
 
     def _options(
-        self, picture: OpenPicture, model: str, side: int, vividness: float, detail: int
+        self,
+        picture: OpenPicture,
+        model: str,
+        side: int,
+        vividness: float,
+        small_faces: bool,
+        strokes: list | None = None,
     ) -> Options:
-        hints = document_of_strokes(picture.strokes, picture.width, picture.height)
+        """The picture's options with its own strokes, or with others."""
+        strokes = picture.strokes if strokes is None else strokes
+        hints = document_of_strokes(strokes, picture.width, picture.height)
         if hints and not self._takes_hints(model):
             hints = ""  # the strokes stay, for a model that takes them
         return Options(
-            model=model, side=int(side), detail=int(detail), vividness=float(vividness), hints=hints
+            model=model,
+            side=int(side),
+            detail=_detail(small_faces),
+            vividness=float(vividness),
+            hints=hints,
         )
 
     def _takes_hints(self, model: str) -> bool:
@@ -307,25 +318,50 @@ class Studio:
         return found is not None and found.takes_hints
 
     def _opened(self, picture: OpenPicture, shown: list[Any]) -> list[Any]:
+        """Values of `layout._Photograph.opened`."""
         chosen = picture.options
         return [
-            picture.id, gr.update(visible=False), gr.update(visible=True),
-            chosen.model, chosen.side, chosen.vividness, chosen.detail, *shown,
-        ]  # fmt: skip
+            picture.id,
+            *self._present(is_open=True),
+            chosen.model,
+            chosen.side,
+            chosen.vividness,
+            chosen.detail > 1,
+            *shown,
+        ]
+
+    def _present(self, *, is_open: bool) -> list[Any]:
+        """What is to be seen: chooser; picture, painting area, comparison, panel; and which tab."""
+        there, compared = gr.update(visible=is_open), is_open and len(self.model_names) > 1
+        tab = gr.skip() if is_open else gr.update(selected="photograph")
+        return [
+            gr.update(visible=not is_open),
+            there,
+            there,
+            gr.update(visible=compared),
+            there,
+            tab,
+        ]
 
     async def _shown(self, picture: OpenPicture, *, restore: bool = False) -> list[Any]:
-        """Values of slider, stage, status line, histogram, and no progress."""
+        """Values of slider, stage, status line, facts, histogram, and no progress."""
         before, after = await asyncio.to_thread(picture.preview_files)
         colorizer = await asyncio.to_thread(self._with, picture.options.model)
         session = colorizer.session
         line = words.status(
-            picture.width * picture.height / 1e6, picture.about, picture.pages, picture.seconds,
-            session.description.name, session.provider,
-        )  # fmt: skip
+            picture.width * picture.height / 1e6, picture.format, picture.pages, picture.seconds
+        )
+        facts = words.facts(
+            picture.width,
+            picture.height,
+            picture.depth,
+            session.description.name,
+            session.provider,
+        )
         value = self._stage_value(picture) | ({"restore": True} if restore else {})
         assert picture.last_chroma is not None
         colours = histogram(picture.last_chroma, picture.options.vividness)
-        return [(str(before), str(after)), value, line, colours, ""]
+        return [(str(before), str(after)), value, line, facts, colours, ""]
 
     def _stage_value(self, picture: OpenPicture) -> dict[str, Any]:
         description = self._descriptions.get(picture.options.model)
@@ -345,6 +381,10 @@ def _scope(request: gr.Request) -> Any:
     return request.request.scope if request.request else {}
 
 
+def _detail(small_faces: Any) -> int:
+    return SMALL_FACES_DETAIL if small_faces else 1
+
+
 def _path(file: Any) -> str:
     """Where a file lies, as a browser says; `Uploads` alone knows whether that is true."""
     path = file.get("path") if isinstance(file, dict) else None
@@ -355,8 +395,9 @@ def _path(file: Any) -> str:
 
 def _listed(files: Any) -> list[Any]:
     if not isinstance(files, list) or not 0 < len(files) <= MOST_FILES:
-        raise Refused(422, f"Choose 1 to {MOST_FILES} photographs here; `photochrom colorize "
-                      "FOLDER` in a terminal has no limit")  # fmt: skip
+        raise Refused(
+            422, f"Choose 1 to {MOST_FILES} photographs here; the command line has no limit"
+        )
     return files
 
 

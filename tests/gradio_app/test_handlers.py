@@ -8,8 +8,8 @@ import pytest
 
 from core.colorizer import Colorizer
 from gradio_app.colorizer_pool import ColorizerPool
-from gradio_app.page.pictures import Gallery
-from gradio_app.page.studio import Studio
+from gradio_app.page.handlers import Handlers
+from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.uploads import Uploads
 from gradio_app.settings import Settings
 from tests.gradio_app.pictures import file_of, gray
@@ -43,18 +43,18 @@ def pool(tmp_path):
 def test_a_closer_look_says_how_far_it_is_and_gives_the_picture_at_its_end(pool, tmp_path):
     session = Halting(pool.colorizer.session)
     pool.colorizer = Colorizer(session)  # type: ignore[arg-type]
-    gallery = Gallery(pool.folder)
+    pictures = OpenPictures(pool.folder)
     upload = tmp_path / "scan.png"
     upload.write_bytes(file_of(gray(300, 400), "PNG"))
-    picture = gallery.open(upload, 10**6)
+    picture = pictures.open(upload, 10**6)
 
     async def told() -> list[tuple[Any, Any]]:
         lines = []
-        async for shown in Studio(pool, gallery, Uploads(tmp_path / "uploads")).change(
-            picture.id, "tiny", 64, 1.0, 2
+        async for shown in Handlers(pool, pictures, Uploads(tmp_path / "uploads")).change(
+            picture.id, "tiny", 64, 1.0, True
         ):
-            lines.append((shown[2], shown[4]))
-            if "Looking from nearer, 1 of 13" in shown[4]:
+            lines.append((shown[2], shown[5]))
+            if "Looking from nearer, 1 of 13" in shown[5]:
                 session.go_on.set()
         return lines
 

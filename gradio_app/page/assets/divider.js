@@ -1,33 +1,5 @@
-// What Gradio leaves out: pasting a picture; names and keys for its slider between two pictures.
+// What Gradio leaves out of its slider between two pictures: names, keys, and who can see it move.
 document.documentElement.lang = "en";
-
-// The server keeps what this page has uploaded for as long as it hears that the page is open. A
-// request a minute, not a stream: a browser has six connections to a server, and people more tabs.
-const PAGE = [...crypto.getRandomValues(new Uint8Array(16))].map((x) => x.toString(16).padStart(2, "0")).join("");
-const beat = () => fetch(`page/open/${PAGE}`, { method: "POST" }).catch(() => {});
-beat();
-setInterval(beat, 60_000);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) beat(); });
-
-document.addEventListener("paste", (event) => {
-  const files = [...(event.clipboardData?.files || [])].filter((file) => file.type.startsWith("image/"));
-  if (!files.length) return;
-  event.preventDefault();
-  const carrier = new DataTransfer();
-  carrier.items.add(files[0]);
-  if (!chooser()) document.querySelector("#another")?.click();
-  give(carrier.files);
-});
-
-const chooser = () => document.querySelector('#drop input[type="file"]');
-
-// The chooser may not stand there yet: the page is loading, or another picture is being put away.
-function give(files) {
-  const input = chooser();
-  if (!input) return setTimeout(give, 50, files);
-  input.files = files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
-}
 
 const NAMES = { "before-after": ["Before", "After, in colour"], "models-slider": ["Left model", "Right model"] };
 
@@ -67,5 +39,17 @@ function furnish(handle) {
   });
 }
 
-new MutationObserver(() => document.querySelectorAll('[data-testid="slider"]').forEach(furnish))
-  .observe(document, { childList: true, subtree: true });
+// Gradio calls an example "Thumbnail 1 of 5".
+function name(example) {
+  const image = example.querySelector("img");
+  if (!image?.alt) return;
+  example.setAttribute("aria-label", image.alt);
+  image.alt = ""; // the button says it, and its caption once more
+  example.querySelector(".caption-label")?.setAttribute("aria-hidden", "true");
+}
+
+new MutationObserver(() => {
+  document.querySelectorAll('[data-testid="slider"]').forEach(furnish);
+  document.querySelectorAll("#examples button").forEach(name);
+  document.querySelectorAll(".empty[aria-label]:not([role])").forEach((part) => part.setAttribute("role", "img"));
+}).observe(document, { childList: true, subtree: true });

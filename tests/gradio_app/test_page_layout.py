@@ -1,0 +1,89 @@
+"""What is to be seen without scrolling, and what is not there because it would be of no use."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.gradio_app.browsing import after, choose, shown, stroke, to_stage
+from tests.gradio_app.pictures import file_of, gray
+from tests.gradio_app.serving import server
+
+WIDE, TALL = file_of(gray(300, 400), "PNG"), file_of(gray(400, 300), "PNG")
+
+
+def bottom_of(page, selector: str) -> float:
+    box = page.locator(selector).first.bounding_box()
+    assert box is not None
+    return box["y"] + box["height"]
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (820, 1180), (390, 844)])
+def test_an_open_picture_ends_above_the_fold_and_the_download_is_at_hand(page, size):
+    width, height = size
+    page.set_viewport_size({"width": width, "height": height})
+    for photograph in (WIDE, TALL):
+        choose(page, photograph)
+        for tab, picture in (("Photograph", "#before-after img"), ("Paint", ".stage-view")):
+            page.get_by_role("tab", name=tab).click()
+            page.evaluate("scrollTo(0, 0)")
+            box = page.locator(picture).first.bounding_box()
+            assert box is not None
+            assert box["height"] > 0.3 * height or box["width"] > 0.8 * width
+            button = page.locator("#download").bounding_box()
+            assert button is not None
+            is_below = button["y"] > height / 2  # it sticks there where there is one column
+            assert bottom_of(page, picture) <= (button["y"] if is_below else height)
+            assert button["y"] + button["height"] <= height
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.get_by_role("button", name="Another photograph").click()
+        expect(page.locator("#chooser")).to_be_visible()
+
+
+def test_820_pixels_are_one_column_and_1280_are_two(page):
+    choose(page, WIDE)
+    for width, columns in ((820, 1), (1280, 2)):
+        page.set_viewport_size({"width": width, "height": 900})
+        views, panel = page.locator("#views"), page.locator("#vividness")
+        left, right = views.bounding_box(), panel.bounding_box()
+        assert left and right
+        assert (right["x"] >= left["x"] + left["width"]) == (columns == 2)
+        assert (left["width"] > 0.9 * width) == (columns == 1)
+
+
+def test_the_tabs_are_one_row_beside_the_name_of_the_program(page):
+    choose(page, WIDE)
+    tops = page.locator("[role=tab], h1").evaluate_all(
+        "all => all.map(part => part.getBoundingClientRect()).map(box => box.y + box.height / 2)"
+    )
+    assert len(tops) == 6 and max(tops) - min(tops) < 12 and max(tops) < 50
+
+
+def test_with_one_model_there_is_nothing_to_choose_and_nothing_to_compare(window, tmp_path):
+    models = tmp_path / "one"
+    models.mkdir()
+    with server(tmp_path, "--model", "photochrom-lite", models=str(models)) as running:
+        page = window(running.url)
+        choose(page, WIDE)
+        expect(page.get_by_role("tab", name="Compare")).to_have_count(0)
+        expect(page.locator("#model")).to_be_hidden()
+        # An alternative is shown as it would look, and looks so when it is chosen.
+        to_stage(page)
+        page.get_by_role("button", name="What else could it be?").click()
+        page.locator(".stage-canvas").click(position={"x": 60, "y": 60})
+        choices = page.locator(".stage-choice")
+        choices.first.wait_for()
+        pictures = choices.locator("img").evaluate_all("all => all.map((image) => image.src)")
+        assert len(set(pictures)) == choices.count() > 1
+        before = shown(page)
+        assert (after(page, choices.last.click) != before).any()
+
+
+def test_every_colour_of_the_brush_has_its_name_beside_it(page):
+    choose(page, WIDE)
+    to_stage(page)
+    names = page.locator(".stage-swatch .stage-name")
+    assert names.all_inner_texts()[:3] == ["Skin", "Dark skin", "Grass"]
+    for name in names.all():
+        expect(name).to_be_visible()
+    after(page, lambda: stroke(page, 0.4, 0.5))
+    page.get_by_text("1 stroke").click()
+    expect(page.locator(".stage-list li")).to_contain_text("Skin")
