@@ -62,6 +62,7 @@ def _paint(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(x + 60, y + 50, steps=6)
     page.mouse.up()
+    page.wait_for_function("document.querySelector('.stage-busy').hidden")
 
 
 def _keep(data: bytes, target: Path) -> None:
