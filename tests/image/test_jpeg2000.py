@@ -27,12 +27,18 @@ DISPLAY = box(b"resd", struct.pack(">HHHHbb", 2835, 1, 2835, 1, 0, 0))
 
 def stream(components: np.ndarray, bits: int | None = None) -> bytes:
     """A lossless codestream without a colour transform."""
-    options = {"bitspersample": bits} if bits else {}
     return bytes(
         imagecodecs.jpeg2k_encode(
-            components, codecformat="j2k", reversible=True, mct=False, **options
+            components, codecformat="j2k", reversible=True, mct=False, bitspersample=bits
         )
     )
+
+
+def dots_an_inch(source: Source) -> float:
+    """The resolution of the first page, across."""
+    resolution = source.pages[0].metadata.resolution
+    assert resolution is not None
+    return resolution.per("inch").across
 
 
 def colr(space: int, *parameters: int, precedence: int = 0, exactness: int = 0) -> bytes:
@@ -326,18 +332,16 @@ def test_the_resolution_of_the_capture_counts_and_that_of_the_display_is_kept(pa
     own = box(b"res ", b"".join(parts))
     data = jp2(GRAY, colr(GREY), own)
     with open_source(data) as source:
-        resolution = source.pages[0].metadata.resolution
-        assert resolution is not None
-        assert round(resolution.per("inch").across) == 300
+        assert round(dots_an_inch(source)) == 300
         assert own in encode(source, painted(source))[0]
         as_tiff = encode(source, painted(source), format=formats.by_name("tiff"))[0]
     with open_source(as_tiff) as result:
-        assert result.pages[0].metadata.resolution.per("inch").across == pytest.approx(300, 1e-3)
+        assert dots_an_inch(result) == pytest.approx(300, 1e-3)
 
 
 def test_the_resolution_of_the_display_counts_where_it_stands_alone():
     with open_source(jp2(GRAY, colr(GREY), box(b"res ", DISPLAY))) as source:
-        assert round(source.pages[0].metadata.resolution.per("inch").across) == 72
+        assert round(dots_an_inch(source)) == 72
 
 
 def test_boxes_about_rights_and_references_are_kept_and_others_are_named():
