@@ -7,7 +7,7 @@ RGB): what it says is held against our own reader.
 import io
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final, Literal
 
 import numpy as np
@@ -46,30 +46,30 @@ def _upright(codes: np.ndarray, orientation: int) -> np.ndarray:
     return np.rot90(mirrored, quarters)
 
 
-#: The tag of a TIFF that says whether 0 is black.
-_PHOTOMETRIC: Final = 262
+#: Tags of a TIFF: whether 0 is black; what the channels beside the colours are (2: plain alpha).
+_PHOTOMETRIC, _EXTRA_SAMPLES = 262, 338
 
 
 def by_pillow(source: Source, page: Page) -> Reading | None:
     """Pillow reads 8 bits of everything, and 16 bits of opaque gray."""
     image, icc, orientation = _opened(source, page.index)
-    if page.depth == 16 and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:
-        return None  # Pillow does not turn white round in 16 bits
-    if page.depth == 16 and not image.mode.startswith("I;16"):
-        return None
-    if image.mode in ("1", "P") or "transparency" in image.info:
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_EXTRA_SAMPLES, (2,)) != (2,):
+        return None  # Pillow divides by a premultiplied alpha, and drops one without a meaning
+    if page.depth == 16:
+        # Pillow takes 16 bits of RGB for 8, and leaves white at 0 where a TIFF has it there.
+        if not image.mode.startswith("I;16") or tags.get(_PHOTOMETRIC) == 0 or page.has_alpha:
+            return None
+        return Reading(_upright(np.asarray(image, np.uint16), orientation), "gray", 65535, icc=icc)
+    is_exact = image.mode != "YCbCr"
+    if image.mode in ("1", "P", "YCbCr") or "transparency" in image.info:
         image = image.convert(_plain_mode(image))
-    if image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK", "I;16", "I;16B", "I;16L"):
+    if image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
         return None
     codes = _upright(np.asarray(image), orientation)
-    if image.mode.startswith("I;16"):
-        return Reading(codes.astype(np.uint16), "gray", 65535, icc=icc)
-    alpha = codes[..., -1] if image.mode in ("LA", "RGBA") else None
-    colours = codes if alpha is None else codes[..., :-1]
-    if image.mode == "LA":
-        colours = colours[..., 0]
-    mode: Literal["gray", "rgb", "cmyk"] = "gray" if image.mode in ("1", "L", "LA") else "rgb"
-    return Reading(colours, "cmyk" if image.mode == "CMYK" else mode, 255, alpha, icc=icc)
+    if image.mode == "CMYK":
+        return Reading(codes, "cmyk", 255, icc=icc)
+    return replace(_of_channels(codes, image.mode in ("L", "LA"), 255, icc), is_exact=is_exact)
 
 
 def _plain_mode(image: Any) -> str:
@@ -134,6 +134,20 @@ def _of_channels(codes: np.ndarray, is_gray: bool, full: int, icc: bytes | None)
     alpha = codes[..., -1] if codes.shape[2] in (2, 4) else None
     colours = codes[..., 0] if is_gray else codes[..., :3]
     return Reading(colours, "gray" if is_gray else "rgb", full, alpha, full, icc)
+
+
+def by_libtiff(source: Source, page: Page) -> Reading | None:
+    """libtiff's own way to 8 bits of opaque RGB, which knows Y'CbCr in all its samplings."""
+    import imagecodecs
+
+    if page.depth != 8 or page.conversion or page.metadata.orientation != 1:
+        return None
+    data = source.origin.read(0, source.origin.size)
+    codes = imagecodecs.tiff_decode(data, index=page.index, asrgb=True)
+    if codes.ndim != 3 or codes.shape[2] != 4 or codes[..., 3].min() < 255:
+        return None  # libtiff multiplies colours by their alpha
+    alpha = codes[..., 3] if page.has_alpha else None
+    return Reading(codes[..., :3], "rgb", 255, alpha, is_exact=False)
 
 
 _GRAY, _RGB, _SYCC, _CMYK = 17, 16, 18, 12
@@ -235,12 +249,12 @@ def _of_tiff(page: Any, codes: np.ndarray) -> Reading | None:
 
 #: (distribution, reader) by the format's name, the best first.
 READERS: Final[dict[str, tuple[tuple[str, Reader], ...]]] = {
-    "jpeg": (("pillow", by_pillow), ("imagecodecs", by_imagecodecs)),
-    "png": (("pillow", by_pillow), ("imagecodecs", by_imagecodecs)),
-    "webp": (("pillow", by_pillow), ("imagecodecs", by_imagecodecs)),
-    "avif": (("pillow", by_pillow), ("imagecodecs", by_imagecodecs)),
-    "tiff": (("tifffile", by_tifffile), ("pillow", by_pillow)),
+    "jpeg": (("Pillow", by_pillow), ("imagecodecs", by_imagecodecs)),
+    "png": (("Pillow", by_pillow), ("imagecodecs", by_imagecodecs)),
+    "webp": (("Pillow", by_pillow), ("imagecodecs", by_imagecodecs)),
+    "avif": (("Pillow", by_pillow), ("imagecodecs", by_imagecodecs)),
+    "tiff": (("tifffile", by_tifffile), ("Pillow", by_pillow), ("imagecodecs", by_libtiff)),
     "jpeg2000": (("imagecodecs", by_openjpeg),),
 }
 #: A format without a line above.
-USUAL: Final[tuple[tuple[str, Reader], ...]] = (("pillow", by_pillow),)
+USUAL: Final[tuple[tuple[str, Reader], ...]] = (("Pillow", by_pillow),)
