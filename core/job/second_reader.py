@@ -8,6 +8,7 @@ and libvips. Of JPEG 2000 the codestream's decoder is the same (OpenJPEG, of whi
 second one with wheels), but the boxes that say what its components are, are read apart.
 """
 
+import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -85,12 +86,16 @@ def compare_by(source: Source, name: str, read: Reader) -> Agreement | None:
 
 
 def _read(read: Reader, source: Source, page: Page) -> Reading | None:
+    level = logging.root.manager.disable
+    logging.disable()  # tifffile logs what our reader has noted already
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return read(source, page)
     except Exception:  # each reader has errors of its own; what it cannot read it does not judge
         return None
+    finally:
+        logging.disable(level)
 
 
 def _size(page: Page) -> int:

@@ -52,7 +52,9 @@ _PHOTOMETRIC, _EXTRA_SAMPLES = 262, 338
 
 def by_pillow(source: Source, page: Page) -> Reading | None:
     """Pillow reads 8 bits of everything, and 16 bits of opaque gray."""
-    image, icc, orientation = _opened(source, page.index)
+    image, icc, orientation = _opened(source, source.pages.index(page))
+    if getattr(image, "n_frames", 1) != len(source.pages):
+        return None  # it is not sure which of them the page is
     tags = getattr(image, "tag_v2", {})
     if tags.get(_EXTRA_SAMPLES, (2,)) != (2,):
         return None  # Pillow divides by a premultiplied alpha, and drops one without a meaning
@@ -120,7 +122,7 @@ def by_imagecodecs(source: Source, page: Page) -> Reading | None:
     if name == "jpeg" and channels == 4:
         return None  # Adobe's are turned round, others are not
     try:
-        _, icc, orientation = _opened(source, page.index)
+        _, icc, orientation = _opened(source, 0)
     except Exception:  # Pillow is missing, or cannot read the file
         icc, orientation = page.metadata.icc, page.metadata.orientation
     full = 255 if codes.dtype == np.uint8 else (1 << page.bits) - 1
@@ -136,14 +138,21 @@ def _of_channels(codes: np.ndarray, is_gray: bool, full: int, icc: bytes | None)
     return Reading(colours, "gray" if is_gray else "rgb", full, alpha, full, icc)
 
 
+#: Compressions that libtiff decodes everywhere; of others it makes black without a word.
+_OF_LIBTIFF: Final = ("none", "lzw", "deflate", "packbits", "jpeg")
+
+
 def by_libtiff(source: Source, page: Page) -> Reading | None:
     """libtiff's own way to 8 bits of opaque RGB, which knows Y'CbCr in all its samplings."""
     import imagecodecs
 
-    if page.depth != 8 or page.conversion or page.metadata.orientation != 1:
+    known = page.stored is not None and page.stored.compression in _OF_LIBTIFF
+    if not known or page.depth != 8 or page.conversion or page.metadata.orientation != 1:
         return None
     data = source.origin.read(0, source.origin.size)
     codes = imagecodecs.tiff_decode(data, index=page.index, asrgb=True)
+    if codes.shape[:2] != (page.height, page.width):
+        return None  # it is another page of the file
     if codes.ndim != 3 or codes.shape[2] != 4 or codes[..., 3].min() < 255:
         return None  # libtiff multiplies colours by their alpha
     alpha = codes[..., 3] if page.has_alpha else None
@@ -205,14 +214,26 @@ def by_tifffile(source: Source, page: Page) -> Reading | None:
     import tifffile
 
     with _file(source) as file, tifffile.TiffFile(file) as tiff:
-        found = tiff.pages[page.index]
-        if not isinstance(found, tifffile.TiffPage):
+        found = _tiff_page_of(tiff, source, page)
+        if found is None:
             return None
         codes = found.asarray()
         if found.planarconfig == 2 and codes.ndim == 3:
             codes = np.moveaxis(codes, 0, 2)
         codes = _upright(codes, int(found.tags.valueof("Orientation", 1)))
         return _of_tiff(found, codes)
+
+
+def _tiff_page_of(tiff: Any, source: Source, page: Page) -> Any:
+    """The page of a TIFF that ours is: of those of its size in the chain and below it, as many
+    as we know of. None where it is not sure which one it is (thumbnails and overviews are left out
+    by our reader and not by tifffile).
+    """
+    size = {page.width, page.height}
+    found = [below for one in tiff.pages for below in (one, *(one.pages or ()))]
+    alike = [one for one in found if {one.imagewidth, one.imagelength} == size]
+    ours = [one for one in source.pages if {one.width, one.height} == size]
+    return alike[ours.index(page)] if len(alike) == len(ours) else None
 
 
 def _of_tiff(page: Any, codes: np.ndarray) -> Reading | None:
