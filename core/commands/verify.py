@@ -23,7 +23,9 @@ def verify(
     """Measure that L* of every pixel of COLOURED is that of ORIGINAL (files or folders).
 
     Tolerances: 16-bit 0.002; 8-bit 0.25, mean 0.10. JPEG, WebP and AVIF change pixels when they
-    are encoded: worst 12, mean 1.0 for quality 90 and above.
+    are encoded: worst 12, mean 1.0 for quality 90 and above. Both files are read once more by
+    another program (tifffile, Pillow, imagecodecs), which must see the same pictures; each line
+    says by which. The extra `verify` installs all of them.
     """
     from core.job.promise import verify as compare
     from core.job.toning import is_left_alone
@@ -49,9 +51,21 @@ def verify(
             verdict = "kept" if result.kept else "BROKEN: " + "; ".join(result.differences)
             click.echo(
                 f"{printable(str(after))}: {verdict}"
-                f"  (|dL*| worst {result.worst:.4f}, mean {result.mean:.4f})"
+                f"  (|dL*| worst {result.worst:.4f}, mean {result.mean:.4f};"
+                f" {_readers(result.readers)})"
             )
     return EXIT_SOME_FAILED if failed else EXIT_DONE
+
+
+def _readers(readers: dict[str, str | None]) -> str:
+    """Who read the two files a second time."""
+    names = [reader or "photochrom alone" for reader in readers.values()]
+    if len(set(names)) == 1:
+        return f"read by {names[0]}" if None in readers.values() else f"read again by {names[0]}"
+    return " and ".join(
+        f"{role} {'read again' if reader else 'read'} by {name}"
+        for (role, reader), name in zip(readers.items(), names, strict=True)
+    )
 
 
 def _pairs(

@@ -27,7 +27,8 @@ class Page:
     `depth` (8 or 16) is that of the file and of the result; `channels` and `dtype` are those of
     the samples: a page whose colours are not sRGB is handed over as gray in 16 bits, with the
     lightness of its colours. `bits` are those of the file (1-16); `stored` says how a TIFF stores
-    the page, None for a page of another format.
+    the page, None for a page of another format. `premultiplied`: the colours are multiplied by the
+    alpha, and are to be written so.
     """
 
     index: int
@@ -41,6 +42,7 @@ class Page:
     pixels: Pixels = field(repr=False)
     conversion: Conversion | None = field(default=None, repr=False)
     stored: Storage | None = None
+    premultiplied: bool = False
 
     @property
     def dtype(self) -> np.dtype:
@@ -124,6 +126,7 @@ def page_of(
     *,
     without_profile: Callable[[int, int], Conversion | None] | None = None,
     stored: Storage | None = None,
+    premultiplied: bool = False,
 ) -> Page:
     """A page whose file has samples of `layout`, and whose `pixels` are upright.
 
@@ -143,6 +146,7 @@ def page_of(
         pixels=pixels,
         conversion=conversion,
         stored=stored,
+        premultiplied=premultiplied,
     )
 
 

@@ -118,6 +118,12 @@ def check_holds(source: Source, format: Format) -> tuple[str, ...]:
             raise refuse(
                 f"it has transparent parts and {format.title} holds none", "write it as PNG or TIFF"
             )
+        if page.premultiplied and format is not source.format:
+            raise refuse(
+                f"its colours are multiplied by its transparency, and would look wrong in a new "
+                f"{format.title}",
+                f"write it as {source.format.title}",
+            )
         if max(page.width, page.height) > format.longest_side:
             raise refuse(
                 f"it is {max(page.width, page.height):,} pixels long and {format.title} "

@@ -3,6 +3,8 @@
 `verify` decodes the original and the coloured file, strip by strip, and compares CIE L* in the
 float64 reference, pixel by pixel; alpha, size and pages must be the same. Lossy formats change
 pixels after they have left our hands, so each has a tolerance of its own, stated in `TOLERANCES`.
+Both files are read once more by a second reader (`second_reader.py`), where one is installed: a
+file that our own reader misunderstands would be compared with its own mistake otherwise.
 """
 
 from dataclasses import dataclass, field
@@ -11,10 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from core.colour.lab import lightness
 from core.image.page import Page, Source
 from core.image.painted import narrowed
 from core.image.read import MAX_PIXELS, open_source
+from core.job import second_reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,17 @@ TOLERANCES: Final = {
 }
 
 
+#: How far a second reader may be from ours: two ways through a profile, or two decoders of what
+#: is lossy or of colours that the reader has to convert (AVIF: worst 0.7, mean 0.2; sYCC: 0.3).
+AGREEMENTS: Final = {True: Tolerance(0.1, 0.05), False: TOLERANCES["lossy"]}
+
+
 @dataclass(slots=True)
 class Comparison:
-    """What was found of one pair: L* differences over all pixels, and what else differs."""
+    """What was found of one pair: L* differences over all pixels, and what else differs.
+
+    `readers` names who read 'original' and 'coloured' a second time, None where nobody could.
+    """
 
     original: str
     coloured: str
@@ -45,6 +55,7 @@ class Comparison:
     mean: float = 0.0
     tolerance: Tolerance | None = None
     differences: list[str] = field(default_factory=list)
+    readers: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def kept(self) -> bool:
@@ -60,7 +71,23 @@ def verify(original: Path, coloured: Path, max_pixels: int = MAX_PIXELS) -> Comp
         open_source(coloured, max_pixels=max_pixels) as after,
     ):
         _compare(before, after, result)
+        _read_again("original", before, result)
+        _read_again("coloured", after, result)
     return result
+
+
+def _read_again(role: str, source: Source, result: Comparison) -> None:
+    """Has a second reader read the file, and notes where it sees another picture than we do."""
+    found = second_reader.compare(source)
+    result.readers[role] = found.reader if found else None
+    if found is None:
+        return
+    tolerance = AGREEMENTS[found.is_exact]
+    seen = found.difference
+    if seen is None and (found.worst > tolerance.worst or found.mean > tolerance.mean):
+        seen = f"another lightness (L* by {found.worst:.4g}, {found.mean:.4g} in the mean)"
+    if seen:
+        result.differences.append(f"{found.reader} sees {seen} in the {role} file")
 
 
 def _compare(before: Source, after: Source, result: Comparison) -> None:
@@ -95,7 +122,7 @@ def _compare_pages(old: Page, new: Page, number: int, lossless: bool, result: Co
     total = 0.0
     alpha_differs = False
     for rows, partner in _in_step(old.strips(), new.strips()):
-        difference = np.abs(_lightness(rows[0]) - _lightness(partner[0]))
+        difference = np.abs(_lightness_of(rows[0]) - _lightness_of(partner[0]))
         total += float(difference.sum())
         result.worst = max(result.worst, float(difference.max(initial=0)))
         alpha_differs |= not _same_alpha(rows[1], partner[1], lossless)
@@ -138,16 +165,12 @@ def _cut(strip, rows: slice):
     return samples[rows], None if alpha is None else alpha[rows]
 
 
-def _lightness(samples: np.ndarray) -> np.ndarray:
-    """CIE L* in float64 of sRGB codes, gray (h, w) or colour (h, w, 3)."""
-    full = np.iinfo(samples.dtype).max
-    if samples.ndim == 2:
-        table = lightness(np.repeat(np.arange(full + 1)[:, None] / full, 3, axis=1))
-        return table[samples]
-    return lightness(samples / full)
-
-
 def _tolerance(coloured: Source) -> Tolerance:
     if not coloured.is_lossless:
         return TOLERANCES["lossy"]
     return TOLERANCES[min(page.depth for page in coloured.pages)]
+
+
+def _lightness_of(samples: np.ndarray) -> np.ndarray:
+    """CIE L* of sRGB codes, gray (h, w) or colour (h, w, 3)."""
+    return second_reader.lightness_of(samples, np.iinfo(samples.dtype).max)
