@@ -1,0 +1,111 @@
+"""Segments that libvips' own libtiff does not decode, decoded by imagecodecs.
+
+Zstandard, LZMA, LERC, JPEG 2000, JPEG XL and old-style JPEG; samples of 9 to 15 bits; and words of
+a big-endian file where a page is handed to libvips as a file of its own (`rewritten.py`).
+"""
+
+from typing import Any, Final
+
+import numpy as np
+
+from core.image.faults import damaged, unreadable
+from core.image.formats.tiff.pages import TiffPage
+from core.image.origin import Origin
+
+#: Those whose decoders give samples; the others give bytes.
+_OF_SAMPLES: Final = ("old-jpeg", "lerc", "jpeg2000", "jpegxl")
+
+
+def samples_of_segment(origin: Origin, page: TiffPage, number: int) -> np.ndarray:
+    """Segment `number` of a page: (rows, width, samples) uint8 or uint16, without a predictor.
+
+    Samples of 9 to 15 bits are spread over 16. A last strip has the rows that are left.
+    Raises `SourceError` (truncated).
+    """
+    segments = page.segments
+    data = origin.read(segments.offsets[number], segments.lengths[number])
+    samples = 1 if page.is_planar else page.samples
+    shape = page.rows_of(number), segments.width, samples
+    try:
+        if page.compression in _OF_SAMPLES:
+            codes = _decoded_samples(data, page, shape)
+        else:
+            if page.is_bit_reversed:
+                data = _codecs().bitorder_decode(data)
+            codes = _unpacked(_decoded_bytes(data, page, shape), page, shape)
+    except (RuntimeError, ValueError, TypeError) as error:  # imagecodecs has an error a codec
+        raise damaged(f"a segment cannot be decoded: {_first_line(error)}", origin.name) from error
+    except OSError as error:
+        raise unreadable(error, origin.name) from error
+    if page.predictor and page.compression not in _OF_SAMPLES:
+        codes = np.cumsum(codes, axis=1, dtype=codes.dtype)
+    if page.bits in (8, 16):
+        return np.ascontiguousarray(codes)
+    top = (1 << page.bits) - 1
+    return ((codes.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
+
+
+def _decoded_bytes(data: bytes, page: TiffPage, shape: tuple[int, int, int]) -> Any:
+    """The bytes of a segment without compression; raises what imagecodecs raises."""
+    size = -(-shape[1] * shape[2] * page.bits // 8) * shape[0]
+    codecs = _codecs()
+    if page.compression == "none":
+        decoded: Any = data
+    elif page.compression == "deflate":
+        decoded = _inflated(data, size)
+    else:
+        decode = getattr(codecs, f"{page.compression}_decode")
+        # A segment may be as long as a whole one, also the last.
+        decoded = decode(data, out=-(-size // shape[0]) * page.segments.rows)
+    if len(decoded) < size:
+        raise ValueError(f"{len(decoded):,} bytes of {size:,}")
+    return memoryview(decoded)[:size]
+
+
+def _inflated(data: bytes, size: int) -> bytes:
+    import zlib
+
+    try:
+        return zlib.decompressobj().decompress(data, size)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+
+
+def _unpacked(data: Any, page: TiffPage, shape: tuple[int, int, int]) -> np.ndarray:
+    if page.bits not in (8, 16):
+        codes = _codecs().packints_decode(data, "uint16", page.bits, runlen=shape[1] * shape[2])
+        return np.asarray(codes, np.uint16).reshape(shape)
+    dtype = "u1" if page.bits == 8 else (">u2" if page.is_big_endian else "<u2")
+    codes = np.frombuffer(data, dtype).reshape(shape)
+    return codes.astype(np.uint8 if page.bits == 8 else np.uint16)
+
+
+def _decoded_samples(data: bytes, page: TiffPage, shape: tuple[int, int, int]) -> np.ndarray:
+    codecs = _codecs()
+    if page.compression == "old-jpeg":
+        codes = codecs.jpeg8_decode(data)
+    elif page.compression == "lerc":
+        if page.lerc_wrapping:
+            decode = codecs.deflate_decode if page.lerc_wrapping == 1 else codecs.zstd_decode
+            data = decode(data)
+        codes = codecs.lerc_decode(data)
+    elif page.compression == "jpeg2000":
+        codes = codecs.jpeg2k_decode(data)
+    else:
+        codes = codecs.jpegxl_decode(data)
+    codes = np.asarray(codes)
+    codes = codes[..., np.newaxis] if codes.ndim == 2 else codes
+    wanted = np.dtype(np.uint8 if page.bits == 8 else np.uint16)
+    if codes.dtype != wanted or codes.shape[1:] != shape[1:] or len(codes) < shape[0]:
+        raise ValueError(f"it holds {codes.shape} {codes.dtype}")
+    return codes[: shape[0]]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["no reason given"])[0]
+
+
+def _codecs() -> Any:
+    import imagecodecs
+
+    return imagecodecs
