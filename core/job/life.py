@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,7 @@ from core.errors import (
     PhotochromError,
     SourceError,
 )
+from core.hints import document_for
 from core.image.atomic import make_folder
 from core.image.formats import by_name
 from core.image.metadata.provenance import Provenance
@@ -131,7 +133,8 @@ def _painted_pages(
     """
     for page in source.pages:
         check()
-        paint = colorizer.painter_of(page, options, lambda *_: check())
+        hints = document_for(options.hints, page.index + 1, len(source.pages))
+        paint = colorizer.painter_of(page, replace(options, hints=hints), lambda *_: check())
         yield PaintedPage(page, paint, check)
 
 

@@ -1,17 +1,25 @@
 """Segments that libvips' own libtiff does not decode, decoded by imagecodecs.
 
-Zstandard, LZMA, LERC, JPEG 2000, JPEG XL and old-style JPEG; samples of 9 to 15 bits; and words of
-a big-endian file where a page is handed to libvips as a file of its own (`rewritten.py`).
+Zstandard, LZMA, LERC, JPEG 2000, JPEG XL and old-style JPEG; samples of 9 to 15 bits; YCbCr whose
+colours are as fine as its lightness, which libvips takes for RGB; and words of a big-endian file
+where a page is handed to libvips as a file of its own (`rewritten.py`).
 """
 
+import lzma
+import zlib
 from typing import Any, Final
 
 import numpy as np
 
 from core.image.faults import damaged, unreadable
 from core.image.formats.tiff.pages import TiffPage
+from core.image.metadata import tags
+from core.image.metadata.directories import Directory
 from core.image.origin import Origin
 
+#: Rec. 601, and the codes of black and white, where a file says nothing (TIFF 6.0, section 21).
+_COEFFICIENTS: Final = (0.299, 0.587, 0.114)
+_BLACK_AND_WHITE: Final = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
 #: Those whose decoders give samples; the others give bytes.
 _OF_SAMPLES: Final = ("old-jpeg", "lerc", "jpeg2000", "jpegxl")
 
@@ -33,12 +41,15 @@ def samples_of_segment(origin: Origin, page: TiffPage, number: int) -> np.ndarra
             if page.is_bit_reversed:
                 data = _codecs().bitorder_decode(data)
             codes = _unpacked(_decoded_bytes(data, page, shape), page, shape)
-    except (RuntimeError, ValueError, TypeError) as error:  # imagecodecs has an error a codec
+    except (RuntimeError, ValueError, TypeError, lzma.LZMAError) as error:
+        # imagecodecs has an error a codec, each a RuntimeError.
         raise damaged(f"a segment cannot be decoded: {_first_line(error)}", origin.name) from error
     except OSError as error:
         raise unreadable(error, origin.name) from error
     if page.predictor and page.compression not in _OF_SAMPLES:
         codes = np.cumsum(codes, axis=1, dtype=codes.dtype)
+    if page.is_fine_ycbcr:
+        codes = _rgb_of_ycbcr(codes, page.directory)
     if page.bits in (8, 16):
         return np.ascontiguousarray(codes)
     top = (1 << page.bits) - 1
@@ -53,6 +64,8 @@ def _decoded_bytes(data: bytes, page: TiffPage, shape: tuple[int, int, int]) -> 
         decoded: Any = data
     elif page.compression == "deflate":
         decoded = _inflated(data, size)
+    elif page.compression == "lzma":
+        decoded = lzma.LZMADecompressor().decompress(data, size)
     else:
         decode = getattr(codecs, f"{page.compression}_decode")
         # A segment may be as long as a whole one, also the last.
@@ -63,8 +76,6 @@ def _decoded_bytes(data: bytes, page: TiffPage, shape: tuple[int, int, int]) -> 
 
 
 def _inflated(data: bytes, size: int) -> bytes:
-    import zlib
-
     try:
         return zlib.decompressobj().decompress(data, size)
     except zlib.error as error:
@@ -99,6 +110,26 @@ def _decoded_samples(data: bytes, page: TiffPage, shape: tuple[int, int, int]) -
     if codes.dtype != wanted or codes.shape[1:] != shape[1:] or len(codes) < shape[0]:
         raise ValueError(f"it holds {codes.shape} {codes.dtype}")
     return codes[: shape[0]]
+
+
+def _rgb_of_ycbcr(codes: np.ndarray, directory: Directory) -> np.ndarray:
+    """RGB codes (rows, width, 3) uint8 of YCbCr ones (TIFF 6.0, section 21)."""
+
+    def stated(tag: int, default: tuple[float, ...]) -> tuple[float, ...]:
+        values = directory[tag].rationals if tag in directory else ()
+        return values if len(values) == len(default) else default
+
+    red, green, blue = stated(tags.YCBCR_COEFFICIENTS, _COEFFICIENTS)
+    marks = stated(tags.REFERENCE_BLACK_WHITE, _BLACK_AND_WHITE)
+    y, cb, cr = (
+        (codes[..., channel].astype(np.float32) - black) * (span / ((white - black) or 1.0))
+        for channel, (black, white, span) in enumerate(
+            zip(marks[::2], marks[1::2], (255.0, 127.0, 127.0), strict=True)
+        )
+    )
+    r, b = y + cr * (2 - 2 * red), y + cb * (2 - 2 * blue)
+    g = (y - blue * b - red * r) / (green or 1.0)
+    return np.rint(np.clip(np.stack((r, g, b), axis=-1), 0, 255)).astype(np.uint8)
 
 
 def _first_line(error: Exception) -> str:

@@ -19,6 +19,7 @@ from core.image.formats.tiff.strips import (
     coded_segments,
     plain_strips,
     segments_of,
+    subsampling,
 )
 from core.image.formats.tiff.tree import Node, masters_of, one, read_nodes
 from core.image.layout import Overview, Storage
@@ -71,8 +72,8 @@ _READ: Final = {
 _DECODED_HERE: Final = frozenset(("old-jpeg", "jpeg2000", "lerc", "lzma", "zstd", "jpegxl"))
 #: Those whose decoders give samples of 8 or 16 bits, one beside the other.
 _OF_SAMPLES: Final = frozenset(("old-jpeg", "jpeg2000", "lerc", "jpegxl"))
-#: Those that samples of 9 to 15 bits are read from.
-_OF_ODD_BITS: Final = frozenset(("none", "lzw", "deflate", "packbits", "lzma", "zstd"))
+#: Those whose decoders give bytes.
+_OF_BYTES: Final = frozenset(("none", "lzw", "deflate", "packbits", "lzma", "zstd"))
 _NOT_READ: Final = {
     33003: "JPEG 2000 in YCbCr", 34661: "JBIG", 34676: "SGI LogLuv", 34677: "SGI LogLuv",
     32809: "ThunderScan",
@@ -124,6 +125,11 @@ class TiffPage:
     def is_planar(self) -> bool:
         """Whether each channel has segments of its own."""
         return one(self.directory, tags.PLANAR, 1) == 2 and self.samples > 1
+
+    @property
+    def is_fine_ycbcr(self) -> bool:
+        """Whether its samples are YCbCr, as many of each, and no JPEG's."""
+        return _is_fine_ycbcr(self.directory, self.compression)
 
     @property
     def is_bit_reversed(self) -> bool:
@@ -282,7 +288,12 @@ def _page(node: Node, smaller: Sequence[Node], file: _File) -> TiffPage:
     segments = segments_of(directory, bits, file.size)
     swapped = header.order == ">" and bits == 16
     is_alone = node.parent is not None or segments.are_corrected
-    is_decoded_here = compression in _DECODED_HERE or 8 < bits < 16 or (is_alone and swapped)
+    is_decoded_here = (
+        compression in _DECODED_HERE
+        or 8 < bits < 16
+        or (is_alone and swapped)
+        or _is_fine_ycbcr(directory, compression)
+    )
     metadata = _metadata(directory, file)
     for overview in smaller:
         if overview.number < node.number:
@@ -329,6 +340,14 @@ def _alpha(directory: Directory) -> int | None:
 
 def _colours(directory: Directory) -> int:
     return {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(one(directory, tags.PHOTOMETRIC, -1), 1)
+
+
+def _is_fine_ycbcr(directory: Directory, compression: str) -> bool:
+    return (
+        one(directory, tags.PHOTOMETRIC, -1) == _YCBCR
+        and compression in _OF_BYTES
+        and subsampling(directory) == (1, 1)
+    )
 
 
 def _stored(node: Node, file: _File) -> Storage:
@@ -409,12 +428,14 @@ def _problem_of_coding(
     """What about the samples of a page cannot be decoded, as a noun, or None."""
     predictor = one(directory, tags.PREDICTOR, 1)
     if 8 < bits < 16:
-        if compression not in _OF_ODD_BITS or photometric not in (*_GRAY, _RGB) or predictor != 1:
+        if compression not in _OF_BYTES or photometric not in (*_GRAY, _RGB) or predictor != 1:
             return f"a picture of {bits} bits a sample, compressed with {compression}"
     elif bits not in (1, 2, 4, 8, 16) or (bits < 8 and photometric not in (*_GRAY, _PALETTE)):
         return f"a picture of {bits} bits a sample"
     if photometric == _YCBCR and bits != 8:
         return f"a YCbCr picture of {bits} bits a sample"
+    if photometric == _YCBCR and compression != "jpeg" and one(directory, tags.PLANAR, 1) == 2:
+        return "a YCbCr picture, each channel by itself"
     if compression in _DECODED_HERE and predictor not in (1, 2):
         return f"a picture with the unknown predictor {predictor}"
     if compression in _OF_SAMPLES:
@@ -423,7 +444,11 @@ def _problem_of_coding(
             return f"compressed with {compression} in an unusual colour space"
         if one(directory, tags.PLANAR, 1) == 2 and one(directory, tags.SAMPLES, 1) > 1:
             return f"compressed with {compression}, each channel by itself"
-    elif compression in _DECODED_HERE and photometric == _YCBCR:
+    elif (
+        compression in _DECODED_HERE
+        and photometric == _YCBCR
+        and not _is_fine_ycbcr(directory, compression)
+    ):
         return f"compressed with {compression} in YCbCr"
     if compression == "old-jpeg" and not _is_one_stream(directory):
         return "compressed with old-style JPEG in pieces"

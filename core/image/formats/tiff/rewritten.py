@@ -146,7 +146,8 @@ def _head(page: TiffPage, lengths: list[int]) -> bytes:
 def _of_decoded(page: TiffPage) -> dict[int, TagEntry]:
     """The tags of samples that lie in the file as they are."""
     photometric = page.photometric
-    if page.compression in ("old-jpeg", "jpeg2000", "jpegxl") and photometric not in (0, _GRAY):
+    is_turned = page.compression in ("old-jpeg", "jpeg2000", "jpegxl") or page.is_fine_ycbcr
+    if is_turned and photometric not in (0, _GRAY):
         photometric = _RGB  # its decoder has turned YCbCr into that
     depth = 8 if page.bits == 8 else 16
     found = [
