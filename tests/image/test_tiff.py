@@ -460,6 +460,16 @@ def test_every_pixel_of_an_overview_is_the_mean_of_what_it_covers(large, small, 
     assert abs(np.concatenate(found) - expected).max() <= 0.5 + 1e-6
 
 
+def test_overviews_that_are_an_attack_are_refused():
+    """A small file that asks for a large one: many overviews of nearly the page's size."""
+    many = [Dir(np.zeros((119, 159), np.uint8), 0, [b"--"], REDUCED)] * 6
+    with pytest.raises(SourceError, match="too many overviews"):
+        open_source(file_of(Dir(MASTER), *many))
+    wide = {322: (4, [1 << 30]), 323: (4, [1 << 30]), 324: (4, [8]), 325: (4, [8])}
+    pages = pages_of(through(file_of(Dir(MASTER), Dir(STALE, tags=REDUCED | wide)), sepia))
+    assert not pages[1].is_tiled
+
+
 def test_a_file_of_many_directories_is_sorted_quickly_enough_to_be_no_attack(monkeypatch):
     """Each reduced page looks at few others: 3,000 pages of either kind are 9 million pairs."""
     looked = []

@@ -6,6 +6,7 @@ where a page is handed to libvips as a file of its own (`rewritten.py`).
 """
 
 import lzma
+import struct
 import zlib
 from typing import Any, Final
 
@@ -20,8 +21,15 @@ from core.image.origin import Origin
 #: Rec. 601, and the codes of black and white, where a file says nothing (TIFF 6.0, section 21).
 _COEFFICIENTS: Final = (0.299, 0.587, 0.114)
 _BLACK_AND_WHITE: Final = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
-#: Those whose decoders give samples; the others give bytes.
-_OF_SAMPLES: Final = ("old-jpeg", "lerc", "jpeg2000", "jpegxl")
+#: Those whose decoders give samples, with imagecodecs' names of them; the others give bytes.
+_DECODERS: Final = {
+    "old-jpeg": "jpeg8",
+    "lerc": "lerc",
+    "jpeg2000": "jpeg2k",
+    "jpegxl": "jpegxl",
+}
+#: LERC inside another compression is at most so many bytes longer than samples of 16 bits.
+_LONGEST_WRAPPED: Final = 1 << 16
 
 
 def samples_of_segment(origin: Origin, page: TiffPage, number: int) -> np.ndarray:
@@ -35,18 +43,18 @@ def samples_of_segment(origin: Origin, page: TiffPage, number: int) -> np.ndarra
     samples = 1 if page.is_planar else page.samples
     shape = page.rows_of(number), segments.width, samples
     try:
-        if page.compression in _OF_SAMPLES:
+        if page.compression in _DECODERS:
             codes = _decoded_samples(data, page, shape)
         else:
             if page.is_bit_reversed:
                 data = _codecs().bitorder_decode(data)
             codes = _unpacked(_decoded_bytes(data, page, shape), page, shape)
-    except (RuntimeError, ValueError, TypeError, lzma.LZMAError) as error:
+    except (RuntimeError, ValueError, TypeError, MemoryError, lzma.LZMAError) as error:
         # imagecodecs has an error a codec, each a RuntimeError.
         raise damaged(f"a segment cannot be decoded: {_first_line(error)}", origin.name) from error
     except OSError as error:
         raise unreadable(error, origin.name) from error
-    if page.predictor and page.compression not in _OF_SAMPLES:
+    if page.predictor and page.compression not in _DECODERS:
         codes = np.cumsum(codes, axis=1, dtype=codes.dtype)
     if page.is_fine_ycbcr:
         codes = _rgb_of_ycbcr(codes, page.directory)
@@ -92,24 +100,40 @@ def _unpacked(data: Any, page: TiffPage, shape: tuple[int, int, int]) -> np.ndar
 
 
 def _decoded_samples(data: bytes, page: TiffPage, shape: tuple[int, int, int]) -> np.ndarray:
-    codecs = _codecs()
-    if page.compression == "old-jpeg":
-        codes = codecs.jpeg8_decode(data)
-    elif page.compression == "lerc":
-        if page.lerc_wrapping:
-            decode = codecs.deflate_decode if page.lerc_wrapping == 1 else codecs.zstd_decode
-            data = decode(data)
-        codes = codecs.lerc_decode(data)
-    elif page.compression == "jpeg2000":
-        codes = codecs.jpeg2k_decode(data)
-    else:
-        codes = codecs.jpegxl_decode(data)
-    codes = np.asarray(codes)
-    codes = codes[..., np.newaxis] if codes.ndim == 2 else codes
-    wanted = np.dtype(np.uint8 if page.bits == 8 else np.uint16)
-    if codes.dtype != wanted or codes.shape[1:] != shape[1:] or len(codes) < shape[0]:
-        raise ValueError(f"it holds {codes.shape} {codes.dtype}")
-    return codes[: shape[0]]
+    """The samples of a segment, which has at least the rows of `shape`."""
+    if page.compression == "lerc" and page.lerc_wrapping:
+        codecs, size = _codecs(), _LONGEST_WRAPPED + 2 * int(np.prod(shape))
+        unwrap = codecs.deflate_decode if page.lerc_wrapping == 1 else codecs.zstd_decode
+        data = bytes(unwrap(data, out=size))
+    height = _rows_stated(data, page, shape[0])
+    if not shape[0] <= height <= page.segments.rows:
+        raise ValueError(f"it has {height:,} rows of {shape[0]:,}")
+    # The decoder compares its header with the memory that it is given, before it takes more.
+    dtype = np.dtype(np.uint8 if page.bits == 8 else np.uint16)
+    size = (height, *shape[1:]) if shape[2] > 1 else (height, shape[1])
+    decode = getattr(_codecs(), f"{_DECODERS[page.compression]}_decode")
+    codes = decode(data, out=np.empty(size, dtype))
+    return np.asarray(codes).reshape(height, *shape[1:])[: shape[0]]
+
+
+def _rows_stated(data: bytes, page: TiffPage, rows: int) -> int:
+    """The height of a segment, as its header says: some programs fill the last one up.
+
+    Raises `ValueError` where a JPEG 2000 codestream, whose decoder would take the memory for it
+    first, has another width.
+    """
+    if page.compression == "jpeg2000":
+        at = data.find(b"\xff\x4f\xff\x51", 0, 4096)
+        if at < 0 or len(data) < at + 24:
+            raise ValueError("it is no JPEG 2000 codestream")
+        right, bottom, left, top = struct.unpack_from(">IIII", data, at + 8)
+        if right - left != page.segments.width:
+            raise ValueError(f"it is {right - left:,} pixels wide")
+        return bottom - top
+    if page.compression == "lerc" and data.startswith(b"Lerc2 "):
+        version = struct.unpack_from("<i", data, 6)[0]
+        return struct.unpack_from("<i", data, 10 if version < 3 else 14)[0]
+    return rows
 
 
 def _rgb_of_ycbcr(codes: np.ndarray, directory: Directory) -> np.ndarray:

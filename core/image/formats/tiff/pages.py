@@ -78,6 +78,10 @@ _NOT_READ: Final = {
     33003: "JPEG 2000 in YCbCr", 34661: "JBIG", 34676: "SGI LogLuv", 34677: "SGI LogLuv",
     32809: "ThunderScan",
 }  # fmt: skip
+#: A tile of more pixels is no program's, and an attack where its own pixels are never read.
+_LARGEST_TILE: Final = 1 << 24
+#: Smaller versions of so many times the page's pixels are an attack: a pyramid has a third.
+_MOST_BELOW: Final = 4
 #: A TIFF of more pages is an attack: its directories alone would take minutes to read.
 _MOST_PAGES: Final = 65_535
 _GRAY: Final = (0, 1)
@@ -294,6 +298,8 @@ def _page(node: Node, smaller: Sequence[Node], file: _File) -> TiffPage:
         or (is_alone and swapped)
         or _is_fine_ycbcr(directory, compression)
     )
+    if sum(each.size[0] * each.size[1] for each in smaller) > _MOST_BELOW * width * height:
+        raise unsupported(f"page {node.page + 1} of the TIFF has too many overviews", file.name)
     metadata = _metadata(directory, file)
     for overview in smaller:
         if overview.number < node.number:
@@ -358,7 +364,7 @@ def _stored(node: Node, file: _File) -> Storage:
         # What is not known is written without compression.
         compression=_READ.get(one(directory, tags.COMPRESSION, 1), "none"),
         predictor=one(directory, tags.PREDICTOR, 1) == 2,
-        tile=tile if tile and all(tile) else None,
+        tile=tile if tile and 0 < tile[0] * tile[1] <= _LARGEST_TILE else None,
         alpha=_alpha(directory),
         big=file.header.big,
         directory=node.number,
