@@ -181,6 +181,13 @@ def test_a_turned_master_has_turned_overviews():
     assert all(page.tags[274].value == 1 for page in pages)
 
 
+def test_the_orientation_that_stands_beside_a_thumbnail_is_that_of_its_master():
+    data = file_of(Dir(STALE, tags=REDUCED | {274: (3, [8])}, below=[Dir(MASTER)]))
+    thumbnail, master = all_directories(through(data, sepia))
+    np.testing.assert_array_equal(master.asarray(), in_sepia(np.rot90(MASTER)))
+    assert thumbnail.shape == (40, 30, 3)
+
+
 def test_overviews_keep_their_own_storage_and_depth():
     file = io.BytesIO()
     with tifffile.TiffWriter(file) as writer:
@@ -260,6 +267,10 @@ LEFT_OUT = {
     "broken sub-directory": (
         file_of(Dir(MASTER, tags={330: (4, [1 << 30])})),
         "a picture in a sub-directory of page 1 is left out: it is damaged",
+    ),
+    "sub-directory without a size": (
+        file_of(Dir(MASTER, below=[Dir(MASTER, tags={256: (4, [0])})])),
+        "a picture in a sub-directory of page 1 is left out: it is damaged (it has no size)",
     ),
     "thumbnail of no page in JBIG": (
         file_of(Dir(MASTER), Dir(STALE[:20], tags=REDUCED | {259: (3, [34661])})),

@@ -303,7 +303,7 @@ def _page(node: Node, smaller: Sequence[Node], file: _File) -> TiffPage:
     metadata = _metadata(directory, file)
     for overview in smaller:
         if overview.number < node.number:
-            metadata = _with_what_stands_before(metadata, overview, file)
+            metadata = _with_what_stands_before(metadata, node, overview, file)
     return TiffPage(
         number=node.page,
         width=width,
@@ -385,8 +385,10 @@ def _overview(node: Node, orientation: int, file: _File) -> Overview:
     return Overview(width, height, depth, _stored(node, file), metadata)
 
 
-def _with_what_stands_before(metadata: Metadata, thumbnail: Node, file: _File) -> Metadata:
-    """The metadata of a page, and what the directory of a thumbnail before it says besides.
+def _with_what_stands_before(
+    metadata: Metadata, node: Node, thumbnail: Node, file: _File
+) -> Metadata:
+    """The metadata of a page (`node`), and what a thumbnail's directory before it says besides.
 
     In TIFF/EP all of it stands there.
     """
@@ -396,7 +398,7 @@ def _with_what_stands_before(metadata: Metadata, thumbnail: Node, file: _File) -
         for name in ("icc", "exif", "xmp", "iptc", "photoshop", "resolution")
         if getattr(metadata, name) is None
     }
-    if metadata.orientation == 1:
+    if tags.ORIENTATION not in node.directory:
         missing["orientation"] = before.orientation
     known = {entry.tag for entry in metadata.tags} | {tags.NEW_SUB_FILE_TYPE}
     others = tuple(entry for entry in before.tags if entry.tag not in known)

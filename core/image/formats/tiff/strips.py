@@ -71,6 +71,8 @@ def segments_of(directory: Directory, bits: int, size: int) -> Segments:
     Raises `BadDirectory` where strips or tiles are missing or lie outside the file.
     """
     width, height = one(directory, tags.WIDTH, 0), one(directory, tags.HEIGHT, 0)
+    if not width or not height:
+        raise BadDirectory("it has no size")
     if tags.OLD_JPEG_OFFSET in directory:
         start = one(directory, tags.OLD_JPEG_OFFSET, 0)
         length = min(one(directory, tags.OLD_JPEG_BYTES, 0) or size, size - start)

@@ -70,7 +70,8 @@ class Node:
 
     def shows_smaller(self, other: "Node") -> bool:
         """Whether it has the shape of `other`, but for rounding, and is smaller."""
-        orientation = exif.orientation_of(other.directory)
+        says = other if tags.ORIENTATION in other.directory else self
+        orientation = exif.orientation_of(says.directory)
         (width, height), (across, down) = self.upright(orientation), other.upright(orientation)
         is_smaller = (
             0 < width <= across and 0 < height <= down and (width, height) != (across, down)
