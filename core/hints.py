@@ -1,9 +1,10 @@
 """Hints: colours that the user gives at points or by strokes, made ready for the network.
 
 A hint document is JSON text: `{"points": [{"x", "y", "radius", and "colour" or "a", "b"}]}` in
-source pixels, or `{"strokes": PNG as base64}`, a transparent picture of the source's size.
-`read_document` makes one from a file, `planes` lays it over a thumbnail. Stands on `core.errors`
-and `core.colour`.
+source pixels, or `{"strokes": PNG as base64}`, a transparent picture of the source's size. Hints
+belong to one page: that which `"page"` beside them names, counted from 1, else the first.
+`read_document` makes a document from a file, `document_for` gives what of it a page has, `planes`
+lays it over a thumbnail.
 """
 
 import base64
@@ -25,6 +26,7 @@ DEFAULT_RADIUS: Final = 4.0  # source pixels
 MAX_AB: Final = 128.0  # |a*|, |b*| of any real hint stay below
 MAX_PIXELS: Final = 400e6  # of a picture of strokes, which is decoded whole, 4 bytes a pixel
 _FARTHEST: Final = 1e9  # no picture is so large; NaN and infinity fail the comparison too
+_MOST_PAGES: Final = 65_535
 _POINT_KEYS = ("x", "y", "radius", "colour", "color", "a", "b")
 
 
@@ -57,17 +59,64 @@ def document_of(data: bytes, file: object = None) -> str:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise HintsError("hints are neither JSON nor a PNG", file=file) from error
-    points(value, file)
+    if isinstance(value, dict) and "strokes" in value:
+        _strokes(_png_of(value, file), file)
+    else:
+        points(value, file)
+    if page_of(value, file) == 1:  # one document for one meaning: it is in the job key
+        value.pop("page", None)
     return canonical_json(value)
+
+
+def page_of(value: Any, file: object = None) -> int:
+    """The page that a parsed hint document belongs to, counted from 1; raises `HintsError`."""
+    page = value.get("page", 1)
+    if type(page) is not int or not 1 <= page <= _MOST_PAGES:
+        raise HintsError(
+            f"hints have page = {page!r}",
+            file=file,
+            remedy="give a whole number: the first page is 1",
+        )
+    return page
+
+
+def document_for(document: str, page: int, pages: int) -> str:
+    """What of a document belongs to `page` (counted from 1) of a file of `pages`; '' for nothing.
+
+    Raises `HintsError` where the document belongs to a page that the file has not.
+    """
+    if not document:
+        return ""
+    wanted = page_of(json.loads(document))
+    if wanted > pages:
+        count = f"{pages} page{'s' if pages > 1 else ''}"
+        raise HintsError(
+            f"the hints are for page {wanted} and the picture has {count}",
+            remedy="pages are counted from 1, thumbnails and overviews left out",
+        )
+    return document if wanted == page else ""
 
 
 def points(value: Any, file: object = None) -> list[Point]:
     """The points of a parsed hint document; raises `HintsError` that names the point and key."""
     if not isinstance(value, dict) or not isinstance(value.get("points"), list):
         raise HintsError('hints must be {"points": [...]}', file=file)
-    if others := value.keys() - {"points"}:
-        raise HintsError(f"hints have an unknown key {min(others)!r} beside 'points'", file=file)
+    _check_keys(value, "points", file)
     return [_point(entry, f"hint {index + 1}", file) for index, entry in enumerate(value["points"])]
+
+
+def _check_keys(value: dict, kind: str, file: object) -> None:
+    if others := value.keys() - {kind, "page"}:
+        raise HintsError(f"hints have an unknown key {min(others)!r} beside {kind!r}", file=file)
+
+
+def _png_of(value: dict, file: object) -> bytes:
+    """The picture of strokes in a parsed hint document; raises `HintsError`."""
+    _check_keys(value, "strokes", file)
+    try:
+        return base64.b64decode(value["strokes"], validate=True)
+    except (ValueError, TypeError) as error:
+        raise HintsError("hints have strokes that are no PNG in base64", file=file) from error
 
 
 def planes(document: str, picture: tuple[int, int], thumbnail: tuple[int, int]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """`core.hints`: points and strokes become planes that the network understands, or a clear error."""
 
+import base64
 import io
 import json
 import zlib
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import HintsError
-from core.hints import document_of, is_empty, planes, points, read_document
+from core.hints import document_for, document_of, is_empty, planes, points, read_document
 
 
 def document(*entries: dict) -> str:
@@ -138,3 +139,59 @@ def test_an_unreadable_hints_file_is_named(tmp_path):
 def test_no_points_are_no_hints():
     assert is_empty("") and is_empty(document())
     assert not is_empty(document({"x": 0, "y": 0, "a": 1, "b": 1}))
+
+
+def _document(**keys) -> str:
+    return document_of(json.dumps(keys).encode())
+
+
+POINT = {"x": 1, "y": 1, "colour": "navy"}
+
+
+def test_hints_belong_to_the_page_that_they_name_and_to_no_other():
+    second = _document(points=[POINT], page=2)
+    assert [bool(document_for(second, page, 3)) for page in (1, 2, 3)] == [False, True, False]
+    first = _document(points=[POINT])
+    assert [bool(document_for(first, page, 3)) for page in (1, 2, 3)] == [True, False, False]
+    assert document_for("", 1, 1) == ""
+
+
+def test_hints_that_name_the_first_page_are_the_same_document_as_hints_that_name_none():
+    assert _document(points=[POINT], page=1) == _document(points=[POINT])
+    # What has stood in job keys since hints were first read (contract 3).
+    assert _document(points=[POINT]) == '{"points":[{"colour":"navy","x":1,"y":1}]}'
+
+
+def test_strokes_may_be_given_as_json_with_a_page():
+    png = stroke_png((40, 20), (0, 0, 20, 20), (255, 0, 0))
+    encoded = base64.b64encode(png).decode()
+    assert _document(strokes=encoded) == document_of(png)
+    second = _document(strokes=encoded, page=2)
+    assert not document_for(second, 1, 2)
+    assert planes(document_for(second, 2, 2), (20, 40), (10, 20))[2].any()
+
+
+@pytest.mark.parametrize("page", [0, -1, 1.5, "2", None, True, 10**9])
+def test_a_page_that_is_no_page_is_refused(page):
+    with pytest.raises(HintsError, match="page"):
+        _document(points=[POINT], page=page)
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"strokes": 3}, "no PNG in base64"),
+        ({"strokes": "%"}, "no PNG in base64"),
+        ({"strokes": "AAAA"}, "cannot be read as a PNG"),
+        ({"strokes": "AAAA", "points": []}, "unknown key 'points' beside 'strokes'"),
+        ({"points": [], "pages": 2}, "unknown key 'pages'"),
+    ],
+)
+def test_a_malformed_hint_document_is_refused_by_its_key(keys, says):
+    with pytest.raises(HintsError, match=says):
+        _document(**keys)
+
+
+def test_hints_for_a_page_that_the_picture_has_not_are_refused():
+    with pytest.raises(HintsError, match=r"for page 3 and the picture has 2 pages"):
+        document_for(_document(points=[POINT], page=3), 1, 2)

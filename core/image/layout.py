@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from core.image.metadata import Metadata
+
 #: Bytes of a new strip before compression; large enough for few calls, small for any reader.
 _STRIP_BYTES: Final = 512 << 10
 
@@ -54,7 +56,9 @@ class Storage:
 
     `compression` is a name of `formats.tiff.pages`; `tile` is (width, height) or None for strips;
     `alpha` is what ExtraSamples says (1: the colours are multiplied by it, 2: plain), None where
-    there is none; `big` says that the file is a BigTIFF.
+    there is none; `big` says that the file is a BigTIFF. `directory` is the number of the page's
+    directory among all of the file, `parent` that of the one that it is a sub-directory of;
+    `overviews` are the smaller versions of the page in the file.
     """
 
     compression: str
@@ -62,3 +66,21 @@ class Storage:
     tile: tuple[int, int] | None
     alpha: int | None
     big: bool
+    directory: int = 0
+    parent: int | None = None
+    overviews: tuple["Overview", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A smaller version of a page (a thumbnail, a level of a pyramid) that stands beside it.
+
+    `width` and `height` are upright, `depth` is that of the file; it has alpha where `stored.alpha`
+    is not None. Its pixels are never read: they are made anew from the coloured page.
+    """
+
+    width: int
+    height: int
+    depth: Literal[8, 16]
+    stored: Storage
+    metadata: Metadata

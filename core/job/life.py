@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +25,7 @@ from core.errors import (
     PhotochromError,
     SourceError,
 )
+from core.hints import document_for
 from core.image.atomic import make_folder
 from core.image.format import Format
 from core.image.formats import by_name
@@ -201,7 +203,9 @@ def _painted_pages(
     """
     for page in source.pages:
         check()
-        paint = colorizer.painter_of(seen(page.index), job.options, lambda *_: check())
+        hints = document_for(job.options.hints, page.index + 1, len(source.pages))
+        options = replace(job.options, hints=hints)
+        paint = colorizer.painter_of(seen(page.index), options, lambda *_: check())
         yield PaintedPage(page, paint, check)
 
 

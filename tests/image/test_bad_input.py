@@ -142,15 +142,14 @@ STRIPS = tiff(BIG, rowsperstrip=16, compression="lzw")
 DAMAGED_TIFFS = {
     "first directory beyond the end": PLAIN[:4] + struct.pack("<I", 1 << 30) + PLAIN[8:],
     "strip beyond the end": _patched(PLAIN, 273, 1 << 30),
-    "strip longer than the file": _patched(PLAIN, 279, 1 << 30),
     "fewer strips than the height needs": _with_count(STRIPS, 273, 3),
     "fewer lengths than strips": _with_count(STRIPS, 279, 3),
     "a million strips": _with_count(STRIPS, 273, 1_000_000),
     "four billion strips": _with_count(STRIPS, 273, 0xFFFFFFFF),
     "higher than its strips": _patched(STRIPS, 257, 4000),
+    "strip shorter than its rows": _patched(tiff(BIG, rowsperstrip=16), 278, 17),
     "no width": _patched(PLAIN, 256, 0),
     "no height": _patched(PLAIN, 257, 0),
-    "no lengths": _patched(PLAIN, 279, 0),
 }
 
 

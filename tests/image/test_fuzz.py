@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.image.pictures import colour, gray, jp2, pillow, through, tiff
+from tests.image.tiff_files import Dir, file_of, packed_12
 
 SECONDS = float(os.environ.get("PHOTOCHROM_FUZZ_SECONDS", "20"))
 #: One small file may take this long before it counts as a hang.
@@ -30,6 +31,8 @@ _BLOCK[274], _BLOCK[315], _BLOCK[0x8769] = 6, "Anna", {33434: 0.125}
 _EXIF = Image.Exif()
 _EXIF.load(_BLOCK.tobytes())  # Pillow's TIFF writer wants it from a file
 
+JPEG = pillow(G, "JPEG")
+OLD_JPEG_AT = {513: (4, [8]), 514: (4, [len(JPEG)])}
 SEEDS = {
     "jpeg gray": pillow(G, "JPEG"),
     "jpeg with everything": through(pillow(C, "JPEG", exif=_EXIF, dpi=(300, 300))),
@@ -50,6 +53,18 @@ SEEDS = {
     "tiff palette": pillow(Image.fromarray(C).quantize(16), "TIFF"),
     "tiff cmyk": pillow(Image.fromarray(C).convert("CMYK"), "TIFF"),
     "tiff planar": tiff(np.moveaxis(C, 2, 0), planarconfig="separate"),
+    "tiff zstd": tiff(G16, compression="zstd", predictor=True, rowsperstrip=5),
+    "tiff lzma": tiff(C, compression="lzma"),
+    "tiff lerc tiles": tiff(G16, compression="lerc", tile=(16, 16)),
+    "tiff lerc in zstd": tiff(G, compression="lerc", compressionargs={"compression": "zstd"}),
+    "tiff jpeg 2000": tiff(C, compression="jpeg2000"),
+    "tiff jpeg xl": tiff(G, compression="jpegxl"),
+    "tiff 12 bits": file_of(Dir(G16, segments=[packed_12(G16 >> 4)], tags={258: (3, [12])})),
+    "tiff old-style jpeg": file_of(
+        Dir(G, segments=[JPEG], tags={259: (3, [6]), 273: None, 279: None} | OLD_JPEG_AT)
+    ),
+    "tiff/ep": file_of(Dir(G[::2, ::2], tags={254: (4, [1])}, below=[Dir(G, tags={279: None})])),
+    "tiff pyramid": file_of(Dir(C), Dir(C[::2, ::2], tags={254: (4, [1])})),
     "tiff with everything": through(pillow(np.dstack((C, G)), "TIFF", exif=_EXIF, dpi=(300, 300))),
     "bigtiff": through(tiff(G16, bigtiff=True, compression="lzw")),
     "webp": pillow(C, "WEBP", exif=_EXIF),

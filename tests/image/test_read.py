@@ -60,6 +60,29 @@ LOSSLESS = {
     ),
     "bigtiff": (tiff(GRAY16, bigtiff=True), GRAY16),
     "bigtiff big-endian lzw": (tiff(RGB, bigtiff=True, byteorder=">", compression="lzw"), RGB),
+    "tiff zstd": (tiff(RGB16, compression="zstd", predictor=True, rowsperstrip=7), RGB16),
+    "tiff zstd tiles": (tiff(GRAY, compression="zstd", tile=(32, 16)), GRAY),
+    "tiff zstd big-endian 16": (
+        tiff(GRAY16, compression="zstd", predictor=True, byteorder=">", rowsperstrip=7),
+        GRAY16,
+    ),
+    "tiff zstd planar": (
+        tiff(np.moveaxis(RGB, 2, 0), planarconfig="separate", compression="zstd", rowsperstrip=9),
+        RGB,
+    ),
+    "tiff zstd min-is-white": (
+        tiff(255 - GRAY, photometric="miniswhite", compression="zstd"),
+        GRAY,
+    ),
+    "tiff lzma": (tiff(GRAY16, compression="lzma", predictor=True, rowsperstrip=7), GRAY16),
+    "tiff lerc": (tiff(GRAY16, compression="lerc", rowsperstrip=7), GRAY16),
+    "tiff lerc rgb tiles": (tiff(RGB, compression="lerc", tile=(32, 16)), RGB),
+    "tiff lerc in zstd": (
+        tiff(RGB, compression="lerc", compressionargs={"compression": "zstd"}),
+        RGB,
+    ),
+    "tiff jpeg 2000": (tiff(RGB16, compression="jpeg2000"), RGB16),
+    "tiff jpeg xl": (tiff(RGB, compression="jpegxl", compressionargs={"lossless": True}), RGB),
     "tiff ccitt g4": (
         pillow(GRAY > 128, "TIFF", compression="group4"),
         np.where(GRAY > 128, 255, 0).astype(np.uint8),
@@ -297,10 +320,6 @@ REFUSED = {
     "double tiff": (tiff(GRAY.astype(np.float64)), "floating-point"),
     "signed tiff": (tiff(GRAY.astype(np.int16)), "signed"),
     "32-bit tiff": (tiff(GRAY.astype(np.uint32)), "32 bits"),
-    "zstd tiff": (tiff(GRAY, compression="zstd"), "Zstandard"),
-    "lzma tiff": (tiff(GRAY, compression="lzma"), "LZMA"),
-    "lerc tiff": (tiff(GRAY, compression="lerc"), "LERC"),
-    "jpeg xl in tiff": (tiff(GRAY, compression="jpegxl"), "JPEG XL"),
     "five channels": (
         tiff(np.dstack((RGB, GRAY, GRAY)), extrasamples=["unspecified"] * 2),
         "5 channels",

@@ -163,7 +163,7 @@ def test_jpeg_inside_tiff_stays_jpeg():
 @pytest.mark.parametrize("name", ["lzw, predictor", "deflate", "packbits", "tiles, lzw", "bigtiff"])
 @pytest.mark.parametrize("picture", [GRAY, RGB16], ids=["8", "rgb16"])
 def test_libtiff_reads_what_we_write(name, picture, monkeypatch):
-    monkeypatch.setattr("core.image.formats.tiff.pages._plain_strips", lambda *_: None)
+    monkeypatch.setattr("core.image.formats.tiff.pages.plain_strips", lambda *_: None)
     written = through(tiff(picture, **LAYOUTS[name][0]))
     expected = np.dstack([picture] * 3) if picture.ndim == 2 else picture
     with open_source(written) as again:

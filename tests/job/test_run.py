@@ -1,11 +1,14 @@
 """One file's life: coloured once, recognised afterwards, never half-written."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from core.colorizer import Colorizer
 from core.errors import InterruptedJob
+from core.hints import document_of
 from core.image.read import read_provenance
 from core.job import Job, job_key, run
 from core.job.promise import verify
@@ -146,3 +149,38 @@ def test_verify_sees_one_changed_pixel(job, colorizer):
     Image.fromarray(pixels).save(job.destination)
     result = verify(job.source, job.destination)
     assert not result.kept and "L* differs" in result.differences[0]
+
+
+def _chroma_of_pages(job: Job, page: int | None, colorizer: Colorizer, folder) -> list[float]:
+    """How far the colours of each page of a result are from those without hints, at the most."""
+    import tifffile
+
+    hints = {"points": [{"x": 80, "y": 60, "radius": 30, "a": 60, "b": -50}]}
+    document = document_of(json.dumps(hints | ({"page": page} if page else {})).encode())
+    results = []
+    for name, options in (("without", Options()), ("with", Options(hints=document))):
+        target = folder / f"{name}-{page}.tif"
+        outcome = run(Job(job.source, target, options), colorizer)
+        assert outcome.error is None, outcome.error
+        with tifffile.TiffFile(target) as file:
+            results.append([each.asarray().astype(int) for each in file.pages])
+    return [abs(a - b).max() for a, b in zip(*results, strict=True)]
+
+
+def test_hints_colour_one_page_of_a_file_and_leave_the_others(tmp_path, colorizer):
+    import tifffile
+
+    source = tmp_path / "album.tif"
+    with tifffile.TiffWriter(source) as writer:
+        for turn in range(3):
+            writer.write(np.roll(gray(), 20 * turn, axis=1), photometric="minisblack")
+    job = Job(source, tmp_path / "unused.tif")
+    for page, hinted in ((None, 0), (1, 0), (2, 1), (3, 2)):
+        changes = _chroma_of_pages(job, page, colorizer, tmp_path)
+        assert [change > 20 for change in changes] == [number == hinted for number in range(3)]
+        assert sum(change > 0 for change in changes) == 1
+    document = document_of(json.dumps({"points": [], "page": 4}).encode())
+    outcome = run(Job(source, tmp_path / "no.tif", Options(hints=document)), colorizer)
+    assert outcome.error is not None
+    assert outcome.error.kind == "hints"
+    assert not (tmp_path / "no.tif").exists()

@@ -114,7 +114,8 @@ def read_header(read: Reader) -> BlockHeader:
 def read_directory(read: Reader, offset: int, header: BlockHeader) -> tuple[Directory, int]:
     """The directory at `offset`, and where the next one stands (0: there is none).
 
-    A tag of an unknown type is left out, as TIFF 6.0 asks of readers, and one over `LONGEST_VALUE`.
+    A tag of an unknown type is left out, as TIFF 6.0 asks of readers; one over `LONGEST_VALUE` has
+    no values.
     """
     order, big = header.order, header.big
     width, layout, inline = (20, "HHQ", 8) if big else (12, "HHI", 4)
@@ -129,9 +130,10 @@ def read_directory(read: Reader, offset: int, header: BlockHeader) -> tuple[Dire
         if type_ not in SIZES:
             continue
         size = SIZES[type_] * length
-        if size > LONGEST_VALUE:
-            continue
         place = offset + start + row + width - inline
+        if size > LONGEST_VALUE:
+            directory[tag] = TagEntry(tag, type_, 0, b"", place)
+            continue
         if size <= inline:
             raw = table[row + width - inline : row + width - inline + size]
         else:

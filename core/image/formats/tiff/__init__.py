@@ -1,7 +1,9 @@
-"""TIFF: directories by ourselves (`pages.py`, `write.py`), coded segments by the codecs.
+"""TIFF: directories by ourselves (`tree.py`, `pages.py`, `write.py`), segments by the codecs.
 
-Uncompressed rows are read straight from the file (`rows.py`); what libtiff is silent about in
-coded segments is looked for in `segments.py`.
+Uncompressed rows are read straight from the file (`rows.py`), others by libvips, which is handed
+what it cannot read in the file as a file of its own (`rewritten.py`, `codecs.py`). What libtiff is
+silent about in coded segments is looked for in `segments.py`. Thumbnails and overviews are made
+from the coloured page (`overviews.py`).
 """
 
 from collections.abc import Iterator
@@ -11,10 +13,11 @@ from core.errors import SourceError
 from core.image.faults import check_size, unsupported
 from core.image.format import ALL_METADATA, Format
 from core.image.formats.tiff.pages import TiffPage, packet_of, read_pages
+from core.image.formats.tiff.rewritten import RewrittenPage, RewrittenPixels
 from core.image.formats.tiff.rows import UncompressedRows
 from core.image.formats.tiff.segments import check_segments
-from core.image.formats.tiff.write import CLASSIC_BYTES, TiffWriter, layout_of
-from core.image.layout import SampleLayout, Storage
+from core.image.formats.tiff.write import CLASSIC_BYTES, TiffWriter, bytes_of
+from core.image.layout import SampleLayout
 from core.image.libvips_reader import layout_of as layout_of_image
 from core.image.libvips_reader import pixels_of
 from core.image.origin import Origin
@@ -22,6 +25,8 @@ from core.image.page import Page, Source, page_of
 from core.image.painted import PaintedPage
 from core.image.pixels import Held, Pixels
 from core.image.vips import load
+
+_LOSSY: Final = ("jpeg", "old-jpeg", "webp")
 
 #: So many zeros at a file's end are no directory, which is what stands last in a file of ours.
 _END_BYTES: Final = 16
@@ -48,9 +53,9 @@ def open(origin: Origin, max_pixels: int) -> Source:
     for found in file.pages:
         check_size(found.width, found.height, max_pixels, origin.name)
     shelf: list[Held] = []
-    pages = tuple(_page(origin, found, file.big, shelf) for found in file.pages)
+    pages = tuple(_page(origin, index, found, shelf) for index, found in enumerate(file.pages))
     notes = tuple(dict.fromkeys(note for page in pages for note in page.metadata.notes))
-    lossless = not any(found.compression in ("jpeg", "webp") for found in file.pages)
+    lossless = not any(found.compression in _LOSSY for found in file.pages)
     return Source(FORMAT, origin, pages, notes, lossless)
 
 
@@ -70,23 +75,31 @@ def is_whole(origin: Origin) -> bool:
 
 def write(file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality: int) -> None:
     """See `FormatModule`: each page is stored as it was, where that can hold colours."""
-    layouts = [layout_of(page, quality) for page in source.pages]
     was_big = any(page.stored is not None and page.stored.big for page in source.pages)
-    big = was_big or sum(layout.bytes for layout in layouts) > CLASSIC_BYTES
+    big = was_big or sum(bytes_of(page, quality) for page in source.pages) > CLASSIC_BYTES
     writer = TiffWriter(file, big=big)
-    for layout, page in zip(layouts, pages, strict=True):
-        writer.write_page(layout, page.bands(layout), page.metadata)
-        if len(layouts) > 1:
+    for page in pages:
+        writer.write_page(page, quality)
+        if len(source.pages) > 1:
             page.page.pixels.release()
+    writer.close()
 
 
-def _page(origin: Origin, found: TiffPage, big: bool, shelf: list[Held]) -> Page:
+def _page(origin: Origin, index: int, found: TiffPage, shelf: list[Held]) -> Page:
     """The page that a directory describes; `shelf` is shared by the pages of the file."""
+    files: list[RewrittenPage] = []  # the last one is being read
 
     def open_image() -> Any:
-        number = found.number
-        return load("tiffload", origin, access="sequential", page=number, unlimited=True)
+        if found.is_alone:
+            files[:] = [RewrittenPage(origin, found)]
+            image = files[0].image()
+        else:
+            number = found.number
+            image = load("tiffload", origin, access="sequential", page=number, unlimited=True)
+        # What libtiff turns into RGB by itself, such as YCbCr without compression, has an alpha.
+        return image.extract_band(0, n=3) if image.bands == 4 and is_rgb else image
 
+    is_rgb = found.alpha is None and found.samples == 3
     pixels: Pixels
     if found.plain and found.metadata.orientation == 1:
         colours = 1 if found.photometric in (0, 1) else 3
@@ -105,5 +118,6 @@ def _page(origin: Origin, found: TiffPage, big: bool, shelf: list[Held]) -> Page
             shelf,
             lambda: check_segments(origin, found),
         )
-    stored = Storage(found.compression, found.predictor, found.tile, found.alpha, big)
-    return page_of(found.number, layout, pixels, found.metadata, found.bits, stored=stored)
+        if found.is_alone:
+            pixels = RewrittenPixels(pixels, files)
+    return page_of(index, layout, pixels, found.metadata, found.bits, stored=found.stored)

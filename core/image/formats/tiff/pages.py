@@ -1,15 +1,28 @@
-"""What a TIFF file says of each of its pages: the layout and the metadata.
+"""What a TIFF file says of each of its pages: the layout, the metadata and the smaller versions.
 
-libvips decodes the pixels; what cannot be read, and what is damaged, is said by name here before
-a decoder sees it. Source: TIFF 6.0, TIFF Technical Notes 1-3, BigTIFF.
+A page is a picture that is coloured. Thumbnails and overviews (`tree.py`) are none: they are made
+anew from the coloured page. What cannot be read, and what is damaged, is said by name here before
+a decoder sees it. Source: TIFF 6.0, TIFF Technical Notes 1-3, TIFF/EP, BigTIFF.
 """
 
 from array import array
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from core.image.faults import damaged, unsupported
+from core.image.formats.tiff.strips import (
+    CodedSegments,
+    PlainStrips,
+    Segments,
+    coded_segments,
+    plain_strips,
+    segments_of,
+    subsampling,
+)
+from core.image.formats.tiff.tree import Node, masters_of, one, read_nodes
+from core.image.layout import Overview, Storage
 from core.image.metadata import Metadata, exif, photoshop, tags
 from core.image.metadata.directories import (
     IFD,
@@ -19,6 +32,7 @@ from core.image.metadata.directories import (
     Directory,
     Reader,
     TagEntry,
+    integers,
     read_directory,
     read_header,
 )
@@ -44,27 +58,30 @@ _STRUCTURAL: Final = frozenset(
         tags.YCBCR_SUBSAMPLING, tags.YCBCR_POSITIONING, tags.REFERENCE_BLACK_WHITE,
         tags.STRIP_ROW_COUNTS, tags.XMP, tags.IPTC, tags.PHOTOSHOP, tags.EXIF_IFD, tags.ICC,
         tags.GPS_IFD, tags.IMAGE_SOURCE_DATA, tags.INTEROPERABILITY_IFD, tags.OCE_SCANJOB,
+        tags.LERC_PARAMETERS,
     )
 )  # fmt: skip
-#: Compressions that the libvips of our wheel decodes: code -> name.
+#: Compressions that are read: code -> name.
 _READ: Final = {
-    1: "none", 2: "ccitt-rle", 3: "ccitt-g3", 4: "ccitt-g4", 5: "lzw", 7: "jpeg", 8: "deflate",
-    32771: "ccitt-rle-word", 32773: "packbits", 32946: "deflate", 50001: "webp",
+    1: "none", 2: "ccitt-rle", 3: "ccitt-g3", 4: "ccitt-g4", 5: "lzw", 6: "old-jpeg", 7: "jpeg",
+    8: "deflate", 32771: "ccitt-rle-word", 32773: "packbits", 32946: "deflate", 33005: "jpeg2000",
+    34712: "jpeg2000", 34887: "lerc", 34925: "lzma", 50000: "zstd", 50001: "webp", 50002: "jpegxl",
+    52546: "jpegxl",
 }  # fmt: skip
-#: Those that libtiff reads on from after damage, with a warning; of tiles libvips drops it.
-_WARNED_OF: Final = ("packbits", "ccitt-rle", "ccitt-rle-word", "ccitt-g3", "ccitt-g4")
+#: Those that libvips' own libtiff does not decode.
+_DECODED_HERE: Final = frozenset(("old-jpeg", "jpeg2000", "lerc", "lzma", "zstd", "jpegxl"))
+#: Those whose decoders give samples of 8 or 16 bits, one beside the other.
+_OF_SAMPLES: Final = frozenset(("old-jpeg", "jpeg2000", "lerc", "jpegxl"))
+#: Those whose decoders give bytes.
+_OF_BYTES: Final = frozenset(("none", "lzw", "deflate", "packbits", "lzma", "zstd"))
 _NOT_READ: Final = {
-    6: "old-style JPEG", 34712: "JPEG 2000", 33003: "JPEG 2000", 33005: "JPEG 2000",
-    34661: "JBIG", 34887: "LERC", 34925: "LZMA", 50000: "Zstandard", 50002: "JPEG XL",
-    52546: "JPEG XL", 34676: "SGI LogLuv", 34677: "SGI LogLuv", 32809: "ThunderScan",
+    33003: "JPEG 2000 in YCbCr", 34661: "JBIG", 34676: "SGI LogLuv", 34677: "SGI LogLuv",
+    32809: "ThunderScan",
 }  # fmt: skip
-#: Tags that say how segments are coded.
-_CODING: Final = (
-    tags.COMPRESSION,
-    tags.FILL_ORDER,
-    tags.GROUP_3_OPTIONS,
-    tags.GROUP_4_OPTIONS,
-)
+#: A tile of more pixels is no program's, and an attack where its own pixels are never read.
+_LARGEST_TILE: Final = 1 << 24
+#: Smaller versions of so many times the page's pixels are an attack: a pyramid has a third.
+_MOST_BELOW: Final = 4
 #: A TIFF of more pages is an attack: its directories alone would take minutes to read.
 _MOST_PAGES: Final = 65_535
 _GRAY: Final = (0, 1)
@@ -77,45 +94,15 @@ _NOT_READ_PHOTOMETRIC: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class PlainStrips:
-    """Where the uncompressed rows of a page stand: strips of `rows` rows each."""
-
-    offsets: tuple[int, ...]
-    rows: int
-    big_endian: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CodedSegments:
-    """Where the strips or tiles of a compressed page stand, each with its length in bytes.
-
-    A whole one has `rows` rows of `width` pixels of `samples` channels and `bits` bits; `entries`
-    say how it is coded, `tables` are those that all JPEG streams of a page share.
-    """
-
-    offsets: tuple[int, ...]
-    lengths: tuple[int, ...]
-    width: int
-    rows: int
-    samples: int
-    bits: int
-    entries: tuple[TagEntry, ...]
-    tables: bytes
-
-    @property
-    def bytes(self) -> int:
-        """Of a whole segment, decoded."""
-        return -(-self.width * self.samples * self.bits // 8) * self.rows
-
-
-@dataclass(frozen=True, slots=True)
 class TiffPage:
     """One page's layout and metadata. `tile` is (width, height) or None for strips.
 
+    `number` counts the pages of the chain, as libvips does; `is_alone` says that libvips has to be
+    handed the page as a file of its own, `is_decoded_here` that it cannot decode the segments.
     `alpha` is what ExtraSamples says of a channel beside the colours (0 nothing, 1 alpha that the
     colours are multiplied by, 2 plain alpha), None where there is none; `plain` says where the
     rows are, if they can be read without a decoder, `coded` where the segments are, if damage in
-    them has to be looked for (`soundness.py`).
+    them has to be looked for (`segments.py`).
     """
 
     number: int
@@ -128,9 +115,45 @@ class TiffPage:
     predictor: bool
     tile: tuple[int, int] | None
     alpha: int | None
+    segments: Segments
     plain: PlainStrips | None
     coded: CodedSegments | None
+    is_alone: bool
+    is_decoded_here: bool
+    is_big_endian: bool
+    directory: Directory
     metadata: Metadata
+    stored: Storage
+
+    @property
+    def is_planar(self) -> bool:
+        """Whether each channel has segments of its own."""
+        return one(self.directory, tags.PLANAR, 1) == 2 and self.samples > 1
+
+    @property
+    def is_fine_ycbcr(self) -> bool:
+        """Whether its samples are YCbCr, as many of each, and no JPEG's."""
+        return _is_fine_ycbcr(self.directory, self.compression)
+
+    @property
+    def is_bit_reversed(self) -> bool:
+        """Whether the first pixel of a byte is in its lowest bits."""
+        return one(self.directory, tags.FILL_ORDER, 1) == 2
+
+    @property
+    def lerc_wrapping(self) -> int:
+        """What LERC's segments are compressed with besides: 0 nothing, 1 deflate, 2 Zstandard."""
+        entry = self.directory.get(tags.LERC_PARAMETERS)
+        values = entry.integers if entry else ()
+        return values[1] if len(values) > 1 else 0
+
+    def rows_of(self, number: int) -> int:
+        """Rows of segment `number`: a tile has all, a last strip those that are left."""
+        rows = self.segments.rows
+        if self.tile:
+            return rows
+        strips = -(-self.height // rows)
+        return min(rows, self.height - number % strips * rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,31 +164,98 @@ class TiffFile:
     pages: tuple[TiffPage, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What all pages of a file are read with."""
+
+    header: BlockHeader
+    read: Reader
+    size: int
+    name: str
+
+
 def read_pages(read_some: Callable[[int, int], bytes], size: int, name: str) -> TiffFile:
     """The pages of a file of `size` bytes; raises `SourceError` (truncated, unsupported)."""
 
     read = _exactly(read_some, size)
     try:
         header = read_header(read)
-        pages, seen, at = [], set(), header.first
-        while at:
-            if len(pages) == _MOST_PAGES:
+        file = _File(header, read, size, name)
+        nodes: list[Node] = []
+        for node in read_nodes(read, header):
+            if len(nodes) == _MOST_PAGES:
                 raise unsupported(f"it is a TIFF of more than {_MOST_PAGES:,} pages", name)
-            if at in seen:
-                raise BadDirectory("its list of pages runs in a circle")
-            seen.add(at)
-            directory, following = read_directory(read, at, header)
-            pages.append(_page(len(pages), directory, header, read, size, name))
-            at = following
-        if not pages:
+            nodes.append(node)
+        if not nodes:
             raise BadDirectory("it has no page")
-        return TiffFile(header.big, tuple(pages))
+        return TiffFile(header.big, tuple(_pages(nodes, file)))
     except BadDirectory as error:
         raise damaged(str(error), name) from error
 
 
+def _pages(nodes: list[Node], file: _File) -> list[TiffPage]:
+    """The pages of a file; what is left out is noted on the first. Raises as `read_pages` does."""
+    masters = masters_of(nodes)
+    whole = [n for n in nodes if not (n.is_mask or n.is_reduced or n.number in masters)]
+    whole_of = Counter(node.page for node in whole if node.directory)
+    left_out: set[int] = set()
+    notes: list[str] = []
+    for node in nodes:
+        if node.parent in left_out:
+            left_out.add(node.number)
+        elif node.number not in masters:
+            others = whole_of[node.page] if node.parent is not None else whole_of.total()
+            others -= bool(node.directory) and not (node.is_reduced or node.is_mask)
+            if fault := _fault(node, bool(others), file):
+                left_out.add(node.number)
+                notes.append(f"{_called(node)} is left out: {fault}")
+    smaller: dict[int, list[Node]] = {}
+    for node in nodes:
+        if node.number in masters and node.number not in left_out:
+            smaller.setdefault(masters[node.number].number, []).append(node)
+    pages = [
+        _page(node, smaller.get(node.number, ()), file)
+        for node in nodes
+        if node.number not in left_out and node.number not in masters
+    ]
+    if not pages:
+        raise unsupported("it is a TIFF of masks alone", file.name)
+    for note in dict.fromkeys(notes):
+        pages[0] = replace(pages[0], metadata=pages[0].metadata.noting(note))
+    return pages
+
+
+def _called(node: Node) -> str:
+    """What messages call a directory."""
+    if node.parent is None:
+        return f"page {node.page + 1} of the TIFF"
+    return f"a picture in a sub-directory of page {node.page + 1}"
+
+
+def _fault(node: Node, has_others: bool, file: _File) -> str | None:
+    """Why a directory is left out and the rest of the file is coloured; None where it is no reason.
+
+    That is a mask, and what cannot be read and is no photograph by itself: a thumbnail that shows
+    no page, or what stands in a sub-directory. It is a reason where `has_others`: there are
+    pictures, of the same page where it is a sub-directory.
+    """
+    if node.is_mask:
+        return "it is a transparency mask"
+    if not has_others or (node.parent is None and not node.is_reduced):
+        return None
+    if not node.directory:
+        return "it is damaged"
+    try:
+        problem = _problem(node.directory, file)
+        if problem is None:
+            segments_of(node.directory, _bits(node.directory), file.size)
+        return problem and f"it is {problem}"
+    except BadDirectory as error:
+        return f"it is damaged ({error})"
+
+
 def packet_of(read_some: Callable[[int, int], bytes], size: int) -> bytes | None:
-    """The tags.XMP packet of the first page, or None."""
+    """The XMP packet of the first page, or None."""
     read = _exactly(read_some, size)
     try:
         header = read_header(read)
@@ -187,74 +277,199 @@ def _exactly(read_some: Callable[[int, int], bytes], size: int) -> Reader:
     return read
 
 
-def _page(
-    number: int, directory: Directory, header: BlockHeader, read: Reader, size: int, name: str
-) -> TiffPage:
+def _page(node: Node, smaller: Sequence[Node], file: _File) -> TiffPage:
     """One page of a directory; raises what `read_pages` raises, and `BadDirectory`."""
-    width, height = (_one(directory, tag, 0) for tag in (tags.WIDTH, tags.HEIGHT))
+    directory, header = node.directory, file.header
+    width, height = node.size
     if not width or not height:
-        raise BadDirectory(f"its page {number + 1} has no size")
+        raise BadDirectory(f"its page {node.page + 1} has no size")
     bits = _bits(directory)
-    compression = _one(directory, tags.COMPRESSION, 1)
-    photometric = _one(directory, tags.PHOTOMETRIC, -1)
-    problem = _problem(directory, bits, compression, photometric, header, read)
+    problem = _problem(directory, file)
     if problem:
-        raise unsupported(f"page {number + 1} of the TIFF is {problem}", name)
-    _check_segments(directory, width, height, size)
-    tile = (
-        (_one(directory, tags.TILE_WIDTH, 0), _one(directory, tags.TILE_HEIGHT, 0))
-        if tags.TILE_OFFSETS in directory
-        else None
+        raise unsupported(f"page {node.page + 1} of the TIFF is {problem}", file.name)
+    compression = _READ[one(directory, tags.COMPRESSION, 1)]
+    samples = one(directory, tags.SAMPLES, 1)
+    segments = segments_of(directory, bits, file.size)
+    swapped = header.order == ">" and bits == 16
+    is_alone = node.parent is not None or segments.are_corrected
+    is_decoded_here = (
+        compression in _DECODED_HERE
+        or 8 < bits < 16
+        or (is_alone and swapped)
+        or _is_fine_ycbcr(directory, compression)
     )
-    extra = directory[tags.EXTRA_SAMPLES].integers if tags.EXTRA_SAMPLES in directory else ()
-    colours = {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(photometric, 1)
-    has_alpha = _one(directory, tags.SAMPLES, 1) == colours + 1
+    if sum(each.size[0] * each.size[1] for each in smaller) > _MOST_BELOW * width * height:
+        raise unsupported(f"page {node.page + 1} of the TIFF has too many overviews", file.name)
+    metadata = _metadata(directory, file)
+    for overview in smaller:
+        if overview.number < node.number:
+            metadata = _with_what_stands_before(metadata, node, overview, file)
     return TiffPage(
-        number=number,
+        number=node.page,
         width=width,
         height=height,
         bits=bits,
-        samples=_one(directory, tags.SAMPLES, 1),
-        photometric=photometric,
-        compression=_READ[compression],
-        predictor=_one(directory, tags.PREDICTOR, 1) == 2,
-        tile=tile,
-        alpha=(extra[0] if extra else 2) if has_alpha else None,
-        plain=_plain_strips(directory, header, width, height, bits),
-        coded=_coded_segments(directory, width, height, bits),
-        metadata=_metadata(directory, header, read),
+        samples=samples,
+        photometric=one(directory, tags.PHOTOMETRIC, -1),
+        compression=compression,
+        predictor=one(directory, tags.PREDICTOR, 1) == 2,
+        tile=_tile(directory),
+        alpha=_alpha(directory),
+        segments=segments,
+        plain=plain_strips(directory, segments, header, bits),
+        coded=coded_segments(directory, segments, compression, bits),
+        is_alone=is_alone or is_decoded_here,
+        is_decoded_here=is_decoded_here,
+        is_big_endian=header.order == ">",
+        directory=directory,
+        metadata=metadata,
+        stored=replace(
+            _stored(node, file),
+            overviews=tuple(_overview(each, metadata.orientation, file) for each in smaller),
+        ),
     )
 
 
-def _problem(
-    directory: Directory,
-    bits: int,
-    compression: int,
-    photometric: int,
-    header: BlockHeader,
-    read: Reader,
-) -> str | None:
+def _tile(directory: Directory) -> tuple[int, int] | None:
+    if tags.TILE_OFFSETS not in directory:
+        return None
+    return one(directory, tags.TILE_WIDTH, 0), one(directory, tags.TILE_HEIGHT, 0)
+
+
+def _alpha(directory: Directory) -> int | None:
+    """See `TiffPage`."""
+    extra = directory[tags.EXTRA_SAMPLES].integers if tags.EXTRA_SAMPLES in directory else ()
+    if one(directory, tags.SAMPLES, 1) != _colours(directory) + 1:
+        return None
+    return extra[0] if extra else 2
+
+
+def _colours(directory: Directory) -> int:
+    return {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(one(directory, tags.PHOTOMETRIC, -1), 1)
+
+
+def _is_fine_ycbcr(directory: Directory, compression: str) -> bool:
+    return (
+        one(directory, tags.PHOTOMETRIC, -1) == _YCBCR
+        and compression in _OF_BYTES
+        and subsampling(directory) == (1, 1)
+    )
+
+
+def _stored(node: Node, file: _File) -> Storage:
+    """How a directory's samples are stored, as far as a writer can store them alike."""
+    directory = node.directory
+    tile = _tile(directory)
+    return Storage(
+        # What is not known is written without compression.
+        compression=_READ.get(one(directory, tags.COMPRESSION, 1), "none"),
+        predictor=one(directory, tags.PREDICTOR, 1) == 2,
+        tile=tile if tile and 0 < tile[0] * tile[1] <= _LARGEST_TILE else None,
+        alpha=_alpha(directory),
+        big=file.header.big,
+        directory=node.number,
+        parent=node.parent,
+    )
+
+
+def _overview(node: Node, orientation: int, file: _File) -> Overview:
+    """A smaller version of a page whose Orientation is `orientation`."""
+    width, height = node.upright(orientation)
+    metadata = _metadata(node.directory, file)
+    if tags.ORIENTATION not in node.directory:
+        metadata = replace(metadata, orientation=orientation)
+    if node.is_reduced and tags.NEW_SUB_FILE_TYPE not in node.directory:
+        flag = integers(tags.NEW_SUB_FILE_TYPE, LONG, 1)
+        metadata = replace(metadata, tags=(*metadata.tags, flag))
+    depth: Literal[8, 16] = 16 if _bits(node.directory) > 8 else 8
+    return Overview(width, height, depth, _stored(node, file), metadata)
+
+
+def _with_what_stands_before(
+    metadata: Metadata, node: Node, thumbnail: Node, file: _File
+) -> Metadata:
+    """The metadata of a page (`node`), and what a thumbnail's directory before it says besides.
+
+    In TIFF/EP all of it stands there.
+    """
+    before = _metadata(thumbnail.directory, file)
+    missing = {
+        name: getattr(before, name)
+        for name in ("icc", "exif", "xmp", "iptc", "photoshop", "resolution")
+        if getattr(metadata, name) is None
+    }
+    if tags.ORIENTATION not in node.directory:
+        missing["orientation"] = before.orientation
+    known = {entry.tag for entry in metadata.tags} | {tags.NEW_SUB_FILE_TYPE}
+    others = tuple(entry for entry in before.tags if entry.tag not in known)
+    return replace(metadata, tags=(*metadata.tags, *others), **missing)
+
+
+def _problem(directory: Directory, file: _File) -> str | None:
     """What about a page cannot be read, as a noun, or None."""
+    bits = _bits(directory)
+    photometric = one(directory, tags.PHOTOMETRIC, -1)
     formats = directory[tags.SAMPLE_FORMAT].integers if tags.SAMPLE_FORMAT in directory else (1,)
-    if tags.DNG_VERSION in directory or photometric in _RAW or _holds_raw(directory, header, read):
+    is_raw = tags.DNG_VERSION in directory or photometric in _RAW
+    if is_raw or _holds_raw(directory, file.header, file.read):
         return "a camera's raw picture"
     if {3, 5, 6} & set(formats):
         return f"a {bits}-bit floating-point picture"
     if 2 in formats:
         return "a picture of signed numbers"
-    if compression not in _READ:
-        return f"compressed with {_NOT_READ.get(compression, f'the unknown method {compression}')}"
+    code = one(directory, tags.COMPRESSION, 1)
+    if code not in _READ:
+        return f"compressed with {_NOT_READ.get(code, f'the unknown method {code}')}"
     if photometric in _NOT_READ_PHOTOMETRIC or not (0 <= photometric <= 6):
         if photometric < 0:
             return "without a word on its colour space"
         return f"in the colour space {_NOT_READ_PHOTOMETRIC.get(photometric, f'{photometric}')}"
-    if bits not in (1, 2, 4, 8, 16) or (bits < 8 and photometric not in (*_GRAY, _PALETTE)):
-        return f"a picture of {bits} bits a sample"
-    samples = _one(directory, tags.SAMPLES, 1)
-    colours = {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(photometric, 1)
-    if not colours <= samples <= colours + 1:
+    samples = one(directory, tags.SAMPLES, 1)
+    if not _colours(directory) <= samples <= _colours(directory) + 1:
         return f"a picture of {samples} channels"
+    return _problem_of_coding(directory, _READ[code], bits, photometric)
+
+
+def _problem_of_coding(
+    directory: Directory, compression: str, bits: int, photometric: int
+) -> str | None:
+    """What about the samples of a page cannot be decoded, as a noun, or None."""
+    predictor = one(directory, tags.PREDICTOR, 1)
+    if 8 < bits < 16:
+        if compression not in _OF_BYTES or photometric not in (*_GRAY, _RGB) or predictor != 1:
+            return f"a picture of {bits} bits a sample, compressed with {compression}"
+    elif bits not in (1, 2, 4, 8, 16) or (bits < 8 and photometric not in (*_GRAY, _PALETTE)):
+        return f"a picture of {bits} bits a sample"
+    if photometric == _YCBCR and bits != 8:
+        return f"a YCbCr picture of {bits} bits a sample"
+    if photometric == _YCBCR and compression != "jpeg" and one(directory, tags.PLANAR, 1) == 2:
+        return "a YCbCr picture, each channel by itself"
+    if compression in _DECODED_HERE and predictor not in (1, 2):
+        return f"a picture with the unknown predictor {predictor}"
+    if compression in _OF_SAMPLES:
+        known = (*_GRAY, _RGB) if compression == "lerc" else (*_GRAY, _RGB, _YCBCR)
+        if bits not in (8, 16) or photometric not in known:
+            return f"compressed with {compression} in an unusual colour space"
+        if one(directory, tags.PLANAR, 1) == 2 and one(directory, tags.SAMPLES, 1) > 1:
+            return f"compressed with {compression}, each channel by itself"
+    elif (
+        compression in _DECODED_HERE
+        and photometric == _YCBCR
+        and not _is_fine_ycbcr(directory, compression)
+    ):
+        return f"compressed with {compression} in YCbCr"
+    if compression == "old-jpeg" and not _is_one_stream(directory):
+        return "compressed with old-style JPEG in pieces"
     return None
+
+
+def _is_one_stream(directory: Directory) -> bool:
+    """Whether an old-style JPEG is a whole file in one place, as most are, and thumbnails all."""
+    start = one(directory, tags.OLD_JPEG_OFFSET, 0)
+    end = start + one(directory, tags.OLD_JPEG_BYTES, 0)
+    strips = directory.get(tags.STRIP_OFFSETS)
+    inside = all(start <= at < end for at in strips.integers) if strips else True
+    return bool(start) and (inside or end == start)
 
 
 def _holds_raw(directory: Directory, header: BlockHeader, read: Reader) -> bool:
@@ -266,7 +481,7 @@ def _holds_raw(directory: Directory, header: BlockHeader, read: Reader) -> bool:
             picture, _ = read_directory(read, offset, header)
         except BadDirectory:
             continue
-        if _one(picture, tags.PHOTOMETRIC, 1) in _RAW:
+        if one(picture, tags.PHOTOMETRIC, 1) in _RAW:
             return True
     return False
 
@@ -276,103 +491,25 @@ def _bits(directory: Directory) -> int:
     return bits[0] if bits and len(set(bits)) == 1 else -1
 
 
-def _check_segments(directory: Directory, width: int, height: int, size: int) -> None:
-    """Raises `BadDirectory` where strips or tiles are missing or lie outside the file."""
-    tiled = tags.TILE_OFFSETS in directory
-    if tiled:
-        across, down = _one(directory, tags.TILE_WIDTH, 0), _one(directory, tags.TILE_HEIGHT, 0)
-        if not across or not down:
-            raise BadDirectory("its tiles have no size")
-        expected = -(-width // across) * -(-height // down)
-    else:
-        expected = -(-height // min(_one(directory, tags.ROWS_PER_STRIP, height) or height, height))
-    if _one(directory, tags.PLANAR, 1) == 2:
-        expected *= _one(directory, tags.SAMPLES, 1)
-    offsets = directory.get(tags.TILE_OFFSETS if tiled else tags.STRIP_OFFSETS)
-    counts = directory.get(tags.TILE_BYTES if tiled else tags.STRIP_BYTES)
-    if offsets is None or len(offsets.integers) < expected:
-        have = 0 if offsets is None else len(offsets.integers)
-        raise BadDirectory(f"it has {have:,} of {expected:,} strips")
-    lengths = counts.integers if counts else (1,) * expected
-    if len(lengths) < expected:
-        raise BadDirectory(f"it has the lengths of {len(lengths):,} of {expected:,} strips")
-    for offset, length in zip(offsets.integers[:expected], lengths, strict=False):
-        if not length or offset + length > size:
-            raise BadDirectory(f"a strip ends at byte {offset + length:,} of {size:,}")
-
-
-def _plain_strips(
-    directory: Directory, header: BlockHeader, width: int, height: int, bits: int
-) -> PlainStrips | None:
-    """Where the rows stand, if they are uncompressed gray or RGB in whole strips; else None."""
-    samples = _one(directory, tags.SAMPLES, 1)
-    if (
-        _one(directory, tags.COMPRESSION, 1) != 1
-        or _one(directory, tags.PHOTOMETRIC, -1) not in (*_GRAY, _RGB)
-        or bits not in (8, 16)
-        or tags.TILE_OFFSETS in directory
-        or (_one(directory, tags.PLANAR, 1) != 1 and samples > 1)
-        or _one(directory, tags.FILL_ORDER, 1) != 1
-        or tags.STRIP_BYTES not in directory
-    ):
-        return None
-    rows = min(_one(directory, tags.ROWS_PER_STRIP, height) or height, height)
-    row = width * samples * bits // 8
-    wanted = [min(rows, height - top) * row for top in range(0, height, rows)]
-    lengths = directory[tags.STRIP_BYTES].integers
-    if any(length < want for length, want in zip(lengths, wanted, strict=False)):
-        return None  # libtiff has its own ways with strips whose lengths are wrong
-    return PlainStrips(
-        directory[tags.STRIP_OFFSETS].integers[: len(wanted)], rows, header.order == ">"
-    )
-
-
-def _coded_segments(
-    directory: Directory, width: int, height: int, bits: int
-) -> CodedSegments | None:
-    compression = _READ[_one(directory, tags.COMPRESSION, 1)]
-    tiled = tags.TILE_OFFSETS in directory
-    if compression not in ("jpeg", "deflate") and not (tiled and compression in _WARNED_OF):
-        return None
-    offsets, lengths = (
-        directory[tag].integers if tag in directory else ()
-        for tag in (
-            (tags.TILE_OFFSETS, tags.TILE_BYTES)
-            if tiled
-            else (tags.STRIP_OFFSETS, tags.STRIP_BYTES)
-        )
-    )
-    rows = min(_one(directory, tags.ROWS_PER_STRIP, height) or height, height)
-    return CodedSegments(
-        offsets,
-        lengths,
-        width=_one(directory, tags.TILE_WIDTH, 0) if tiled else width,
-        rows=_one(directory, tags.TILE_HEIGHT, 0) if tiled else rows,
-        samples=_one(directory, tags.SAMPLES, 1) if _one(directory, tags.PLANAR, 1) == 1 else 1,
-        bits=bits,
-        entries=tuple(directory[tag] for tag in _CODING if tag in directory),
-        tables=directory[tags.JPEG_TABLES].data if tags.JPEG_TABLES in directory else b"",
-    )
-
-
 def _sub_directory(
     directory: Directory, pointer: int, header: BlockHeader, read: Reader
 ) -> Directory:
     try:
-        offset = _one(directory, pointer, 0)
+        offset = one(directory, pointer, 0)
         return read_directory(read, offset, header)[0] if offset else {}
     except BadDirectory:
         return {}
 
 
-def _metadata(directory: Directory, header: BlockHeader, read: Reader) -> Metadata:
+def _metadata(directory: Directory, file: _File) -> Metadata:
     def data(tag: int) -> bytes | None:
         return directory[tag].data if tag in directory and directory[tag].count else None
 
     details, gps = (
-        _sub_directory(directory, tag, header, read) for tag in (tags.EXIF_IFD, tags.GPS_IFD)
+        _sub_directory(directory, tag, file.header, file.read)
+        for tag in (tags.EXIF_IFD, tags.GPS_IFD)
     )
-    return Metadata(
+    metadata = Metadata(
         icc=data(tags.ICC),
         exif=exif.build(directory, details, gps) or None,
         xmp=data(tags.XMP),
@@ -380,8 +517,18 @@ def _metadata(directory: Directory, header: BlockHeader, read: Reader) -> Metada
         photoshop=data(tags.PHOTOSHOP),
         resolution=exif.resolution_of(directory),
         orientation=exif.orientation_of(directory),
-        tags=tuple(e for tag, e in directory.items() if tag not in _STRUCTURAL and e.type != IFD),
+        tags=tuple(
+            entry
+            for tag, entry in directory.items()
+            if tag not in _STRUCTURAL and entry.type != IFD and entry.count
+        ),
     )
+    if tags.IMAGE_SOURCE_DATA in directory:
+        metadata = metadata.noting("its Photoshop layers are left out: they show the gray picture")
+    for tag, entry in directory.items():
+        if not entry.count and tag not in _STRUCTURAL:
+            metadata = metadata.noting(f"its tag {tag} is left out: it is longer than 64 MB")
+    return metadata
 
 
 def _iptc(entry: TagEntry | None) -> bytes | None:
@@ -393,9 +540,3 @@ def _iptc(entry: TagEntry | None) -> bytes | None:
     longs = array("I", entry.data)
     longs.byteswap()
     return longs.tobytes()
-
-
-def _one(directory: Directory, tag: int, default: int) -> int:
-    entry: TagEntry | None = directory.get(tag)
-    values = entry.integers if entry else ()
-    return values[0] if values else default

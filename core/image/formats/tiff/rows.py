@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from core.image.faults import damaged
-from core.image.formats.tiff.pages import PlainStrips, TiffPage
+from core.image.formats.tiff.pages import TiffPage
+from core.image.formats.tiff.strips import PlainStrips
 from core.image.origin import Origin
 
 

@@ -15,7 +15,8 @@ from typing import Final
 
 from core.image.faults import damaged
 from core.image.formats.jpeg import decoder
-from core.image.formats.tiff.pages import CodedSegments, TiffPage
+from core.image.formats.tiff.pages import TiffPage
+from core.image.formats.tiff.strips import CodedSegments
 from core.image.metadata import tags
 from core.image.metadata.directories import LONG, SHORT, integers, serialize
 from core.image.origin import Origin
@@ -34,7 +35,11 @@ def check_segments(origin: Origin, page: TiffPage) -> None:
     """Reads the segments of a page; raises `SourceError` (truncated) for a damaged one."""
     if page.coded is None:
         return
-    check = {"jpeg": _check_jpeg, "deflate": _check_deflate}.get(page.compression, _check_tiles)
+    check = {
+        "jpeg": _check_jpeg,
+        "old-jpeg": _check_jpeg,
+        "deflate": _check_deflate,
+    }.get(page.compression, _check_tiles)
     check(origin, page.coded)
 
 

@@ -1,20 +1,24 @@
 """Writing TIFF files: pages one after the other, each strip by strip, in bounded memory.
 
+The smaller versions of a page are made of its coloured rows as they come (`overviews.py`). All
+directories stand at the end, each in the place that it has in the source.
+
 Ours alone, since no library keeps at once what an archive's scan has: pages of different sizes
 and depths, EXIF and GPS directories, tags that nobody knows, compression, predictor and tiles.
-Pixels go first and their directory behind them, since only then their sizes are known. Source:
-TIFF 6.0, TIFF Technical Notes 1 and 2, BigTIFF.
+Pixels go first, since only then the sizes that directories state are known. Source: TIFF 6.0, TIFF
+Technical Notes 1 and 2, BigTIFF.
 """
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
 
 import numpy as np
 
 from core.image.atomic import write_all
-from core.image.layout import SampleLayout, rows_of_strips
+from core.image.formats.tiff.overviews import Pyramid
+from core.image.layout import Overview, SampleLayout, Storage, rows_of_strips
 from core.image.metadata import Metadata, exif, photoshop, tags
 from core.image.metadata.directories import (
     ASCII,
@@ -30,16 +34,21 @@ from core.image.metadata.directories import (
     serialize,
 )
 from core.image.page import Page
+from core.image.painted import PaintedPage
 
 #: A file that may grow beyond this is a BigTIFF; the rest of 4 GB is for metadata.
 CLASSIC_BYTES: Final = (4 << 30) - (64 << 20)
 
 #: What the colours are compressed with where the source has: our name -> TIFF's number. CCITT is
-#: for black and white only, so that those scans become LZW; WebP-in-TIFF few can read: Deflate.
-_CODES: Final = {"none": 1, "lzw": 5, "jpeg": 7, "deflate": 8, "packbits": 32773}
+#: for black and white only, so that those scans become LZW; what few can read becomes Deflate.
+_CODES: Final = {
+    "none": 1, "lzw": 5, "jpeg": 7, "deflate": 8, "packbits": 32773, "lzma": 34925, "zstd": 50000,
+}  # fmt: skip
+_WITH_PREDICTOR: Final = ("lzw", "deflate", "lzma", "zstd")
 _BECOMES: Final = {
     "ccitt-rle": "lzw", "ccitt-rle-word": "lzw", "ccitt-g3": "lzw", "ccitt-g4": "lzw",
-    "webp": "deflate",
+    "webp": "deflate", "lerc": "deflate", "jpeg2000": "deflate", "jpegxl": "deflate",
+    "old-jpeg": "jpeg",
 }  # fmt: skip
 
 
@@ -70,66 +79,135 @@ class TiffLayout(SampleLayout):
         return self.tile[1] if self.tile else rows_of_strips(self)
 
 
+def bytes_of(page: Page, quality: int) -> int:
+    """Bytes of the samples of a page in colour and of its smaller versions, before compression."""
+    layouts = [layout_of(page, quality), *(layout for _, layout in layouts_below(page, quality))]
+    return sum(layout.bytes for layout in layouts)
+
+
 def layout_of(page: Page, quality: int) -> TiffLayout:
     """The layout of a page in colour: stored as it was, where that can hold colours."""
     layout = TiffLayout(page.width, page.height, 3, page.depth, page.has_alpha)
-    stored = page.stored
-    if stored is None:
+    if page.stored is None:
         return layout
+    return _stored_as(layout, page.stored, page.metadata.orientation, quality)
+
+
+def layouts_below(page: Page, quality: int) -> list[tuple[Overview, TiffLayout]]:
+    """The smaller versions of a page, the largest first, each with its layout in colour."""
+    found = []
+    for overview in page.stored.overviews if page.stored else ():
+        has_alpha = page.has_alpha and overview.stored.alpha is not None
+        layout = TiffLayout(overview.width, overview.height, 3, overview.depth, has_alpha)
+        orientation = overview.metadata.orientation
+        found.append((overview, _stored_as(layout, overview.stored, orientation, quality)))
+    return sorted(found, key=lambda each: -each[1].width * each[1].height)
+
+
+def _stored_as(layout: TiffLayout, stored: Storage, orientation: int, quality: int) -> TiffLayout:
+    """`layout` with compression, predictor and tiles of `stored`, where these can hold colours."""
     compression = _BECOMES.get(stored.compression, stored.compression)
-    if compression == "jpeg" and (page.depth, layout.channels) != (8, 3):
+    if compression == "jpeg" and (layout.depth, layout.channels) != (8, 3):
         compression = "deflate"
     was_kept = compression == stored.compression
     tile = stored.tile
-    if tile and page.metadata.orientation > 4:
+    if tile and orientation > 4:
         tile = tile[1], tile[0]
     return replace(
         layout,
         compression=compression,
         # The predictor makes colours much smaller; it is left out where the source had none.
-        predictor=compression in ("lzw", "deflate") and (stored.predictor or not was_kept),
+        predictor=compression in _WITH_PREDICTOR and (stored.predictor or not was_kept),
         tile=tile,
         alpha=2 if stored.alpha is None else stored.alpha,
         quality=quality,
     )
 
 
+@dataclass(slots=True)
+class _Directory:
+    """What is known of a directory before it is written: its tags, and those of sub-directories."""
+
+    entries: list[TagEntry]
+    metadata: Metadata
+    below: list[int] = field(default_factory=list)
+
+
 class TiffWriter:
-    """Writes pages into `file` (at its start, seekable). `close` need not be called: each page is
-    in the list of pages as soon as it is written."""
+    """Writes pages into `file` (at its start, seekable). Without `close` it has no directory."""
 
     def __init__(self, file: BinaryIO, *, big: bool) -> None:
         self._file, self._big = file, big
-        write_all(
-            self._file, struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0) if big else b"II*\0\0\0\0\0"
-        )
-        self._pointer = 8 if big else 4  # where the offset of the next directory is to stand
+        self._write(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0) if big else b"II*\0\0\0\0\0")
+        self._directories: dict[int, _Directory] = {}
+        self._parents: dict[int, int] = {}
+        self._last = -1  # the highest number of a directory
 
-    def write_page(
-        self, layout: TiffLayout, bands: Iterator[np.ndarray], metadata: Metadata
+    def write_page(self, painted: PaintedPage, quality: int) -> None:
+        """The rows of a page, and of its smaller versions while they come."""
+        page = painted.page
+        layout = layout_of(page, quality)
+        below = layouts_below(page, quality)
+        rows = _Segments(self._write_segment, layout)
+        smaller = Pyramid(layout, [each for _, each in below])
+        rows_below = [_Segments(self._write_segment, each) for _, each in below]
+        for band in painted.bands(layout):
+            rows.add(band)
+            for level, small in smaller.add(band):
+                rows_below[level].add(small)
+        stored = page.stored
+        number = stored.directory if stored else self._last + 1
+        self._place(number, stored.parent if stored else None, rows, painted.metadata)
+        for (overview, _), rows in zip(below, rows_below, strict=True):
+            metadata = _of_overview(
+                overview, painted.metadata, is_first=overview.stored.directory < number
+            )
+            self._place(overview.stored.directory, overview.stored.parent, rows, metadata)
+
+    def close(self) -> None:
+        """Writes the directories: the chain, each behind its sub-directories."""
+        pointer = 8 if self._big else 4  # where the offset of the next directory is to stand
+        for number, parent in self._parents.items():
+            self._directories[parent].below.append(number)
+        for number in sorted(self._directories):
+            if number in self._parents:
+                continue
+            at, length = self._write_directory(number)
+            self._file.seek(pointer)
+            self._write(struct.pack("<Q" if self._big else "<I", at))
+            pointer = at + (8 + 20 * length if self._big else 2 + 12 * length)
+            self._file.seek(0, 2)
+
+    def _place(
+        self, number: int, parent: int | None, rows: "_Segments", metadata: Metadata
     ) -> None:
-        """One page: `bands` are its rows from the top, (h, width, channels) uint8 or uint16.
+        """Keeps what is known of a directory until it is written."""
+        rows.finish()
+        entries = _layout_entries(rows.layout, rows.offsets, rows.counts, big=self._big)
+        self._directories[number] = _Directory(entries, metadata)
+        self._last = max(self._last, number)
+        if parent is not None:
+            self._parents[number] = parent
 
-        The height of each is a multiple of `layout.rows`, the last one's excepted. A band is
-        done with when the next is asked for.
-        """
-        offsets, counts = [], []
-        encode = _encoder(layout)
-        for band in bands:
-            for segment in _segments(band, layout):
-                data = encode(segment)
-                offsets.append(self._file.tell())
-                counts.append(memoryview(data).nbytes)
-                self._write(data)
-        entries = _layout_entries(layout, offsets, counts, big=self._big)
-        entries += _metadata_entries(metadata, {entry.tag for entry in entries})
-        entries += self._write_exif(metadata)
+    def _write_directory(self, number: int) -> tuple[int, int]:
+        """Where the directory now stands, and how many tags it has."""
+        directory = self._directories[number]
+        entries = list(directory.entries)
+        if directory.below:
+            places = [self._write_directory(each)[0] for each in sorted(directory.below)]
+            wide = LONG8 if self._big else LONG
+            entries.append(integers(tags.SUB_DIRECTORIES, wide, *places))
+        entries += _metadata_entries(directory.metadata, {entry.tag for entry in entries})
+        entries += self._write_exif(directory.metadata)
         at = self._align()
         self._write(serialize(entries, at, big=self._big))
-        self._file.seek(self._pointer)
-        self._write(struct.pack("<Q" if self._big else "<I", at))
-        self._pointer = at + (8 + 20 * len(entries) if self._big else 2 + 12 * len(entries))
-        self._file.seek(0, 2)
+        return at, len(entries)
+
+    def _write_segment(self, data: bytes | bytearray | memoryview) -> int:
+        """Writes a strip or tile at the end; returns where it stands."""
+        at = self._file.tell()
+        self._write(data)
+        return at
 
     def _write_exif(self, metadata: Metadata) -> list[TagEntry]:
         """The EXIF and GPS directories, and the entries that point to them."""
@@ -155,6 +233,52 @@ class TiffWriter:
 
     def _write(self, data: bytes | bytearray | memoryview) -> None:
         write_all(self._file, data)
+
+
+class _Segments:
+    """The strips or tiles of one picture, written as soon as their rows are there."""
+
+    def __init__(
+        self, write: Callable[[bytes | bytearray | memoryview], int], layout: TiffLayout
+    ) -> None:
+        self.layout = layout
+        self.offsets: list[int] = []
+        self.counts: list[int] = []
+        self._write_segment, self._encode = write, _encoder(layout)
+        self._rest: np.ndarray | None = None
+
+    def add(self, band: np.ndarray) -> None:
+        """The next rows (h, width, channels); they are done with afterwards."""
+        if self._rest is not None:
+            band = np.concatenate((self._rest, band))
+        whole = len(band) - len(band) % self.layout.rows
+        self._rest = band[whole:].copy() if whole < len(band) else None
+        self._write(band[:whole])
+
+    def finish(self) -> None:
+        """There are no more rows."""
+        if self._rest is not None:
+            self._write(self._rest)
+            self._rest = None
+
+    def _write(self, band: np.ndarray) -> None:
+        for segment in _segments(band, self.layout):
+            data = self._encode(segment)
+            self.offsets.append(self._write_segment(data))
+            self.counts.append(memoryview(data).nbytes)
+
+
+def _of_overview(overview: Overview, of_page: Metadata, *, is_first: bool) -> Metadata:
+    """The metadata of a smaller version as it is written: upright, in sRGB.
+
+    Where it stands before its page (`is_first`), programs look for the page's XMP and EXIF there.
+    """
+    metadata = replace(overview.metadata, icc=of_page.icc, orientation=1)
+    if overview.metadata.orientation > 4 and metadata.resolution:
+        metadata = replace(metadata, resolution=metadata.resolution.turned())
+    if is_first:
+        metadata = replace(metadata, xmp=of_page.xmp, exif=of_page.exif if metadata.exif else None)
+    return metadata
 
 
 def _segments(band: np.ndarray, layout: TiffLayout) -> Iterator[np.ndarray]:
@@ -187,7 +311,12 @@ def _encoder(layout: TiffLayout) -> Callable[[np.ndarray], bytes | bytearray | m
         return lambda segment: b"".join(
             imagecodecs.packbits_encode(row.tobytes()) for row in segment
         )
-    compress = {"lzw": imagecodecs.lzw_encode, "deflate": imagecodecs.deflate_encode}
+    compress = {
+        "lzw": imagecodecs.lzw_encode,
+        "deflate": imagecodecs.deflate_encode,
+        "lzma": imagecodecs.lzma_encode,
+        "zstd": imagecodecs.zstd_encode,
+    }
     encode = compress[layout.compression]
     if layout.predictor:
         return lambda segment: encode(_differences(segment).tobytes())
