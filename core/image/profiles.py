@@ -94,12 +94,23 @@ def conversion_of_gamma(
     `gamma` is that of the encoding (0.45455 for a screen of 2.2), None for sRGB's own curve;
     `primaries` are the CIE xy of white, red, green, blue, None for sRGB's.
     """
+    ramp = np.linspace(0.0, 1.0, 1 << depth)
+    return conversion_of_curve(ramp ** (1 / gamma) if gamma else None, primaries, channels, depth)
+
+
+def conversion_of_curve(
+    linear: np.ndarray | None, primaries: tuple[float, ...] | None, channels: int, depth: int
+) -> Conversion | None:
+    """`conversion_of_gamma` for any curve: `linear` has the light (0..1) of each code.
+
+    `linear` is None for sRGB's own curve.
+    """
     weights = _luminances(primaries or _SRGB_PRIMARIES)
     own_primaries = channels == 3 and np.abs(weights - _luminances(_SRGB_PRIMARIES)).max() > 2e-3
-    if gamma is None and not own_primaries:
+    if linear is None and not own_primaries:
         return None
-    ramp = np.linspace(0.0, 1.0, 1 << depth)
-    linear = ramp ** (1 / gamma) if gamma else srgb_to_linear(ramp)
+    if linear is None:
+        linear = srgb_to_linear(np.linspace(0.0, 1.0, 1 << depth))
     if channels == 1:
         return _Table(codes(linear))
     return _Sum(tuple((weight * linear).astype(np.float32) for weight in weights))

@@ -45,7 +45,7 @@ def open(origin: Origin, max_pixels: int) -> Source:
     image = load("webpload", origin, access="sequential")
     check_size(image.width, image.height, max_pixels, origin.name)
     metadata, chunks = read_metadata(origin.read)
-    if b"ANIM" in chunks:
+    if chunks.count(b"ANMF") > 1:
         raise unsupported("it is an animation", origin.name)
     is_lossless = b"VP8L" in chunks
     return source_of_one_page(origin, FORMAT, "webpload", metadata, is_lossless=is_lossless)
@@ -77,17 +77,23 @@ def write(file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality:
     )
 
 
-def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, frozenset[bytes]]:
-    """What a WebP file says beside the picture, and the names of all its chunks."""
+def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, list[bytes]]:
+    """What a WebP file says beside the picture, and the names of all its chunks.
+
+    The names of the chunks inside an animation's frame stand behind that of the frame.
+    """
     found: dict[bytes, bytes] = {}
-    names: set[bytes] = set()
+    names: list[bytes] = []
     at = 12
     while len(head := read(at, 8)) == 8:
         name, size = struct.unpack("<4sI", head)
-        names.add(name)
+        names.append(name)
+        if name == b"ANMF":  # its first chunk follows 16 bytes on place and time
+            at += 8 + 16
+            continue
         if name in _WANTED and size <= _LONGEST:
             found.setdefault(name, read(at + 8, size))
         at += 8 + size + size % 2
     block = found.get(b"EXIF", b"").removeprefix(b"Exif\0\0")
     metadata = Metadata(icc=found.get(b"ICCP"), exif=block or None, xmp=found.get(b"XMP "))
-    return exif.oriented(metadata), frozenset(names)
+    return exif.oriented(metadata), names
