@@ -13,7 +13,7 @@ import numpy as np
 from core.image import profiles
 from core.image.format import Format
 from core.image.layout import SampleLayout, Storage
-from core.image.metadata import Metadata
+from core.image.metadata import Metadata, exif
 from core.image.origin import Origin
 from core.image.pixels import STRIP_PIXELS, Held, Pixels
 from core.image.profiles import Conversion
@@ -127,7 +127,8 @@ def page_of(
 ) -> Page:
     """A page whose file has samples of `layout`, and whose `pixels` are upright.
 
-    `without_profile(colours, depth)` gives the conversion of a file that has no ICC profile.
+    `without_profile(colours, depth)` gives the conversion of a file that has no ICC profile; where
+    it is None, EXIF is asked for Adobe RGB.
     """
     conversion, metadata = _conversion(metadata, layout.colours, layout.depth, without_profile)
     turned = metadata.orientation > 4
@@ -183,4 +184,8 @@ def _conversion(
             return profiles.conversion_of(profile, colours, depth), metadata
         except profiles.ProfileError:
             metadata = metadata.noting("its ICC profile is left out: it is damaged")
-    return (without_profile(colours, depth) if without_profile else None), metadata
+    if without_profile:
+        return without_profile(colours, depth), metadata
+    if colours != 4 and exif.states_adobe_rgb(metadata.exif):
+        return profiles.adobe_rgb(colours, depth), metadata
+    return None, metadata

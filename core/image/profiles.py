@@ -36,6 +36,7 @@ _ROOTS: Final = (1 << 19) - 1
 _SPACES: Final = {1: b"GRAY", 3: b"RGB ", 4: b"CMYK"}
 #: CIE xy of white, red, green, blue of ITU-R BT.709, which sRGB uses.
 _SRGB_PRIMARIES: Final = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
+_ADOBE_RGB_PRIMARIES: Final = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 #: CIE XYZ of D50, the white of ICC profiles (ICC.1, 7.2.16).
 _D50: Final = (0.9642, 1.0, 0.8249)
 
@@ -96,6 +97,11 @@ def conversion_of_gamma(
     """
     ramp = np.linspace(0.0, 1.0, 1 << depth)
     return conversion_of_curve(ramp ** (1 / gamma) if gamma else None, primaries, channels, depth)
+
+
+def adobe_rgb(channels: int, depth: int) -> Conversion | None:
+    """What brings Adobe RGB to sRGB codes. Source: Adobe RGB (1998) Color Image Encoding, 4.3."""
+    return conversion_of_gamma(256 / 563, _ADOBE_RGB_PRIMARIES, channels, depth)
 
 
 def conversion_of_curve(

@@ -9,6 +9,7 @@ its format's encoder wants that (JPEG 2000, WebP, AVIF), or where that is little
 import io
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from pathlib import Path
@@ -19,7 +20,7 @@ from core.image import profiles
 from core.image.atomic import new_file
 from core.image.format import Format
 from core.image.formats import module_of
-from core.image.metadata import Metadata, exif
+from core.image.metadata import Metadata, exif, xmp, xmp_upright
 from core.image.metadata.directories import BadDirectory
 from core.image.metadata.provenance import Provenance, add_provenance
 from core.image.page import Page, Source
@@ -159,11 +160,15 @@ def _finished(
         metadata = replaced(metadata, resolution=metadata.resolution.turned())
     if metadata.exif:
         try:
-            block = exif.upright(metadata.exif, page.width, page.height)
+            block = exif.upright(metadata.exif, page.metadata.orientation, page.width, page.height)
             metadata = replaced(metadata, exif=block)
         except (BadDirectory, ValueError) as error:
             metadata = replaced(metadata, exif=None)
             metadata = metadata.noting(f"its EXIF was damaged and is left out ({error})")
+    if metadata.xmp:
+        with suppress(xmp.BadPacket):  # `add_provenance` notes it
+            turned = (page.metadata.orientation, page.width, page.height)
+            metadata = replaced(metadata, xmp=xmp_upright.upright(metadata.xmp, *turned))
     if format.longest_exif and len(metadata.exif or b"") > format.longest_exif:
         metadata = replaced(metadata, exif=None)
         note = f"its EXIF is longer than {format.title} can hold, and is left out"
