@@ -158,6 +158,8 @@ def _finished(
     metadata = replaced(page.metadata, icc=profiles.srgb_profile(), orientation=1)
     if page.metadata.orientation > 4 and metadata.resolution:
         metadata = replaced(metadata, resolution=metadata.resolution.turned())
+    if metadata.resolution and not metadata.exif and "resolution" not in format.holds:
+        metadata = replaced(metadata, exif=exif.of_resolution(metadata.resolution))
     if metadata.exif:
         try:
             block = exif.upright(metadata.exif, page.metadata.orientation, page.width, page.height)

@@ -14,7 +14,7 @@ from core.image.formats import png
 from core.image.formats.jpeg import head
 from core.image.metadata import exif, photoshop
 from core.image.metadata.directories import reader_of
-from core.image.read import open_source
+from core.image.read import is_whole, open_source
 from core.image.write import encode
 from tests.image.pictures import (
     colour,
@@ -378,3 +378,34 @@ def test_a_png_has_one_xmp_packet_and_one_exif_block_afterwards(with_chunks, zip
     kept = opened(written)
     assert kept.size == (61, 83)  # turned upright
     assert (kept.getexif()[274], kept.getexif()[ARTIST]) == (1, "Anna")
+
+
+@pytest.mark.parametrize("container", ["WEBP", "AVIF"])
+def test_no_exif_is_invented(container):
+    format = formats.by_name(container)
+    assert not opened(through(pillow(RGB, "PNG"), format=format)).getexif()
+    assert b"Exif" not in through(pillow(RGB, "PNG"), format=format)
+
+
+@pytest.mark.parametrize("container", ["WEBP", "AVIF"])
+def test_a_resolution_goes_into_exif_where_there_is_no_other_place(container):
+    format = formats.by_name(container)
+    kept = dict(opened(through(pillow(RGB, "JPEG", dpi=(300, 300)), format=format)).getexif())
+    assert kept == {282: 300.0, 283: 300.0, 296: 2}
+
+
+@pytest.mark.parametrize("note", [b"maker", b"zeros\0" + bytes(40)])
+@pytest.mark.parametrize("container", ["WEBP", "AVIF"])
+def test_webp_and_avif_keep_an_exif_block_byte_for_byte(container, note, tmp_path):
+    block = _exif(note).tobytes()
+    path = tmp_path / "a"
+    path.write_bytes(
+        through(pillow(RGB, "JPEG", exif=block, xmp=XMP), format=formats.by_name(container))
+    )
+    for data in (path.read_bytes(), through(path)):
+        with open_source(data) as source:
+            assert source.pages[0].metadata.exif == block.removeprefix(b"Exif\0\0")
+        kept = opened(data)
+        assert kept.info["exif"].removeprefix(b"Exif\0\0") == block.removeprefix(b"Exif\0\0")
+        assert b"Harvest" in kept.info["xmp"]
+    assert is_whole(path)

@@ -230,6 +230,28 @@ def test_a_png_for_hdr_screens_is_refused_by_name(points, word):
         open_source(_png_with({b"cICP": points}, colour()))
 
 
+@pytest.mark.parametrize(("primaries", "transfer", "curve"), [(1, 8, "linear"), (12, 13, "sRGB")])
+def test_an_avif_without_a_profile_is_read_by_its_code_points(primaries, transfer, curve):
+    picture = np.full((16, 16, 3), (200, 0, 0), np.uint8)
+    data = bytes(
+        imagecodecs.avif_encode(
+            picture, level=100, primaries=primaries, transfer=transfer, matrix=0
+        )
+    )
+    with open_source(data) as source:
+        samples = samples_of(source)
+    share = SHARES["P3" if primaries == 12 else "BT.709"]
+    expected = lightness_of_y(share * CURVES[curve](np.array(200 / 255)))
+    assert abs(lightness(samples) - expected).max() < 0.5
+    assert samples.ndim == 2
+
+
+def test_an_avif_for_hdr_screens_is_refused_by_name():
+    data = bytes(imagecodecs.avif_encode(colour(), primaries=9, transfer=16, matrix=0))
+    with pytest.raises(SourceError, match="PQ"):
+        open_source(data)
+
+
 def _y(samples: np.ndarray) -> np.ndarray:
     return ((lightness(samples) + 16) / 116) ** 3
 

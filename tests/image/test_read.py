@@ -322,6 +322,7 @@ REFUSED = {
         ),
         "an animation",
     ),
+    "avif sequence": (bytes(imagecodecs.avif_encode(np.stack((RGB, RGB[::-1])))), "an animation"),
     "animated webp": (
         pillow(
             Image.fromarray(RGB),
@@ -372,3 +373,8 @@ def test_an_animation_of_one_frame_is_a_picture(data, expected):
     with open_source(data) as source:
         np.testing.assert_array_equal(samples_of(source), expected)
     assert getattr(opened(through(data)), "n_frames", 1) == 1
+
+
+def test_an_avif_of_one_frame_is_a_picture():
+    with open_source(bytes(imagecodecs.avif_encode(RGB[np.newaxis]))) as source:
+        assert samples_of(source).shape == RGB.shape

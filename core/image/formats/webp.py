@@ -1,13 +1,15 @@
-"""WebP: the pixels by libvips; what stands beside them is read by ourselves and written by libvips.
+"""WebP: the pixels by libvips, what stands beside them by ourselves.
 
 Source: WebP Container Specification (Google).
 """
 
+import io
 import struct
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
 from core.image import libvips_writer
+from core.image.atomic import write_all
 from core.image.faults import check_size, unsupported
 from core.image.format import Format
 from core.image.libvips_reader import source_of_one_page
@@ -19,6 +21,8 @@ from core.image.vips import load
 
 #: Metadata chunks longer than this are not worth the memory.
 _LONGEST: Final = 64 << 20
+#: The chunks that are the picture.
+_CODED: Final = (b"ALPH", b"VP8 ", b"VP8L")
 _WANTED: Final = (b"ICCP", b"EXIF", b"XMP ")
 
 
@@ -65,16 +69,49 @@ def is_whole(origin: Origin) -> bool:
 def write(file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality: int) -> None:
     """See `FormatModule`: lossless where the source is a lossless WebP."""
     page = next(pages)
+    picture = io.BytesIO()
     libvips_writer.write(
-        file,
+        picture,
         page,
         page.layout(8),
         FORMAT.title,
         "webpsave_target",
+        lambda start: (start, len(start)),  # as libvips makes it: without metadata
         Q=quality,
         lossless=source.format is FORMAT and source.is_lossless,
         exact=True,  # keeps the colours of wholly transparent pixels, which libwebp makes black
     )
+    write_all(file, _with_metadata(picture.getbuffer(), page))
+
+
+def _with_metadata(picture: memoryview, page: PaintedPage) -> bytes:
+    """A file with the coded picture of another, and with the page's metadata as it is.
+
+    libvips would have it written by libexif, which rewrites the block.
+    """
+    metadata, parts = page.metadata, []
+    at = 12
+    while at + 8 <= len(picture):
+        name, size = struct.unpack_from("<4sI", picture, at)
+        stop = at + 8 + size + size % 2
+        if name in _CODED:
+            parts.append(bytes(picture[at:stop]))
+        at = stop
+    flags = 0x20 * bool(metadata.icc) | 0x10 * page.page.has_alpha
+    flags |= 0x08 * bool(metadata.exif) | 0x04 * bool(metadata.xmp)
+    sides = (page.page.width - 1).to_bytes(3, "little") + (page.page.height - 1).to_bytes(
+        3, "little"
+    )
+    head = [_chunk(b"VP8X", bytes((flags, 0, 0, 0)) + sides), _chunk(b"ICCP", metadata.icc)]
+    tail = [_chunk(b"EXIF", metadata.exif), _chunk(b"XMP ", metadata.xmp)]
+    body = b"WEBP" + b"".join(head + parts + tail)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _chunk(name: bytes, data: bytes | None) -> bytes:
+    if not data:
+        return b""
+    return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
 
 
 def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, list[bytes]]:

@@ -17,6 +17,7 @@ from core.image.metadata.directories import (
     Directory,
     TagEntry,
     integers,
+    rational,
     read_directory,
     read_header,
     reader_of,
@@ -226,6 +227,17 @@ def build(main: Directory, details: Directory, gps: Directory) -> bytes:
             body += b"\0" * (len(body) % 2)
     entries = [entry for entry in entries if entry.tag not in pointers] + placed
     return b"II*\0\x08\0\0\0" + serialize(entries, 8, big=False) + body
+
+
+def of_resolution(resolution: Resolution) -> bytes:
+    """A block that says nothing but the resolution: for formats that have no other place for it."""
+    unit = next(code for code, name in _UNITS.items() if name == resolution.unit)
+    entries = (
+        rational(tags.X_RESOLUTION, resolution.across),
+        rational(tags.Y_RESOLUTION, resolution.down),
+        integers(tags.RESOLUTION_UNIT, SHORT, unit),
+    )
+    return build({entry.tag: entry for entry in entries}, {}, {})
 
 
 def without_pointers(directory: Directory) -> list[TagEntry]:

@@ -8,7 +8,15 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from core.image.metadata import Metadata, Resolution, exif, photoshop, xmp, xmp_upright
+from core.image.metadata import (
+    GAIN_MAP_LEFT_OUT,
+    Metadata,
+    Resolution,
+    exif,
+    photoshop,
+    xmp,
+    xmp_upright,
+)
 from core.image.metadata.directories import BadDirectory, read_directory, read_header, reader_of
 
 _EXIF: Final = b"Exif\0\0"
@@ -100,7 +108,7 @@ def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
             notes.append("the second part of its XMP is damaged and is left out")
     packet = found.get("xmp")
     if has_gain_map or xmp_upright.points_at(packet, xmp_upright.GAIN_MAP):
-        notes.append("its gain map for HDR screens is made for the gray picture and is left out")
+        notes.append(GAIN_MAP_LEFT_OUT)
         others -= 1
     if others > 0:
         notes.append(f"it holds {others + 1} pictures, of which the first is coloured")
