@@ -15,7 +15,7 @@ from core.image.format import Format
 from core.image.layout import SampleLayout, Storage
 from core.image.metadata import Metadata, exif
 from core.image.origin import Origin
-from core.image.pixels import STRIP_PIXELS, Held, Pixels
+from core.image.pixels import STRIP_PIXELS, Held, Pixels, upright
 from core.image.profiles import Conversion
 from core.image.thumbnail import block_means, mixed, taps
 
@@ -145,6 +145,27 @@ def page_of(
         conversion=conversion,
         stored=stored,
     )
+
+
+def source_in_memory(
+    origin: Origin,
+    format: Format,
+    layout: SampleLayout,
+    decode: Callable[[], np.ndarray],
+    metadata: Metadata,
+    bits: int,
+    *,
+    is_lossless: bool = True,
+    without_profile: Callable[[int, int], Conversion | None] | None = None,
+) -> Source:
+    """A source of one page that is decoded whole.
+
+    `decode` gives the codes (h, w, channels) of `layout`, turned as in the file, and raises
+    `SourceError` for damage.
+    """
+    pixels = Held(lambda: upright(decode(), metadata.orientation), [])
+    page = page_of(0, layout, pixels, metadata, bits, without_profile=without_profile)
+    return Source(format, origin, (page,), page.metadata.notes, is_lossless=is_lossless)
 
 
 def page_in_memory(samples: np.ndarray) -> Page:

@@ -19,7 +19,7 @@ from core.errors import DestinationError, SourceError
 from core.image import profiles
 from core.image.atomic import new_file
 from core.image.format import Format
-from core.image.formats import module_of
+from core.image.formats import module_of, result_of
 from core.image.metadata import Metadata, exif, xmp, xmp_upright
 from core.image.metadata.directories import BadDirectory
 from core.image.metadata.provenance import Provenance, add_provenance
@@ -50,7 +50,7 @@ def save(
     replace: bool = False,
     in_place: bool = False,
 ) -> Written:
-    """Writes the coloured `source` to `destination`, in `format` (default: the source's).
+    """Writes the coloured `source` to `destination`, in `format` (default: what comes of it).
 
     `pages` are those of the source, in their order; the next is asked for when one is written.
     Either the whole file stands there afterwards, on the disk, or nothing does. `replace` allows
@@ -59,7 +59,7 @@ def save(
     unsupported where the format cannot hold the picture), and whatever painting raises.
     """
     target = Path(os.fsdecode(destination))
-    format = format or source.format
+    format = format or result_of(source.format)
     notes = check_holds(source, format)
     if not in_place:
         check_apart(source, target)
@@ -79,7 +79,7 @@ def encode(
     provenance: Provenance | None = None,
 ) -> tuple[bytes, tuple[str, ...]]:
     """The file that `save` would write, as bytes, and its notes. Raises what `save` raises."""
-    format = format or source.format
+    format = format or result_of(source.format)
     notes = check_holds(source, format)
     file = io.BytesIO()
     notes += _write(file, source, pages, format, quality, provenance)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from core.errors import InterruptedJob
+from core.image.formats import suffix_of_result
 from core.job import Job, run
 from core.options import Options
 from gradio_app.upload import file_name
@@ -101,10 +102,11 @@ class Batch:
 
     def _free_name(self, source: Path) -> str:
         """A name in the archive that no other file has, whatever the case of its letters."""
-        name, number = file_name(source.name, source.suffix), 1
+        suffix = suffix_of_result(source.suffix)
+        name, number = file_name(source.name, suffix), 1
         while name.casefold() in self._names:
             number += 1
-            name = file_name(f"{source.stem}-{number}{source.suffix}", source.suffix)
+            name = file_name(f"{source.stem}-{number}{suffix}", suffix)
         self._names.add(name.casefold())
         return name
 
