@@ -163,7 +163,12 @@ def source_in_memory(
     `decode` gives the codes (h, w, channels) of `layout`, turned as in the file, and raises
     `SourceError` for damage.
     """
-    pixels = Held(lambda: upright(decode(), metadata.orientation), [])
+
+    def decoded() -> np.ndarray:
+        codes = upright(decode(), metadata.orientation)
+        return np.require(codes, requirements="W")  # see `PaintedPage.colours`
+
+    pixels = Held(decoded, [])
     page = page_of(0, layout, pixels, metadata, bits, without_profile=without_profile)
     return Source(format, origin, (page,), page.metadata.notes, is_lossless=is_lossless)
 

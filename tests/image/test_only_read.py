@@ -160,6 +160,15 @@ def test_a_document_keeps_its_resolution_and_says_what_it_loses():
     assert opened(through(data)).info["dpi"] == (300, 300)
 
 
+@pytest.mark.parametrize("name", PICTURES)
+def test_what_is_only_read_comes_out_as_jpeg_where_that_is_asked_for(name):
+    data, codes, _ = PICTURES[name]
+    written = opened(through(data, format=formats.by_name("jpeg"), quality=100))
+    codes = codes / (1 if codes.dtype == np.uint8 else 257)
+    expected = codes if codes.ndim == 3 else np.repeat(codes[..., np.newaxis], 3, axis=2)
+    assert abs(np.asarray(written) - expected).max() < 8
+
+
 @pytest.mark.parametrize("name", [name for name in PICTURES if "plain" not in name])
 @pytest.mark.parametrize("part", [0.02, 0.5, 0.999])
 def test_a_file_that_is_cut_short_is_refused(name, part):
