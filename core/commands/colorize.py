@@ -237,7 +237,7 @@ def _into_file(source: Path, target: Path, like: "Job") -> "Job":
     from core.image.formats import FORMATS, by_suffix
 
     wanted = by_suffix(target.suffix)
-    if wanted is None or target.suffix.lower() in wanted.only_read:
+    if wanted is None or wanted not in FORMATS or target.suffix.lower() in wanted.only_read:
         raise OptionsError(
             f"no format is written under the name {target}",
             remedy=f"end it with one of {' '.join(row.suffixes[0] for row in FORMATS)}, "

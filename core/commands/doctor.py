@@ -41,7 +41,7 @@ def doctor(as_json: bool) -> int:
 
 def _formats() -> Iterator[Check]:
     try:
-        from core.image.formats import FORMATS
+        from core.image.formats import FORMATS, READ
         from core.image.vips import library
 
         version = ".".join(str(library().version(part)) for part in range(3))
@@ -51,7 +51,9 @@ def _formats() -> Iterator[Check]:
         )
         return
     titles = ", ".join(row.title for row in FORMATS)
-    yield Check("image files", True, f"libvips {version} reads and writes {titles}", needed=True)
+    more = ", ".join(row.title for row in READ if row not in FORMATS)
+    says = f"libvips {version}; reads and writes {titles}; reads {more}"
+    yield Check("image files", True, says, needed=True)
     yield Check(
         "not read",
         False,

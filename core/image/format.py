@@ -25,23 +25,26 @@ class Format:
     holds many pictures; `longest_side`: in pixels; `lossy`: whether our files of it may differ from
     what the encoder was handed (contract 2); `holds`: the kinds of metadata that survive in it;
     `longest_exif`: in bytes; `begins` says whether a file that begins so is one of it;
-    `only_read`: suffixes of files that are not written, what comes of them has the first suffix.
+    `only_read`: suffixes of files that are not written, what comes of them has the first suffix;
+    `becomes`: the name of the format that comes of one that is only read, which has no `depths`
+    and `holds` nothing, since neither is asked.
     """
 
     name: str
     title: str
     suffixes: tuple[str, ...]
     media_type: str
-    depths: tuple[int, ...]
-    alpha: bool
-    pages: bool
-    longest_side: int
-    lossy: bool
-    holds: frozenset[Holds]
     begins: Callable[[bytes], bool]
+    depths: tuple[int, ...] = ()
+    alpha: bool = False
+    pages: bool = False
+    longest_side: int = 0
+    lossy: bool = False
+    holds: frozenset[Holds] = frozenset()
     other_names: tuple[str, ...] = ()
     only_read: frozenset[str] = frozenset()
     longest_exif: int | None = None
+    becomes: str | None = None
 
     def __str__(self) -> str:
         return self.title

@@ -39,8 +39,10 @@ def write(
     vips = library()
     forged = ForgedTiff(layout, page.bands(layout))
     sink = _Sink(file, begin)
-    if begin:
-        settings["keep"] = "none"
+    kinds = {"exif": page.metadata.exif, "xmp": page.metadata.xmp, "icc": page.metadata.icc}
+    # Asked for EXIF where there is none, libvips makes one up, with 25.4 dots an inch.
+    kept = [] if begin else [kind for kind, data in kinds.items() if data]
+    settings["keep"] = "|".join(kept) or "none"
 
     def encode() -> None:
         try:

@@ -13,9 +13,9 @@ import numpy as np
 from core.image import profiles
 from core.image.format import Format
 from core.image.layout import SampleLayout, Storage
-from core.image.metadata import Metadata
+from core.image.metadata import Metadata, exif
 from core.image.origin import Origin
-from core.image.pixels import STRIP_PIXELS, Held, Pixels
+from core.image.pixels import STRIP_PIXELS, Held, Pixels, upright
 from core.image.profiles import Conversion
 from core.image.thumbnail import block_means, mixed, taps
 
@@ -130,7 +130,8 @@ def page_of(
 ) -> Page:
     """A page whose file has samples of `layout`, and whose `pixels` are upright.
 
-    `without_profile(colours, depth)` gives the conversion of a file that has no ICC profile.
+    `without_profile(colours, depth)` gives the conversion of a file that has no ICC profile; where
+    it is None, EXIF is asked for Adobe RGB.
     """
     conversion, metadata = _conversion(metadata, layout.colours, layout.depth, without_profile)
     turned = metadata.orientation > 4
@@ -148,6 +149,32 @@ def page_of(
         stored=stored,
         premultiplied=premultiplied,
     )
+
+
+def source_in_memory(
+    origin: Origin,
+    format: Format,
+    layout: SampleLayout,
+    decode: Callable[[], np.ndarray],
+    metadata: Metadata,
+    bits: int,
+    *,
+    is_lossless: bool = True,
+    without_profile: Callable[[int, int], Conversion | None] | None = None,
+) -> Source:
+    """A source of one page that is decoded whole.
+
+    `decode` gives the codes (h, w, channels) of `layout`, turned as in the file, and raises
+    `SourceError` for damage.
+    """
+
+    def decoded() -> np.ndarray:
+        codes = upright(decode(), metadata.orientation)
+        return np.require(codes, requirements="W")  # see `PaintedPage.colours`
+
+    pixels = Held(decoded, [])
+    page = page_of(0, layout, pixels, metadata, bits, without_profile=without_profile)
+    return Source(format, origin, (page,), page.metadata.notes, is_lossless=is_lossless)
 
 
 def page_in_memory(samples: np.ndarray) -> Page:
@@ -187,4 +214,8 @@ def _conversion(
             return profiles.conversion_of(profile, colours, depth), metadata
         except profiles.ProfileError:
             metadata = metadata.noting("its ICC profile is left out: it is damaged")
-    return (without_profile(colours, depth) if without_profile else None), metadata
+    if without_profile:
+        return without_profile(colours, depth), metadata
+    if colours != 4 and exif.states_adobe_rgb(metadata.exif):
+        return profiles.adobe_rgb(colours, depth), metadata
+    return None, metadata

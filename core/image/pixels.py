@@ -108,10 +108,10 @@ def held_or_streamed(
     """
     if layout.bytes > HELD_BYTES and orientation == 1:
         return Streamed(open_image, name, check)
-    return Held(lambda: _upright(decode(), orientation), shelf)
+    return Held(lambda: upright(decode(), orientation), shelf)
 
 
-def _upright(codes: np.ndarray, orientation: int) -> np.ndarray:
+def upright(codes: np.ndarray, orientation: int) -> np.ndarray:
     """The picture turned as EXIF's orientation 1-8 asks for."""
     if orientation in (5, 6, 7, 8):
         codes = codes.swapaxes(0, 1)

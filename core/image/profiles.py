@@ -36,6 +36,7 @@ _ROOTS: Final = (1 << 19) - 1
 _SPACES: Final = {1: b"GRAY", 3: b"RGB ", 4: b"CMYK"}
 #: CIE xy of white, red, green, blue of ITU-R BT.709, which sRGB uses.
 _SRGB_PRIMARIES: Final = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
+_ADOBE_RGB_PRIMARIES: Final = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 #: CIE XYZ of D50, the white of ICC profiles (ICC.1, 7.2.16).
 _D50: Final = (0.9642, 1.0, 0.8249)
 
@@ -94,12 +95,28 @@ def conversion_of_gamma(
     `gamma` is that of the encoding (0.45455 for a screen of 2.2), None for sRGB's own curve;
     `primaries` are the CIE xy of white, red, green, blue, None for sRGB's.
     """
+    ramp = np.linspace(0.0, 1.0, 1 << depth)
+    return conversion_of_curve(ramp ** (1 / gamma) if gamma else None, primaries, channels, depth)
+
+
+def adobe_rgb(channels: int, depth: int) -> Conversion | None:
+    """What brings Adobe RGB to sRGB codes. Source: Adobe RGB (1998) Color Image Encoding, 4.3."""
+    return conversion_of_gamma(256 / 563, _ADOBE_RGB_PRIMARIES, channels, depth)
+
+
+def conversion_of_curve(
+    linear: np.ndarray | None, primaries: tuple[float, ...] | None, channels: int, depth: int
+) -> Conversion | None:
+    """`conversion_of_gamma` for any curve: `linear` has the light (0..1) of each code.
+
+    `linear` is None for sRGB's own curve.
+    """
     weights = _luminances(primaries or _SRGB_PRIMARIES)
     own_primaries = channels == 3 and np.abs(weights - _luminances(_SRGB_PRIMARIES)).max() > 2e-3
-    if gamma is None and not own_primaries:
+    if linear is None and not own_primaries:
         return None
-    ramp = np.linspace(0.0, 1.0, 1 << depth)
-    linear = ramp ** (1 / gamma) if gamma else srgb_to_linear(ramp)
+    if linear is None:
+        linear = srgb_to_linear(np.linspace(0.0, 1.0, 1 << depth))
     if channels == 1:
         return _Table(codes(linear))
     return _Sum(tuple((weight * linear).astype(np.float32) for weight in weights))

@@ -33,7 +33,7 @@ def open_source(source: str | os.PathLike | bytes, max_pixels: int = MAX_PIXELS)
         format = formats.recognize(head)
         if format is None:
             raise _not_known(head, origin.name)
-        return formats.module_of(format).open(origin, max_pixels)
+        return formats.reader_of(format).open(origin, max_pixels)
     except BaseException:
         origin.close()
         raise
@@ -48,7 +48,9 @@ def read_provenance(path: str | os.PathLike) -> Provenance | None:
     """
     with Origin(path, snapshot=False) as origin:
         format = formats.recognize(origin.read(0, formats.HEAD_BYTES))
-        return provenance_of(formats.module_of(format).packet(origin)) if format else None
+        if format is None or format.becomes:  # what is only read is no result of ours
+            return None
+        return provenance_of(formats.module_of(format).packet(origin))
 
 
 def is_whole(path: str | os.PathLike) -> bool:
@@ -60,12 +62,14 @@ def is_whole(path: str | os.PathLike) -> bool:
     """
     with Origin(path, snapshot=False) as origin:
         format = formats.recognize(origin.read(0, formats.HEAD_BYTES))
-        return format is not None and formats.module_of(format).is_whole(origin)
+        if format is None or format.becomes:
+            return False
+        return formats.module_of(format).is_whole(origin)
 
 
 def _not_known(head: bytes, name: str) -> SourceError:
     foreign = formats.foreign_name(head)
-    titles = ", ".join(row.title for row in formats.FORMATS)
+    titles = ", ".join(row.title for row in formats.READ)
     if foreign:
         return SourceError(
             f"it is {foreign}, which is not read",

@@ -9,6 +9,7 @@ its format's encoder wants that (JPEG 2000, WebP, AVIF), or where that is little
 import io
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from pathlib import Path
@@ -18,8 +19,8 @@ from core.errors import DestinationError, SourceError
 from core.image import profiles
 from core.image.atomic import new_file
 from core.image.format import Format
-from core.image.formats import module_of
-from core.image.metadata import Metadata, exif
+from core.image.formats import module_of, result_of
+from core.image.metadata import Metadata, exif, xmp, xmp_upright
 from core.image.metadata.directories import BadDirectory
 from core.image.metadata.provenance import Provenance, add_provenance
 from core.image.page import Page, Source
@@ -49,7 +50,7 @@ def save(
     replace: bool = False,
     in_place: bool = False,
 ) -> Written:
-    """Writes the coloured `source` to `destination`, in `format` (default: the source's).
+    """Writes the coloured `source` to `destination`, in `format` (default: what comes of it).
 
     `pages` are those of the source, in their order; the next is asked for when one is written.
     Either the whole file stands there afterwards, on the disk, with the times and permission bits
@@ -59,7 +60,7 @@ def save(
     unsupported where the format cannot hold the picture), and whatever painting raises.
     """
     target = Path(os.fsdecode(destination))
-    format = format or source.format
+    format = format or result_of(source.format)
     notes = check_holds(source, format)
     if not in_place:
         check_apart(source, target)
@@ -79,7 +80,7 @@ def encode(
     provenance: Provenance | None = None,
 ) -> tuple[bytes, tuple[str, ...]]:
     """The file that `save` would write, as bytes, and its notes. Raises what `save` raises."""
-    format = format or source.format
+    format = format or result_of(source.format)
     notes = check_holds(source, format)
     file = io.BytesIO()
     notes += _write(file, source, pages, format, quality, provenance)
@@ -164,13 +165,19 @@ def _finished(
     metadata = replaced(page.metadata, icc=profiles.srgb_profile(), orientation=1)
     if page.metadata.orientation > 4 and metadata.resolution:
         metadata = replaced(metadata, resolution=metadata.resolution.turned())
+    if metadata.resolution and not metadata.exif and "resolution" not in format.holds:
+        metadata = replaced(metadata, exif=exif.of_resolution(metadata.resolution))
     if metadata.exif:
         try:
-            block = exif.upright(metadata.exif, page.width, page.height)
+            block = exif.upright(metadata.exif, page.metadata.orientation, page.width, page.height)
             metadata = replaced(metadata, exif=block)
         except (BadDirectory, ValueError) as error:
             metadata = replaced(metadata, exif=None)
             metadata = metadata.noting(f"its EXIF was damaged and is left out ({error})")
+    if metadata.xmp:
+        with suppress(xmp.BadPacket):  # `add_provenance` notes it
+            turned = (page.metadata.orientation, page.width, page.height)
+            metadata = replaced(metadata, xmp=xmp_upright.upright(metadata.xmp, *turned))
     if format.longest_exif and len(metadata.exif or b"") > format.longest_exif:
         metadata = replaced(metadata, exif=None)
         note = f"its EXIF is longer than {format.title} can hold, and is left out"

@@ -28,7 +28,7 @@ from core.errors import (
 from core.hints import document_for
 from core.image.atomic import make_folder
 from core.image.format import Format
-from core.image.formats import by_name
+from core.image.formats import by_name, result_of
 from core.image.metadata.provenance import Provenance
 from core.image.page import Page, Source
 from core.image.painted import PaintedPage
@@ -135,7 +135,8 @@ def _skipped(job: Job, source: Source, key: str, colorizer: Colorizer) -> tuple[
 
 
 def _result(job: Job, source: Source, key: str, colorizer: Colorizer) -> Result:
-    return Result(job.destination, _format(job) or source.format, _provenance(job, key, colorizer))
+    format = _format(job) or result_of(source.format)
+    return Result(job.destination, format, _provenance(job, key, colorizer), source.pages[0])
 
 
 def _format(job: Job) -> Format | None:

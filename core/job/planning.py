@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.errors import Failure, PhotochromError, SourceError
-from core.image.formats import by_name, by_suffix
+from core.image.formats import by_name, suffix_of_result
 from core.job.job import Job, Outcome
 from core.job.selection import Selection
 
@@ -128,11 +128,8 @@ def _jobs(sources: list[Path], folder: Path, like: Job, walk: _Walk) -> Iterator
 
 def _result_name(source: Path, like: Job) -> str:
     """The source's own name; with another suffix where its format or `format` says so."""
-    own = by_suffix(source.suffix)
-    wanted = own if like.options.format == "same" else by_name(like.options.format)
-    if wanted is None or (wanted is own and source.suffix.lower() not in wanted.only_read):
-        return source.name
-    return source.stem + wanted.suffixes[0]
+    wanted = None if like.options.format == "same" else by_name(like.options.format)
+    return source.stem + suffix_of_result(source.suffix, wanted)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

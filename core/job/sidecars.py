@@ -16,7 +16,9 @@ from core.image.atomic import new_file, write_all
 from core.image.format import Format
 from core.image.metadata import Metadata
 from core.image.metadata.provenance import Provenance, add_provenance, provenance_of
-from core.image.metadata.xmp import DUBLIN_CORE, PHOTOSHOP, BadPacket, corrected
+from core.image.metadata.xmp import BadPacket
+from core.image.metadata.xmp_upright import DUBLIN_CORE, PHOTOSHOP, corrected, upright
+from core.image.page import Page
 
 #: A larger file is no sidecar.
 MOST_BYTES: Final = 16 << 20
@@ -24,11 +26,12 @@ MOST_BYTES: Final = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The file that sidecars are carried to, and what is true of it."""
+    """The file that sidecars are carried to, and what is true of it; `page` is the source's."""
 
     path: Path
     format: Format
     provenance: Provenance
+    page: Page
 
 
 def sidecars_of(photograph: Path) -> list[tuple[Path, str]]:
@@ -98,6 +101,8 @@ def _adapted(packet: bytes, result: Result) -> bytes:
         (DUBLIN_CORE, "format"): result.format.media_type,
         (PHOTOSHOP, "SidecarForExtension"): result.path.suffix[1:].upper(),
     }
+    page = result.page
+    packet = upright(packet, page.metadata.orientation, page.width, page.height)
     adapted = add_provenance(Metadata(xmp=corrected(packet, true)), result.provenance)
     assert adapted.xmp is not None
     return adapted.xmp

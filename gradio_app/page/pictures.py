@@ -22,6 +22,7 @@ from starlette.responses import FileResponse, Response
 
 from core.colour.field import ChromaField
 from core.errors import OptionsError, PhotochromError
+from core.image.formats import suffix_of_result
 from core.image.read import open_source
 from core.job import Job, run
 from core.options import Options
@@ -141,7 +142,7 @@ class OpenPicture:
         self, options: Options, colorizer: "Colorizer", check: Callable[[], None]
     ) -> Path:
         """The whole file in colour, as `photochrom colorize` makes it."""
-        target = self.source.parent / file_name(self.name, self.source.suffix)
+        target = self.source.parent / file_name(self.name, suffix_of_result(self.source.suffix))
         with self._result_lock:
             job = Job(self.source, target, options, "overwrite", self.max_pixels)
             key = f"{colorizer.session.sha256} {options.as_mapping()}"

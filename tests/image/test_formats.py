@@ -13,8 +13,8 @@ def test_people_may_ask_for_every_format_and_no_other():
 
 
 def test_no_two_formats_share_a_name_or_a_suffix():
-    names = [name for row in formats.FORMATS for name in (row.name, *row.other_names)]
-    suffixes = [suffix for row in formats.FORMATS for suffix in row.suffixes]
+    names = [name for row in formats.READ for name in (row.name, *row.other_names)]
+    suffixes = [suffix for row in formats.READ for suffix in row.suffixes]
     assert len(set(names)) == len(names)
     assert len(set(suffixes)) == len(suffixes) == len(formats.SUFFIXES)
 

@@ -7,13 +7,14 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, IptcImagePlugin
+from PIL import Image, IptcImagePlugin, PngImagePlugin
 
 from core.image import formats
+from core.image.formats import png
 from core.image.formats.jpeg import head
 from core.image.metadata import exif, photoshop
 from core.image.metadata.directories import reader_of
-from core.image.read import open_source
+from core.image.read import is_whole, open_source
 from core.image.write import encode
 from tests.image.pictures import (
     colour,
@@ -344,3 +345,67 @@ def test_pages_keep_their_own_metadata():
     for number, page in enumerate(pages_of(through(file.getvalue()))):
         assert page.description == f"page {number}"
         assert page.tags[282].value == (100 + number, 1)
+
+
+def _raw_profile(name: str, block: bytes) -> tuple[str, str]:
+    """A block as ImageMagick writes it into a PNG's text."""
+    return f"Raw profile type {name}", f"\n{name}\n{len(block):>8}\n{block.hex()}\n"
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("with_chunks", [True, False])
+def test_a_png_has_one_xmp_packet_and_one_exif_block_afterwards(with_chunks, zipped):
+    """ImageMagick's copies in text count where there is no chunk, and go: they would be untrue."""
+    block = _exif()
+    block[274] = 6
+    stale = XMP.replace(b"Harvest", b"Winter") if with_chunks else XMP
+    info = PngImagePlugin.PngInfo()
+    for name, data in (("xmp", stale), ("exif", block.tobytes()), ("iptc", IPTC)):
+        info.add_text(*_raw_profile(name, data), zip=zipped)
+    info.add_text("comment", "kept")
+    if with_chunks:
+        info.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    written = through(pillow(RGB, "PNG", pnginfo=info, **({"exif": block} if with_chunks else {})))
+    found = list(png.chunks(lambda at, size: written[at : at + size]))
+    texts = [data for name, data, _ in found if name in (b"tEXt", b"zTXt", b"iTXt")]
+    assert [data.partition(b"\0")[0] for data in texts] == [
+        b"XML:com.adobe.xmp",
+        b"Raw profile type iptc",
+        b"comment",
+    ]
+    assert b"Harvest" in texts[0]
+    assert [name for name, _, _ in found].count(b"eXIf") == 1
+    kept = opened(written)
+    assert kept.size == (61, 83)  # turned upright
+    assert (kept.getexif()[274], kept.getexif()[ARTIST]) == (1, "Anna")
+
+
+@pytest.mark.parametrize("container", ["WEBP", "AVIF"])
+def test_no_exif_is_invented(container):
+    format = formats.by_name(container)
+    assert not opened(through(pillow(RGB, "PNG"), format=format)).getexif()
+    assert b"Exif" not in through(pillow(RGB, "PNG"), format=format)
+
+
+@pytest.mark.parametrize("container", ["WEBP", "AVIF"])
+def test_a_resolution_goes_into_exif_where_there_is_no_other_place(container):
+    format = formats.by_name(container)
+    kept = dict(opened(through(pillow(RGB, "JPEG", dpi=(300, 300)), format=format)).getexif())
+    assert kept == {282: 300.0, 283: 300.0, 296: 2}
+
+
+@pytest.mark.parametrize("note", [b"maker", b"zeros\0" + bytes(40)])
+@pytest.mark.parametrize("container", ["WEBP", "AVIF"])
+def test_webp_and_avif_keep_an_exif_block_byte_for_byte(container, note, tmp_path):
+    block = _exif(note).tobytes()
+    path = tmp_path / "a"
+    path.write_bytes(
+        through(pillow(RGB, "JPEG", exif=block, xmp=XMP), format=formats.by_name(container))
+    )
+    for data in (path.read_bytes(), through(path)):
+        with open_source(data) as source:
+            assert source.pages[0].metadata.exif == block.removeprefix(b"Exif\0\0")
+        kept = opened(data)
+        assert kept.info["exif"].removeprefix(b"Exif\0\0") == block.removeprefix(b"Exif\0\0")
+        assert b"Harvest" in kept.info["xmp"]
+    assert is_whole(path)

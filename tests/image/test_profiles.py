@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from core.errors import SourceError
 from core.image import profiles
 from core.image.read import open_source
 from tests.image.pictures import (
@@ -137,7 +138,7 @@ def test_a_profile_for_colours_on_a_gray_picture_is_noted_and_left_out():
 
 
 def _png_with(chunks: dict[bytes, bytes], picture: np.ndarray) -> bytes:
-    data = pillow(picture, "PNG")
+    data = bytes(imagecodecs.png_encode(picture))
     extra = b"".join(
         len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
         for name, body in chunks.items()
@@ -176,6 +177,79 @@ def test_a_png_with_primaries_of_its_own_is_read_by_them():
     red, green = colour()[..., 0] / 255, colour()[..., 1] / 255
     # Blue hardly counts in ProPhoto; the shares of the other two follow from the white.
     assert np.corrcoef((0.27 * red + 0.73 * green).ravel(), _y(samples).ravel())[0, 1] > 0.999
+
+
+#: (primaries, curve) of cICP: the share of red in white's Y, the light of a code.
+SHARES = {"BT.709": 0.2126, "P3": 0.2290, "BT.2020": 0.2627}
+CURVES = {
+    "sRGB": lambda x: np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4),
+    "linear": lambda x: x,
+    "2.2": lambda x: x**2.2,
+}
+
+
+@pytest.mark.parametrize(
+    ("points", "primaries", "curve"),
+    [
+        (b"\1\x08\0\1", "BT.709", "linear"),
+        (b"\1\4\0\1", "BT.709", "2.2"),
+        (b"\x0c\r\0\1", "P3", "sRGB"),
+        (b"\x09\x08\0\1", "BT.2020", "linear"),
+        (b"\1\1\0\1", "BT.709", "sRGB"),  # a camera's curve, shown as sRGB by every screen
+    ],
+)
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_png_is_read_by_its_code_points_before_its_profile(points, primaries, curve, depth):
+    picture = np.zeros((16, 16, 3), np.uint8)
+    picture[:8, :, 0], picture[8:] = np.arange(16) * 17, (np.arange(16) * 17)[:, np.newaxis]
+    picture = picture if depth == 8 else picture.astype(np.uint16) * 257
+    profile = b"name\0\0" + zlib.compress(imagecodecs.cms_profile("adobergb"))
+    extra = {b"cICP": points, b"iCCP": profile, b"gAMA": _gamma(0.3)}
+    with open_source(_png_with(extra, picture)) as source:
+        samples = samples_of(source)
+    measured = lightness(samples if samples.ndim == 2 else np.zeros((1, 1), np.uint8))
+    if samples.ndim == 3:  # sRGB in effect: the codes themselves
+        assert (primaries, curve) == ("BT.709", "sRGB")
+        np.testing.assert_array_equal(samples, picture)
+        return
+    light = CURVES[curve](picture[..., 0] / (255 if depth == 8 else 65535))
+    light[:8] *= SHARES[primaries]
+    assert abs(measured - lightness_of_y(light)).max() < 0.05
+
+
+def test_a_png_of_the_narrow_range_has_its_black_at_16_and_its_white_at_235():
+    picture = np.array([[0, 16, 126, 235, 255]], np.uint8)
+    with open_source(_png_with({b"cICP": b"\1\r\0\0"}, picture)) as source:
+        measured = lightness(samples_of(source))
+    assert abs(measured - [[0, 0, 53.7, 100, 100]]).max() < 0.2
+
+
+@pytest.mark.parametrize(("points", "word"), [(b"\x09\x10\0\1", "PQ"), (b"\x09\x12\0\1", "HLG")])
+def test_a_png_for_hdr_screens_is_refused_by_name(points, word):
+    with pytest.raises(SourceError, match=word):
+        open_source(_png_with({b"cICP": points}, colour()))
+
+
+@pytest.mark.parametrize(("primaries", "transfer", "curve"), [(1, 8, "linear"), (12, 13, "sRGB")])
+def test_an_avif_without_a_profile_is_read_by_its_code_points(primaries, transfer, curve):
+    picture = np.full((16, 16, 3), (200, 0, 0), np.uint8)
+    data = bytes(
+        imagecodecs.avif_encode(
+            picture, level=100, primaries=primaries, transfer=transfer, matrix=0
+        )
+    )
+    with open_source(data) as source:
+        samples = samples_of(source)
+    share = SHARES["P3" if primaries == 12 else "BT.709"]
+    expected = lightness_of_y(share * CURVES[curve](np.array(200 / 255)))
+    assert abs(lightness(samples) - expected).max() < 0.5
+    assert samples.ndim == 2
+
+
+def test_an_avif_for_hdr_screens_is_refused_by_name():
+    data = bytes(imagecodecs.avif_encode(colour(), primaries=9, transfer=16, matrix=0))
+    with pytest.raises(SourceError, match="PQ"):
+        open_source(data)
 
 
 def _y(samples: np.ndarray) -> np.ndarray:

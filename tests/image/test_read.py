@@ -1,6 +1,8 @@
 """Reading: every format and layout, held against Pillow, tifffile and OpenJPEG."""
 
 import io
+import struct
+import zlib
 
 import imagecodecs
 import numpy as np
@@ -20,6 +22,7 @@ from tests.image.pictures import (
     opened,
     pillow,
     samples_of,
+    through,
     tiff,
 )
 
@@ -325,7 +328,7 @@ REFUSED = {
         "5 channels",
     ),
     "gif": (pillow(PALETTE, "GIF"), "a GIF picture"),
-    "bmp": (pillow(RGB, "BMP"), "a BMP picture"),
+    "os/2 bmp": (b"BM" + bytes(12) + b"\x0c" + bytes(60), "a BMP of OS/2"),
     "pdf": (b"%PDF-1.7 and so on", "a PDF document"),
     "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "an HEIC picture"),
     "jpeg xl": (bytes(imagecodecs.jpegxl_encode(GRAY)), "a JPEG XL picture"),
@@ -338,6 +341,7 @@ REFUSED = {
         ),
         "an animation",
     ),
+    "avif sequence": (bytes(imagecodecs.avif_encode(np.stack((RGB, RGB[::-1])))), "an animation"),
     "animated webp": (
         pillow(
             Image.fromarray(RGB),
@@ -358,3 +362,38 @@ def test_what_cannot_be_read_is_said_by_name(name):
     assert caught.value.kind == "unsupported"
     assert word in caught.value.what
     assert caught.value.remedy
+
+
+def _one_frame_png() -> bytes:
+    """An APNG whose only frame is the picture itself."""
+    data = pillow(GRAY, "PNG")
+    control = struct.pack(">IIIIIHHBB", 0, 83, 61, 0, 0, 1, 10, 0, 0)
+    extra = b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in ((b"acTL", struct.pack(">II", 1, 0)), (b"fcTL", control))
+    )
+    return data[:33] + extra + data[33:]
+
+
+def _one_frame_webp() -> bytes:
+    """An animated WebP of one frame."""
+    still = pillow(RGB, "WEBP", lossless=True)[12:]
+    size = struct.pack("<I", 82)[:3] + struct.pack("<I", 60)[:3]
+    frame = bytes(6) + size + b"\x0a\0\0\0" + still
+    chunks = b"VP8X\x0a\0\0\0\2\0\0\0" + size + b"ANIM\6\0\0\0" + bytes(6)
+    chunks += b"ANMF" + struct.pack("<I", len(frame)) + frame
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"), [(_one_frame_png(), GRAY), (_one_frame_webp(), RGB)], ids=["png", "webp"]
+)
+def test_an_animation_of_one_frame_is_a_picture(data, expected):
+    with open_source(data) as source:
+        np.testing.assert_array_equal(samples_of(source), expected)
+    assert getattr(opened(through(data)), "n_frames", 1) == 1
+
+
+def test_an_avif_of_one_frame_is_a_picture():
+    with open_source(bytes(imagecodecs.avif_encode(RGB[np.newaxis]))) as source:
+        assert samples_of(source).shape == RGB.shape

@@ -1,6 +1,7 @@
 """The table of the file formats that are read and written: the only place that names them all.
 
-A format is a module (or a folder) here with the face of `FormatModule`, and one line in `_MODULES`.
+A format is a module (or a folder) here with the face of `FormatModule`, and one line in `_MODULES`;
+one that is only read has the shorter face of `ReaderModule`.
 `recognize` finds the row of a file from its first bytes (never from its name), `by_name` and
 `by_suffix` find it from what a person typed, `module_of` finds the code that belongs to a row.
 """
@@ -10,7 +11,7 @@ from typing import BinaryIO, Final, Protocol
 
 from core.errors import OptionsError
 from core.image.format import HEAD_BYTES, Format
-from core.image.formats import avif, jpeg, jpeg2000, png, tiff, webp
+from core.image.formats import avif, bmp, jpeg, jpeg2000, netpbm, png, psd, tiff, webp
 from core.image.origin import Origin
 from core.image.page import Source
 from core.image.painted import PaintedPage
@@ -18,18 +19,23 @@ from core.image.painted import PaintedPage
 __all__ = [
     "FORMATS",
     "HEAD_BYTES",
+    "READ",
     "SUFFIXES",
     "Format",
     "FormatModule",
+    "ReaderModule",
     "by_name",
     "by_suffix",
     "foreign_name",
     "module_of",
+    "reader_of",
     "recognize",
+    "result_of",
+    "suffix_of_result",
 ]
 
 
-class FormatModule(Protocol):
+class ReaderModule(Protocol):
     """What a module of a format has; decoders are imported inside its functions."""
 
     @property
@@ -44,6 +50,10 @@ class FormatModule(Protocol):
         damage be heard of that can be noticed, at the latest when the last strip is read.
         """
         ...
+
+
+class FormatModule(ReaderModule, Protocol):
+    """What a module of a format has that is written, too."""
 
     def packet(self, origin: Origin) -> bytes | None:
         """The XMP packet of the first page, from the header alone; None where there is none."""
@@ -66,21 +76,48 @@ class FormatModule(Protocol):
 
 #: The order is that of messages and of the documentation.
 _MODULES: Final[tuple[FormatModule, ...]] = (jpeg, png, tiff, webp, avif, jpeg2000)
+_READERS: Final[tuple[ReaderModule, ...]] = (bmp, netpbm, psd)
 
+#: What is written.
 FORMATS: Final[tuple[Format, ...]] = tuple(module.FORMAT for module in _MODULES)
+#: What is read: the same, and more.
+READ: Final[tuple[Format, ...]] = FORMATS + tuple(module.FORMAT for module in _READERS)
 
 #: Every suffix that a folder is searched for, lower case.
-SUFFIXES: Final[frozenset[str]] = frozenset(suffix for row in FORMATS for suffix in row.suffixes)
+SUFFIXES: Final[frozenset[str]] = frozenset(suffix for row in READ for suffix in row.suffixes)
+
+
+def reader_of(format: Format) -> ReaderModule:
+    """The module whose row `format` is."""
+    return next(module for module in (*_MODULES, *_READERS) if module.FORMAT is format)
 
 
 def module_of(format: Format) -> FormatModule:
-    """The module whose row `format` is."""
+    """The module whose row `format` is, of one that is written."""
     return next(module for module in _MODULES if module.FORMAT is format)
+
+
+def result_of(format: Format) -> Format:
+    """The format that comes of a source of `format` where none is asked for."""
+    return by_name(format.becomes) if format.becomes else format
+
+
+def suffix_of_result(suffix: str, wanted: Format | None = None) -> str:
+    """The suffix of what comes of a file that ends in `suffix`, in the format `wanted`.
+
+    It stays where the result may be called so. None: the format that comes of it by itself.
+    """
+    own = by_suffix(suffix)
+    if wanted is None and own is not None:
+        wanted = result_of(own)
+    if wanted is None or (wanted is own and suffix.lower() not in wanted.only_read):
+        return suffix
+    return wanted.suffixes[0]
 
 
 def recognize(head: bytes) -> Format | None:
     """The format of a file that begins with `head` (`HEAD_BYTES` or the whole file), or None."""
-    return next((row for row in FORMATS if row.begins(head)), None)
+    return next((row for row in READ if row.begins(head)), None)
 
 
 def by_name(name: str) -> Format:
@@ -96,7 +133,7 @@ def by_name(name: str) -> Format:
 
 def by_suffix(suffix: str) -> Format | None:
     """The format whose files end in `suffix` ('.tif', any case), or None."""
-    return next((row for row in FORMATS if suffix.lower() in row.suffixes), None)
+    return next((row for row in READ if suffix.lower() in row.suffixes), None)
 
 
 def foreign_name(head: bytes) -> str | None:
@@ -112,8 +149,6 @@ def foreign_name(head: bytes) -> str | None:
 
 _FOREIGN: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"GIF8", "a GIF picture"),
-    (0, b"BM", "a BMP picture"),
-    (0, b"8BPS", "a Photoshop document"),
     (0, b"%PDF", "a PDF document"),
     (0, b"\xff\x0a", "a JPEG XL picture"),
     (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
@@ -131,8 +166,6 @@ _FOREIGN: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"SIMPLE  =", "a FITS picture"),
     (0, b"DDS ", "a DDS texture"),
     (0, b"<svg", "an SVG drawing"),
-    (0, b"P5", "a PGM picture"),
-    (0, b"P6", "a PPM picture"),
     (0, b"\x97JB2", "a JBIG2 picture"),
     (0, b"II\xbc\x01", "a JPEG XR picture"),
 )

@@ -1,17 +1,20 @@
 """AVIF: pixels and metadata by libvips (libheif)."""
 
 import contextlib
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO, Final
 
 from core.errors import SourceError
 from core.image import libvips_writer
-from core.image.boxes import boxes
+from core.image.atomic import write_all
+from core.image.boxes import box, boxes
 from core.image.faults import check_size, unsupported
 from core.image.format import Format
+from core.image.items import items_of
 from core.image.libvips_reader import field_of, source_of_one_page
-from core.image.metadata import Metadata, exif
+from core.image.metadata import GAIN_MAP_LEFT_OUT, Metadata, exif
 from core.image.origin import Origin
 from core.image.page import Source
 from core.image.painted import PaintedPage
@@ -19,6 +22,9 @@ from core.image.vips import load
 
 #: So many zeros at a file's end are no end of a picture.
 _END_BYTES: Final = 16
+
+#: What stands before the block in an item: how many bytes of a name follow, and the name.
+_EXIF_ITEM: Final = b"\0\0\0\6Exif\0\0"
 
 FORMAT: Final = Format(
     name="avif",
@@ -40,6 +46,9 @@ def open(origin: Origin, max_pixels: int) -> Source:
     # libheif turns the picture upright by itself, by what the container says.
     image = load("heifload", origin, access="sequential", unlimited=True)
     check_size(image.width, image.height, max_pixels, origin.name)
+    items = items_of(origin.read, origin.size)
+    if items.frames > 1:
+        raise unsupported("it is an animation", origin.name)
     if field_of(image, "n-pages", 1) > 1:
         raise unsupported("it holds more than one picture", origin.name)
     block = field_of(image, "exif-data", b"")
@@ -50,9 +59,22 @@ def open(origin: Origin, max_pixels: int) -> Source:
         xmp=field_of(image, "xmp-data", None),
     )
     metadata = replace(exif.oriented(metadata), orientation=1)
+    if b"tmap" in items.kinds.values():
+        metadata = metadata.noting(GAIN_MAP_LEFT_OUT)
+    # A profile counts before the code points, which are then those of the decoder's YCbCr.
+    points = None if metadata.icc else items.points
+    if points and (fault := points.fault()):
+        raise unsupported(fault, origin.name)
     bits = field_of(image, "bits-per-sample", field_of(image, "heif-bitdepth", 8))
     return source_of_one_page(
-        origin, FORMAT, "heifload", metadata, bits=bits, is_lossless=False, unlimited=True
+        origin,
+        FORMAT,
+        "heifload",
+        metadata,
+        bits=bits,
+        is_lossless=False,
+        without_profile=points.conversion if points else None,
+        unlimited=True,
     )
 
 
@@ -74,8 +96,9 @@ def write(file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality:
     """See `FormatModule`: with the bits of an AVIF's own, 12 of another source's 16."""
     page = next(pages)
     bits = page.page.bits if source.format is FORMAT else 12
+    whole = io.BytesIO()
     libvips_writer.write(
-        file,
+        whole,
         page,
         page.layout(page.page.depth),
         FORMAT.title,
@@ -85,3 +108,27 @@ def write(file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality:
         compression="av1",
         bitdepth=8 if page.page.depth == 8 else bits,
     )
+    data = whole.getvalue()
+    if page.metadata.exif:
+        data = _with_exif(data, page.metadata.exif)
+    write_all(file, data)
+
+
+def _with_exif(data: bytes, block: bytes) -> bytes:
+    """The file with `block` in the place of what libvips made of it.
+
+    libexif, through which it goes there, rewrites the block and adds tags of its own. The new one
+    stands behind the file, since the picture's place may not move.
+    """
+    items = items_of(lambda at, size: data[at : at + size], len(data))
+    number = next((number for number, kind in items.kinds.items() if kind == b"Exif"), None)
+    place = items.places.get(number) if number is not None else None
+    if place is None:
+        return data
+    item = _EXIF_ITEM + block
+    patched = bytearray(data)
+    patched[place.start : place.start + place.length] = bytes(place.length)
+    for at, value in place.moved(len(data) + 8, len(item)):
+        patched[at : at + len(value)] = value
+    # `is_whole` takes zeros at the file's end for a copy's, and blocks may end in zeros.
+    return bytes(patched) + box(b"mdat", item + b"\xff" * _END_BYTES)

@@ -3,6 +3,7 @@
 Source: PNG Specification, 3rd edition (W3C); XMP Specification Part 3.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 from core.image import libvips_writer, profiles
+from core.image.code_points import CodePoints
 from core.image.faults import check_size, damaged, unsupported
 from core.image.format import ALL_METADATA, Format
 from core.image.libvips_reader import source_of_one_page
@@ -27,6 +29,13 @@ _XMP: Final = b"XML:com.adobe.xmp"
 #: Chunks without which the same codes are another picture: its colours, its masks, its turn.
 _LOOKS: Final = frozenset((b"PLTE", b"cHRM", b"cICP", b"eXIf", b"gAMA", b"iCCP", b"sRGB", b"tRNS"))
 _TEXTS: Final = (b"tEXt", b"zTXt", b"iTXt", b"tIME")
+#: ImageMagick's way to keep blocks in text: a name, a length and hexadecimal digits.
+_RAW_PROFILE: Final = b"Raw profile type "
+_RAW: Final = re.compile(rb"\s*\S+\s+(\d+)\s([0-9A-Fa-f\s]*)")
+_RAW_KINDS: Final = (b"xmp", b"exif", b"APP1")
+#: What blocks begin with that were lifted from a JPEG file.
+_EXIF: Final = b"Exif\0\0"
+_JPEG_XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 #: Larger text chunks are somebody's database and not worth the memory.
 _LONGEST: Final = 64 << 20
 #: A profile is a few kB; what inflates to more than this is an attack.
@@ -38,14 +47,15 @@ class PngColour:
     """What a PNG says of its colours where it has no ICC profile, and of itself.
 
     `gamma`: of the encoding (gAMA, 0.45455 for most); `primaries`: the CIE xy of white, red,
-    green, blue (cHRM); `srgb`: it says outright that it is sRGB (sRGB, cICP);
-    `fault`: for which damage the file is no picture, as a clause.
+    green, blue (cHRM); `srgb`: it says outright that it is sRGB (sRGB); `points`: cICP, which
+    counts before an ICC profile; `animated`: it has frames beside the picture; `fault`: for which
+    damage the file is no picture, as a clause.
     """
 
     srgb: bool = False
     gamma: float | None = None
     primaries: tuple[float, ...] | None = None
-    code_points: tuple[int, ...] | None = None
+    points: CodePoints | None = None
     animated: bool = False
     fault: str | None = None
 
@@ -63,8 +73,6 @@ FORMAT: Final = Format(
     holds=ALL_METADATA - {"iptc"},
     begins=lambda start: start.startswith(b"\x89PNG\r\n\x1a\n"),
 )
-#: cICP: (primaries, transfer) that are sRGB as far as lightness goes.
-_SRGB_CODE_POINTS: Final = ((1, 13), (1, 1), (5, 6), (6, 6), (1, 6))
 
 
 def open(origin: Origin, max_pixels: int) -> Source:
@@ -79,6 +87,10 @@ def open(origin: Origin, max_pixels: int) -> Source:
         raise unsupported("it is an animation", origin.name)
     if colour.fault:
         raise damaged(colour.fault, origin.name)
+    if colour.points and (fault := colour.points.fault()):
+        raise unsupported(fault, origin.name)
+    if colour.points:
+        metadata = replace(metadata, icc=None)
 
     def without_profile(channels: int, depth: int) -> Conversion | None:
         return _conversion(colour, channels, depth)
@@ -168,10 +180,11 @@ def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, PngColou
             texts.append((name, data))
         else:
             found.setdefault(name, data)
+    texts, raw = _without_raw_profiles(texts)
     metadata = Metadata(
         icc=_profile(found.get(b"iCCP", b"")),
-        exif=found.get(b"eXIf"),
-        xmp=packet,
+        exif=found.get(b"eXIf") or raw.get("exif"),
+        xmp=packet or raw.get("xmp"),
         resolution=_resolution(found.get(b"pHYs", b"")),
         own=tuple(texts),
         notes=tuple(dict.fromkeys(notes)),
@@ -216,6 +229,40 @@ def _international_text(data: bytes) -> bytes | None:
         return None
 
 
+def _without_raw_profiles(
+    texts: list[tuple[bytes, bytes]],
+) -> tuple[list[tuple[bytes, bytes]], dict[str, bytes]]:
+    """The text chunks without a second XMP packet or EXIF block in hexadecimal, and these two.
+
+    They count where the file has no chunk of that kind; they are never written again, since they
+    would speak of the picture as it was. IPTC, for which PNG has no chunk, stays in its text.
+    """
+    kept, raw = [], {}
+    for name, data in texts:
+        key, _, rest = data.partition(b"\0")
+        if not key.startswith(_RAW_PROFILE) or key[len(_RAW_PROFILE) :] not in _RAW_KINDS:
+            kept.append((name, data))
+            continue
+        text = _inflate(rest[1:]) if name == b"zTXt" else rest
+        if name == b"iTXt":
+            text = _international_text(data)
+        block = _from_hexadecimal(text or b"")
+        if block.startswith(_EXIF):
+            raw.setdefault("exif", block.removeprefix(_EXIF))
+        elif b"<" in block:
+            raw.setdefault("xmp", block.removeprefix(_JPEG_XMP))
+    return kept, raw
+
+
+def _from_hexadecimal(text: bytes) -> bytes:
+    """The block in a raw profile; b'' where it is none, or not as long as it says."""
+    if not (found := _RAW.fullmatch(text)):
+        return b""
+    digits = b"".join(found[2].split())
+    block = bytes.fromhex(digits.decode("ascii")) if len(digits) % 2 == 0 else b""
+    return block if len(block) == int(found[1]) else b""
+
+
 def _profile(data: bytes) -> bytes | None:
     name, _, rest = data.partition(b"\0")
     return _inflate(rest[1:]) if name and rest else None
@@ -247,7 +294,9 @@ def _conversion(colour: PngColour, channels: int, depth: int) -> Conversion | No
     In the order of the standard: cICP, sRGB, then gAMA and cHRM. A gamma of 0.45455, which most
     programs write for sRGB, is taken for it, as browsers do.
     """
-    if colour.srgb or (colour.code_points and colour.code_points[:2] in _SRGB_CODE_POINTS):
+    if colour.points:
+        return colour.points.conversion(channels, depth)
+    if colour.srgb:
         return None
     gamma = colour.gamma
     if gamma is not None and not (0.05 < gamma < 5 and abs(gamma - 0.45455) > 0.005):
@@ -258,13 +307,15 @@ def _conversion(colour: PngColour, channels: int, depth: int) -> Conversion | No
 def _colour(found: dict[bytes, bytes]) -> PngColour:
     gamma = found.get(b"gAMA", b"")
     primaries = found.get(b"cHRM", b"")
-    points = found.get(b"cICP", b"")
+    data = found.get(b"cICP", b"")
+    points = CodePoints(data[0], data[1], data[3] != 0) if len(data) == 4 else None
     return PngColour(
         srgb=b"sRGB" in found,
         gamma=struct.unpack(">I", gamma)[0] / 100_000 if len(gamma) == 4 else None,
         primaries=tuple(x / 100_000 for x in struct.unpack(">8I", primaries))
         if len(primaries) == 32
         else None,
-        code_points=tuple(points) if len(points) == 4 else None,
-        animated=b"acTL" in found,
+        points=None if points and points.is_unspecified else points,
+        # Of an animation of one frame, and of the first frame alone, the picture is a still one.
+        animated=b"fdAT" in found,
     )

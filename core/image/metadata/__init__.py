@@ -21,9 +21,12 @@ coloured, upright picture makes untrue.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal
 
 from core.image.metadata.directories import TagEntry
+
+#: A note: what a gain map makes brighter are the gray picture's pixels.
+GAIN_MAP_LEFT_OUT: Final = "its gain map for HDR screens is made for the gray picture, left out"
 
 Unit = Literal["none", "inch", "centimetre"]
 

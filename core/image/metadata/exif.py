@@ -11,18 +11,25 @@ from typing import Final
 from core.image.metadata import Metadata, Resolution, Unit, tags
 from core.image.metadata.directories import (
     LONG,
+    RATIONAL,
     SHORT,
     BadDirectory,
     Directory,
     TagEntry,
     integers,
+    rational,
     read_directory,
     read_header,
     reader_of,
     serialize,
 )
 
-_SRGB: Final = 1
+_SRGB, _ADOBE_RGB, _UNCALIBRATED = 1, 2, 65535
+#: Tag -> numerators and denominators of sRGB's white and primaries.
+_SRGB_COLOURS: Final = {
+    tags.WHITE_POINT: (3127, 10000, 3290, 10000),
+    tags.PRIMARY_CHROMATICITIES: (64, 100, 33, 100, 30, 100, 60, 100, 15, 100, 6, 100),
+}
 _UNITS: Final[dict[int, Unit]] = {1: "none", 2: "inch", 3: "centimetre"}
 #: Tags of a TIFF's first directory that an EXIF block holds too (Exif 2.32, table 3 and DCF).
 DESCRIPTIVE: Final = frozenset(
@@ -83,6 +90,33 @@ def resolution_of(directory: Directory) -> Resolution | None:
     return Resolution(x, y, _UNITS[unit])
 
 
+def states_adobe_rgb(block: bytes | None) -> bool:
+    """Whether a block says that its picture is in Adobe RGB: by DCF (R03), or by cameras' value 2.
+
+    Source: DCF 2.0, 3.4 ("uncalibrated" alone says nothing).
+    """
+    if not block:
+        return False
+    try:
+        _, details, _ = read(block)
+        space = details.get(tags.COLOUR_SPACE)
+        value = space.integers[0] if space and space.integers else None
+        if value == _ADOBE_RGB:
+            return True
+        index = _interoperability(block, details).get(tags.INTEROPERABILITY_INDEX)
+        return value == _UNCALIBRATED and index is not None and index.data[:3] == b"R03"
+    except BadDirectory:
+        return False
+
+
+def _interoperability(block: bytes, details: Directory) -> Directory:
+    entry = details.get(tags.INTEROPERABILITY_IFD)
+    if entry is None or not entry.integers:
+        return {}
+    reader = reader_of(block)
+    return read_directory(reader, entry.integers[0], read_header(reader))[0]
+
+
 def oriented(metadata: Metadata) -> Metadata:
     """`metadata` with what its EXIF block says of orientation and resolution, which it fills in.
 
@@ -100,10 +134,11 @@ def oriented(metadata: Metadata) -> Metadata:
     return replace(metadata, orientation=orientation_of(main), resolution=resolution)
 
 
-def upright(block: bytes, width: int, height: int) -> bytes:
+def upright(block: bytes, orientation: int, width: int, height: int) -> bytes:
     """The block of the picture as it is written: upright, `width` x `height`, in sRGB.
 
-    Its thumbnail is cut off, for it shows the picture as it was. Raises `BadDirectory`.
+    `orientation` is how it was turned. Its thumbnail is cut off, for it shows the picture as it
+    was. Raises `BadDirectory`.
     """
     patched = bytearray(block)
     reader = reader_of(block)
@@ -113,18 +148,66 @@ def upright(block: bytes, width: int, height: int) -> bytes:
     changes = {
         tags.ORIENTATION: 1,
         tags.COLOUR_SPACE: _SRGB,
+        tags.WIDTH: width,
+        tags.HEIGHT: height,
         tags.PIXEL_WIDTH: width,
         tags.PIXEL_HEIGHT: height,
     }
     for directory in (main, details):
         for tag, value in changes.items():
             if tag in directory:
-                _set(patched, directory[tag], value, header.order)
+                _set(patched, directory[tag], (value,), header.order)
+    _set_colours(patched, main, details, header.order)
+    stored = (height, width) if orientation > 4 else (width, height)
+    for tag in (tags.SUBJECT_AREA, tags.SUBJECT_LOCATION):
+        if tag in details and 2 <= len(details[tag].integers) <= 4:
+            area = turned_area(details[tag].integers, orientation, *stored)
+            _set(patched, details[tag], area, header.order)
     # The pointer to the thumbnail's directory stands behind the main one's last entry.
     count = struct.unpack_from(header.order + "H", block, header.first)[0]
     end = header.first + 2 + count * 12
     patched[end : end + 4] = bytes(len(patched[end : end + 4]))
     return bytes(patched)
+
+
+def _set_colours(block: bytearray, main: Directory, details: Directory, order: str) -> None:
+    """Sets what the block says of primaries and of DCF's colour space to sRGB's values."""
+    for tag, values in _SRGB_COLOURS.items():
+        entry = main.get(tag)
+        if entry and entry.type == RATIONAL and entry.count * 2 == len(values):
+            at = struct.unpack_from(order + "I", block, entry.place)[0]
+            struct.pack_into(f"{order}{len(values)}I", block, at, *values)
+    index = _interoperability(bytes(block), details).get(tags.INTEROPERABILITY_INDEX)
+    if index and index.data[:3] == b"R03":
+        block[index.place : index.place + 3] = b"R98"
+
+
+def turned_area(
+    area: tuple[int, ...], orientation: int, width: int, height: int
+) -> tuple[int, ...]:
+    """A subject area in the upright picture: a point, and its diameter or its width and height.
+
+    Raises `ValueError` where it has no two to four numbers. Source: Exif 2.32, 4.6.5.
+    """
+    if not 2 <= len(area) <= 4:
+        raise ValueError("it is no area")
+    x, y = turned((area[0] / width, area[1] / height), orientation)
+    if orientation > 4:
+        width, height = height, width
+        area = (*area[:2], *reversed(area[2:]))
+    return (min(round(x * width), width - 1), min(round(y * height), height - 1), *area[2:])
+
+
+def turned(point: tuple[float, float], orientation: int) -> tuple[float, float]:
+    """Where a point of the stored picture (0..1, 0..1) lies when it is upright."""
+    x, y = point
+    if orientation > 4:
+        x, y = y, x
+    if orientation in (2, 3, 6, 7):
+        x = 1 - x
+    if orientation in (3, 4, 7, 8):
+        y = 1 - y
+    return x, y
 
 
 def build(main: Directory, details: Directory, gps: Directory) -> bytes:
@@ -146,11 +229,31 @@ def build(main: Directory, details: Directory, gps: Directory) -> bytes:
     return b"II*\0\x08\0\0\0" + serialize(entries, 8, big=False) + body
 
 
+def of_resolution(resolution: Resolution) -> bytes:
+    """A block that says nothing but the resolution: for formats that have no other place for it."""
+    unit = next(code for code, name in _UNITS.items() if name == resolution.unit)
+    entries = (
+        rational(tags.X_RESOLUTION, resolution.across),
+        rational(tags.Y_RESOLUTION, resolution.down),
+        integers(tags.RESOLUTION_UNIT, SHORT, unit),
+    )
+    return build({entry.tag: entry for entry in entries}, {}, {})
+
+
 def without_pointers(directory: Directory) -> list[TagEntry]:
     """The entries that mean the same anywhere: none that hold an offset into the old file."""
     return [entry for tag, entry in directory.items() if tag != tags.INTEROPERABILITY_IFD]
 
 
-def _set(block: bytearray, entry: TagEntry, value: int, order: str) -> None:
-    if entry.count == 1 and entry.type in (SHORT, LONG) and value < (1 << (8 * len(entry.data))):
-        struct.pack_into(order + ("H" if entry.type == SHORT else "I"), block, entry.place, value)
+def _set(block: bytearray, entry: TagEntry, values: tuple[int, ...], order: str) -> None:
+    """Changes an entry's integers where they stand, if there are as many and all of them fit."""
+    if entry.type not in (SHORT, LONG) or entry.count != len(values) or not entry.data:
+        return
+    size = len(entry.data) // entry.count
+    if any(not 0 <= value < 1 << 8 * size for value in values):
+        return
+    at = entry.place
+    if len(entry.data) > 4:  # too long to stand in the entry itself
+        at = struct.unpack_from(order + "I", block, at)[0]
+    code = "H" if entry.type == SHORT else "I"
+    struct.pack_into(f"{order}{len(values)}{code}", block, at, *values)

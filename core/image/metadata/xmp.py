@@ -14,23 +14,12 @@ RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XMP: Final = "http://ns.adobe.com/xap/1.0/"
 NOTE: Final = "http://ns.adobe.com/xmp/note/"
 IPTC_EXTENSION: Final = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-TIFF: Final = "http://ns.adobe.com/tiff/1.0/"
-PHOTOSHOP: Final = "http://ns.adobe.com/photoshop/1.0/"
-CAMERA_RAW: Final = "http://ns.adobe.com/camera-raw-settings/1.0/"
-DUBLIN_CORE: Final = "http://purl.org/dc/elements/1.1/"
 #: The property of a split packet that names its other part.
 EXTENDED: Final = (NOTE, "HasExtendedXMP")
 #: Our own namespace; what stands in it is described in docs/.
 PHOTOCHROM: Final = "https://ns.photochrom.org/1/"
 
 _PREFIXES: Final = {XMP: "xmp", IPTC_EXTENSION: "Iptc4xmpExt", PHOTOCHROM: "photochrom"}
-#: What the picture became, where the packet has a word on it: (namespace, property) -> value.
-_BECAME: Final = {
-    (TIFF, "Orientation"): "1",
-    (PHOTOSHOP, "ColorMode"): "3",  # RGB
-    (PHOTOSHOP, "ICCProfile"): "sRGB IEC61966-2.1",
-    (CAMERA_RAW, "ConvertToGrayscale"): "False",  # a raw converter would make it gray again
-}
 _EMPTY: Final = (
     f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"></rdf:RDF></x:xmpmeta>'
 )
@@ -46,23 +35,13 @@ class BadPacket(ValueError):
     """The packet is no XML, or no XMP."""
 
 
-def corrected(packet: bytes, true: dict[Name, str]) -> bytes:
-    """The packet with the values of `true` for those properties that it has. Raises `BadPacket`."""
-    document = _parse(packet)
-    for name, text in true.items():
-        _correct(document, _rdf(document), name, text)
-    return b"".join(node.toxml("utf-8") for node in document.childNodes)
-
-
 def merge(packet: bytes | None, properties: dict[Name, str], kept: dict[Name, Name]) -> bytes:
     """A packet with all of `packet` and with `properties`: {(namespace, name): text}.
 
     `kept` says under which name the former value of a property lives on. Raises `BadPacket`.
     """
-    document = _parse(packet) if packet else minidom.parseString(_EMPTY)
-    rdf = _rdf(document)
-    for name, text in _BECAME.items():
-        _correct(document, rdf, name, text)
+    document = parse(packet) if packet else minidom.parseString(_EMPTY)
+    rdf = rdf_of(document)
     former = {name: _remove(rdf, name) for name in properties}
     for name, keeper in kept.items():
         # A keeper from an earlier run is the older truth: colouring a coloured file leaves it.
@@ -79,9 +58,7 @@ def merge(packet: bytes | None, properties: dict[Name, str], kept: dict[Name, Na
         element.appendChild(document.createTextNode(text))
         ours.appendChild(element)
     rdf.appendChild(ours)
-    # minidom writes the declaration; a packet has none.
-    body = b"".join(node.toxml("utf-8") for node in document.childNodes if _belongs(node))
-    return _HEAD + body + _TAIL
+    return packet_of(document)
 
 
 def replacing(packet: bytes, properties: dict[Name, str]) -> bytes:
@@ -97,10 +74,10 @@ def split(packet: bytes) -> tuple[bytes, bytes]:
 
     The first says '{DIGEST}' where the MD5 of the second has to stand. Raises `BadPacket`.
     """
-    document, main = _parse(packet), minidom.parseString(_EMPTY)
-    rdf, main_rdf = _rdf(document), _rdf(main)
-    for description in _descriptions(rdf):
-        if any(element.namespaceURI == PHOTOCHROM for element in _elements(description)):
+    document, main = parse(packet), minidom.parseString(_EMPTY)
+    rdf, main_rdf = rdf_of(document), rdf_of(main)
+    for description in descriptions(rdf):
+        if any(element.namespaceURI == PHOTOCHROM for element in elements(description)):
             main_rdf.appendChild(main.importNode(rdf.removeChild(description), True))
     note = main.createElementNS(RDF, "rdf:Description")
     note.setAttributeNS(RDF, "rdf:about", _about(rdf))
@@ -114,15 +91,15 @@ def split(packet: bytes) -> tuple[bytes, bytes]:
 
 def joined(packet: bytes, rest: bytes) -> bytes:
     """The packet that was `split`. Raises `BadPacket`."""
-    document, extension = _parse(packet), _parse(rest)
-    rdf = _rdf(document)
+    document, extension = parse(packet), parse(rest)
+    rdf = rdf_of(document)
     _remove(rdf, EXTENDED)
-    above: minidom.Node | None = _rdf(extension)
+    above: minidom.Node | None = rdf_of(extension)
     prefixes: dict[str, str] = {}
     while isinstance(above, minidom.Element):
         declared = {a.name: a.value for a in above.attributes.values() if a.prefix == "xmlns"}
         prefixes, above = declared | prefixes, above.parentNode
-    for description in _descriptions(_rdf(extension)):
+    for description in descriptions(rdf_of(extension)):
         moved = document.importNode(description, True)
         for name, namespace in prefixes.items():
             if not moved.hasAttribute(name):
@@ -134,17 +111,18 @@ def joined(packet: bytes, rest: bytes) -> bytes:
 def read(packet: bytes) -> dict[Name, str]:
     """The simple properties of a packet: {(namespace, name): text}. Raises `BadPacket`."""
     found: dict[Name, str] = {}
-    for description in _descriptions(_rdf(_parse(packet))):
+    for description in descriptions(rdf_of(parse(packet))):
         for attribute in description.attributes.values():
             if attribute.namespaceURI and attribute.localName:
                 found[attribute.namespaceURI, attribute.localName] = attribute.value
-        for element in _elements(description):
-            if element.namespaceURI and not _elements(element):
-                found[element.namespaceURI, element.localName or ""] = _text(element)
+        for element in elements(description):
+            if element.namespaceURI and not elements(element):
+                found[element.namespaceURI, element.localName or ""] = text_of(element)
     return found
 
 
-def _parse(packet: bytes) -> minidom.Document:
+def parse(packet: bytes) -> minidom.Document:
+    """The document of a packet. Raises `BadPacket`."""
     if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
         raise BadPacket("it declares entities")
     try:
@@ -153,67 +131,61 @@ def _parse(packet: bytes) -> minidom.Document:
         raise BadPacket(str(error)) from error
 
 
-def _rdf(document: minidom.Document) -> minidom.Element:
+def rdf_of(document: minidom.Document) -> minidom.Element:
+    """Its rdf:RDF. Raises `BadPacket`."""
     found = document.getElementsByTagNameNS(RDF, "RDF")
     if not found:
         raise BadPacket("it has no rdf:RDF")
     return found[0]
 
 
-def _elements(node: minidom.Element) -> list[minidom.Element]:
+def elements(node: minidom.Element) -> list[minidom.Element]:
+    """The elements directly inside another."""
     return [child for child in node.childNodes if isinstance(child, minidom.Element)]
 
 
-def _descriptions(rdf: minidom.Element) -> list[minidom.Element]:
-    return [child for child in _elements(rdf) if child.namespaceURI == RDF]
+def descriptions(rdf: minidom.Element) -> list[minidom.Element]:
+    """The rdf:Descriptions of a packet, whose attributes and elements are its properties."""
+    return [child for child in elements(rdf) if child.namespaceURI == RDF]
 
 
-def _text(element: minidom.Element) -> str:
+def text_of(element: minidom.Element) -> str:
+    """The text directly inside an element."""
     return "".join(node.data for node in element.childNodes if isinstance(node, minidom.Text))
 
 
 def _find(rdf: minidom.Element, name: Name) -> str | None:
-    for description in _descriptions(rdf):
+    for description in descriptions(rdf):
         if description.hasAttributeNS(*name):
             return description.getAttributeNS(*name)
-        for element in _elements(description):
+        for element in elements(description):
             if (element.namespaceURI, element.localName) == name:
-                return _text(element)
+                return text_of(element)
     return None
 
 
 def _remove(rdf: minidom.Element, name: Name) -> str | None:
     """Takes a property out wherever it stands; its text, or None where it was absent."""
     former = _find(rdf, name)
-    for description in _descriptions(rdf):
+    for description in descriptions(rdf):
         if description.hasAttributeNS(*name):
             description.removeAttributeNS(*name)
-        for element in _elements(description):
+        for element in elements(description):
             if (element.namespaceURI, element.localName) == name:
                 description.removeChild(element)
     return former
 
 
-def _correct(document: minidom.Document, rdf: minidom.Element, name: Name, text: str) -> None:
-    for description in _descriptions(rdf):
-        if description.hasAttributeNS(*name):
-            description.setAttributeNS(name[0], _qualified(description, name), text)
-        for element in _elements(description):
-            if (element.namespaceURI, element.localName) == name:
-                while element.firstChild:
-                    element.removeChild(element.firstChild)
-                element.appendChild(document.createTextNode(text))
-
-
-def _qualified(element: minidom.Element, name: Name) -> str:
-    """The attribute's name as it stands there, prefix included."""
-    attribute = element.getAttributeNodeNS(*name)
-    return attribute.name if attribute else name[1]
+def packet_of(document: minidom.Document) -> bytes:
+    """The packet of a document, in a wrapper."""
+    # minidom writes the declaration; a packet has none.
+    body = b"".join(node.toxml("utf-8") for node in document.childNodes if _belongs(node))
+    return _HEAD + body + _TAIL
 
 
 def _about(rdf: minidom.Element) -> str:
     """The subject that the packet speaks of: all its descriptions must name the same."""
-    for description in _descriptions(rdf):
+    for description in descriptions(rdf):
         if description.hasAttributeNS(RDF, "about"):
             return description.getAttributeNS(RDF, "about")
     return ""

@@ -22,7 +22,7 @@ _END: Final = b"\xff\xd9"
 FORMAT: Final = Format(
     name="jpeg",
     title="JPEG",
-    suffixes=(".jpg", ".jpeg", ".jpe", ".jfif"),
+    suffixes=(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
     media_type="image/jpeg",
     depths=(8,),
     alpha=False,
@@ -32,6 +32,7 @@ FORMAT: Final = Format(
     holds=ALL_METADATA,
     begins=lambda start: start.startswith(b"\xff\xd8\xff"),
     other_names=("jpg",),
+    only_read=frozenset((".mpo",)),  # of its several pictures the first is coloured
     longest_exif=head.LONGEST_EXIF,
 )
 

@@ -8,7 +8,16 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from core.image.metadata import Metadata, Resolution, exif, photoshop, xmp
+from core.image.metadata import (
+    GAIN_MAP_LEFT_OUT,
+    Metadata,
+    Resolution,
+    exif,
+    photoshop,
+    xmp,
+    xmp_upright,
+)
+from core.image.metadata.directories import BadDirectory, read_directory, read_header, reader_of
 
 _EXIF: Final = b"Exif\0\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
@@ -16,6 +25,8 @@ _XMP_EXTENSION: Final = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP: Final = b"Photoshop 3.0\0"
 _ICC: Final = b"ICC_PROFILE\0"
 _JFIF: Final = b"JFIF\0"
+_MULTI_PICTURE: Final = b"MPF\0"
+_ISO_GAIN_MAP: Final = b"urn:iso:std:iso:ts:21496:-1\0"
 APP0, _APP1, _APP2, _APP11, _APP13, _COMMENT = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xFE
 _START_OF_SCAN, _END = 0xDA, 0xD9
 #: A segment's length is 16 bits and counts itself.
@@ -24,6 +35,8 @@ _LONGEST: Final = 65533
 LONGEST_EXIF: Final = _LONGEST - len(_EXIF)
 #: A signature over the picture is void once the picture is another.
 CREDENTIALS_VOID: Final = "its content credentials (C2PA) sign the gray picture and are left out"
+#: MPF's tag of the list of pictures, and the kind (byte 2) of those that are previews.
+_MP_ENTRIES, _MP_PREVIEW = 0xB002, 0x010000
 #: Start-of-frame markers; the others in this range mean something else.
 FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -64,6 +77,7 @@ def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
     extension: list[bytes] = []
     comments: list[bytes] = []
     notes: list[str] = []
+    others, has_gain_map = 0, False
     resources = b""
     resolution: Resolution | None = None
     for marker, payload in segments(read):
@@ -77,6 +91,10 @@ def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
             extension.append(payload[len(_XMP_EXTENSION) :])
         elif marker == _APP2 and payload.startswith(_ICC) and len(payload) > 14:
             icc[payload[12]] = payload[14:]
+        elif marker == _APP2 and payload.startswith(_MULTI_PICTURE):
+            others = other_pictures(payload[len(_MULTI_PICTURE) :])
+        elif marker == _APP2 and payload.startswith(_ISO_GAIN_MAP):
+            has_gain_map = True
         elif marker == _APP13 and payload.startswith(_PHOTOSHOP):
             resources += payload[len(_PHOTOSHOP) :]
         elif marker == _APP11 and payload.startswith(b"JP"):
@@ -88,10 +106,18 @@ def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
             found["xmp"] = _whole_xmp(found["xmp"], extension)
         except xmp.BadPacket:
             notes.append("the second part of its XMP is damaged and is left out")
+    packet = found.get("xmp")
+    if has_gain_map or xmp_upright.points_at(packet, xmp_upright.GAIN_MAP):
+        notes.append(GAIN_MAP_LEFT_OUT)
+        others -= 1
+    if others > 0:
+        notes.append(f"it holds {others + 1} pictures, of which the first is coloured")
+    if xmp_upright.has_video(packet):
+        notes.append("its video is left out")
     metadata = Metadata(
         icc=b"".join(icc[number] for number in sorted(icc)) or None,
         exif=found.get("exif"),
-        xmp=found.get("xmp"),
+        xmp=packet,
         photoshop=resources or None,
         iptc=photoshop.iptc_of(resources),
         resolution=resolution,
@@ -99,6 +125,24 @@ def read_metadata(read: Callable[[int, int], bytes]) -> Metadata:
         notes=tuple(dict.fromkeys(notes)),
     )
     return exif.oriented(metadata)
+
+
+def other_pictures(block: bytes) -> int:
+    """How many pictures a multi-picture index (MPF) names beside the first and its previews.
+
+    Source: CIPA DC-007, 5.2.3; 0 where the index is damaged.
+    """
+    try:
+        reader = reader_of(block)
+        header = read_header(reader)
+        entries = read_directory(reader, header.first, header)[0].get(_MP_ENTRIES)
+    except BadDirectory:
+        return 0
+    data = entries.data if entries else b""
+    # An entry of 16 bytes begins with its attributes.
+    starts = range(16, len(data) - 15, 16)
+    kinds = [struct.unpack_from(header.order + "I", data, at)[0] for at in starts]
+    return sum(kind & 0xFF0000 != _MP_PREVIEW for kind in kinds)
 
 
 def head(metadata: Metadata) -> bytes:
