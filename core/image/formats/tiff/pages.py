@@ -5,13 +5,13 @@ anew from the coloured page. What cannot be read, and what is damaged, is said b
 a decoder sees it. Source: TIFF 6.0, TIFF Technical Notes 1-3, TIFF/EP, BigTIFF.
 """
 
-from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from core.image.faults import damaged, unsupported
+from core.image.formats.tiff.description import metadata_of, with_what_stands_before
 from core.image.formats.tiff.strips import (
     CodedSegments,
     PlainStrips,
@@ -23,44 +23,18 @@ from core.image.formats.tiff.strips import (
 )
 from core.image.formats.tiff.tree import Node, masters_of, one, read_nodes
 from core.image.layout import Overview, Storage
-from core.image.metadata import Metadata, exif, photoshop, tags
+from core.image.metadata import Metadata, tags
 from core.image.metadata.directories import (
-    IFD,
     LONG,
     BadDirectory,
     BlockHeader,
     Directory,
     Reader,
-    TagEntry,
     integers,
     read_directory,
     read_header,
 )
 
-#: Tags that describe how the pixels stood in the old file, or point into it: not carried over.
-_STRUCTURAL: Final = frozenset(
-    (
-        tags.SUB_FILE_TYPE, tags.WIDTH, tags.HEIGHT, tags.BITS, tags.COMPRESSION,
-        tags.PHOTOMETRIC, tags.THRESHHOLDING, tags.CELL_WIDTH, tags.CELL_LENGTH, tags.FILL_ORDER,
-        tags.STRIP_OFFSETS, tags.ORIENTATION, tags.SAMPLES, tags.ROWS_PER_STRIP, tags.STRIP_BYTES,
-        tags.MIN_SAMPLE_VALUE, tags.MAX_SAMPLE_VALUE, tags.X_RESOLUTION, tags.Y_RESOLUTION,
-        tags.PLANAR, tags.FREE_OFFSETS, tags.FREE_BYTES, tags.GRAY_RESPONSE_UNIT,
-        tags.GRAY_RESPONSE_CURVE, tags.GROUP_3_OPTIONS, tags.GROUP_4_OPTIONS,
-        tags.RESOLUTION_UNIT, tags.COLOUR_RESPONSE_UNIT, tags.TRANSFER_FUNCTION, tags.PREDICTOR,
-        tags.WHITE_POINT, tags.PRIMARY_CHROMATICITIES, tags.COLOUR_MAP, tags.HALFTONE_HINTS,
-        tags.TILE_WIDTH, tags.TILE_HEIGHT, tags.TILE_OFFSETS, tags.TILE_BYTES,
-        tags.BAD_FAX_LINES, tags.CLEAN_FAX_DATA, tags.CONSECUTIVE_BAD_FAX_LINES,
-        tags.SUB_DIRECTORIES, tags.INK_SET, tags.INK_NAMES, tags.NUMBER_OF_INKS, tags.DOT_RANGE,
-        tags.EXTRA_SAMPLES, tags.SAMPLE_FORMAT, tags.SMIN_SAMPLE_VALUE, tags.SMAX_SAMPLE_VALUE,
-        tags.TRANSFER_RANGE, tags.CLIP_PATH, tags.X_CLIP_PATH_UNITS, tags.Y_CLIP_PATH_UNITS,
-        tags.INDEXED, tags.JPEG_TABLES, tags.OPI_PROXY, *tags.FAX_PROFILE, tags.DECODE,
-        tags.DEFAULT_IMAGE_COLOUR, tags.BITS_FOR_JPEG, *tags.OLD_JPEG, tags.YCBCR_COEFFICIENTS,
-        tags.YCBCR_SUBSAMPLING, tags.YCBCR_POSITIONING, tags.REFERENCE_BLACK_WHITE,
-        tags.STRIP_ROW_COUNTS, tags.XMP, tags.IPTC, tags.PHOTOSHOP, tags.EXIF_IFD, tags.ICC,
-        tags.GPS_IFD, tags.IMAGE_SOURCE_DATA, tags.INTEROPERABILITY_IFD, tags.OCE_SCANJOB,
-        tags.LERC_PARAMETERS,
-    )
-)  # fmt: skip
 #: Compressions that are read: code -> name.
 _READ: Final = {
     1: "none", 2: "ccitt-rle", 3: "ccitt-g3", 4: "ccitt-g4", 5: "lzw", 6: "old-jpeg", 7: "jpeg",
@@ -300,10 +274,10 @@ def _page(node: Node, smaller: Sequence[Node], file: _File) -> TiffPage:
     )
     if sum(each.size[0] * each.size[1] for each in smaller) > _MOST_BELOW * width * height:
         raise unsupported(f"page {node.page + 1} of the TIFF has too many overviews", file.name)
-    metadata = _metadata(directory, file)
+    metadata = metadata_of(directory, header, file.read)
     for overview in smaller:
         if overview.number < node.number:
-            metadata = _with_what_stands_before(metadata, node, overview, file)
+            metadata = with_what_stands_before(metadata, node, overview, header, file.read)
     return TiffPage(
         number=node.page,
         width=width,
@@ -375,7 +349,7 @@ def _stored(node: Node, file: _File) -> Storage:
 def _overview(node: Node, orientation: int, file: _File) -> Overview:
     """A smaller version of a page whose Orientation is `orientation`."""
     width, height = node.upright(orientation)
-    metadata = _metadata(node.directory, file)
+    metadata = metadata_of(node.directory, file.header, file.read)
     if tags.ORIENTATION not in node.directory:
         metadata = replace(metadata, orientation=orientation)
     if node.is_reduced and tags.NEW_SUB_FILE_TYPE not in node.directory:
@@ -383,26 +357,6 @@ def _overview(node: Node, orientation: int, file: _File) -> Overview:
         metadata = replace(metadata, tags=(*metadata.tags, flag))
     depth: Literal[8, 16] = 16 if _bits(node.directory) > 8 else 8
     return Overview(width, height, depth, _stored(node, file), metadata)
-
-
-def _with_what_stands_before(
-    metadata: Metadata, node: Node, thumbnail: Node, file: _File
-) -> Metadata:
-    """The metadata of a page (`node`), and what a thumbnail's directory before it says besides.
-
-    In TIFF/EP all of it stands there.
-    """
-    before = _metadata(thumbnail.directory, file)
-    missing = {
-        name: getattr(before, name)
-        for name in ("icc", "exif", "xmp", "iptc", "photoshop", "resolution")
-        if getattr(metadata, name) is None
-    }
-    if tags.ORIENTATION not in node.directory:
-        missing["orientation"] = before.orientation
-    known = {entry.tag for entry in metadata.tags} | {tags.NEW_SUB_FILE_TYPE}
-    others = tuple(entry for entry in before.tags if entry.tag not in known)
-    return replace(metadata, tags=(*metadata.tags, *others), **missing)
 
 
 def _problem(directory: Directory, file: _File) -> str | None:
@@ -489,54 +443,3 @@ def _holds_raw(directory: Directory, header: BlockHeader, read: Reader) -> bool:
 def _bits(directory: Directory) -> int:
     bits = directory[tags.BITS].integers if tags.BITS in directory else (1,)
     return bits[0] if bits and len(set(bits)) == 1 else -1
-
-
-def _sub_directory(
-    directory: Directory, pointer: int, header: BlockHeader, read: Reader
-) -> Directory:
-    try:
-        offset = one(directory, pointer, 0)
-        return read_directory(read, offset, header)[0] if offset else {}
-    except BadDirectory:
-        return {}
-
-
-def _metadata(directory: Directory, file: _File) -> Metadata:
-    def data(tag: int) -> bytes | None:
-        return directory[tag].data if tag in directory and directory[tag].count else None
-
-    details, gps = (
-        _sub_directory(directory, tag, file.header, file.read)
-        for tag in (tags.EXIF_IFD, tags.GPS_IFD)
-    )
-    metadata = Metadata(
-        icc=data(tags.ICC),
-        exif=exif.build(directory, details, gps) or None,
-        xmp=data(tags.XMP),
-        iptc=_iptc(directory.get(tags.IPTC)) or photoshop.iptc_of(data(tags.PHOTOSHOP) or b""),
-        photoshop=data(tags.PHOTOSHOP),
-        resolution=exif.resolution_of(directory),
-        orientation=exif.orientation_of(directory),
-        tags=tuple(
-            entry
-            for tag, entry in directory.items()
-            if tag not in _STRUCTURAL and entry.type != IFD and entry.count
-        ),
-    )
-    if tags.IMAGE_SOURCE_DATA in directory:
-        metadata = metadata.noting("its Photoshop layers are left out: they show the gray picture")
-    for tag, entry in directory.items():
-        if not entry.count and tag not in _STRUCTURAL:
-            metadata = metadata.noting(f"its tag {tag} is left out: it is longer than 64 MB")
-    return metadata
-
-
-def _iptc(entry: TagEntry | None) -> bytes | None:
-    """The IPTC data sets. Many programs call these bytes longs, and mean bytes all the same."""
-    if entry is None or not entry.count:
-        return None
-    if entry.data[0] == 0x1C or entry.type != LONG:
-        return entry.data
-    longs = array("I", entry.data)
-    longs.byteswap()
-    return longs.tobytes()
