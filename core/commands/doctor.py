@@ -1,5 +1,6 @@
 """`photochrom doctor`: what this machine can do, and how to mend what it cannot."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -54,10 +55,13 @@ def _formats() -> Iterator[Check]:
     more = ", ".join(row.title for row in READ if row not in FORMATS)
     says = f"libvips {version}; reads and writes {titles}; reads {more}"
     yield Check("image files", True, says, needed=True)
+    heic = importlib.util.find_spec("pillow_heif") is not None
+    says = "pillow-heif is installed" if heic else "pillow-heif is not installed"
+    yield Check("HEIC", heic, says, "pip install pillow-heif")
     yield Check(
         "not read",
         False,
-        "TIFF with zstd, LERC, JBIG or LZMA compression or floating point, JPEG XL, HEIC, PDF, raw",
+        "TIFF with zstd, LERC, JBIG or LZMA compression or floating point, JPEG XL, PDF, raw",
         "convert such files to deflate or LZW TIFF, or to PNG, first",
     )
 

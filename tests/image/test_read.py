@@ -330,7 +330,6 @@ REFUSED = {
     "gif": (pillow(PALETTE, "GIF"), "a GIF picture"),
     "os/2 bmp": (b"BM" + bytes(12) + b"\x0c" + bytes(60), "a BMP of OS/2"),
     "pdf": (b"%PDF-1.7 and so on", "a PDF document"),
-    "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "an HEIC picture"),
     "jpeg xl": (bytes(imagecodecs.jpegxl_encode(GRAY)), "a JPEG XL picture"),
     "animated png": (
         pillow(

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final, Protocol
 
 from core.errors import OptionsError
 from core.image.format import HEAD_BYTES, Format
-from core.image.formats import avif, bmp, jpeg, jpeg2000, netpbm, png, psd, tiff, webp
+from core.image.formats import avif, bmp, heic, jpeg, jpeg2000, netpbm, png, psd, tiff, webp
 from core.image.origin import Origin
 from core.image.page import Source
 from core.image.painted import PaintedPage
@@ -76,7 +76,7 @@ class FormatModule(ReaderModule, Protocol):
 
 #: The order is that of messages and of the documentation.
 _MODULES: Final[tuple[FormatModule, ...]] = (jpeg, png, tiff, webp, avif, jpeg2000)
-_READERS: Final[tuple[ReaderModule, ...]] = (bmp, netpbm, psd)
+_READERS: Final[tuple[ReaderModule, ...]] = (heic, bmp, netpbm, psd)
 
 #: What is written.
 FORMATS: Final[tuple[Format, ...]] = tuple(module.FORMAT for module in _MODULES)
@@ -152,10 +152,6 @@ _FOREIGN: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"%PDF", "a PDF document"),
     (0, b"\xff\x0a", "a JPEG XL picture"),
     (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (4, b"ftyphei", "an HEIC picture"),
-    (4, b"ftyphev", "an HEIC picture"),
-    (4, b"ftypmif1", "an HEIF picture"),
-    (4, b"ftypmsf1", "an HEIF picture"),
     (4, b"ftypcrx", "a camera's raw file"),
     (0, b"FUJIFILMCCD-RAW", "a camera's raw file"),
     (0, b"IIRO", "a camera's raw file"),
