@@ -16,7 +16,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from core.image import formats, pixels
+from core.image import formats
+from core.image.formats.jpeg import head
 from core.image.formats.jpeg2000 import colours, header
 from core.image.read import open_source
 from core.job import second_reader
@@ -248,6 +249,9 @@ def test_verify_finds_a_transparency_that_our_reader_overlooks(cli, tmp_path, mo
 def test_verify_finds_a_picture_that_our_reader_turns_the_wrong_way(cli, tmp_path, monkeypatch):
     source = tmp_path / "a.jpg"
     source.write_bytes(_turned("JPEG", 3))
-    monkeypatch.setattr(pixels, "_upright", lambda codes, _: codes)
+    read_metadata = head.read_metadata
+    monkeypatch.setattr(
+        head, "read_metadata", lambda read: replace(read_metadata(read), orientation=1)
+    )
     answer = cli("verify", source, source)
     assert answer.code == 1 and "sees another lightness" in answer.out
