@@ -1,9 +1,9 @@
 """TIFF files as other programs wrote them, built tag by tag: what no library of ours can write."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,11 +21,11 @@ class Dir:
     picture: np.ndarray
     rows: int = 0
     segments: Sequence[bytes] = ()
-    tags: dict[int, tuple[int, Sequence[Any]] | None] = field(default_factory=dict)
+    tags: Mapping[int, tuple[int, Sequence[Any]] | None] = field(default_factory=dict)
     below: Sequence["Dir"] = ()
 
 
-def file_of(*chain: Dir, order: str = "<") -> bytes:
+def file_of(*chain: Dir, order: Literal["<", ">"] = "<") -> bytes:
     """A classic TIFF of these pages, each with its sub-directories."""
     data = bytearray({"<": b"II*\0", ">": b"MM\0*"}[order] + bytes(4))
     pointer = 4
@@ -36,7 +36,7 @@ def file_of(*chain: Dir, order: str = "<") -> bytes:
     return bytes(data)
 
 
-def _add(data: bytearray, directory: Dir, order: str) -> tuple[int, int]:
+def _add(data: bytearray, directory: Dir, order: Literal["<", ">"]) -> tuple[int, int]:
     """(where the directory stands, where it points to the next one)."""
     below = [_add(data, each, order)[0] for each in directory.below]
     picture = directory.picture
