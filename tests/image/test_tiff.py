@@ -241,9 +241,9 @@ def test_a_picture_of_its_own_in_a_sub_directory_is_coloured_there():
     data = file_of(Dir(MASTER, below=[Dir(other, below=[Dir(STALE[:10])])]))
     pages = pages_of(through(data, sepia))
     assert len(pages) == 1
-    (below,) = pages[0].pages or ()
+    [below] = list(pages[0].pages or [])
     np.testing.assert_array_equal(below.aspage().asarray(), in_sepia(other))
-    (deeper,) = below.aspage().pages or ()
+    [deeper] = list(below.aspage().pages or [])
     np.testing.assert_array_equal(deeper.aspage().asarray(), in_sepia(STALE[:10]))
 
 
