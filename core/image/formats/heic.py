@@ -36,7 +36,8 @@ _CHANNELS: Final = {"L": (1, False), "LA": (1, True), "RGB": (3, False), "RGBA":
 def open(origin: Origin, max_pixels: int) -> Source:
     """See `ReaderModule`."""
     picture = _opened(origin)
-    check_size(*picture.size, max_pixels, origin.name)
+    width, height = picture.size
+    check_size(width, height, max_pixels, origin.name)
     items = items_of(origin.read, origin.size)
     if items.frames > 1:
         raise unsupported("it is an animation", origin.name)
@@ -49,7 +50,7 @@ def open(origin: Origin, max_pixels: int) -> Source:
     bits = picture.info["bit_depth"]
     depth: Literal[8, 16] = 16 if bits > 8 else 8
     colours, has_alpha = _CHANNELS[picture.mode.partition(";")[0]]
-    layout = SampleLayout(*picture.size, colours, depth, has_alpha)
+    layout = SampleLayout(width, height, colours, depth, has_alpha)
     return source_in_memory(
         origin,
         FORMAT,
