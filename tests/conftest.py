@@ -1,6 +1,13 @@
-"""What holds for every test: Ctrl-C works, also where the tests were started in the background."""
+"""What holds for every test: Ctrl-C works, also where the tests were started in the background,
+and no property is held to a time, which says more of the machine than of the program.
+"""
 
 import signal
+
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A shell starts background jobs with SIGINT ignored, and children inherit that; the tests that
 # press Ctrl-C on a child mean a child that was started as a person starts it.

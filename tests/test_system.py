@@ -75,7 +75,7 @@ def test_a_lock_holds_until_its_file_is_closed(tmp_path):
 def test_a_file_that_another_program_has_open_is_called_that(tmp_path, monkeypatch):
     def refuse(*_, **__):
         error = PermissionError(13, "in use")
-        error.winerror = 32
+        setattr(error, "winerror", 32)  # noqa: B010 -- Windows alone has the attribute
         raise error
 
     monkeypatch.setattr("core.image.atomic._put", refuse)

@@ -82,7 +82,7 @@ def opened_by_pillow(data: bytes) -> tuple[int, int]:
 def test_a_heic_without_a_profile_is_read_by_its_code_points():
     picture = np.full((64, 64, 3), (200, 0, 0), np.uint8)
     points = {"color_primaries": 12, "transfer_characteristics": 13, "matrix_coefficients": 0}
-    with open_source(_heic(picture, **points, save_nclx_profile=True)) as source:
+    with open_source(_heic(picture, (), **points, save_nclx_profile=True)) as source:
         measured = lightness(samples_of(source))
     light = 0.2290 * ((200 / 255 + 0.055) / 1.055) ** 2.4
     assert abs(measured - lightness_of_y(np.array(light))).max() < 0.5

@@ -167,7 +167,13 @@ def test_a_full_destination_leaves_nothing_partial_and_the_batch_goes_on_later(
         undisturbed = stage.folder / "undisturbed"
         stage.call("colorize", stage.scans, "-o", undisturbed, "--model", "tiny", "--quiet")
         whole = dict(files_under(undisturbed))
-        assert all(whole[name] == content for name, content in files_under(stage.results))
+        # the next try of a scan may be at work: its file has a hidden name until it is whole
+        found = {
+            name: content
+            for name, content in files_under(stage.results)
+            if not Path(name).name.startswith(".")
+        }
+        assert all(whole[name] == content for name, content in found.items())
         (small / "ballast").unlink()
         stage.wait(batch)
         assert dict(files_under(stage.results)) == whole
