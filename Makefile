@@ -23,8 +23,9 @@ colorize: $(VENV)/runtime.stamp
 	@$(BIN)/photochrom colorize "$(PHOTO)" -o "$(OUT)" --existing overwrite \
 		--before-after "$(SHEETS)/"
 
+# Each file's tests stay together, since they share servers and browsers.
 test: $(VENV)/development.stamp $(VENV)/system.stamp
-	$(BIN)/pytest -q $(ARGS)
+	$(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/development.stamp
 	$(BIN)/ruff check .
