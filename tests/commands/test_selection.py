@@ -30,7 +30,7 @@ def scans(tmp_path) -> Path:
         ".hidden.png",
     ):
         save(folder / name, SMALL)
-    for name in ("1.bmp", "2.BMP", "box/3.bmp", "notes.txt", "README", "a.xmp", "Thumbs.db"):
+    for name in ("1.gif", "2.GIF", "box/3.gif", "notes.txt", "README", "a.xmp", "Thumbs.db"):
         (folder / name).write_bytes(b"not a picture of ours")
     return folder
 
@@ -52,7 +52,7 @@ def test_folders_of_systems_are_left_out_and_the_end_says_what_was_passed_over(
         "drafts/deep/d.png",
     ]
     (line,) = [line for line in answer.err.splitlines() if line.startswith("passed over: ")]
-    assert "3 BMP, 1 TXT, 1 without a suffix: not read" in line
+    assert "3 GIF, 1 TXT, 1 without a suffix: not read" in line
     assert "1: hidden" in line
     assert (
         "1 folder #recycle, 1 folder $RECYCLE.BIN, 1 folder .thumbnails, 2 folders @eaDir" in line

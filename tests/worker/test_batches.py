@@ -147,15 +147,15 @@ def test_a_batch_passes_over_what_colorize_passes_over_and_says_so(stage: Stage)
     make_scans(stage.scans, 2)
     for name in ("@eaDir/a.jpg", "box/drafts/b.jpg", "box/b_web.jpg", "._c.jpg", "box/c.jpg"):
         save(stage.scans / name, gray(60, 80))
-    (stage.scans / "d.bmp").write_bytes(b"BM")
+    (stage.scans / "d.gif").write_bytes(b"GIF89a")
     words = ("-o", stage.results, "--model", "tiny", "--exclude", "drafts", "--exclude", "*_web.*")
-    passed = {"not_read": {"BMP": 1}, "folders": {"@eaDir": 1, "drafts": 1}, "excluded": 1}
+    passed = {"not_read": {"GIF": 1}, "folders": {"@eaDir": 1, "drafts": 1}, "excluded": 1}
     told = json.loads(stage.call("batch", "submit", stage.scans, *words, "--json"))
     assert (told["scans"], told["passed_over"]) == (3, passed)
     globbed = json.loads(stage.call("batch", "submit", f"{stage.scans}/**/*.jpg", *words, "--json"))
     assert globbed["scans"] == 3
     said = stage.call("batch", "submit", stage.scans, *words, "--name", "again")
-    assert "passed over: 1 BMP: not read; 1: --exclude; 1 folder @eaDir" in said
+    assert "passed over: 1 GIF: not read; 1: --exclude; 1 folder @eaDir" in said
 
 
 def test_a_destination_inside_the_source_is_not_coloured_again(stage: Stage):
