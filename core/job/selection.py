@@ -51,7 +51,7 @@ class PassedOver:
         return bool(self.not_read or self.folders or self.excluded or self.hidden)
 
     def in_words(self) -> str:
-        """One clause: '12 BMP, 3 TXT: not read; 4: --exclude; 1 folder @eaDir: left out'."""
+        """One clause: '12 GIF, 3 TXT: not read; 4: --exclude; 1 folder @eaDir: left out'."""
         clauses = []
         if self.not_read:
             ordered = sorted(self.not_read.items(), key=lambda kind: (-kind[1], kind[0]))

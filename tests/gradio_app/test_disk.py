@@ -27,9 +27,11 @@ def kept(running: Running) -> set[Path]:
         f"photochrom-server-{running.process.pid}-*"
     )
     own = {folder / "claim"}
-    return {
-        path for path in folder.rglob("*") if path.is_file() and "examples" not in path.parts
-    } - own
+    try:
+        found = {path for path in folder.rglob("*") if path.is_file()}
+    except FileNotFoundError:  # a folder went while it was looked into: look again
+        return kept(running)
+    return {path for path in found if "examples" not in path.parts} - own
 
 
 @pytest.fixture(scope="module")
