@@ -11,7 +11,7 @@ from typing import Final
 from celery import Celery
 
 from worker import policy
-from worker.broker import PREFIX, tls_of
+from worker.broker import PREFIX, keepalive, tls_of
 
 #: The name of the one task; a message that names another is rejected.
 SCAN: Final = "photochrom.scan"
@@ -53,9 +53,13 @@ def application(url: str, limits: Limits | None = None, *, watchable: bool = Fal
         broker_transport_options={
             "visibility_timeout": limits.visibility,
             "global_keyprefix": PREFIX,
-            "socket_keepalive": True,
+            # Without these a connection that went silent holds the main thread for ever, and a
+            # BRPOP without an answer is waited for (kombu gives it up after 1 s + the interval).
+            "socket_timeout": policy.ANSWER,
             "socket_connect_timeout": 5,
-            "health_check_interval": 30,
+            "socket_keepalive": True,
+            "socket_keepalive_options": keepalive(),
+            "health_check_interval": policy.ANSWER,
         },
         visibility_timeout=limits.visibility,
         broker_use_ssl=tls_of(url),

@@ -6,25 +6,32 @@ Stands on `core.errors`, `worker.settings` and redis.
 """
 
 import logging
+import socket
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from core.errors import OptionsError, ServiceError
+from worker import policy
 from worker.settings import settings
 
 if TYPE_CHECKING:
     from redis import Redis
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 DEFAULT_URL: Final = "redis://localhost:6379/0"
 OLDEST: Final = (6, 2)
 
 #: Before every key of ours, Celery's included, so that Redis may be shared with other programs.
 PREFIX: Final = "photochrom:"
+
+#: Seconds for which Redis is waited for before work is let go.
+OUTAGE: Final = 3600.0
 
 _START_ONE: Final = (
     "start Redis (`redis-server --appendonly yes`, or `docker compose up redis` in deploy/), "
@@ -66,13 +73,30 @@ def connect(url: str) -> "Redis":
     return client
 
 
-def unproven(url: str) -> "Redis":
-    """A client that has said nothing yet; it connects, and after a fork again, when it is used."""
+def unproven(url: str, answer_within: float | None = None) -> "Redis":
+    """A client that has said nothing yet; it connects, and after a fork again, when it is used.
+
+    It gives a silent connection up after `answer_within` seconds (`policy.ANSWER`).
+    """
     from redis import Redis
 
+    seconds = answer_within or policy.ANSWER
     return Redis.from_url(
-        url, socket_timeout=30, socket_connect_timeout=5, health_check_interval=30, retry=None
+        url,
+        socket_timeout=seconds,
+        socket_connect_timeout=min(seconds, 5),
+        socket_keepalive=True,
+        socket_keepalive_options=keepalive(),
+        health_check_interval=30,
+        retry=None,
     )
+
+
+def keepalive() -> dict[int, int]:
+    """Socket options by which the system notices within half a minute that the other end is gone,
+    where nothing is sent and no time limit of ours runs."""
+    wanted = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+    return {getattr(socket, name): n for name, n in wanted.items() if hasattr(socket, name)}
 
 
 def tls_of(url: str) -> dict[str, Any] | None:
@@ -192,6 +216,25 @@ def is_transient(error: BaseException) -> bool:
         | redis_errors.ReadOnlyError
         | redis_errors.TryAgainError,
     ) and not isinstance(error, redis_errors.AuthenticationError)
+
+
+def patiently(step: Callable[[], Answer], again: Callable[[], Answer] | None = None) -> Answer:
+    """The answer of `step`, asked with growing pauses while Redis is away or full, for an hour.
+
+    `again` is asked instead of `step` from the second time on: the first may have been carried out
+    and only its answer been lost.
+    """
+    pause, end = 0.05, time.monotonic() + OUTAGE
+    while True:
+        try:
+            return step()
+        except ServiceError as error:
+            cause: Any = error.__cause__
+            if cause is None or not is_transient(cause) or time.monotonic() > end:
+                raise
+            time.sleep(pause)
+            pause = min(2 * pause, 5.0)
+            step = again or step
 
 
 def _reason(error: Exception) -> str:

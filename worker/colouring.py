@@ -9,17 +9,17 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-from core.errors import Failure, InterruptedJob, PhotochromError, ServiceError
+from core.errors import Failure, InterruptedJob, PhotochromError
 from core.job import EXISTING, Job, Outcome
 from core.options import Options
 from worker import policy
-from worker.broker import is_transient
+from worker.broker import patiently
 from worker.ledger import Ledger
 from worker.records import Batch, Claim
 from worker.roots import Roots, is_remote
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from core.colorizer import Colorizer
 
 log = logging.getLogger(__name__)
-Answer = TypeVar("Answer")
-
-#: Seconds for which a process waits for Redis to come back before it lets a scan go.
-OUTAGE: Final = 3600.0
 
 #: Verdicts on one scan that say nothing of the next.
 _ANOTHERS: Final = frozenset({"finished", "running", "put off"})
@@ -45,13 +41,15 @@ MODELS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What a worker's processes are told before they are forked. `model` is opened at once."""
+    """What a worker's processes are told before they are forked. `model` is opened at once;
+    `parent` is the number of the process that forks them."""
 
     url: str
     worker: str
     model: str
     device: str
     roots: Roots
+    parent: int
 
 
 class Station:
@@ -95,7 +93,10 @@ class Station:
     def _claim(self, batch: str, scan: str, about: Mapping[str, str]) -> Claim:
         """The ledger's verdict on the scan named, or on whichever is next where that is ""."""
         token = self._token()
-        claim = patiently(lambda: self.ledger.claim(batch, scan, token, self.post.worker, about))
+        wish = (batch, scan, token, self.post.worker, about)
+        claim = patiently(
+            lambda: self.ledger.claim(*wish), lambda: self.ledger.claim(*wish, again=True)
+        )
         if claim.verdict != "yours":
             log.info("%s %s is left alone: %s", batch, scan or "whatever is next", claim.verdict)
         return claim
@@ -163,11 +164,10 @@ class Station:
         if about is None:
             patiently(lambda: self.ledger.finish(batch.id, claim, outcome, size))
             return OVER
-        token = self._token()
+        wish = (batch.id, claim, outcome, size, self._token(), self.post.worker, about)
         return patiently(
-            lambda: self.ledger.finish_and_claim(
-                batch.id, claim, outcome, size, token, self.post.worker, about
-            )
+            lambda: self.ledger.finish_and_claim(*wish),
+            lambda: self.ledger.finish_and_claim(*wish, again=True),
         )
 
     def _colorizer_or_none(self, batch: Batch) -> "Colorizer | None":
@@ -230,15 +230,17 @@ class Keeper(threading.Thread):
             raise InterruptedJob("the scan was given to another process")
 
     def run(self) -> None:
+        pause = policy.LEASE / 4
         while True:
             self._begins.wait()
-            time.sleep(policy.LEASE / 4)
-            held = self._held
+            time.sleep(pause)
+            held, pause = self._held, policy.LEASE / 4
             try:
                 if held and not self._ledger.renew(*held) and held == self._held:
                     self._lost = True
             except PhotochromError as error:
                 log.warning("the lease could not be renewed: %s", error)
+                pause = min(1.0, pause)  # a silent connection has cost a third of the lease
 
 
 def warm_up(colorizer: "Colorizer") -> None:
@@ -253,20 +255,6 @@ def try_model(model: str, device: str) -> None:
     from core.colorizer import Colorizer
 
     warm_up(Colorizer.open(model, device))
-
-
-def patiently(step: Callable[[], Answer]) -> Answer:
-    """The answer of `step`, asked again with growing pauses while Redis is away or full."""
-    pause, end = 0.05, time.monotonic() + OUTAGE
-    while True:
-        try:
-            return step()
-        except ServiceError as error:
-            cause: Any = error.__cause__
-            if cause is None or not is_transient(cause) or time.monotonic() > end:
-                raise
-            time.sleep(pause)
-            pause = min(2 * pause, 5.0)
 
 
 def _is_gone(folder: str) -> bool:

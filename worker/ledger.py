@@ -117,13 +117,15 @@ class Ledger:
     # -- working ----------------------------------------------------------------------------------
 
     def claim(
-        self, batch: str, scan: str, token: str, worker: str, about: Mapping[str, str]
-    ) -> Claim:
+        self, batch: str, scan: str, token: str, worker: str, about: Mapping[str, str],
+        *, again: bool = False,
+    ) -> Claim:  # fmt: skip
         """Takes a scan for the holder of `token`: the one named, or the next where that is "".
 
-        `about` describes the worker (`Participant`).
+        `about` describes the worker (`Participant`). `again`: this was asked before, with the same
+        token, and the answer was lost.
         """
-        wish = _wish(scan, token, worker, about)
+        wish = _wish(scan, token, worker, about, again)
         return self._claimed(batch, token, self._step("claim", batch, *wish))
 
     def _claimed(self, batch: str, token: str, answer: list[Any]) -> Claim:
@@ -144,10 +146,10 @@ class Ledger:
 
     def finish_and_claim(
         self, batch: str, claim: Claim, outcome: Outcome, bytes_read: int,
-        token: str, worker: str, about: Mapping[str, str],
+        token: str, worker: str, about: Mapping[str, str], *, again: bool = False,
     ) -> Claim:  # fmt: skip
         """`finish`, and `claim` of the next scan, in one step: half the way for quick scans."""
-        result, wish = _result(claim, outcome, bytes_read), _wish("", token, worker, about)
+        result, wish = _result(claim, outcome, bytes_read), _wish("", token, worker, about, again)
         answer = self._step("finish_and_claim", batch, len(result), *result, *wish)
         return self._claimed(batch, token, answer)
 
@@ -158,6 +160,10 @@ class Ledger:
             "put_off", batch, claim.scan, claim.token, pause, int(why is not None),
             failure_text(why),
         )  # fmt: skip
+
+    def release(self, worker: str) -> int:
+        """Gives back what a worker's dead processes had at work, uncounted; how many scans."""
+        return sum(self._step("release", batch, worker)[1] for batch in self.open_batches())
 
     def tend(
         self, batch: str, room: int, may_end: bool, queue_is_empty: bool
@@ -324,10 +330,12 @@ class Ledger:
         return {name: self.redis.register_script(prelude + body) for name, body in text.items()}
 
 
-def _wish(scan: str, token: str, worker: str, about: Mapping[str, str]) -> tuple[Any, ...]:
+def _wish(
+    scan: str, token: str, worker: str, about: Mapping[str, str], again: bool
+) -> tuple[Any, ...]:
     """Arguments of claim.lua."""
     pin = f"{about['model_sha256']} {about['version']}" if about["model_sha256"] else ""
-    return scan, token, policy.LEASE, worker, json_of(about), pin, policy.ELSEWHERE
+    return scan, token, policy.LEASE, worker, json_of(about), pin, policy.ELSEWHERE, int(again)
 
 
 def _result(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[Any, ...]:

@@ -10,6 +10,10 @@ from core.errors import KINDS
 #: to be scheduled, and colour it twice.
 LEASE: Final = 30.0
 
+#: Seconds for which Redis may be silent before a connection to it is given up and made anew. A
+#: connection that a router has forgotten stays silent for ever. Its longest command takes far less.
+ANSWER: Final = 10.0
+
 #: Deaths of its process after which a scan is not tried again.
 DEATHS: Final = 3
 
@@ -44,7 +48,11 @@ OF_ALL: Final = frozenset({"destination", "out-of-memory", "service"})
 
 #: Seconds in which a worker with a free process must have taken something from a queue that is not
 #: empty. Celery is known to stop to consume when Redis came back; the worker then begins anew.
-STALLED: Final = 60.0
+STALLED: Final = 30.0
+
+#: Seconds that such a worker is given to end warmly before its processes are killed; their scans
+#: go back to the ledger, and no attempt is counted.
+WARM_STOP: Final = 15.0
 
 #: Seconds after which an append-only file with `appendfsync everysec` is on the disk for certain.
 FLUSH: Final = 2.0

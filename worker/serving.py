@@ -8,16 +8,14 @@ be one that loses nothing, and the model colour a few pixels in a process of its
 import logging
 import multiprocessing
 import os
-import signal
 import socket
-import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any, NoReturn
+from typing import Any
 
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
@@ -29,6 +27,7 @@ from worker.application import SCAN, Limits, application
 from worker.broker import check, connect, without_password
 from worker.colouring import Post, Station, try_model
 from worker.ledger import Ledger
+from worker.restart import Restart, follow_parent, reap_children
 from worker.roots import Roots
 from worker.tender import Tender
 
@@ -55,6 +54,7 @@ def serve(service: Service) -> int:
 
     Raises `ServiceError`, `OptionsError`, `ModelError` or `ProviderError` before any work is taken.
     """
+    reap_children()
     # Celery warns root of pickled messages, which are not accepted here; ours says why, in a line.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     client = connect(service.url)
@@ -64,9 +64,9 @@ def serve(service: Service) -> int:
         log.info("the worker runs as root; give it a user of its own, who owns the results")
     name = f"{socket.gethostname()}-{os.getpid()}"
     app = application(service.url, service.limits, watchable=service.watchable)
-    post = Post(service.url, name, service.model, service.device, service.roots)
+    post = Post(service.url, name, service.model, service.device, service.roots, os.getpid())
     _add_the_task(app, post)
-    restart = _Restart()
+    restart = Restart(Ledger(service.url), name)
     tender = Tender(
         app, Ledger(service.url), service.queues, name, _about(service),
         is_idle=lambda: _is_idle(service.concurrency),
@@ -84,6 +84,7 @@ def serve(service: Service) -> int:
         without_heartbeat=not service.watchable,
         quiet=True,
     )
+    restart.worker = worker
     log.info(
         "%s serves %s on %s, %d processes; it may touch %s",
         name, ", ".join(service.queues), without_password(service.url), service.concurrency,
@@ -114,6 +115,7 @@ def _add_the_task(app: Celery, post: Post) -> None:
 
     @signals.worker_process_init.connect(weak=False)
     def _(**_: object) -> None:
+        follow_parent(post.parent)
         os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
         os.environ["VIPS_CONCURRENCY"] = "1"
         try:
@@ -168,17 +170,3 @@ def _try_in_a_process_of_its_own(model: str, device: str) -> None:
             pool.submit(try_model, model, device).result()
         except BrokenProcessPool as error:
             raise ServiceError("the process that tried the model died", kind="model") from error
-
-
-class _Restart:
-    """A worker that has stopped to consume ends warmly and begins anew under its old number."""
-
-    def __init__(self) -> None:
-        self.is_asked = False
-
-    def ask(self) -> None:
-        self.is_asked = True
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    def carry_out(self) -> NoReturn:
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from core.errors import PhotochromError
 from worker import policy
@@ -50,6 +51,8 @@ class Tender(threading.Thread):
         self._is_idle, self._taken, self._on_stall = is_idle, taken, stalled
         self._stop_asked = threading.Event()
         self._progress = (0, time.monotonic())
+        #: Whether messages wait and none is taken.
+        self.is_stalled = False
         self.healthy = True
         self.latest_round = time.monotonic()
 
@@ -61,6 +64,8 @@ class Tender(threading.Thread):
                 moved = self._round()
                 self.healthy = True
             except PhotochromError as error:
+                self._say_trouble(error)
+            except OperationalError as error:  # kombu's, when messages are sent
                 self._say_trouble(error)
             except Exception:  # a thread that dies is not noticed; this one must not
                 log.exception("the tender failed; it goes on")
@@ -114,19 +119,22 @@ class Tender(threading.Thread):
         Celery may also lose count of what is at work; that nothing runs anywhere is as good a sign.
         """
         taken, now = self._taken(), time.monotonic()
-        if depth == 0 or taken == 0 or taken != self._progress[0]:
-            self._progress = (taken, now)
-        elif now - self._progress[1] > policy.STALLED:
+        # Before the first message the processes load their model.
+        patience = policy.STALLED if taken else 3 * policy.STALLED
+        if depth == 0 or taken != self._progress[0]:
+            self._progress, self.is_stalled = (taken, now), False
+        elif now - self._progress[1] > patience:
             self._progress = (taken, now)
             if self._is_idle() or self._nothing_runs():
                 log.critical("%d messages wait and none is taken; the worker begins anew", depth)
+                self.is_stalled = True
                 self._on_stall()
 
     def _nothing_runs(self) -> bool:
         batches = self._ledger.open_batches()
         return not any(self._ledger.numbers(batch)["running"] for batch in batches)
 
-    def _say_trouble(self, error: PhotochromError) -> None:
+    def _say_trouble(self, error: Exception) -> None:
         if self.healthy:
             log.warning("%s", error)
         self.healthy = False

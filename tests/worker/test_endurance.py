@@ -15,6 +15,14 @@ def memory_of(worker) -> int:
     return sum(process.memory_full_info().uss for process in worker.family())
 
 
+def is_at_work(process: psutil.Process) -> bool:
+    """Whether it lives; one that is dead and that nobody has asked about yet does not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def make_corrupt(stage: Stage, count: int) -> None:
     """Pictures cut short, a thousand a folder, all different."""
     whole = save(stage.folder / "whole.jpg", gray(60, 80)).read_bytes()
@@ -122,7 +130,17 @@ def test_children_do_not_outlive_a_worker_that_was_killed(stage: Stage):
     wait_until(lambda: len(worker.family()) > 2, "the children")
     parent, *children = worker.family()
     parent.kill()
-    wait_until(lambda: not any(child.is_running() for child in children), "them to leave", 20)
+    wait_until(lambda: not any(map(is_at_work, children)), "them to leave", 20)
+
+
+def test_children_at_work_leave_with_their_parent_where_the_system_does_not_end_them(stage: Stage):
+    make_scans(stage.scans, 2)
+    batch = stage.submit()
+    worker = stage.worker(trouble="unlinked")
+    wait_until(lambda: stage.numbers(batch)["running"] == 2, "both to be at work")
+    parent, *children = worker.family()
+    parent.kill()
+    wait_until(lambda: not any(map(is_at_work, children)), "them to leave", 20)
 
 
 def test_a_scan_delivered_many_times_is_done_once(stage: Stage):

@@ -1,8 +1,19 @@
 -- Takes a scan: the one named, or, where none is (''), the next of the backlog. ARGV: scan, token,
 -- seconds of lease, worker, its description, model and version, seconds to hand it on after.
--- Without a model (version '') it is handed on.
+-- Without a model (version '') it is handed on. Who asks again with the same token, since the first
+-- answer was lost on its way, is given the same scan again.
 -- Answers {'yours', begun, faults, worker's number, asked, scan} or why not.
-local scan, token, lease, worker, description, pin, elsewhere = unpack(ARGV)
+local scan, token, lease, worker, description, pin, elsewhere, again = unpack(ARGV)
+if again == '1' then
+  for _, leased in ipairs(redis.call('ZRANGE', P .. ':leases', 0, -1)) do
+    local state, begun, _, faults, holder = read(leased)
+    if state == 'r' and holder == token then
+      local number = redis.call('HGET', P .. ':workers', worker .. '|' .. pin)
+      redis.call('ZADD', P .. ':leases', now() + lease, leased)
+      return {'yours', begun, faults, tonumber(number), redis.call('HGET', P .. ':asked', leased), leased}
+    end
+  end
+end
 if redis.call('HEXISTS', P, 'cancelled') == 1 then return {'cancelled'} end
 local held = redis.call('HGET', P, 'pin')
 if scan == '' then
