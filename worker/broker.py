@@ -2,7 +2,6 @@
 
 `broker_url` finds the address, `connect` opens it, `check` refuses a configuration that loses
 work, `in_words` turns a Redis error into ours. A password never leaves this module but to Redis.
-Stands on `core.errors`, `worker.settings` and redis.
 """
 
 import logging
@@ -73,10 +72,11 @@ def connect(url: str) -> "Redis":
     return client
 
 
-def unproven(url: str, answer_within: float | None = None) -> "Redis":
+def unproven(url: str, answer_within: float | None = None, ask_health: bool = True) -> "Redis":
     """A client that has said nothing yet; it connects, and after a fork again, when it is used.
 
-    It gives a silent connection up after `answer_within` seconds (`policy.ANSWER`).
+    It gives a silent connection up after `answer_within` seconds (`policy.ANSWER`). With
+    `ask_health` a connection that was idle is tried before it is used.
     """
     from redis import Redis
 
@@ -87,7 +87,7 @@ def unproven(url: str, answer_within: float | None = None) -> "Redis":
         socket_connect_timeout=min(seconds, 5),
         socket_keepalive=True,
         socket_keepalive_options=keepalive(),
-        health_check_interval=30,
+        health_check_interval=30 if ask_health else 0,
         retry=None,
     )
 
@@ -177,10 +177,47 @@ def check(client: "Redis", url: str, *, time_limit: float, visibility: float) ->
     if about.get("role") == "slave":
         raise ServiceError(f"Redis at {where} is a replica", remedy="name the primary instead")
     _check_eviction(about, where)
+    _check_password(url, where)
     if not about.get("aof_enabled"):
         log.warning(
             "Redis at %s has appendonly no: a crash of it loses the latest of the ledger, or all; "
             "set `appendonly yes`",
+            where,
+        )
+
+
+def refuse_volatile(client: "Redis", url: str) -> None:
+    """Raises `ServiceError` for a Redis that would forget a batch when it is killed."""
+    with in_words(url):
+        about: Any = client.info("persistence")
+    if not about.get("aof_enabled"):
+        raise ServiceError(
+            f"Redis at {without_password(url)} has appendonly no: when it crashes the batch is "
+            "gone",
+            remedy="set `appendonly yes` (deploy/redis.conf), or insist with --volatile",
+        )
+
+
+def _check_password(url: str, where: str) -> None:
+    """Warns where Redis lets anybody in. It takes any password silently when it has none."""
+    from redis import RedisError
+
+    parts = urlsplit(url)
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    try:
+        unproven(urlunsplit(bare)).ping()
+    except RedisError:
+        return  # it wants a password, as it should
+    if parts.password:
+        log.warning(
+            "Redis at %s has no password, though the broker's URL gives one: its configuration is "
+            "not the one you think; set requirepass",
+            where,
+        )
+    elif parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        log.warning(
+            "Redis at %s has no password: whoever reaches it can queue work and read the ledger; "
+            "set requirepass, and write it into the broker's URL (redis://:PASSWORD@HOST:6379/0)",
             where,
         )
 
@@ -218,12 +255,10 @@ def is_transient(error: BaseException) -> bool:
     ) and not isinstance(error, redis_errors.AuthenticationError)
 
 
-def patiently(step: Callable[[], Answer], again: Callable[[], Answer] | None = None) -> Answer:
-    """The answer of `step`, asked with growing pauses while Redis is away or full, for an hour.
-
-    `again` is asked instead of `step` from the second time on: the first may have been carried out
-    and only its answer been lost.
-    """
+def patiently(step: Callable[[], Answer]) -> Answer:
+    """The answer of `step`, asked again with growing pauses while Redis is away or full, for an
+    hour. It may have been carried out and only its answer been lost: every step of the ledger may
+    be repeated."""
     pause, end = 0.05, time.monotonic() + OUTAGE
     while True:
         try:
@@ -234,7 +269,6 @@ def patiently(step: Callable[[], Answer], again: Callable[[], Answer] | None = N
                 raise
             time.sleep(pause)
             pause = min(2 * pause, 5.0)
-            step = again or step
 
 
 def _reason(error: Exception) -> str:

@@ -20,6 +20,12 @@ DEATHS: Final = 3
 #: Seconds between two rounds of the tender.
 ROUND: Final = 1.0
 
+#: How often batches of each priority are served while several wait for the same workers.
+WEIGHTS: Final = {"high": 16, "normal": 4, "low": 1}
+
+#: Seconds between two looks whether each scan of an unfinished batch stands where it should.
+CHECK: Final = 60.0
+
 #: Messages kept in the Celery queue ahead of the workers. At one round a second this is also the
 #: most scans a second that one queue can carry; a message takes about 1 kB of Redis' memory.
 AHEAD: Final = 1000
@@ -48,7 +54,11 @@ OF_ALL: Final = frozenset({"destination", "out-of-memory", "service"})
 
 #: Seconds in which a worker with a free process must have taken something from a queue that is not
 #: empty. Celery is known to stop to consume when Redis came back; the worker then begins anew.
-STALLED: Final = 30.0
+STALLED: Final = 40.0
+
+#: The same before it has taken anything: its processes first load their model, for up to the three
+#: minutes of `worker_proc_alive_timeout`, and must not be restarted while they do.
+STALLED_AT_FIRST: Final = 240.0
 
 #: Seconds that such a worker is given to end warmly before its processes are killed; their scans
 #: go back to the ledger, and no attempt is counted.

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from billiard.util import get_logger
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 from celery.worker import state
@@ -24,8 +25,9 @@ from celery.worker import state
 from core.errors import EXIT_DONE, PhotochromError, ServiceError
 from worker import policy
 from worker.application import SCAN, Limits, application
-from worker.broker import check, connect, without_password
+from worker.broker import check, connect, unproven, without_password
 from worker.colouring import Post, Station, try_model
+from worker.hooks import Hooks, tell_ended
 from worker.ledger import Ledger
 from worker.restart import Restart, follow_parent, reap_children
 from worker.roots import Roots
@@ -47,6 +49,7 @@ class Service:
     limits: Limits = field(default_factory=Limits)
     metrics: tuple[str, int] | None = None
     watchable: bool = False
+    hooks: Hooks = field(default_factory=Hooks)
 
 
 def serve(service: Service) -> int:
@@ -67,11 +70,13 @@ def serve(service: Service) -> int:
     post = Post(service.url, name, service.model, service.device, service.roots, os.getpid())
     _add_the_task(app, post)
     restart = Restart(Ledger(service.url), name)
+    hooks_ledger = Ledger(service.url)
     tender = Tender(
         app, Ledger(service.url), service.queues, name, _about(service),
         is_idle=lambda: _is_idle(service.concurrency),
         taken=lambda: sum(state.total_count.values()),
         stalled=restart.ask,
+        ended=lambda: service.hooks and tell_ended(hooks_ledger, service.hooks),
     )  # fmt: skip
     _begin_with_celery(tender, service)
     worker: Any = app.Worker(
@@ -128,7 +133,8 @@ def _add_the_task(app: Celery, post: Post) -> None:
 def _begin_with_celery(tender: Tender, service: Service) -> None:
     @signals.setup_logging.connect(weak=False)
     def _(**_: object) -> None:
-        """Celery leaves logging to us, when anybody listens here."""
+        """Celery leaves logging to us, when anybody listens here; its pool's lines come too."""
+        get_logger().propagate = True
 
     @signals.worker_ready.connect(weak=False)
     def _(**_: object) -> None:
@@ -136,7 +142,10 @@ def _begin_with_celery(tender: Tender, service: Service) -> None:
         if service.metrics:
             from worker.metrics import serve_metrics
 
-            serve_metrics(service.metrics, Ledger(service.url), tender, service.queues)
+            # Prometheus waits for ten seconds; a Redis that is frozen must be told well before.
+            quick = unproven(service.url, answer_within=0.8, ask_health=False)
+            ledger = Ledger(service.url, quick)
+            serve_metrics(service.metrics, ledger, tender, service.queues)
 
     @signals.worker_shutting_down.connect(weak=False)
     def _(**_: object) -> None:

@@ -57,6 +57,10 @@ def _make_trouble(name: str) -> None:
     def unlinked(job, colorizer, **how):
         time.sleep(300)
 
+    def long(job, colorizer, **how):
+        time.sleep(float(os.environ["LONG"]))
+        return nothing(job, colorizer, **how)
+
     def nothing(job, colorizer, **how):
         return Outcome(
             str(job.source), str(job.destination), "done", key="ab" * 32, pixels=1, seconds=0.0
@@ -64,6 +68,7 @@ def _make_trouble(name: str) -> None:
 
     core.job.run = {
         "poison": poison, "slow": slow, "nothing": nothing, "unlinked": unlinked,
+        "long": long,
     }[name]  # fmt: skip
 
 

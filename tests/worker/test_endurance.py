@@ -1,5 +1,6 @@
 """Large batches: what damage, numbers and duplicates cost. Long forms run with `-m soak`."""
 
+import re
 import time
 from typing import Any
 
@@ -158,3 +159,7 @@ def test_a_scan_delivered_many_times_is_done_once(stage: Stage):
     assert all(line["attempts"] == 1 for line in stage.report(batch))
     wait_until(lambda: client.llen("photochrom:scans") == 0, "the rest to be dropped")
     assert all(worker.is_alive() for worker in workers) and not stage.strays()
+    for worker in workers:  # eighty messages for nothing are one line of each kind
+        lines = worker.log.read_text().splitlines()
+        assert sum("left to others" in line for line in lines) <= 3, lines
+        assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", line) for line in lines), lines

@@ -6,6 +6,7 @@ for _, scan in ipairs(redis.call('ZRANGE', P .. ':leases', 0, -1)) do
   if state == 'r' and string.sub(holder, 1, #prefix) == prefix then
     write(scan, 'r', 'q', begun - 1, deaths, faults, '')
     redis.call('ZREM', P .. ':leases', scan)
+    redis.call('HDEL', P .. ':tokens', holder)
     redis.call('LPUSH', P .. ':backlog', scan)
     released = released + 1
   end
