@@ -16,12 +16,12 @@ def submit_empty(stage: Stage, name: str, count: int, *more: object) -> str:
 
 
 @pytest.mark.parametrize("count", [
-    pytest.param(800, id="short"),
+    pytest.param(400, id="short"),
     pytest.param(50_000, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
 ])  # fmt: skip
 def test_a_small_batch_does_not_wait_behind_a_big_one(stage: Stage, count: int):
     big = submit_empty(stage, "big", count)
-    stage.worker(trouble="long", LONG="0.3")
+    stage.worker(trouble="long", LONG="0.1")
     wait_until(lambda: stage.over(big) > 2, "the big one to be at work")
     small = submit_empty(stage, "small", 4)
     before = stage.over(big)
@@ -31,12 +31,12 @@ def test_a_small_batch_does_not_wait_behind_a_big_one(stage: Stage, count: int):
 
 
 def test_batches_are_served_by_their_priority(stage: Stage):
-    low = submit_empty(stage, "low", 150, "--priority", "low")
-    high = submit_empty(stage, "high", 150, "--priority", "high")
+    low = submit_empty(stage, "low", 90, "--priority", "low")
+    high = submit_empty(stage, "high", 90, "--priority", "high")
     stage.worker(trouble="long", LONG="0.02", patience={"BOUT": 0.0})
-    wait_until(lambda: stage.over(high) == 150, "the high one to be done")
-    assert stage.over(low) < 50
-    assert stage.wait(low)["done"] == 150
+    wait_until(lambda: stage.over(high) == 90, "the high one to be done")
+    assert stage.over(low) < 35
+    assert stage.wait(low)["done"] == 90
 
 
 def test_a_paused_batch_begins_nothing_until_it_is_resumed_and_others_go_on(stage: Stage):

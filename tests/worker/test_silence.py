@@ -25,7 +25,7 @@ def proxied(new_stage: Callable[..., Stage]) -> Iterator[tuple[Stage, Proxy]]:
 
 
 @pytest.mark.parametrize(("count", "patience"), [
-    pytest.param(40, {}, id="short"),
+    pytest.param(24, {"ANSWER": 1.0}, id="short"),
     pytest.param(600, {"LEASE": 30.0, "STALLED": 30.0, "ANSWER": 10.0, "ISSUED": 15.0}, id="long",
                  marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
 ])  # fmt: skip
@@ -50,12 +50,13 @@ def test_a_worker_whose_connections_all_went_silent_is_at_work_again_within_a_mi
 
 
 def test_a_worker_whose_main_thread_is_stuck_says_so_and_is_replaced(stage: Stage):
-    make_scans(stage.scans, 40)
+    make_scans(stage.scans, 20)
     batch = stage.submit()
     port = free_port()
-    worker = stage.worker("--metrics-port", port, trouble="deaf")
+    quick = {"STALLED": 4.0, "WARM_STOP": 1.0}
+    worker = stage.worker("--metrics-port", port, trouble="deaf", patience=quick)
     wait_until(lambda: code_of(port) == 503, "/live to fail")
-    assert stage.wait(batch)["done"] == 40
+    assert stage.wait(batch)["done"] == 20
     assert {line["attempts"] for line in stage.report(batch)} == {1}
     assert "no attempt is counted" in worker.log.read_text()
     assert code_of(port) == 200 and worker.is_alive()
