@@ -15,8 +15,12 @@ How nothing is lost and nothing is done twice:
 * The Celery queue is kept shallow: `worker.tender`, a thread in every worker, moves scans from the
   backlog to the queue, puts back what a message lost on its way, ends leases, and wakes those that
   wait after a transient fault. Every step of it may be repeated, or done by two at once.
+* Every scan of an unfinished batch stands in a list, has a lease, or is finished: the *invariant*
+  (`worker.invariant`), which workers look at once a minute and heal.
+* Leases do not end while Redis was silent: nobody could renew them then.
+* Batches of one queue take turns: a message brings a process, and the ledger says for which batch
+  (start-time fair queueing by `policy.WEIGHTS`, in lua/prelude.lua).
 * All times are Redis' own (`TIME`), so that clocks may differ between machines.
 
 `worker.commands` has the commands; `worker.submission` and `worker.application` are the two ends.
-Stands on floors 0 to 3 of `core`; celery, redis and fsspec are imported when a command runs.
 """

@@ -1,8 +1,7 @@
 """The Celery application: how messages are made, delivered and kept until their work is done.
 
 `application` makes it for both ends; `SCAN` is the one task there is. Each setting has its reason
-beside it; together they are what the package's docstring builds on. Stands on `worker.broker`,
-`worker.policy` and celery.
+beside it; together they are what the package's docstring builds on.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Final
 from celery import Celery
 
 from worker import policy
-from worker.broker import PREFIX, tls_of
+from worker.broker import PREFIX, keepalive, tls_of
 
 #: The name of the one task; a message that names another is rejected.
 SCAN: Final = "photochrom.scan"
@@ -53,9 +52,13 @@ def application(url: str, limits: Limits | None = None, *, watchable: bool = Fal
         broker_transport_options={
             "visibility_timeout": limits.visibility,
             "global_keyprefix": PREFIX,
-            "socket_keepalive": True,
+            # Without these a connection that went silent holds the main thread for ever, and a
+            # BRPOP without an answer is waited for (kombu gives it up after 1 s + the interval).
+            "socket_timeout": policy.ANSWER,
             "socket_connect_timeout": 5,
-            "health_check_interval": 30,
+            "socket_keepalive": True,
+            "socket_keepalive_options": keepalive(),
+            "health_check_interval": policy.ANSWER,
         },
         visibility_timeout=limits.visibility,
         broker_use_ssl=tls_of(url),

@@ -2,29 +2,35 @@
 
 `broker_url` finds the address, `connect` opens it, `check` refuses a configuration that loses
 work, `in_words` turns a Redis error into ours. A password never leaves this module but to Redis.
-Stands on `core.errors`, `worker.settings` and redis.
 """
 
 import logging
+import socket
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from core.errors import OptionsError, ServiceError
+from worker import policy
 from worker.settings import settings
 
 if TYPE_CHECKING:
     from redis import Redis
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 DEFAULT_URL: Final = "redis://localhost:6379/0"
 OLDEST: Final = (6, 2)
 
 #: Before every key of ours, Celery's included, so that Redis may be shared with other programs.
 PREFIX: Final = "photochrom:"
+
+#: Seconds for which Redis is waited for before work is let go.
+OUTAGE: Final = 3600.0
 
 _START_ONE: Final = (
     "start Redis (`redis-server --appendonly yes`, or `docker compose up redis` in deploy/), "
@@ -66,13 +72,31 @@ def connect(url: str) -> "Redis":
     return client
 
 
-def unproven(url: str) -> "Redis":
-    """A client that has said nothing yet; it connects, and after a fork again, when it is used."""
+def unproven(url: str, answer_within: float | None = None, ask_health: bool = True) -> "Redis":
+    """A client that has said nothing yet; it connects, and after a fork again, when it is used.
+
+    It gives a silent connection up after `answer_within` seconds (`policy.ANSWER`). With
+    `ask_health` a connection that was idle is tried before it is used.
+    """
     from redis import Redis
 
+    seconds = answer_within or policy.ANSWER
     return Redis.from_url(
-        url, socket_timeout=30, socket_connect_timeout=5, health_check_interval=30, retry=None
+        url,
+        socket_timeout=seconds,
+        socket_connect_timeout=min(seconds, 5),
+        socket_keepalive=True,
+        socket_keepalive_options=keepalive(),
+        health_check_interval=30 if ask_health else 0,
+        retry=None,
     )
+
+
+def keepalive() -> dict[int, int]:
+    """Socket options by which the system notices within half a minute that the other end is gone,
+    where nothing is sent and no time limit of ours runs."""
+    wanted = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+    return {getattr(socket, name): n for name, n in wanted.items() if hasattr(socket, name)}
 
 
 def tls_of(url: str) -> dict[str, Any] | None:
@@ -153,10 +177,47 @@ def check(client: "Redis", url: str, *, time_limit: float, visibility: float) ->
     if about.get("role") == "slave":
         raise ServiceError(f"Redis at {where} is a replica", remedy="name the primary instead")
     _check_eviction(about, where)
+    _check_password(url, where)
     if not about.get("aof_enabled"):
         log.warning(
             "Redis at %s has appendonly no: a crash of it loses the latest of the ledger, or all; "
             "set `appendonly yes`",
+            where,
+        )
+
+
+def refuse_volatile(client: "Redis", url: str) -> None:
+    """Raises `ServiceError` for a Redis that would forget a batch when it is killed."""
+    with in_words(url):
+        about: Any = client.info("persistence")
+    if not about.get("aof_enabled"):
+        raise ServiceError(
+            f"Redis at {without_password(url)} has appendonly no: when it crashes the batch is "
+            "gone",
+            remedy="set `appendonly yes` (deploy/redis.conf), or insist with --volatile",
+        )
+
+
+def _check_password(url: str, where: str) -> None:
+    """Warns where Redis lets anybody in. It takes any password silently when it has none."""
+    from redis import RedisError
+
+    parts = urlsplit(url)
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    try:
+        unproven(urlunsplit(bare)).ping()
+    except RedisError:
+        return  # it wants a password, as it should
+    if parts.password:
+        log.warning(
+            "Redis at %s has no password, though the broker's URL gives one: its configuration is "
+            "not the one you think; set requirepass",
+            where,
+        )
+    elif parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        log.warning(
+            "Redis at %s has no password: whoever reaches it can queue work and read the ledger; "
+            "set requirepass, and write it into the broker's URL (redis://:PASSWORD@HOST:6379/0)",
             where,
         )
 
@@ -192,6 +253,22 @@ def is_transient(error: BaseException) -> bool:
         | redis_errors.ReadOnlyError
         | redis_errors.TryAgainError,
     ) and not isinstance(error, redis_errors.AuthenticationError)
+
+
+def patiently(step: Callable[[], Answer]) -> Answer:
+    """The answer of `step`, asked again with growing pauses while Redis is away or full, for an
+    hour. It may have been carried out and only its answer been lost: every step of the ledger may
+    be repeated."""
+    pause, end = 0.05, time.monotonic() + OUTAGE
+    while True:
+        try:
+            return step()
+        except ServiceError as error:
+            cause: Any = error.__cause__
+            if cause is None or not is_transient(cause) or time.monotonic() > end:
+                raise
+            time.sleep(pause)
+            pause = min(2 * pause, 5.0)
 
 
 def _reason(error: Exception) -> str:

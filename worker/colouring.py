@@ -9,18 +9,19 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-from core.errors import Failure, InterruptedJob, PhotochromError, ServiceError
+from core.errors import Failure, InterruptedJob, PhotochromError
 from core.job import EXISTING, Job, Outcome
 from core.options import Options
 from worker import policy
-from worker.broker import is_transient
+from worker.broker import patiently
 from worker.ledger import Ledger
+from worker.logs import Rarely
 from worker.records import Batch, Claim
 from worker.roots import Roots, is_remote
 
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from core.colorizer import Colorizer
 
 log = logging.getLogger(__name__)
-Answer = TypeVar("Answer")
-
-#: Seconds for which a process waits for Redis to come back before it lets a scan go.
-OUTAGE: Final = 3600.0
 
 #: Verdicts on one scan that say nothing of the next.
 _ANOTHERS: Final = frozenset({"finished", "running", "put off"})
@@ -45,13 +42,24 @@ MODELS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What a worker's processes are told before they are forked. `model` is opened at once."""
+    """What a worker's processes are told before they are forked. `model` is opened at once;
+    `parent` is the number of the process that forks them."""
 
     url: str
     worker: str
     model: str
     device: str
     roots: Roots
+    parent: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A batch as this process sees it: `colorizer` is None where it does not have the model."""
+
+    batch: Batch
+    colorizer: "Colorizer | None"
+    about: Mapping[str, str]
 
 
 class Station:
@@ -63,6 +71,9 @@ class Station:
         self.keeper = Keeper(Ledger(post.url))
         self._colorizers: dict[str, Colorizer] = {}
         self._visited: set[Path] = set()
+        self._rarely = Rarely(log)
+        #: Batches that are not asked for, and until when (monotonic seconds).
+        self._passed_over: dict[str, float] = {}
         self._version = version("photochrom")
         self.keeper.start()
         warm_up(self._colorizer(post.model))
@@ -70,34 +81,61 @@ class Station:
     def colour(self, batch: str, scan: str) -> None:
         """Colours one scan, unless the ledger says that it is somebody else's or done.
 
-        Where that was quick, goes on with the next scans of the batch (see `policy.BOUT`). Raises
-        `ServiceError` where Redis stays away or the batch is a newer program's.
+        It may be another batch's turn; then one of its scans is coloured. Where that was quick,
+        goes on with the next scans of the batch (see `policy.BOUT`). Raises `ServiceError` where
+        Redis stays away or the batch is a newer program's.
         """
         end = time.monotonic() + policy.BOUT
-        description = patiently(lambda: self.ledger.batch(batch))
-        colorizer = self._colorizer_or_none(description)
-        about = self._about(description, colorizer)
-        claim = self._claim(batch, scan, about)
-        if claim.verdict in _ANOTHERS and colorizer is not None:
-            claim = self._claim(batch, "", about)
-        while claim.verdict == "yours" and colorizer is not None:
-            with self.keeper.keeping(batch, claim.scan, claim.token):
+        ours = self._prepared(batch)
+        claim = self._claim(ours, scan)
+        if claim.verdict == "turn":
+            ours, claim = self._take_turn(ours, claim.turn)
+        elif claim.verdict in _ANOTHERS and ours.colorizer is not None:
+            claim = self._claim(ours)
+        while claim.verdict == "yours" and ours.colorizer is not None:
+            with self.keeper.keeping(ours.batch.id, claim.scan, claim.token):
                 try:
-                    outcome = self._carry_out(description, claim, colorizer)
+                    outcome = self._carry_out(ours.batch, claim, ours.colorizer)
                 except InterruptedJob:
                     log.warning("%s is no longer ours; it was stopped", claim.source)
                     return
                 goes_on = time.monotonic() < end
-                claim = self._tell(description, claim, outcome, about if goes_on else None)
+                claim = self._tell(ours, claim, outcome, goes_on)
         if claim.verdict == "other model":
             time.sleep(policy.ROUND)  # let the others be quicker
 
-    def _claim(self, batch: str, scan: str, about: Mapping[str, str]) -> Claim:
+    def _take_turn(self, ours: "_Prepared", turn: str) -> tuple["_Prepared", Claim]:
+        """The next scan of the batch whose turn it is; where that cannot be, the next of ours."""
+        try:
+            other = self._prepared(turn)
+        except PhotochromError as error:
+            log.warning("%s", error)
+            other = None
+        if other is not None and other.colorizer is not None:
+            claim = self._claim(other, also_issued=True)
+            if claim.verdict == "yours":
+                return other, claim
+        # It is not asked for again at once: another model, a newer program's, or just used up.
+        self._passed_over[turn] = time.monotonic() + policy.ELSEWHERE
+        return ours, self._claim(ours)
+
+    def _prepared(self, batch: str) -> "_Prepared":
+        description = patiently(lambda: self.ledger.batch(batch))
+        colorizer = self._colorizer_or_none(description)
+        return _Prepared(description, colorizer, self._about(description, colorizer))
+
+    def _claim(self, ours: "_Prepared", scan: str = "", also_issued: bool = False) -> Claim:
         """The ledger's verdict on the scan named, or on whichever is next where that is ""."""
-        token = self._token()
-        claim = patiently(lambda: self.ledger.claim(batch, scan, token, self.post.worker, about))
-        if claim.verdict != "yours":
-            log.info("%s %s is left alone: %s", batch, scan or "whatever is next", claim.verdict)
+        token, batch, now = self._token(), ours.batch.id, time.monotonic()
+        others = [name for name, end in self._passed_over.items() if end > now]
+        worker = self.post.worker
+        claim = patiently(
+            lambda: self.ledger.claim(batch, scan, token, worker, ours.about, others, also_issued)
+        )
+        if claim.verdict not in ("yours", "turn"):
+            self._rarely.say(
+                claim.verdict, f"a scan of {batch} is left to others or to later: {claim.verdict}"
+            )
         return claim
 
     def _token(self) -> str:
@@ -144,29 +182,28 @@ class Station:
             self._visited.add(folder)
             clean_stale(folder)
 
-    def _tell(
-        self, batch: Batch, claim: Claim, outcome: Outcome, about: Mapping[str, str] | None
-    ) -> Claim:
+    def _tell(self, ours: "_Prepared", claim: Claim, outcome: Outcome, goes_on: bool) -> Claim:
         """The ledger is told, however long Redis is away: only then is the message let go.
 
-        Where `about` describes this worker, the next scan is asked for in the same breath.
+        With `goes_on` the next scan of the batch is asked for in the same breath.
         """
+        batch = ours.batch
         failure, faults = outcome.error, claim.faults + 1
         if failure and policy.is_worth_another_try(failure.kind, faults, _is_gone(batch.source)):
             pause = policy.pause_after(faults)
             log.warning("%s: %s; again in %.0f s", claim.source, failure.message, pause)
             patiently(lambda: self.ledger.put_off(batch.id, claim, pause, failure))
-            return self._claim(batch.id, "", about) if about else OVER
+            return self._claim(ours) if goes_on else OVER
         if failure:
             log.warning("%s: %s", claim.source, failure.message)
         size = _size(claim.source)
-        if about is None:
+        if not goes_on:
             patiently(lambda: self.ledger.finish(batch.id, claim, outcome, size))
             return OVER
         token = self._token()
         return patiently(
             lambda: self.ledger.finish_and_claim(
-                batch.id, claim, outcome, size, token, self.post.worker, about
+                batch.id, claim, outcome, size, token, self.post.worker, ours.about
             )
         )
 
@@ -230,15 +267,17 @@ class Keeper(threading.Thread):
             raise InterruptedJob("the scan was given to another process")
 
     def run(self) -> None:
+        pause = policy.LEASE / 4
         while True:
             self._begins.wait()
-            time.sleep(policy.LEASE / 4)
-            held = self._held
+            time.sleep(pause)
+            held, pause = self._held, policy.LEASE / 4
             try:
                 if held and not self._ledger.renew(*held) and held == self._held:
                     self._lost = True
             except PhotochromError as error:
                 log.warning("the lease could not be renewed: %s", error)
+                pause = min(1.0, pause)  # a silent connection has cost a third of the lease
 
 
 def warm_up(colorizer: "Colorizer") -> None:
@@ -253,20 +292,6 @@ def try_model(model: str, device: str) -> None:
     from core.colorizer import Colorizer
 
     warm_up(Colorizer.open(model, device))
-
-
-def patiently(step: Callable[[], Answer]) -> Answer:
-    """The answer of `step`, asked again with growing pauses while Redis is away or full."""
-    pause, end = 0.05, time.monotonic() + OUTAGE
-    while True:
-        try:
-            return step()
-        except ServiceError as error:
-            cause: Any = error.__cause__
-            if cause is None or not is_transient(cause) or time.monotonic() > end:
-                raise
-            time.sleep(pause)
-            pause = min(2 * pause, 5.0)
 
 
 def _is_gone(folder: str) -> bool:

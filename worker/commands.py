@@ -5,9 +5,11 @@ Imports of this module are quick; what a command needs is imported when it runs.
 
 import json
 import logging
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -82,6 +84,17 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
     "--watchable", is_flag=True,
     help="Let Flower look on. Whoever reaches Redis can then stop this worker.",
 )  # fmt: skip
+@click.option(
+    "--on-end", default="", metavar="COMMAND",
+    help="Run this when a batch has ended: its status as JSON on standard input, its id in "
+    "PHOTOCHROM_BATCH; no shell.",
+)  # fmt: skip
+@click.option(
+    "--webhook", default="", metavar="URL",
+    help="Send the status of a batch that has ended there, as JSON by POST; signed (HMAC-SHA256, "
+    "X-Photochrom-Signature) where PHOTOCHROM_WEBHOOK_SECRET is set.",
+)  # fmt: skip
+@click.option("--log-json", is_flag=True, help="Log one JSON object a line instead of text.")
 @click.pass_context
 def worker(
     ctx: click.Context,
@@ -98,15 +111,21 @@ def worker(
     metrics_port: int,
     metrics_host: str,
     watchable: bool,
+    on_end: str,
+    webhook: str,
+    log_json: bool,
 ) -> int:
     """Colour what batches ask for, until told to stop; SIGTERM finishes what is at work first."""
     from core.system import available_processors
+    from worker import logs
     from worker.application import Limits
     from worker.broker import broker_url
+    from worker.hooks import Hooks
     from worker.roots import Roots
     from worker.serving import Service, serve
     from worker.settings import settings
 
+    logs.set_up(as_json=log_json)
     logging.getLogger("worker").setLevel(logging.DEBUG if ctx.obj else logging.INFO)
     for chatty in ("kombu", "celery.worker.strategy", "celery.app.trace", "botocore", "s3fs"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -126,6 +145,7 @@ def worker(
             ),
             metrics=(metrics_host, metrics_port) if metrics_port else None,
             watchable=watchable,
+            hooks=Hooks(webhook, on_end),
         )
     )
 
@@ -143,6 +163,12 @@ def _asks(command: Callable) -> Callable:
                      help="Folder or s3://bucket/prefix; the tree of SRC is mirrored in it."),
         click.option("--name", default="", help="A name for the batch.  [default: SRC's]"),
         click.option("--queue", default="scans", show_default=True, help="The queue to use."),
+        click.option("--priority", type=click.Choice(list(policy.WEIGHTS)), default="normal",
+                     show_default=True,
+                     help="While several batches wait, each step is served four times as often as "
+                     "the one below. Submitting again changes it."),
+        click.option("--volatile", is_flag=True,
+                     help="Accept a Redis that forgets the batch when it crashes."),
         existing_option,
         recolour_option,
         exclude_option,
@@ -156,23 +182,21 @@ def _asks(command: Callable) -> Callable:
 
 @batch.command(epilog="Example: photochrom batch submit scans/ -o coloured/ --name glass-plates")
 @click.argument("source", metavar="SRC", type=ReadPath(readable=False))
+@click.option(
+    "--tree", type=ReadPath(exists=True, file_okay=False), metavar="FOLDER",
+    help="Of a list or glob: mirror the tree below this folder.  [default: their common folder]",
+)  # fmt: skip
 @_asks
-def submit(
-    source: str, output: str, broker: str | None, name: str, queue: str, existing: str,
-    recolour: bool, exclude: tuple[str, ...], max_pixels: int, as_json: bool, **values,
-) -> None:  # fmt: skip
+def submit(source: str, tree: str | None, broker: str | None, as_json: bool, **asked) -> None:
     """Queue SRC: a folder, a list (@list.txt or -), a glob in quotes, or s3://bucket/prefix.
 
     The batch is safe when the command returns. It may be run again: nothing is done twice.
     """
     from worker.broker import broker_url
     from worker.sources import sources_of
-    from worker.submission import Request
     from worker.submission import submit as submit_request
 
-    hints = values["hints"]
-    like = _like(values, existing, max_pixels, recolour)
-    request = Request(sources_of(source), output, like, name, queue, hints=hints, exclude=exclude)
+    request = _request(sources_of(source, tree), "submit", asked)
     answer = submit_request(broker_url(broker), request)
     if as_json:
         told = {"batch": answer.batch, "scans": answer.scans}
@@ -192,22 +216,13 @@ def submit(
     "--settle", type=click.FloatRange(0.1), default=5, show_default=True, metavar="SECONDS",
     help="A file is taken when it has not grown for so long.",
 )  # fmt: skip
-def watch(
-    folder: str, output: str, broker: str | None, name: str, queue: str, existing: str,
-    recolour: bool, exclude: tuple[str, ...], max_pixels: int, as_json: bool,
-    settle: float, **values,
-) -> None:  # fmt: skip
+def watch(folder: str, broker: str | None, as_json: bool, settle: float, **asked) -> None:
     """Queue what comes into FOLDER, for as long as this runs; it may be restarted at any time."""
     from worker.broker import broker_url
     from worker.sources import sources_of
-    from worker.submission import Request
     from worker.watch import watch as watch_folder
 
-    hints = values["hints"]
-    like = _like(values, existing, max_pixels, recolour)
-    request = Request(
-        sources_of(folder), output, like, name, queue, kind="watch", hints=hints, exclude=exclude
-    )
+    request = _request(sources_of(folder), "watch", asked)
     for item in watch_folder(broker_url(broker), request, settle):
         if as_json:
             click.echo(json.dumps(item.as_json()))
@@ -228,13 +243,14 @@ def status(id: str | None, follow: bool, as_json: bool, broker: str | None) -> i
     ledger = _ledger(broker)
     name = told.resolve(ledger, id)
     latest = None
-    for latest in told.follow(ledger, name) if follow else [told.status_of(ledger, name)]:
+    for latest, alive in told.follow(ledger, name) if follow else [told.look(ledger, name)]:
         if as_json:
             click.echo(json.dumps(latest.as_json()))
             continue
-        lines = told.in_prose(latest, ledger.batch(name), list(told.workers_alive(ledger)))
+        lines = told.in_prose(latest, ledger.batch(name), alive)
         click.echo("\n".join(printable(line) for line in lines))
-    return EXIT_SOME_FAILED if latest and latest.is_over and latest.failed else EXIT_DONE
+    is_bad = latest and latest.is_over and (latest.failed or latest.state == "half submitted")
+    return EXIT_SOME_FAILED if is_bad else EXIT_DONE
 
 
 @batch.command("list", epilog="Example: photochrom batch list")
@@ -269,6 +285,53 @@ def cancel(id: str, broker: str | None) -> None:
     click.echo(f"{name} is cancelled; {ledger.cancel(name)} scans will not be begun")
 
 
+@batch.command(epilog="Example: photochrom batch pause 20261121-7f3a9c")
+@click.argument("id")
+@broker_option
+def pause(id: str, broker: str | None) -> None:
+    """Begin no more scans of a batch until `batch resume`; those at work are finished."""
+    from worker.status import resolve
+
+    ledger = _ledger(broker)
+    name = resolve(ledger, id)
+    ledger.pause(name, True)
+    click.echo(f"{name} is paused; go on with: photochrom batch resume {name}")
+
+
+@batch.command(epilog="Example: photochrom batch resume 20261121-7f3a9c")
+@click.argument("id")
+@broker_option
+def resume(id: str, broker: str | None) -> None:
+    """Let a paused batch go on."""
+    from worker.status import resolve
+
+    ledger = _ledger(broker)
+    name = resolve(ledger, id)
+    ledger.pause(name, False)
+    click.echo(f"{name} goes on")
+
+
+@batch.command(epilog="Example: photochrom batch check 20261121-7f3a9c")
+@click.argument("id")
+@click.option("--heal", is_flag=True, help="Put back what stands nowhere; workers do it too.")
+@broker_option
+def check(id: str, heal: bool, broker: str | None) -> int:
+    """Check that no scan of a batch is forgotten: each waits, is at work, or is finished."""
+    from worker.invariant import check as check_batch
+    from worker.invariant import heal as heal_batch
+    from worker.status import resolve
+
+    ledger = _ledger(broker)
+    name = resolve(ledger, id)
+    if heal and (count := heal_batch(ledger, name)):
+        click.echo(f"{count} scans are put back")
+    faults = check_batch(ledger, name)
+    for fault in faults[:20]:
+        click.echo(printable(f"{fault.source or fault.scan}: {fault.what}"))
+    click.echo(f"{ledger.numbers(name)['scans']:.0f} scans, {len(faults)} of them misplaced")
+    return EXIT_SOME_FAILED if faults else EXIT_DONE
+
+
 @batch.command(epilog="Example: photochrom batch retry 20261121-7f3a9c --failed")
 @click.argument("id")
 @click.option("--failed", is_flag=True, help="Also what failed for a reason that stays, as damage.")
@@ -287,7 +350,8 @@ def retry(id: str, failed: bool, broker: str | None) -> None:
 @click.argument("id")
 @click.option(
     "-o", "--output", required=True, type=WrittenPath(dir_okay=False, path_type=Path),
-    metavar="FILE", help="A name that ends in .html, .jsonl or .csv.",
+    metavar="FILE", help="A name that ends in .html, .jsonl or .csv; or in .txt: a list of "
+    "what failed, for `submit @FILE`.",
 )  # fmt: skip
 @broker_option
 def report(id: str, output: Path, broker: str | None) -> None:
@@ -298,6 +362,11 @@ def report(id: str, output: Path, broker: str | None) -> None:
     ledger = _ledger(broker)
     count = write_report(ledger, resolve(ledger, id), output)
     click.echo(f"{output}: {count} scans")
+    if output.suffix.lower() == ".txt" and count:
+        about = ledger.batch(resolve(ledger, id))
+        words = ["photochrom", "batch", "submit", f"@{output}", "--tree", about.source, "-o",
+                 about.destination]  # fmt: skip
+        click.echo(printable(shlex.join(words)))
 
 
 @batch.command(epilog="Example: photochrom batch verify 20261121-7f3a9c --sample 200")
@@ -321,11 +390,20 @@ def verify(id: str, sample: int | None, jobs: int, broker: str | None) -> int:
     return EXIT_SOME_FAILED if broken else EXIT_DONE
 
 
-def _like(values: dict, existing: str, max_pixels: int, recolour: bool):
+def _request(sources, kind: str, asked: dict[str, Any]):
+    """What `_asks` was told, as a request for those sources."""
     from core.job import Job
+    from worker.submission import Request
 
-    options = options_of(values)
-    return Job(Path(), Path(), options, existing, max_pixels, recolour)  # type: ignore[arg-type]
+    hints = asked["hints"]
+    options = options_of(asked)
+    like = Job(
+        Path(), Path(), options, asked["existing"], asked["max_pixels"], asked["recolour"]
+    )  # fmt: skip
+    return Request(
+        sources, asked["output"], like, asked["name"], asked["queue"], kind, hints,
+        asked["exclude"], asked["priority"], asked["volatile"],
+    )  # fmt: skip
 
 
 def _ledger(broker: str | None):

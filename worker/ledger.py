@@ -2,7 +2,7 @@
 
 `Ledger` is the whole vocabulary; every step that changes something is one Lua script (`lua/`),
 which Redis runs alone, so that it is a compare-and-set. What is kept, and in which words, is
-`worker.records`. Stands on `worker.broker`.
+`worker.records`.
 """
 
 import json
@@ -38,6 +38,8 @@ from worker.records import (
 BATCHES: Final = PREFIX + "batches"
 OPEN: Final = PREFIX + "open"
 SAME: Final = PREFIX + "same"
+#: Batches that have ended -> when that is to be told (see `worker.hooks`).
+ENDED: Final = PREFIX + "ended"
 
 
 class Ledger:
@@ -51,7 +53,9 @@ class Ledger:
 
     # -- asking -----------------------------------------------------------------------------------
 
-    def open_batch(self, wanted: Batch, fingerprint: str, keep: float = policy.KEEP) -> str:
+    def open_batch(
+        self, wanted: Batch, fingerprint: str, keep: float = policy.KEEP, priority: str = "normal"
+    ) -> str:
         """The id of the unfinished batch with that fingerprint; `wanted` if there is none.
 
         Of two submissions at the same moment one makes the batch and the other joins it.
@@ -64,11 +68,14 @@ class Ledger:
                     state = self.redis.hmget(self.key(known), "id", "finished", "cancelled")
                     if state[0] and not state[1] and not state[2]:
                         self._readable(known)
+                        self.redis.hset(self.key(known), "weight", policy.WEIGHTS[priority])
                         return known
-                if self._make(wanted, fingerprint, keep, instead_of=known):
+                if self._make(wanted, fingerprint, keep, priority, instead_of=known):
                     return wanted.id
 
-    def _make(self, wanted: Batch, fingerprint: str, keep: float, instead_of: Any) -> bool:
+    def _make(
+        self, wanted: Batch, fingerprint: str, keep: float, priority: str, instead_of: Any
+    ) -> bool:
         from redis import WatchError
 
         with self.redis.pipeline() as pipe:
@@ -79,7 +86,9 @@ class Ledger:
                     return False
                 pipe.multi()
                 pipe.hset(SAME, fingerprint, wanted.id)
-                pipe.hset(self.key(wanted.id), mapping=fields_of(wanted, fingerprint, keep))
+                fields = fields_of(wanted, fingerprint, keep)
+                fields |= {"queue": wanted.queue, "weight": policy.WEIGHTS[priority]}
+                pipe.hset(self.key(wanted.id), mapping=fields)
                 pipe.zadd(BATCHES, {wanted.id: wanted.created})
                 pipe.zadd(OPEN, {wanted.id: wanted.created})
                 pipe.execute()
@@ -117,17 +126,23 @@ class Ledger:
     # -- working ----------------------------------------------------------------------------------
 
     def claim(
-        self, batch: str, scan: str, token: str, worker: str, about: Mapping[str, str]
-    ) -> Claim:
+        self, batch: str, scan: str, token: str, worker: str, about: Mapping[str, str],
+        others: Iterable[str] = (), also_issued: bool = False,
+    ) -> Claim:  # fmt: skip
         """Takes a scan for the holder of `token`: the one named, or the next where that is "".
 
-        `about` describes the worker (`Participant`).
+        `about` describes the worker (`Participant`). Where a scan is named the answer may be that
+        it is another batch's turn; `others` are batches that this worker cannot serve.
+        `also_issued`: where none is named and the backlog is empty, a scan whose message has not
+        come yet is taken. May be repeated with the same token.
         """
-        wish = _wish(scan, token, worker, about)
+        wish = _wish(scan, token, worker, about, others, also_issued)
         return self._claimed(batch, token, self._step("claim", batch, *wish))
 
     def _claimed(self, batch: str, token: str, answer: list[Any]) -> Claim:
         verdict = answer[0].decode()
+        if verdict == "turn":
+            return Claim(verdict, turn=answer[1].decode())
         if verdict != "yours":
             return Claim(verdict)
         source, destination = absolute(answer[4], self.batch(batch))
@@ -159,14 +174,18 @@ class Ledger:
             failure_text(why),
         )  # fmt: skip
 
+    def release(self, worker: str) -> int:
+        """Gives back what a worker's dead processes had at work, uncounted; how many scans."""
+        return sum(self._step("release", batch, worker)[1] for batch in self.open_batches())
+
     def tend(
-        self, batch: str, room: int, may_end: bool, queue_is_empty: bool
+        self, batch: str, room: int, may_end: bool, queue_is_empty: bool, time: float = 0.0
     ) -> tuple[list[str], list[str]]:
         """One round over a batch (see `worker.tender`): the scans to be published now, and those
-        that have just been quarantined."""
+        that have just been quarantined. `time` is Redis' at the round's beginning."""
         answer = self._step(
             "tend", batch, min(room, 1000), int(may_end), int(queue_is_empty), policy.ISSUED,
-            policy.DEATHS, _KILLED,
+            policy.DEATHS, _KILLED, time, policy.LEASE / 2,
         )  # fmt: skip
         dead = answer[1]
         scans = [scan.decode() for scan in answer[2:]]
@@ -182,11 +201,18 @@ class Ledger:
             for scan, known, text in zip(scans, asked, said, strict=True)
         }
 
+    def source(self, batch: str, scan: str) -> str:
+        """Where the scan comes from."""
+        return self._paths(batch, scan)[0]
+
     def destination(self, batch: str, scan: str) -> str:
         """Where the scan's result goes."""
+        return self._paths(batch, scan)[1]
+
+    def _paths(self, batch: str, scan: str) -> tuple[str, str]:
         with in_words(self.url):
             asked = self.redis.hget(self.key(batch) + ":asked", scan)
-        return absolute(asked or b"", self.batch(batch))[1]
+        return absolute(asked or b"", self.batch(batch))
 
     # -- steering ---------------------------------------------------------------------------------
 
@@ -198,9 +224,17 @@ class Ledger:
         """Lets a stopped or finished batch go on."""
         self._step("reopen", batch)
 
+    def pause(self, batch: str, paused: bool) -> None:
+        """Lets no more scans of a batch be begun, or lets it go on."""
+        self._step("pause", batch, int(paused))
+
     def again(self, batch: str, scans: list[str]) -> int:
         """Puts failed or queued scans back into the backlog; how many."""
         return self._step("again", batch, *scans)[1] if scans else 0
+
+    def relist(self, batch: str, scans: list[bytes], first: bool) -> None:
+        """Puts scans into the lists in which they belong; `first` empties the backlog before."""
+        self._step("relist", batch, int(first), *scans)
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -227,7 +261,7 @@ class Ledger:
             name: float(fields.get(name, 0))
             for name in (
                 "scans", "running", "done", "skipped", "failed", "begun", "finished", "cancelled",
-                "sealed", "bytes", "milliseconds", "created",
+                "sealed", "asking", "paused", "bytes", "milliseconds", "created",
             )
         }  # fmt: skip
         over = sum(int(fields.get(name, 0)) for name in ("running", "done", "skipped", "failed"))
@@ -263,6 +297,37 @@ class Ledger:
             if cursor == 0:
                 return
 
+    def totals(self, batch: str) -> tuple[int, int, int, int]:
+        """Scans (queued, in a list of queued ones, running, with a lease), all at one moment."""
+        _, *numbers = self._step("totals", batch)
+        return tuple(numbers)  # type: ignore[return-value]
+
+    def places(self, batch: str, scans: list[bytes]) -> list[str]:
+        """Where scans stand, as lua/places.lua says."""
+        return [place.decode() for place in self._step("places", batch, *scans)[1:]]
+
+    def backlog(self, batch: str) -> Iterator[bytes]:
+        """The scans of the backlog, some thousands at a time."""
+        start = 0
+        while True:
+            with in_words(self.url):
+                part = self.redis.lrange(self.key(batch) + ":backlog", start, start + 9999)
+            yield from part
+            if len(part) < 10_000:
+                return
+            start += 10_000
+
+    def scans(self, batch: str) -> Iterator[list[bytes]]:
+        """The short names of all scans of a batch, some hundred at a time, in no order."""
+        cursor = 0
+        while True:
+            with in_words(self.url):
+                cursor, asked = self.redis.hscan(self.key(batch) + ":asked", cursor, count=500)
+            if asked:
+                yield list(asked)
+            if cursor == 0:
+                return
+
     def batches(self) -> list[str]:
         """Ids of all batches, the newest first; those that have expired are forgotten here."""
         with in_words(self.url):
@@ -273,6 +338,11 @@ class Ledger:
                 self.redis.zrem(BATCHES, *gone)
                 self.redis.zrem(OPEN, *gone)
         return known
+
+    def take_ended(self, seconds: float) -> list[str]:
+        """Batches whose end is to be told; they are the caller's for so many seconds."""
+        with in_words(self.url):
+            return [name.decode() for name in self.redis.eval(_TAKE_ENDED, 1, ENDED, seconds)]
 
     def open_batches(self) -> list[str]:
         """Ids of the unfinished batches, the oldest first."""
@@ -324,10 +394,16 @@ class Ledger:
         return {name: self.redis.register_script(prelude + body) for name, body in text.items()}
 
 
-def _wish(scan: str, token: str, worker: str, about: Mapping[str, str]) -> tuple[Any, ...]:
+def _wish(
+    scan: str, token: str, worker: str, about: Mapping[str, str],
+    others: Iterable[str] = (), also_issued: bool = False,
+) -> tuple[Any, ...]:  # fmt: skip
     """Arguments of claim.lua."""
     pin = f"{about['model_sha256']} {about['version']}" if about["model_sha256"] else ""
-    return scan, token, policy.LEASE, worker, json_of(about), pin, policy.ELSEWHERE
+    return (
+        scan, token, policy.LEASE, worker, json_of(about), pin, policy.ELSEWHERE,
+        int(also_issued), f",{','.join(others)},",
+    )  # fmt: skip
 
 
 def _result(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[Any, ...]:
@@ -337,6 +413,15 @@ def _result(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[Any, ...]:
         claim.scan, claim.token, outcome.status[0], result_text(outcome, claim.worker),
         claim.worker, bytes_read, milliseconds, worker_key(claim.token.partition(" ")[0]),
     )  # fmt: skip
+
+
+#: Answers the members that are due, and makes them due again later.
+_TAKE_ENDED: Final = """
+local now = redis.call('TIME')[1]
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
+for _, name in ipairs(due) do redis.call('ZADD', KEYS[1], now + ARGV[1], name) end
+return due
+"""
 
 
 def worker_key(worker: str) -> str:

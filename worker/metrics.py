@@ -1,9 +1,9 @@
 """What a worker tells Prometheus and an orchestrator, on a port of its own.
 
 `/metrics`: this worker's scans, seconds and bytes, the queues' depth and the unfinished batches'
-scans by state. `/ready`: 200 once it takes work. `/live`: 200 while its rounds go on; Redis being
-away for a while is no reason to be restarted. Read from Redis when asked. Stands on
-prometheus_client and `worker.ledger`.
+scans by state. `/ready`: 200 once it takes work. `/live`: 200 while its rounds go on and messages
+that wait are taken; Redis being away for a while is no reason to be restarted. Read from Redis when
+asked.
 """
 
 import threading
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from worker.tender import Tender
 
 #: Seconds without a finished round of the tender after which the worker counts as stuck.
-STUCK: Final = 120.0
+STUCK: Final = 60.0
 
 
 class WorkerCollector(Collector):
@@ -86,6 +86,11 @@ class WorkerCollector(Collector):
         yield states
 
 
+def is_alive(tender: "Tender") -> bool:
+    """Whether the worker moves: its rounds go on, and messages that wait are taken."""
+    return time.monotonic() - tender.latest_round < STUCK and not tender.is_stalled
+
+
 def serve_metrics(
     where: tuple[str, int], ledger: Ledger, tender: "Tender", queues: list[str]
 ) -> ThreadingHTTPServer:
@@ -100,7 +105,7 @@ def serve_metrics(
             elif self.path == "/ready":
                 self._answer(200, b"ready\n")
             elif self.path == "/live":
-                alive = time.monotonic() - tender.latest_round < STUCK
+                alive = is_alive(tender)
                 self._answer(200 if alive else 503, b"alive\n" if alive else b"stuck\n")
             else:
                 self._answer(404, b"there is /metrics, /ready and /live\n")

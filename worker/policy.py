@@ -10,11 +10,21 @@ from core.errors import KINDS
 #: to be scheduled, and colour it twice.
 LEASE: Final = 30.0
 
+#: Seconds for which Redis may be silent before a connection to it is given up and made anew. A
+#: connection that a router has forgotten stays silent for ever. Its longest command takes far less.
+ANSWER: Final = 10.0
+
 #: Deaths of its process after which a scan is not tried again.
 DEATHS: Final = 3
 
 #: Seconds between two rounds of the tender.
 ROUND: Final = 1.0
+
+#: How often batches of each priority are served while several wait for the same workers.
+WEIGHTS: Final = {"high": 16, "normal": 4, "low": 1}
+
+#: Seconds between two looks whether each scan of an unfinished batch stands where it should.
+CHECK: Final = 60.0
 
 #: Messages kept in the Celery queue ahead of the workers. At one round a second this is also the
 #: most scans a second that one queue can carry; a message takes about 1 kB of Redis' memory.
@@ -44,7 +54,15 @@ OF_ALL: Final = frozenset({"destination", "out-of-memory", "service"})
 
 #: Seconds in which a worker with a free process must have taken something from a queue that is not
 #: empty. Celery is known to stop to consume when Redis came back; the worker then begins anew.
-STALLED: Final = 60.0
+STALLED: Final = 40.0
+
+#: The same before it has taken anything: its processes first load their model, for up to the three
+#: minutes of `worker_proc_alive_timeout`, and must not be restarted while they do.
+STALLED_AT_FIRST: Final = 240.0
+
+#: Seconds that such a worker is given to end warmly before its processes are killed; their scans
+#: go back to the ledger, and no attempt is counted.
+WARM_STOP: Final = 15.0
 
 #: Seconds after which an append-only file with `appendfsync everysec` is on the disk for certain.
 FLUSH: Final = 2.0

@@ -49,7 +49,8 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The answer to "may I colour this scan?". `verdict` is "yours" or the reason why not."""
+    """The answer to "may I colour this scan?". `verdict` is "yours" or the reason why not; where
+    it is "turn", `turn` is the batch whose turn it is."""
 
     verdict: str
     scan: str = ""
@@ -59,6 +60,7 @@ class Claim:
     worker: int = 0
     source: str = ""
     destination: str = ""
+    turn: str = ""
 
 
 @dataclass(frozen=True, slots=True)

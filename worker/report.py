@@ -2,8 +2,7 @@
 
 JSON lines are contract 5's, with the worker's name beside them. The page shows the failures with
 their reasons and a sample of results, each with a thumbnail where the file can be reached from
-here. Written as it is read from the ledger, so that its size costs no memory. Stands on
-`worker.ledger`, `core.job`.
+here. Written as it is read from the ledger, so that its size costs no memory.
 """
 
 import csv
@@ -40,6 +39,7 @@ _GENERATOR: Final = '<meta name="generator" content="photochrom batch report">'
 KINDS: Final = {
     ".jsonl": REPORT_LINES,
     ".csv": Kind("a table of a batch", (",".join(COLUMNS).encode(),)),
+    ".txt": Kind("a list of failures", (b"/", b"s3://")),
     ".html": Kind("a page of a batch", (b"<!doctype html>",), _GENERATOR.encode()),
 }
 
@@ -53,10 +53,11 @@ def write_report(ledger: Ledger, batch: str, path: Path) -> int:
     """Writes the report; how many scans it tells of. Raises `OptionsError`, `DestinationError`."""
     writers: dict[str, Callable[[Ledger, str, TextIO], int]] = {
         ".jsonl": _write_lines, ".csv": _write_table, ".html": _write_page,
+        ".txt": _write_failed,
     }  # fmt: skip
     write = writers.get(path.suffix.lower())
     if write is None:
-        raise OptionsError(f"{path.name}: a report ends in .html, .jsonl or .csv")
+        raise OptionsError(f"{path.name}: a report ends in .html, .jsonl, .csv or .txt")
     paths = Paths()
     if path.exists():  # what does not exist is none of the scans
         for entry in ledger.entries(batch):
@@ -84,6 +85,16 @@ def _write_lines(ledger: Ledger, batch: str, stream: TextIO) -> int:
     for entry in ledger.entries(batch):
         stream.write(json.dumps(line_of(entry)) + "\n")
         count += 1
+    return count
+
+
+def _write_failed(ledger: Ledger, batch: str, stream: TextIO) -> int:
+    """The sources of the failed scans, one a line, as `batch submit @FILE` takes them."""
+    count = 0
+    for entry in ledger.entries(batch):
+        if entry.state == "failed" and "\n" not in entry.source:  # a list cannot name such a file
+            stream.write(entry.source + "\n")
+            count += 1
     return count
 
 
@@ -218,7 +229,9 @@ def _text(value: Any) -> str:
 def _whole_file(path: Path) -> Iterator[TextIO]:
     """A text file that takes its place when it is complete. Raises `DestinationError`."""
     with new_file(path, replace=True) as file:
-        stream = io.TextIOWrapper(io.BufferedWriter(file), encoding="utf-8", newline="")  # type: ignore[arg-type]
+        stream = io.TextIOWrapper(
+            io.BufferedWriter(file), encoding="utf-8", errors="surrogateescape", newline=""
+        )  # type: ignore[arg-type]
         yield stream
         stream.flush()
         stream.detach().detach()

@@ -1,6 +1,7 @@
-"""`batch retry`: what of a batch is begun again. Stands on `worker.ledger`."""
+"""`batch retry`: what of a batch is begun again."""
 
 from core.errors import KINDS
+from worker.invariant import put_back
 from worker.ledger import Ledger
 from worker.records import Entry
 
@@ -12,18 +13,23 @@ def retry(ledger: Ledger, batch: str, *, also_permanent: bool) -> int:
     """Puts scans back into the backlog; how many.
 
     Those that failed for a reason that may have passed, or that killed their worker; with
-    `also_permanent` every failed one. Of a cancelled batch also what was never begun.
+    `also_permanent` every failed one. Also what was never begun of a cancelled batch, and what
+    stands in no list, whatever happened. The batch is opened last: interrupted before that, it is
+    as it was, and the next call does all of it.
     """
     was_cancelled = bool(ledger.numbers(batch)["cancelled"])
-    ledger.reopen(batch)
     count, chunk = 0, []
     for entry in ledger.entries(batch):
-        if (entry.state == "queued" and was_cancelled) or _begins_anew(entry, also_permanent):
+        if _begins_anew(entry, also_permanent):
             chunk.append(entry.scan)
         if len(chunk) == CHUNK:
             count += ledger.again(batch, chunk)
             chunk = []
     count += ledger.again(batch, chunk)
+    count += put_back(ledger, batch)
+    if was_cancelled:  # those too that an interrupted call had put back
+        count = int(float(ledger.numbers(batch)["queued"]))
+    ledger.reopen(batch)
     ledger.seal(batch)  # closes it again where nothing was left to do
     return count
 

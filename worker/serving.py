@@ -8,17 +8,16 @@ be one that loses nothing, and the model colour a few pixels in a process of its
 import logging
 import multiprocessing
 import os
-import signal
 import socket
-import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any, NoReturn
+from typing import Any
 
+from billiard.util import get_logger
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 from celery.worker import state
@@ -26,9 +25,11 @@ from celery.worker import state
 from core.errors import EXIT_DONE, PhotochromError, ServiceError
 from worker import policy
 from worker.application import SCAN, Limits, application
-from worker.broker import check, connect, without_password
+from worker.broker import check, connect, unproven, without_password
 from worker.colouring import Post, Station, try_model
+from worker.hooks import Hooks, tell_ended
 from worker.ledger import Ledger
+from worker.restart import Restart, follow_parent, reap_children
 from worker.roots import Roots
 from worker.tender import Tender
 
@@ -48,6 +49,7 @@ class Service:
     limits: Limits = field(default_factory=Limits)
     metrics: tuple[str, int] | None = None
     watchable: bool = False
+    hooks: Hooks = field(default_factory=Hooks)
 
 
 def serve(service: Service) -> int:
@@ -55,6 +57,7 @@ def serve(service: Service) -> int:
 
     Raises `ServiceError`, `OptionsError`, `ModelError` or `ProviderError` before any work is taken.
     """
+    reap_children()
     # Celery warns root of pickled messages, which are not accepted here; ours says why, in a line.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     client = connect(service.url)
@@ -64,14 +67,16 @@ def serve(service: Service) -> int:
         log.info("the worker runs as root; give it a user of its own, who owns the results")
     name = f"{socket.gethostname()}-{os.getpid()}"
     app = application(service.url, service.limits, watchable=service.watchable)
-    post = Post(service.url, name, service.model, service.device, service.roots)
+    post = Post(service.url, name, service.model, service.device, service.roots, os.getpid())
     _add_the_task(app, post)
-    restart = _Restart()
+    restart = Restart(Ledger(service.url), name)
+    hooks_ledger = Ledger(service.url)
     tender = Tender(
         app, Ledger(service.url), service.queues, name, _about(service),
         is_idle=lambda: _is_idle(service.concurrency),
         taken=lambda: sum(state.total_count.values()),
         stalled=restart.ask,
+        ended=lambda: service.hooks and tell_ended(hooks_ledger, service.hooks),
     )  # fmt: skip
     _begin_with_celery(tender, service)
     worker: Any = app.Worker(
@@ -84,6 +89,7 @@ def serve(service: Service) -> int:
         without_heartbeat=not service.watchable,
         quiet=True,
     )
+    restart.worker = worker
     log.info(
         "%s serves %s on %s, %d processes; it may touch %s",
         name, ", ".join(service.queues), without_password(service.url), service.concurrency,
@@ -114,6 +120,7 @@ def _add_the_task(app: Celery, post: Post) -> None:
 
     @signals.worker_process_init.connect(weak=False)
     def _(**_: object) -> None:
+        follow_parent(post.parent)
         os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
         os.environ["VIPS_CONCURRENCY"] = "1"
         try:
@@ -126,7 +133,8 @@ def _add_the_task(app: Celery, post: Post) -> None:
 def _begin_with_celery(tender: Tender, service: Service) -> None:
     @signals.setup_logging.connect(weak=False)
     def _(**_: object) -> None:
-        """Celery leaves logging to us, when anybody listens here."""
+        """Celery leaves logging to us, when anybody listens here; its pool's lines come too."""
+        get_logger().propagate = True
 
     @signals.worker_ready.connect(weak=False)
     def _(**_: object) -> None:
@@ -134,7 +142,10 @@ def _begin_with_celery(tender: Tender, service: Service) -> None:
         if service.metrics:
             from worker.metrics import serve_metrics
 
-            serve_metrics(service.metrics, Ledger(service.url), tender, service.queues)
+            # Prometheus waits for ten seconds; a Redis that is frozen must be told well before.
+            quick = unproven(service.url, answer_within=0.8, ask_health=False)
+            ledger = Ledger(service.url, quick)
+            serve_metrics(service.metrics, ledger, tender, service.queues)
 
     @signals.worker_shutting_down.connect(weak=False)
     def _(**_: object) -> None:
@@ -168,17 +179,3 @@ def _try_in_a_process_of_its_own(model: str, device: str) -> None:
             pool.submit(try_model, model, device).result()
         except BrokenProcessPool as error:
             raise ServiceError("the process that tried the model died", kind="model") from error
-
-
-class _Restart:
-    """A worker that has stopped to consume ends warmly and begins anew under its old number."""
-
-    def __init__(self) -> None:
-        self.is_asked = False
-
-    def ask(self) -> None:
-        self.is_asked = True
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    def carry_out(self) -> NoReturn:
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

@@ -72,8 +72,23 @@ class Sources:
         ]
 
 
-def sources_of(word: str) -> Sources:
-    """What a person means by SRC. Raises `SourceError` or `OptionsError` where it is nothing."""
+def sources_of(word: str, tree: str | None = None) -> Sources:
+    """What a person means by SRC. `tree`: the folder below which that of a list is mirrored.
+
+    Raises `SourceError` or `OptionsError` where it is nothing.
+    """
+    found = _found(word)
+    if tree is None:
+        return found
+    root = os.path.abspath(tree)  # noqa: PTH100 (links keep their names)
+    outside = [file for file in found.files if not PurePosixPath(file).is_relative_to(root)]
+    if found.kind != "files" or outside:
+        what = f"{outside[0]} does not lie below it" if outside else "SRC is no list and no glob"
+        raise OptionsError(f"--tree {tree}: {what}")
+    return replace(found, root=root, identity=f"{found.identity} below {root}")
+
+
+def _found(word: str) -> Sources:
     if is_remote(word):
         root = word.rstrip("/")
         return Sources("remote", root, word, root)

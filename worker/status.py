@@ -1,26 +1,35 @@
 """How a batch stands: counted, estimated, told in prose or JSON. And finding it by a short name.
 
-Everything is read from the ledger. Stands on `worker.ledger` and `worker.memory`.
+Everything is read from the ledger.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.errors import OptionsError, ServiceError, nearest
-from worker.broker import in_words
+from worker import policy
+from worker.broker import in_words, is_transient, patiently
 from worker.ledger import Ledger, worker_key
 from worker.memory import remembered
 from worker.records import Batch, Participant
 from worker.tender import GONE, WORKERS
+
+log = logging.getLogger(__name__)
+
+#: Seconds without a word from a submission after which it counts as dead. Walking a slow share
+#: takes long before the first scan, seldom between two chunks of 500.
+SUBMITTING = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """A batch at one moment. `rate` in scans a second, `eta` in seconds (None: cannot be told).
 
-    `state`: submitting, queued, running, finished or cancelled. `queued` counts the `waiting`,
+    `state`: submitting, half submitted (its submission was killed), queued, running, paused,
+    finished or cancelled. `queued` counts the `waiting`,
     those put off after a transient fault, too.
     """
 
@@ -43,6 +52,8 @@ class Status:
     @property
     def is_over(self) -> bool:
         """Whether nothing will happen any more by itself."""
+        if self.state == "half submitted":
+            return self.running == self.queued == 0
         return self.state in ("finished", "cancelled") and self.running == 0
 
     def as_json(self) -> dict[str, Any]:
@@ -59,7 +70,7 @@ def status_of(ledger: Ledger, batch: str) -> Status:
     return Status(
         batch=batch,
         name=description.name,
-        state=_state(number),
+        state=_state(number, description),
         **{name: int(number[name]) for name in ("scans", "done", "failed", "skipped", "running")},
         queued=queued,
         waiting=int(number["waiting"]),
@@ -78,6 +89,7 @@ def resolve(ledger: Ledger, wanted: str | None) -> str:
     """
     known = ledger.batches()
     if not wanted:
+        _refuse_where_lost(ledger, known)
         if not known:
             raise OptionsError(
                 f"there is no batch on {ledger.url_shown}",
@@ -96,14 +108,32 @@ def resolve(ledger: Ledger, wanted: str | None) -> str:
         )
     lost = [note for note in remembered() if note["id"].startswith(wanted)]
     if lost:
-        note = lost[0]
-        raise ServiceError(
-            f"Redis at {ledger.url_shown} has lost the batch {note['id']} (it was restarted "
-            "without persistence, or the batch has expired)",
-            remedy=f"run `photochrom batch submit {note['source']} -o {note['destination']}` "
-            "again: only what is missing will be done",
-        )
+        raise _lost(ledger, lost[0])
     raise OptionsError(f"there is no batch {wanted!r}", remedy=nearest(wanted, known[:20]))
+
+
+def _refuse_where_lost(ledger: Ledger, known: list[str]) -> None:
+    """Raises `ServiceError` where the latest batch that this machine submitted is not there.
+
+    A batch is kept for thirty days after its end: it has not expired.
+    """
+    notes = [note for note in remembered() if note.get("broker") == ledger.url_shown]
+    if not notes or notes[0]["id"] in known:
+        return
+    if time.time() - notes[0]["created"] > policy.KEEP:
+        return
+    if known and float(ledger.numbers(known[0])["created"]) > notes[0]["created"]:
+        return
+    raise _lost(ledger, notes[0])
+
+
+def _lost(ledger: Ledger, note: dict[str, Any]) -> ServiceError:
+    return ServiceError(
+        f"Redis at {ledger.url_shown} has lost the batch {note['id']} (it was restarted "
+        "without persistence, or the batch has expired)",
+        remedy=f"run `photochrom batch submit {note['source']} -o {note['destination']}` "
+        "again: only what is missing will be done",
+    )
 
 
 def workers_alive(ledger: Ledger) -> Iterator[dict[str, str]]:
@@ -128,8 +158,13 @@ def in_prose(status: Status, description: Batch, alive: list[dict[str, str]]) ->
         line += f" ({status.waiting} of them put off after a fault that may pass)"
     yield line
     if status.rate:
-        pace = f"  {status.rate:.1f} scans a second"
+        pace = f"  {pace_in_words(status.rate)}"
         yield pace + (f", done in about {duration(status.eta)}" if status.eta else "")
+    if status.state == "half submitted":
+        yield "  its submission ended before all was asked for; submit it again: "
+        yield f"  photochrom batch submit {description.source} -o {description.destination}"
+    if status.state == "paused":
+        yield f"  go on with: photochrom batch resume {status.batch}"
     yield from _workers_in_prose(status, alive)
 
 
@@ -154,6 +189,14 @@ def _workers_in_prose(status: Status, alive: list[dict[str, str]]) -> Iterator[s
             yield f"  the clock of {worker['name']} is {worker['skew']} s off (harmless here)"
 
 
+def pace_in_words(rate: float) -> str:
+    """A rate in scans a second, by the second, the minute or the hour: '3.5 scans a second'."""
+    for unit, seconds in (("second", 1), ("minute", 60)):
+        if rate * seconds >= 1:
+            return f"{rate * seconds:.1f} scans a {unit}"
+    return f"{rate * 3600:.1f} scans an hour"
+
+
 def duration(seconds: float) -> str:
     """'3 h 20 min', '4 min 10 s', '12 s'."""
     whole = round(seconds)
@@ -163,14 +206,17 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _state(number: dict[str, Any]) -> str:
+def _state(number: dict[str, Any], description: Batch) -> str:
     if number["cancelled"]:
         return "cancelled"
     if number["finished"]:
         return "finished"
-    if number["begun"]:
-        return "running"
-    return "queued" if number["sealed"] else "submitting"
+    if number["paused"]:
+        return "paused"
+    if not number["sealed"] and description.kind == "submit":
+        silent = number["now"] - max(number["asking"], number["created"])
+        return "submitting" if silent < SUBMITTING else "half submitted"
+    return "running" if number["begun"] else "queued"
 
 
 def _rate(number: dict[str, Any]) -> float:
@@ -183,11 +229,25 @@ def _rate(number: dict[str, Any]) -> float:
     return number["pace_results"] / max(0.001, number["now"] - number["pace_since"])
 
 
-def follow(ledger: Ledger, batch: str, interval: float = 2.0) -> Iterator[Status]:
-    """The batch's status again and again, until it is over."""
+def look(ledger: Ledger, batch: str) -> tuple[Status, list[dict[str, str]]]:
+    """The batch's status and the workers that are alive."""
+    return status_of(ledger, batch), list(workers_alive(ledger))
+
+
+def follow(
+    ledger: Ledger, batch: str, interval: float = 2.0
+) -> Iterator[tuple[Status, list[dict[str, str]]]]:
+    """`look` again and again, until the batch is over. Redis is waited for as workers do."""
     while True:
-        status = status_of(ledger, batch)
-        yield status
-        if status.is_over:
+        try:
+            seen = look(ledger, batch)
+        except ServiceError as error:
+            cause = error.__cause__
+            if cause is None or not is_transient(cause):
+                raise
+            log.warning("%s; waiting for it", error.what)
+            seen = patiently(lambda: look(ledger, batch))
+        yield seen
+        if seen[0].is_over:
             return
         time.sleep(interval)

@@ -5,6 +5,7 @@ the same unfinished batch, and a scan that it knows is not added again.
 """
 
 import hashlib
+import logging
 import os
 import secrets
 import time
@@ -22,12 +23,15 @@ from core.options import canonical_json
 from core.paths import Paths
 from worker import memory, policy
 from worker.application import DEFAULT_QUEUE, application
-from worker.broker import PREFIX, connect, in_words
+from worker.broker import PREFIX, connect, in_words, refuse_volatile
+from worker.invariant import heal
 from worker.ledger import Ledger
 from worker.records import Batch
 from worker.roots import is_remote
 from worker.sources import Sources
 from worker.tender import fill
+
+log = logging.getLogger(__name__)
 
 #: Scans written to the ledger in one step.
 CHUNK: Final = 500
@@ -39,7 +43,8 @@ Asked = tuple[str, str, Failure | None]
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is submitted. `like` has options, existing and the limit of pixels; `hints` is the file
-    that the options' hints were read from; `exclude` are the patterns of a `Selection`."""
+    that the options' hints were read from; `exclude` are the patterns of a `Selection`; `volatile`
+    accepts a Redis that keeps nothing on disk."""
 
     sources: Sources
     destination: str
@@ -49,6 +54,8 @@ class Request:
     kind: str = "submit"
     hints: Path | None = None
     exclude: tuple[str, ...] = ()
+    priority: str = "normal"
+    volatile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,10 @@ def submit(url: str, request: Request) -> Submitted:
     Raises `ServiceError` (Redis), `SourceError` and `OptionsError` (nothing to colour),
     `DestinationError`.
     """
-    ledger = Ledger(url, connect(url))
+    client = connect(url)
+    if not request.volatile:
+        refuse_volatile(client, url)
+    ledger = Ledger(url, client)
     request = prepared(request)
     batch = open_batch(ledger, request)
     new = 0
@@ -82,6 +92,8 @@ def submit(url: str, request: Request) -> Submitted:
         passed = f" (passed over: {selection.passed.in_words()})" if selection.passed else ""
         raise OptionsError(f"there is no picture in {request.sources.shown}{passed}")
     ledger.seal(batch)
+    if stranded := heal(ledger, batch):
+        log.warning("%d scans of %s stood in no list and are queued again", stranded, batch)
     begin(url, ledger, request.queue)
     _wait_for_the_disk(ledger)
     return Submitted(batch, scans, new, selection.passed)
@@ -175,7 +187,7 @@ def open_batch(ledger: Ledger, request: Request) -> str:
         kind=request.kind,
         recolour=request.like.recolour,
     )
-    batch = ledger.open_batch(wanted, fingerprint)
+    batch = ledger.open_batch(wanted, fingerprint, priority=request.priority)
     memory.remember(ledger.batch(batch), ledger.url_shown)
     return batch
 

@@ -5,8 +5,7 @@ quarantine; those put off whose time has come go back too; messages that were lo
 are found missing; and the queue is filled up to `AHEAD` messages, in equal shares for the batches,
 so that a small batch does not wait behind a large one. One worker at a time does the round; the
 others find it done. Each also says that it is alive, and notices when Celery has stopped to
-consume while there is work, which a reconnection to Redis is known to bring about. Stands on
-`worker.ledger`, `worker.application`.
+consume while there is work, which a reconnection to Redis is known to bring about.
 """
 
 import logging
@@ -18,11 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from core.errors import PhotochromError
 from worker import policy
 from worker.application import publish
 from worker.broker import PREFIX, in_words
+from worker.invariant import heal
 from worker.ledger import Ledger, worker_key
 from worker.roots import is_remote
 
@@ -40,16 +41,23 @@ class Tender(threading.Thread):
     def __init__(
         self, app: Celery, ledger: Ledger, queues: list[str], worker: str, about: dict[str, Any],
         is_idle: Callable[[], bool], taken: Callable[[], int], stalled: Callable[[], None],
+        ended: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
         """`about`: what status shows of this worker. `is_idle`: whether a process is free;
         `taken`: how many messages have been taken so far; `stalled` is called when none is taken
-        any more although there are some."""
+        any more although there are some; `ended` each round, to tell of batches that have ended."""
         super().__init__(name="tender", daemon=True)
         self._app, self._ledger, self._queues = app, ledger, queues
         self.worker, self._about = worker, about
         self._is_idle, self._taken, self._on_stall = is_idle, taken, stalled
+        self._tell_ended = ended
         self._stop_asked = threading.Event()
         self._progress = (0, time.monotonic())
+        self._latest_success: float | None = None
+        self._leases_hold_until = 0.0
+        self._checked = time.monotonic()
+        #: Whether messages wait and none is taken.
+        self.is_stalled = False
         self.healthy = True
         self.latest_round = time.monotonic()
 
@@ -61,6 +69,8 @@ class Tender(threading.Thread):
                 moved = self._round()
                 self.healthy = True
             except PhotochromError as error:
+                self._say_trouble(error)
+            except OperationalError as error:  # kombu's, when messages are sent
                 self._say_trouble(error)
             except Exception:  # a thread that dies is not noticed; this one must not
                 log.exception("the tender failed; it goes on")
@@ -87,15 +97,38 @@ class Tender(threading.Thread):
             self._beat(now)
             depths = {queue: client.llen(PREFIX + queue) for queue in self._queues}
         self._watch(sum(depths.values()))
-        may_end = server["uptime_in_seconds"] > policy.LEASE
-        return sum(self._fill(queue, depth, may_end) for queue, depth in depths.items())
+        may_end = self._may_end_leases() and server["uptime_in_seconds"] > policy.LEASE
+        moved = sum(self._fill(queue, depth, may_end, now) for queue, depth in depths.items())
+        self._tell_ended()
+        self._latest_success = time.monotonic()
+        return moved
 
-    def _fill(self, queue: str, depth: int, may_end: bool) -> int:
+    def _may_end_leases(self) -> bool:
+        """False for the length of a lease after these rounds had a gap, whatever the reason: a
+        Redis that did not answer us did not answer those either who would have renewed."""
+        now, latest = time.monotonic(), self._latest_success
+        if latest is None or now - latest > policy.LEASE / 2:
+            self._leases_hold_until = now + policy.LEASE
+        return now >= self._leases_hold_until
+
+    def _heal(self, queue: str) -> None:
+        """Once in `policy.CHECK` seconds: scans that stand nowhere are put back, and told."""
+        for batch in self._ledger.open_batches():
+            if _queue_of(self._ledger, batch) == queue and (stranded := heal(self._ledger, batch)):
+                log.warning("%d scans of %s stood in no list and are queued again", stranded, batch)
+
+    def _fill(self, queue: str, depth: int, may_end: bool, now: float) -> int:
         with in_words(self._ledger.url):
             mine = self._ledger.redis.set(
                 f"{PREFIX}tending:{queue}", self.worker, nx=True, px=round(policy.ROUND * 800)
             )
-        return fill(self._app, self._ledger, queue, depth, may_end) if mine else 0
+        if not mine:
+            return 0
+        if time.monotonic() - self._checked > policy.CHECK:
+            self._heal(queue)
+            if queue == self._queues[-1]:
+                self._checked = time.monotonic()
+        return fill(self._app, self._ledger, queue, depth, may_end, now)
 
     def _beat(self, now: float) -> None:
         """Says that this worker is alive; `skew` is its clock against Redis', in seconds."""
@@ -114,39 +147,47 @@ class Tender(threading.Thread):
         Celery may also lose count of what is at work; that nothing runs anywhere is as good a sign.
         """
         taken, now = self._taken(), time.monotonic()
-        if depth == 0 or taken == 0 or taken != self._progress[0]:
-            self._progress = (taken, now)
-        elif now - self._progress[1] > policy.STALLED:
+        patience = policy.STALLED if taken else policy.STALLED_AT_FIRST
+        if depth == 0 or taken != self._progress[0]:
+            self._progress, self.is_stalled = (taken, now), False
+        elif now - self._progress[1] > patience:
             self._progress = (taken, now)
             if self._is_idle() or self._nothing_runs():
                 log.critical("%d messages wait and none is taken; the worker begins anew", depth)
+                self.is_stalled = True
                 self._on_stall()
 
     def _nothing_runs(self) -> bool:
         batches = self._ledger.open_batches()
         return not any(self._ledger.numbers(batch)["running"] for batch in batches)
 
-    def _say_trouble(self, error: PhotochromError) -> None:
+    def _say_trouble(self, error: Exception) -> None:
         if self.healthy:
             log.warning("%s", error)
         self.healthy = False
 
 
-def fill(app: Celery, ledger: Ledger, queue: str, depth: int, may_end: bool) -> int:
-    """One round over the unfinished batches of a queue of `depth` messages; how many it adds."""
+def fill(
+    app: Celery, ledger: Ledger, queue: str, depth: int, may_end: bool, now: float = 0.0
+) -> int:
+    """One round over the unfinished batches of a queue of `depth` messages; how many it adds.
+
+    `now` is Redis' time at the round's beginning, of use with `may_end`.
+    """
     batches = [name for name in ledger.open_batches() if _queue_of(ledger, name) == queue]
     moved = 0
     for place, batch in enumerate(batches):
         share = (policy.AHEAD - depth - moved) // (len(batches) - place)
         try:
-            scans, dead = ledger.tend(batch, max(0, share), may_end, depth == 0)
+            scans, dead = ledger.tend(batch, max(0, share), may_end, depth == 0, now)
         except PhotochromError as error:
             log.warning("%s", error)
             continue
         publish(app, queue, batch, scans)
         moved += len(scans)
         for scan in dead:
-            log.error("%s %s killed its worker too often and is given up", batch, scan)
+            source = ledger.source(batch, scan)
+            log.error("%s of %s killed its worker too often and is given up", source, batch)
             _clean_after(ledger.destination(batch, scan))
     return moved
 

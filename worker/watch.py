@@ -3,7 +3,7 @@
 A file is taken when two looks, `settle` seconds apart, found it the same. What was taken stands in
 the ledger under its path, size and time, so that a restart takes nothing twice, a file that failed
 is told from one that is new, and a file replaced by a better copy is new. Nothing here but the
-looks before a file is taken is kept in memory. Stands on `worker.submission`.
+looks before a file is taken is kept in memory.
 """
 
 import logging
@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Final, Literal
 
 from core.errors import Failure, ServiceError, printable
-from worker.broker import connect, is_transient
+from worker.broker import connect, is_transient, refuse_volatile
 from worker.ledger import Ledger
 from worker.records import scan_id
 from worker.submission import Asked, Request, begin, open_batch, planned, prepared
@@ -52,7 +52,10 @@ class Watch:
 
     def __init__(self, url: str, request: Request, settle: float) -> None:
         self._url, self._settle = url, settle
-        self._ledger = Ledger(url, connect(url))
+        client = connect(url)
+        if not request.volatile:
+            refuse_volatile(client, url)
+        self._ledger = Ledger(url, client)
         self._request = prepared(request)
         self.batch = open_batch(self._ledger, self._request)
         self._unsettled: dict[str, tuple[Look, float]] = {}

@@ -21,8 +21,8 @@ def documents(path: Path) -> list[Any]:
     return [document for document in yaml.safe_load_all(path.read_text()) if document]
 
 
-def compose(**environment: str) -> dict[str, Any]:
-    """The compose file with its variables put in, as compose itself does it."""
+def compose(file: str = "compose.yaml", /, **environment: str) -> dict[str, Any]:
+    """A compose file with its variables put in, as compose itself does it."""
     told = {"REDIS_PASSWORD": "word", "SCANS": "/srv/scans"} | environment
 
     def value(match: re.Match[str]) -> str:
@@ -32,7 +32,7 @@ def compose(**environment: str) -> dict[str, Any]:
         assert default.startswith(":-"), f"{name} has neither a value nor a default"
         return default[2:]
 
-    text = (DEPLOY / "compose.yaml").read_text()
+    text = (DEPLOY / file).read_text()
     return yaml.safe_load(re.sub(r"(?<!\$)\$\{(\w+)(:[-?][^}]*)?\}", value, text))
 
 
@@ -41,6 +41,57 @@ def test_the_compose_file_fits_the_compose_specification():
 
     plain = {name: part for name, part in compose().items() if not name.startswith("x-")}
     PyCompose.from_yaml(yaml.safe_dump(plain))
+
+
+@pytest.mark.parametrize("name", ["compose.first.yaml", "compose.more.yaml"])
+def test_the_compose_files_for_more_machines_fit_the_specification(name: str):
+    from compose_spec import PyCompose
+
+    told = compose(
+        name, REDIS_ADDRESS="10.0.0.5", PHOTOCHROM_BROKER="redis://:word@10.0.0.5:6379/0"
+    )
+    PyCompose.from_yaml(
+        yaml.safe_dump({key: part for key, part in told.items() if not key.startswith("x-")})
+    )
+    for service in told["services"].values():
+        assert service.get("ports", ["10.0.0.5:6379:6379"]) == ["10.0.0.5:6379:6379"]
+        assert service.get("cap_drop", ["ALL"]) == ["ALL"]
+
+
+def test_the_acl_line_of_the_guide_is_enough_for_worker_and_batch_and_for_nothing_else(
+    tmp_path: Path,
+):
+    import redis
+
+    from tests.worker.stage import Stage, make_model, make_scans
+
+    line = re.search(r"^user photochrom .*$", (DEPLOY / "README.md").read_text(), re.MULTILINE)
+    assert line is not None
+    rules = tmp_path / "users.acl"
+    rules.write_text("user default on nopass ~* &* +@all\n" + line[0].replace("PASSWORD", "word"))
+    server = RedisServer(tmp_path / "redis", settings=("--aclfile", str(rules)))
+    make_model(tmp_path / "models")
+    stage = Stage(tmp_path, tmp_path / "models", server)
+    url = server.url.replace("redis://", "redis://photochrom:word@")
+    stage.environment["PHOTOCHROM_BROKER"] = url
+    try:
+        make_scans(stage.scans, 3)
+        (stage.scans / "bad.jpg").write_text("no picture")
+        batch = stage.submit()
+        for verb in ("pause", "resume", "cancel", "retry"):
+            stage.call("batch", verb, batch)
+        worker = stage.worker(concurrency=1)
+        assert stage.wait(batch)["done"] == 3
+        stage.call("batch", "retry", batch, "--failed")
+        stage.call("batch", "check", batch, code=None)
+        assert len(stage.report(batch)) == 4
+        assert server.client.acl_log() == [], worker.log.read_text()
+        user = redis.Redis.from_url(url)
+        for words in (("KEYS", "*"), ("FLUSHALL",), ("GET", "other"), ("CONFIG", "GET", "dir")):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                user.execute_command(*words)
+    finally:
+        stage.end()
 
 
 def test_compose_asks_for_what_it_cannot_invent():

@@ -33,6 +33,13 @@ def _make_trouble(name: str) -> None:
         true = time.time
         time.time = lambda: true() + 7200
         return
+    if name == "deaf":
+        _block_the_main_thread_once(after=5)
+        name = "slow"
+    if name == "unlinked":  # the system does not end children with their parent
+        import celery.platforms
+
+        celery.platforms.set_pdeathsig = lambda name: None
     import core.job
     from core.job import Outcome
 
@@ -47,12 +54,42 @@ def _make_trouble(name: str) -> None:
         time.sleep(0.2)
         return real(job, colorizer, **how)
 
+    def unlinked(job, colorizer, **how):
+        time.sleep(300)
+
+    def long(job, colorizer, **how):
+        time.sleep(float(os.environ["LONG"]))
+        return nothing(job, colorizer, **how)
+
     def nothing(job, colorizer, **how):
         return Outcome(
             str(job.source), str(job.destination), "done", key="ab" * 32, pixels=1, seconds=0.0
         )
 
-    core.job.run = {"poison": poison, "slow": slow, "nothing": nothing}[name]
+    core.job.run = {
+        "poison": poison, "slow": slow, "nothing": nothing, "unlinked": unlinked,
+        "long": long,
+    }[name]  # fmt: skip
+
+
+def _block_the_main_thread_once(after: int) -> None:
+    """At the message after so many; the process that replaces this one is spared."""
+    import threading
+
+    import worker.messages
+
+    if os.environ.get("BLOCKED_BEFORE"):
+        return
+    real, taken = worker.messages.fault_of, []
+
+    def blocking(headers, body):
+        taken.append(1)
+        if len(taken) > after:
+            os.environ["BLOCKED_BEFORE"] = "1"
+            threading.Event().wait()
+        return real(headers, body)
+
+    worker.messages.fault_of = blocking
 
 
 if __name__ == "__main__":

@@ -28,12 +28,13 @@ from worker import policy
 
 REPOSITORY = Path(__file__).parents[2]
 #: Seconds that a test waits for what must come; the machine may be busy with other things.
-PATIENCE = 60.0
+PATIENCE = 120.0
 _PHOTOCHROM = "from core.commands.main import main; main()"
 
 #: The queue's patience (`worker.policy`), shortened, so that a test need not wait half a minute.
 IMPATIENT = {"LEASE": 3.0, "FIRST_PAUSE": 0.5, "ISSUED": 2.0, "ROUND": 0.25, "ELSEWHERE": 0.5,
-             "STALLED": 10.0}  # fmt: skip
+             "STALLED": 10.0, "ANSWER": 2.0, "WARM_STOP": 3.0,
+             "CHECK": 2.0}  # fmt: skip
 
 
 def free_port() -> int:
@@ -90,6 +91,19 @@ class RedisServer:
             return True
         except redis.RedisError:
             return False
+
+    def pause(self, seconds: float) -> None:
+        """Stops the process for a while: it takes connections and answers nothing."""
+        self.stop()
+        time.sleep(seconds)
+        self.go_on()
+
+    def stop(self) -> None:
+        """See `pause`; until `go_on`."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         self._process.kill()

@@ -258,5 +258,64 @@ def test_metrics_and_probes_tell_what_the_worker_does(stage: Stage):
     assert 'photochrom_queue_depth{queue="scans"} 0.0' in text and "photochrom_redis_up 1.0" in text
     size = sum(path.stat().st_size for path in stage.scans.rglob("*.jpg"))
     assert f"photochrom_bytes_read_total {size}.0" in text
+    stage.redis.stop()
+    begin = time.monotonic()
+    assert "photochrom_redis_up 0.0" in page("metrics")
+    assert time.monotonic() - begin < 8  # two where nothing else is at work; a scrape may take ten
+    stage.redis.go_on()
+    wait_until(lambda: "photochrom_redis_up 1.0" in page("metrics"), "it to be seen again")
     stage.redis.kill()
     assert "photochrom_redis_up 0.0" in page("metrics")
+
+
+def test_following_a_batch_waits_for_a_redis_that_restarts(stage: Stage):
+    make_scans(stage.scans, 3)
+    batch = stage.submit()
+    follower = stage.start("batch", "status", batch, "--follow", "--json")
+    assert follower.stdout is not None and '"queued": 3' in follower.stdout.readline()
+    stage.redis.kill()
+    time.sleep(3)
+    stage.redis.start()
+    stage.worker(concurrency=1)
+    out, said = follower.communicate(timeout=60)
+    assert follower.returncode == 0, said
+    assert '"state": "finished"' in out.splitlines()[-1] and "waiting for it" in said
+
+
+def test_a_batch_whose_submission_was_killed_is_told_and_following_it_ends(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    make_scans(stage.scans, 3)
+    batch = stage.submit()
+    client: Any = stage.redis.client
+    stage.worker(concurrency=1, trouble="nothing")
+    stage.wait(batch)
+    again = stage.submit()  # as it stands when the command dies between two chunks
+    client.hdel(f"photochrom:batch:{again}", "sealed", "finished")
+    wait_until(lambda: stage.over(again) == 3, "what was submitted to be done")
+    client.hdel(f"photochrom:batch:{again}", "sealed", "finished")
+    assert stage.status(again)["state"] == "submitting"
+    monkeypatch.setattr("worker.status.SUBMITTING", 0.0)
+    said = stage.call("batch", "status", again, "--follow", code=1)
+    assert "half submitted" in said and f"batch submit {stage.scans} -o {stage.results}" in said
+
+
+@pytest.mark.parametrize(("module", "command"), [
+    ("celery", "worker --root ."), ("celery", "batch submit . -o x"),
+    ("redis", "worker --root ."), ("redis", "batch list"),
+])  # fmt: skip
+def test_without_the_extra_one_sentence_says_what_to_install(
+    tmp_path: Path, module: str, command: str
+):
+    import subprocess
+    import sys
+
+    program = (
+        f"import sys; sys.modules['{module}'] = None; from core.commands.main import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command.split()], cwd=tmp_path, capture_output=True,
+        text=True, env={"PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert done.returncode == 3 and len(done.stderr.splitlines()) == 1, done.stderr
+    assert f"{module} is not installed" in done.stderr and "[worker]" in done.stderr

@@ -1,5 +1,6 @@
 """Large batches: what damage, numbers and duplicates cost. Long forms run with `-m soak`."""
 
+import re
 import time
 from typing import Any
 
@@ -13,6 +14,14 @@ from tests.worker.stage import Stage, make_scans, wait_until
 def memory_of(worker) -> int:
     """Bytes of the worker's processes together, each counting what is its own."""
     return sum(process.memory_full_info().uss for process in worker.family())
+
+
+def is_at_work(process: psutil.Process) -> bool:
+    """Whether it lives; one that is dead and that nobody has asked about yet does not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def make_corrupt(stage: Stage, count: int) -> None:
@@ -122,7 +131,17 @@ def test_children_do_not_outlive_a_worker_that_was_killed(stage: Stage):
     wait_until(lambda: len(worker.family()) > 2, "the children")
     parent, *children = worker.family()
     parent.kill()
-    wait_until(lambda: not any(child.is_running() for child in children), "them to leave", 20)
+    wait_until(lambda: not any(map(is_at_work, children)), "them to leave", 20)
+
+
+def test_children_at_work_leave_with_their_parent_where_the_system_does_not_end_them(stage: Stage):
+    make_scans(stage.scans, 2)
+    batch = stage.submit()
+    worker = stage.worker(trouble="unlinked")
+    wait_until(lambda: stage.numbers(batch)["running"] == 2, "both to be at work")
+    parent, *children = worker.family()
+    parent.kill()
+    wait_until(lambda: not any(map(is_at_work, children)), "them to leave", 20)
 
 
 def test_a_scan_delivered_many_times_is_done_once(stage: Stage):
@@ -140,3 +159,7 @@ def test_a_scan_delivered_many_times_is_done_once(stage: Stage):
     assert all(line["attempts"] == 1 for line in stage.report(batch))
     wait_until(lambda: client.llen("photochrom:scans") == 0, "the rest to be dropped")
     assert all(worker.is_alive() for worker in workers) and not stage.strays()
+    for worker in workers:  # eighty messages for nothing are one line of each kind
+        lines = worker.log.read_text().splitlines()
+        assert sum("left to others" in line for line in lines) <= 3, lines
+        assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", line) for line in lines), lines

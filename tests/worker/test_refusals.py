@@ -168,6 +168,22 @@ def test_brokers_that_do_not_answer_are_told_in_one_line_without_the_password(
     assert stage.call("batch", "list", PHOTOCHROM_BROKER=right) == ""
 
 
+def test_a_redis_that_lets_anybody_in_is_told_by_name(new_stage, caplog):
+    from worker.broker import check, connect
+
+    stage: Stage = new_stage(settings=("--protected-mode", "no", "--bind", "0.0.0.0"))
+    for address, said in {
+        "127.0.0.1": "",
+        ":word@127.0.0.1": "has no password, though the broker's URL gives one",
+        "127.0.1.1": "whoever reaches it can queue work",
+    }.items():
+        caplog.clear()
+        url = f"redis://{address}:{stage.redis.port}/0"
+        check(connect(url), url, time_limit=10, visibility=20)
+        assert (said in caplog.text) if said else (caplog.text == "")
+        assert "word@" not in caplog.text
+
+
 def test_a_worker_without_roots_is_not_started(stage: Stage):
     said = stage.call("worker", "--model", "tiny", code=2)
     assert "no --root is given" in said

@@ -1,5 +1,6 @@
 """Nothing is lost and nothing is done twice, whatever is killed. Long forms run with `-m soak`."""
 
+import json
 import random
 import subprocess
 import time
@@ -72,15 +73,19 @@ def test_redis_killed_and_restarted_costs_no_scan(stage: Stage, count: int, kill
 def test_a_redis_that_keeps_nothing_loses_the_batch_and_says_so(new_stage):
     stage: Stage = new_stage(durable=False)
     make_scans(stage.scans, 40)
-    batch = stage.submit()
+    assert "appendonly no" in stage.call(
+        "batch", "submit", stage.scans, "-o", stage.results, "--model", "tiny", code=3
+    )
+    batch = stage.submit("--volatile")
     stage.worker(trouble="slow", concurrency=1)
     wait_until(lambda: stage.over(batch) > 5, "some scans")
     stage.redis.kill()
     stage.redis.start()
     said = stage.call("batch", "status", batch, code=3)
     assert "has lost the batch" in said and f"batch submit {stage.scans}" in said
+    assert "has lost the batch" in stage.call("batch", "status", code=3)
     already = len(list(files_under(stage.results)))
-    again = stage.submit()
+    again = stage.submit("--volatile")
     assert again != batch
     numbers = stage.wait(again)
     assert numbers["skipped"] >= min(already, 6) and numbers["failed"] == 0
@@ -91,7 +96,7 @@ def test_a_poison_scan_is_given_up_and_the_others_go_on(stage: Stage):
     make_scans(stage.scans, 20)
     save(stage.scans / "000" / "poison.jpg", gray(60, 80))
     batch = stage.submit()
-    worker = stage.worker(trouble="poison")
+    worker = stage.worker("--log-json", trouble="poison")
     numbers = stage.wait(batch)
     assert (numbers["done"], numbers["failed"]) == (20, 1)
     [failed] = [line for line in stage.report(batch) if line["status"] == "failed"]
@@ -99,6 +104,10 @@ def test_a_poison_scan_is_given_up_and_the_others_go_on(stage: Stage):
     assert failed["error"]["kind"] == "killed-its-worker" and failed["attempts"] == 3
     assert "killed its worker" in failed["error"]["message"]
     assert worker.is_alive() and not stage.strays()
+    told = [json.loads(line) for line in worker.log.read_text().splitlines()]
+    assert all({"time", "level", "process", "message"} <= line.keys() for line in told)
+    [given_up] = [line for line in told if "given up" in line["message"]]
+    assert given_up["level"] == "error" and failed["source"] in given_up["message"]
 
 
 def test_the_same_batch_submitted_twice_at_once_is_one_set_of_work(stage: Stage):

@@ -1,5 +1,6 @@
 -- Adds scans to a batch. ARGV: scan, asked, failure ('' or the text of a result) ...
 -- Answers {'ok', added, scan that stands for another file already ...}.
+redis.call('HSET', P, 'asking', now())
 local added, collisions = 0, {}
 for i = 1, #ARGV, 3 do
   local scan, asked, failure = ARGV[i], ARGV[i + 1], ARGV[i + 2]

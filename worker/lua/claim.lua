@@ -1,15 +1,46 @@
 -- Takes a scan: the one named, or, where none is (''), the next of the backlog. ARGV: scan, token,
--- seconds of lease, worker, its description, model and version, seconds to hand it on after.
--- Without a model (version '') it is handed on.
+-- seconds of lease, worker, its description, model and version, seconds to hand it on after, 1 if
+-- scans in the queue may be taken too where the backlog is empty, batches not to be sent to.
+-- Without a model (version '') it is handed on. Who asks again with the same token, since the first
+-- answer was lost on its way, is given the same scan again. Who names a scan has come by a message,
+-- and may be sent to another batch whose turn it is: {'turn', batch}.
 -- Answers {'yours', begun, faults, worker's number, asked, scan} or why not.
-local scan, token, lease, worker, description, pin, elsewhere = unpack(ARGV)
+local scan, token, lease, worker, description, pin, elsewhere, also_issued, others = unpack(ARGV)
+local function wait_again()
+  if redis.call('ZREM', P .. ':issued', scan) == 1 and read(scan) == 'q' then
+    redis.call('LPUSH', P .. ':backlog', scan)
+  end
+end
 if redis.call('HEXISTS', P, 'cancelled') == 1 then return {'cancelled'} end
+local same = redis.call('HGET', P .. ':tokens', token)
+if same then
+  local state, begun, _, faults, holder = read(same)
+  if state == 'r' and holder == token then
+    redis.call('ZADD', P .. ':leases', now() + lease, same)
+    local number = redis.call('HGET', P .. ':workers', worker .. '|' .. pin)
+    return {'yours', begun, faults, tonumber(number), redis.call('HGET', P .. ':asked', same), same}
+  end
+end
+local is_paused = redis.call('HEXISTS', P, 'paused') == 1
+if scan ~= '' then
+  local batch = whose_turn(others)
+  if batch or is_paused then
+    wait_again()
+    if batch then return {'turn', batch} end
+  end
+end
+if is_paused then return {'paused'} end
 local held = redis.call('HGET', P, 'pin')
 if scan == '' then
-  if pin == '' or held ~= pin then return {'other model'} end
+  if pin == '' or (held and held ~= pin) then return {'other model'} end
   repeat
     scan = redis.call('LPOP', P .. ':backlog')
   until not scan or (read(scan) == 'q' and not redis.call('ZSCORE', P .. ':due', scan))
+  if not scan and also_issued == '1' then
+    for _, sent in ipairs(redis.call('ZRANGE', P .. ':issued', 0, 99)) do
+      if read(sent) == 'q' then scan = sent break end
+    end
+  end
   if not scan then return {'nothing'} end
 end
 local asked = redis.call('HGET', P .. ':asked', scan)
@@ -38,4 +69,6 @@ redis.call('HSETNX', P, 'begun', now())
 write(scan, 'q', 'r', begun + 1, deaths, faults, token)
 redis.call('ZREM', P .. ':issued', scan)
 redis.call('ZADD', P .. ':leases', now() + lease, scan)
+redis.call('HSET', P .. ':tokens', token, scan)
+took_turn()
 return {'yours', begun + 1, faults, tonumber(number), asked, scan}

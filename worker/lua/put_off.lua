@@ -6,5 +6,6 @@ if was ~= 'r' or holder ~= token then return {'lost'} end
 if tonumber(faults_more) == 0 then begun = begun - 1 end
 write(scan, 'r', 'q', begun, deaths, faults + faults_more, reason)
 redis.call('ZREM', P .. ':leases', scan)
+redis.call('HDEL', P .. ':tokens', token)
 redis.call('ZADD', P .. ':due', now() + pause, scan)
 return {'ok'}

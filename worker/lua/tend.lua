@@ -1,8 +1,10 @@
 -- One round of the tender over one batch. ARGV: room in the queue, 1 if leases may end (0 just
 -- after Redis was down, when nobody could renew), 1 if the queue is empty, seconds after which an
--- issued scan then counts as lost, deaths allowed, text of the result for one that died too often.
+-- issued scan then counts as lost, deaths allowed, text of the result for one that died too often,
+-- the asker's time, seconds by which it may be old. A command that lay in a socket while Redis was
+-- stopped must not end the leases that nobody could renew meanwhile.
 -- Answers {'ok', number of scans that died too often, they, scans to be published ...}.
-local room, may_end, is_empty, issued, deaths_allowed, killed = unpack(ARGV)
+local room, may_end, is_empty, issued, deaths_allowed, killed, asked_at, age = unpack(ARGV)
 local function take(key, until_when, what)
   for _, scan in ipairs(redis.call('ZRANGEBYSCORE', P .. key, '-inf', until_when, 'LIMIT', 0, 500)) do
     redis.call('ZREM', P .. key, scan)
@@ -20,10 +22,11 @@ local function answer(scans)
   for _, scan in ipairs(scans) do said[#said + 1] = scan end
   return said
 end
-if may_end == '1' then
+if may_end == '1' and time - asked_at < tonumber(age) then
   take(':leases', time, function(scan)
-    local state, begun, deaths, faults, _ = read(scan)
+    local state, begun, deaths, faults, holder = read(scan)
     if state ~= 'r' then return end
+    redis.call('HDEL', P .. ':tokens', holder)
     if deaths + 1 >= tonumber(deaths_allowed) then
       write(scan, 'r', 'f', begun, deaths + 1, faults, killed)
       dead[#dead + 1] = scan
@@ -37,7 +40,8 @@ end
 if redis.call('HEXISTS', P, 'cancelled') == 1 and count('running') == 0 then
   redis.call('ZREM', OPEN, redis.call('HGET', P, 'id'))
 end
-if redis.call('HEXISTS', P, 'cancelled') == 1 or redis.call('HEXISTS', P, 'finished') == 1 then
+if redis.call('HEXISTS', P, 'cancelled') == 1 or redis.call('HEXISTS', P, 'finished') == 1
+  or redis.call('HEXISTS', P, 'paused') == 1 then
   return answer({})
 end
 take(':due', time, put_back)

@@ -1,0 +1,70 @@
+"""A small TCP proxy before Redis whose connections can be made to go silent, as a router does.
+
+A frozen connection stays open on both sides and carries nothing, for ever: what NAT that forgot it,
+or an address that moved, look like to a program. Connections made later work.
+"""
+
+import contextlib
+import socket
+import threading
+
+
+class Proxy:
+    """Listens on a port of its own and hands bytes on to `target` on this machine."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._lock = threading.Lock()
+        self._open: list[_Line] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def freeze(self) -> int:
+        """Silences every connection that is open now; how many they are."""
+        with self._lock:
+            frozen, self._open = self._open, []
+        for line in frozen:
+            line.is_frozen.set()
+        return len(frozen)
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:
+                return
+            line = _Line(client, server)
+            with self._lock:
+                self._open.append(line)
+            line.start()
+
+
+class _Line:
+    """Two sockets and the threads that carry bytes from one to the other."""
+
+    def __init__(self, client: socket.socket, server: socket.socket) -> None:
+        self._ends = (client, server)
+        self.is_frozen = threading.Event()
+
+    def start(self) -> None:
+        for source, sink in (self._ends, self._ends[::-1]):
+            threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if self.is_frozen.is_set():
+                    return  # both sockets stay open; nobody reads them any more
+                sink.sendall(data)
+        if not self.is_frozen.is_set():
+            for end in self._ends:
+                end.close()

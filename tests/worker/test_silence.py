@@ -1,0 +1,74 @@
+"""Connections that die without a word: the worker finds new ones by itself, and nothing is lost."""
+
+import time
+from collections.abc import Callable, Iterator
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import psutil
+import pytest
+
+from tests.worker.proxy import Proxy
+from tests.worker.stage import Stage, free_port, make_scans, wait_until
+
+#: Seconds within which a worker must be at work again; `IMPATIENT` makes its patience shorter.
+AGAIN = 60
+
+
+@pytest.fixture
+def proxied(new_stage: Callable[..., Stage]) -> Iterator[tuple[Stage, Proxy]]:
+    """A stage whose workers reach Redis through a proxy."""
+    stage = new_stage()
+    proxy = Proxy(stage.redis.port)
+    yield stage, proxy
+    proxy.close()
+
+
+@pytest.mark.parametrize(("count", "patience"), [
+    pytest.param(24, {"ANSWER": 1.0}, id="short"),
+    pytest.param(600, {"LEASE": 30.0, "STALLED": 30.0, "ANSWER": 10.0, "ISSUED": 15.0}, id="long",
+                 marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
+])  # fmt: skip
+def test_a_worker_whose_connections_all_went_silent_is_at_work_again_within_a_minute(
+    proxied: tuple[Stage, Proxy], count: int, patience: dict[str, float]
+):
+    stage, proxy = proxied
+    make_scans(stage.scans, count)
+    worker = stage.worker("--broker", proxy.url, trouble="slow", patience=patience)
+    wait_until(lambda: stage.redis.client.zcard("photochrom:workers"), "the worker")
+    for _ in range(2):  # once idle, once in the middle of a batch
+        assert proxy.freeze() >= 3
+        frozen = time.monotonic()
+        batch = stage.submit()
+        before = stage.over(batch)
+        wait_until(lambda n=before, b=batch: stage.over(b) > n + 2, "work to go on", AGAIN)
+        assert time.monotonic() - frozen < AGAIN, worker.log.read_text()
+    numbers = stage.wait(batch, 60 + count)
+    assert numbers == {"scans": count, "running": 0, "done": count, "skipped": 0, "failed": 0}
+    assert {line["attempts"] for line in stage.report(batch)} == {1}
+    assert not stage.strays()
+
+
+def test_a_worker_whose_main_thread_is_stuck_says_so_and_is_replaced(stage: Stage):
+    make_scans(stage.scans, 20)
+    batch = stage.submit()
+    port = free_port()
+    quick = {"STALLED": 4.0, "WARM_STOP": 1.0}
+    worker = stage.worker("--metrics-port", port, trouble="deaf", patience=quick)
+    wait_until(lambda: code_of(port) == 503, "/live to fail")
+    assert stage.wait(batch)["done"] == 20
+    assert {line["attempts"] for line in stage.report(batch)} == {1}
+    assert "no attempt is counted" in worker.log.read_text()
+    assert code_of(port) == 200 and worker.is_alive()
+    assert [p for p in worker.family() if p.status() == psutil.STATUS_ZOMBIE] == []
+
+
+def code_of(port: int) -> int:
+    """The answer's code of /live; 0 where nobody listens."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/live", timeout=2) as answer:
+            return answer.status
+    except HTTPError as error:
+        return error.code
+    except OSError:
+        return 0

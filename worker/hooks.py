@@ -1,0 +1,91 @@
+"""Telling somebody that a batch has ended: a webhook, a command, or both.
+
+Which, is the worker's own setting and never the batch's: whoever reaches Redis could otherwise have
+commands run. The ledger keeps a list of ended batches (lua/prelude.lua); a worker with a hook takes
+one for `_TAKEN` seconds, tells, and takes it off. It is told at least once, and again an hour long
+where telling fails.
+"""
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import shlex
+import subprocess
+import threading
+from dataclasses import dataclass
+from typing import Final
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from core.errors import OptionsError, PhotochromError
+from worker.broker import in_words
+from worker.ledger import ENDED, Ledger
+from worker.status import status_of
+
+log = logging.getLogger(__name__)
+
+#: Seconds that one telling may take, and after which another worker tries it again.
+_LIMIT: Final = 30
+_TAKEN: Final = 60
+#: The environment variable with the word that signs what the webhook is sent.
+SECRET: Final = "PHOTOCHROM_WEBHOOK_SECRET"
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """`webhook`: a URL or ''. `command`: a command line or '', run without a shell."""
+
+    webhook: str = ""
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        if self.webhook and urlsplit(self.webhook).scheme not in ("http", "https"):
+            raise OptionsError(f"the webhook {self.webhook!r} is neither http:// nor https://")
+
+    def __bool__(self) -> bool:
+        return bool(self.webhook or self.command)
+
+
+def tell_ended(ledger: Ledger, hooks: Hooks) -> int:
+    """Tells of the batches that have ended, in a thread of its own; how many there are."""
+    due = ledger.take_ended(_TAKEN)
+    if due:
+        threading.Thread(target=_tell, args=(ledger, hooks, due), name="hooks", daemon=True).start()
+    return len(due)
+
+
+def _tell(ledger: Ledger, hooks: Hooks, batches: list[str]) -> None:
+    for batch in batches:
+        try:
+            body = json.dumps({"event": "ended", **status_of(ledger, batch).as_json()}).encode()
+            if hooks.webhook:
+                _post(hooks.webhook, body)
+            if hooks.command:
+                _run(hooks.command, batch, body)
+        except (PhotochromError, OSError, URLError, subprocess.SubprocessError) as error:
+            log.error("the end of %s could not be told (%s); it is tried again", batch, error)
+            continue
+        try:
+            with in_words(ledger.url):
+                ledger.redis.zrem(ENDED, batch)
+        except PhotochromError as error:
+            log.warning("%s; the end of %s may be told twice", error, batch)
+
+
+def _post(url: str, body: bytes) -> None:
+    headers = {"Content-Type": "application/json", "User-Agent": "photochrom"}
+    if secret := os.environ.get(SECRET):
+        digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        headers["X-Photochrom-Signature"] = f"sha256={digest}"
+    with urlopen(Request(url, body, headers), timeout=_LIMIT):
+        pass
+
+
+def _run(command: str, batch: str, body: bytes) -> None:
+    subprocess.run(
+        shlex.split(command), input=body, timeout=_LIMIT, check=True,
+        env=os.environ | {"PHOTOCHROM_BATCH": batch},
+    )  # fmt: skip

@@ -1,0 +1,64 @@
+"""How a worker's log reads: with the time, one line for each event, as text or as JSON.
+
+What happens by the hundred (a message that comes twice, a scan put off) is told once a minute with
+its number (`Rarely`).
+"""
+
+import json
+import logging
+import time
+from typing import Final
+
+from core.errors import printable
+
+#: Seconds between two lines of one kind.
+_EVERY: Final = 60.0
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time (ISO 8601, UTC), level, logger, process, message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {
+            "time": f"{moment}.{record.msecs:03.0f}Z", "level": record.levelname.lower(),
+            "logger": record.name, "process": record.process, "message": record.getMessage(),
+        }  # fmt: skip
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+class TextFormatter(logging.Formatter):
+    """The time in the local zone, the process, the message, on one line of valid UTF-8."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(record.created))
+        text = f"{moment} photochrom[{record.process}]: {printable(record.getMessage())}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+class Rarely:
+    """Tells the first event of each kind at once, and how many there were since every minute."""
+
+    def __init__(self, logger: logging.Logger, every: float = _EVERY) -> None:
+        self._logger, self._every = logger, every
+        self._said: dict[str, tuple[float, int]] = {}
+
+    def say(self, kind: str, text: str) -> None:
+        """An event of that kind happened; `text` describes this one."""
+        now = time.monotonic()
+        since, more = self._said.get(kind, (now - self._every, 0))
+        if now - since < self._every:
+            self._said[kind] = (since, more + 1)
+            return
+        self._said[kind] = (now, 0)
+        self._logger.info(
+            "%s%s", text, f" (and {more} like it since the last time)" if more else ""
+        )
+
+
+def set_up(*, as_json: bool) -> None:
+    """Gives every handler of this process a worker's format."""
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
