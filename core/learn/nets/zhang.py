@@ -64,12 +64,12 @@ class Zhang(nn.Module):
         self.temperature = temperature
         self.classifies = head == "bins"
         for number, (inputs, outputs, count, stride) in enumerate(NARROWING, 1):
-            block = _block(inputs * width or 1, outputs * width, count, stride, 1, batch_norm)
-            self.add_module(f"model{number}", block)
+            layers = block(inputs * width or 1, outputs * width, count, stride, 1, batch_norm)
+            self.add_module(f"model{number}", layers)
         self.middle = range(5, depth)  # numbers of the blocks between the fourth and the eighth
         for number, dilated in zip(self.middle, DILATIONS, strict=False):
-            block = _block(8 * width, 8 * width, 3, 1, dilated if dilation else 1, batch_norm)
-            self.add_module(f"model{number}", block)
+            layers = block(8 * width, 8 * width, 3, 1, dilated if dilation else 1, batch_norm)
+            self.add_module(f"model{number}", layers)
         bins = torch.from_numpy(published_bins())
         self.model8 = nn.Sequential(
             nn.ConvTranspose2d(8 * width, 4 * width, 4, 2, 1),
@@ -102,9 +102,10 @@ class Zhang(nn.Module):
         return torch.einsum("nqhw,qc->nchw", probability, self.bins)
 
 
-def _block(
+def block(
     inputs: int, outputs: int, count: int, stride: int, dilation: int, batch_norm: bool
 ) -> nn.Sequential:
+    """Convolutions 3x3 with ReLU, the last one with the stride, closed by a batch norm."""
     layers: list[nn.Module] = []
     for index in range(count):
         last = index == count - 1
