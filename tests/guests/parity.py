@@ -69,7 +69,7 @@ def network_of(record: Any) -> torch.nn.Module:
         raise ValueError("the tensors are not those of the record: the rule fills otherwise here")
     net = build(name)
     put(net, {key: torch.from_numpy(array) for key, array in state.items()}, name)
-    return net.eval()
+    return net
 
 
 def inputs_of(record: Any) -> tuple[Tensor, ...]:

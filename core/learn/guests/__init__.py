@@ -45,7 +45,14 @@ GUESTS: dict[str, Guest] = {
 
 
 def build(name: str, **settings: object) -> "nn.Module":
-    """The guest of that name with random weights; `settings` are choices such as `look`."""
+    """The guest of that name, without weights: `weights.put` gives them.
+
+    `settings` are choices beyond its own: `look` of DeOldify, `centred` of SIGGRAPH17.
+    """
+    import torch
+
     guest = GUESTS[name]
     module, _, attribute = guest.place.partition(":")
-    return getattr(import_module(module), attribute)(**guest.settings, **settings)
+    # Shapes alone: random weights of the largest would take a gigabyte and seconds for nothing.
+    with torch.device("meta"):
+        return getattr(import_module(module), attribute)(**guest.settings, **settings).eval()

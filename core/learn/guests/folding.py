@@ -12,6 +12,8 @@ The vectors are used as they are: a fresh power iteration, or an SVD, is not wha
 network computes in evaluation. Reckoned in float64, given back in float32.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -22,14 +24,16 @@ _RESAVED = (
     "parametrizations.weight.0._v",
 )
 _WEIGHT = ("weight_g", "weight_v")
+#: Rows that are widened to float64 at a time: all of a layer with 75 million weights would not fit.
+_ROWS = 64
 
 
 def fold(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """`state` with one `X.weight` for each group of tensors that stands for one; the rest as is.
 
     A group that lacks a member stays as it is, so that what misses is named where it is loaded.
-    The tensors of a group leave `state` as they are folded: two copies of a large network would
-    not fit where one does.
+    The tensors leave `state` as they are folded: two copies of a large network would not fit
+    where one does.
     """
     folded = {}
     for leaves, weight_of in ((_SPECTRAL, spectral), (_RESAVED, spectral), (_WEIGHT, weighted)):
@@ -41,11 +45,32 @@ def fold(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {**state, **folded}
 
 
+def folded_shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Names and shapes as `fold` would leave them, without reckoning anything."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    for leaves in (_SPECTRAL, _RESAVED, _WEIGHT):
+        for stem in [k.removesuffix(leaves[0]) for k in shapes if k.endswith("." + leaves[0])]:
+            members = [stem + leaf for leaf in leaves]
+            if all(name in shapes for name in members):
+                # the direction tensor of weight norm has the weight's shape, as the free weight has
+                shape = shapes[members[0] if len(members) > 2 else members[1]]
+                for name in members:
+                    del shapes[name]
+                shapes[stem + "weight"] = shape
+    return shapes
+
+
 def spectral(original: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """The weight under spectral norm; `u` has its first dimension, `v` the others' product."""
-    matrix = original.double().flatten(1)
-    sigma = torch.dot(u.double(), matrix @ v.double())
-    return (original.double() / sigma).float()
+    v = v.double()
+    sigma = sum(
+        torch.dot(part.double(), rows.double() @ v)
+        for rows, part in zip(original.flatten(1).split(_ROWS), u.split(_ROWS), strict=True)
+    )
+    weight = torch.empty(original.shape, dtype=torch.float32)
+    for rows, to in zip(original.split(_ROWS), weight.split(_ROWS), strict=True):
+        to.copy_(rows.double() / sigma)
+    return weight
 
 
 def weighted(g: Tensor, v: Tensor) -> Tensor:

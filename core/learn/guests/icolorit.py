@@ -40,6 +40,10 @@ class ICoLoriT(nn.Module):
         self.norm = nn.LayerNorm(width, EPSILON)
         self.head = nn.ModuleDict({"head": nn.Conv2d(width, 2 * PATCH**2, 3)})
 
+    def relative_position_index(self) -> Tensor:
+        """What each block's tensor of this name must be: int64 196,196."""
+        return relative_position_index()
+
     def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
         square = (squashed(lightness, SIDE) - 50) / 100
         if hints is None:
