@@ -52,11 +52,6 @@ class Result:
         return f"{self.network} {self.case} {self.difference:.3g} {self.tolerance:g} {verdict}"
 
 
-def filled(network: str, shapes: dict[str, list[int]]) -> dict[str, Tensor]:
-    """The authors' state dict, filled by the rule; what the network computes itself is left out."""
-    return {k: torch.from_numpy(v) for k, v in fill.fill_state(network, shapes).items()}
-
-
 def family_of(network: str) -> str:
     return next(family for family in TOLERANCES if network.startswith(family))
 

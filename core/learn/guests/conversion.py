@@ -75,7 +75,7 @@ def convert(
     put(net, state, source)
     del state
     graph = Squashed(net, GUESTS[name].side) if choices.squash else net
-    exact = _answers(graph)
+    exact = answers(graph)
     rounding = math.nan
     if not choices.float32:
         rounding = _round(net, graph, exact)
@@ -86,14 +86,14 @@ def convert(
     about = _about(name, digest, known, choices)
     path = folder / f"{name}.onnx"
     try:
-        _write(graph, path, about, float16=float16)
+        write(graph, path, about, float16=float16)
     except OSError as error:
         raise DestinationError(f"cannot be written ({error.strerror})", file=path) from error
-    answers = exact if not float16 else _answers(graph)
+    kept = answers(graph) if float16 else exact
     # the file's session needs the room that the network has
     del net, graph
     gc.collect()
-    _compare(path, answers)
+    compare(path, kept)
     return path, Converted(name, digest, known, float16, rounding)
 
 
@@ -152,14 +152,14 @@ def available_memory() -> float | None:
     return None
 
 
-def _round(net: nn.Module, graph: nn.Module, exact: list["_Answer"]) -> float:
+def _round(net: nn.Module, graph: nn.Module, exact: list["Answer"]) -> float:
     """Rounds the weights to what float16 holds, in place; how far that moves the answers."""
     with torch.no_grad():
         for _, tensor in _halved(net):
             tensor.copy_(tensor.half().float())
     moved = [
         np.abs(before.chroma - after.chroma).max()
-        for before, after in zip(exact, _answers(graph), strict=True)
+        for before, after in zip(exact, answers(graph), strict=True)
     ]
     return float(np.max(moved))
 
@@ -170,13 +170,15 @@ def _halved(net: nn.Module) -> list[tuple[str, Tensor]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
+    """What a network said of one picture: planes N,C,H,W."""
+
     lightness: np.ndarray
     hints: np.ndarray | None
     chroma: np.ndarray
 
 
-def _answers(net: Any) -> list[_Answer]:
+def answers(net: Any) -> list[Answer]:
     """The network's answers at the tried sizes, without a hint and, where it takes them, with."""
     random = np.random.default_rng(0)
     found = []
@@ -192,14 +194,14 @@ def _answers(net: Any) -> list[_Answer]:
             with torch.inference_mode():
                 given = None if hints is None else torch.from_numpy(hints)
                 chroma = net(torch.from_numpy(lightness), given).chroma.numpy()
-            found.append(_Answer(lightness, hints, chroma))
+            found.append(Answer(lightness, hints, chroma))
     return found
 
 
-def _compare(path: Path, answers: list[_Answer]) -> None:
+def compare(path: Path, expected: list[Answer]) -> None:
     """Raises ModelError where the file does not answer as the network did."""
     session = export.open_file(path)
-    for answer in answers:
+    for answer in expected:
         feed = {"lightness": answer.lightness}
         if answer.hints is not None:
             feed["hints"] = answer.hints
@@ -211,7 +213,7 @@ def _compare(path: Path, answers: list[_Answer]) -> None:
             )  # fmt: skip
 
 
-def _write(net: Any, path: Path, about: export.About, *, float16: bool) -> None:
+def write(net: Any, path: Path, about: export.About, *, float16: bool) -> None:
     """The network as a model file: its graph, then its weights, one after the other."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
