@@ -24,7 +24,7 @@ LOOKS = ("published", "direct")
 @click.option("--float32", is_flag=True, help="Store weights whole: twice the file.")
 @click.option(
     "--squash", is_flag=True,
-    help="Show the network every picture as a square, as its authors do; default: in its own shape.",
+    help="Show it every picture as a square, as its authors do; default: in its own shape.",
 )  # fmt: skip
 @click.option(
     "--look", type=Choice(LOOKS), default="published", show_default=True,

@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -63,7 +64,7 @@ class ConvNeXt(nn.Module):
         self.downsample_layers = nn.ModuleList(
             [nn.Sequential(nn.Conv2d(3, widths[0], 4, 4), ChannelNorm(widths[0]))]
         )
-        for narrow, wide in zip(widths, widths[1:], strict=False):
+        for narrow, wide in pairwise(widths):
             self.downsample_layers.append(
                 nn.Sequential(ChannelNorm(narrow), nn.Conv2d(narrow, wide, 2, 2))
             )

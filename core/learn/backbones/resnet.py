@@ -76,6 +76,4 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
     """What makes a block's input of its output's shape, where it is not."""
     if stride == 1 and inputs == outputs:
         return None
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-    )
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))

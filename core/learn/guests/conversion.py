@@ -246,9 +246,7 @@ def write(net: Any, path: Path, about: export.About, *, float16: bool) -> None:
     onnx.save(model, path)
 
 
-def _about(
-    name: str, digest: str, known: Published | None, choices: Choices
-) -> export.About:
+def _about(name: str, digest: str, known: Published | None, choices: Choices) -> export.About:
     family = family_of(name)
     shown = "squashed to a square, as its authors do" if choices.squash else "in their own shape"
     if name.startswith("icolorit"):

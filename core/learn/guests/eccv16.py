@@ -9,10 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.learn.nets import Prediction
-from core.learn.nets.zhang import block
+from core.learn.nets.zhang import RELEASED_UNIT, block
 
-#: a*, b* of the bin centres and of the answer are in this unit.
-AB_UNIT = 110
 BINS = 313
 #: Input channels, output channels, convolutions, stride of the last one, dilation, by block.
 BLOCKS = (
@@ -51,13 +49,13 @@ class ECCV16(nn.Module):
     @property
     def bins(self) -> Tensor:
         """float32 Q,2: a*, b* of the bins, as the file has them."""
-        return self.model_out.weight.detach()[:, :, 0, 0].T * AB_UNIT
+        return self.model_out.weight.detach()[:, :, 0, 0].T * RELEASED_UNIT
 
     def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
         x = (lightness - 50) / 100
         for number in range(1, len(BLOCKS) + 2):
             x = self.get_submodule(f"model{number}")(x)
-        return Prediction(self.model_out(x.softmax(1)) * AB_UNIT, x)
+        return Prediction(self.model_out(x.softmax(1)) * RELEASED_UNIT, x)
 
     def published(self, lightness: Tensor) -> Tensor:
         """a*, b* N,2,H,W of L* N,1,H,W, enlarged as the authors' network does it."""

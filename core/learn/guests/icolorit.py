@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.learn.guests.eccv16 import AB_UNIT
 from core.learn.guests.squash import pooled_hints, squashed, stretched
 from core.learn.nets import Prediction
+from core.learn.nets.zhang import RELEASED_UNIT
 
 SIDE, PATCH, CELLS, DEPTH, HEAD = 224, 16, 112, 12, 64
 GRID = SIDE // PATCH
@@ -49,9 +49,9 @@ class ICoLoriT(nn.Module):
         if hints is None:
             hints = torch.zeros_like(lightness).expand(-1, 3, -1, -1)
         cells = pooled_hints(hints, CELLS)
-        cells = torch.cat((cells[:, :2] / AB_UNIT, cells[:, 2:]), 1)
+        cells = torch.cat((cells[:, :2] / RELEASED_UNIT, cells[:, 2:]), 1)
         seen = torch.cat((square, F.interpolate(cells, scale_factor=SIDE // CELLS)), 1)
-        return Prediction(stretched(self.published(seen) * AB_UNIT, lightness, self.stride))
+        return Prediction(stretched(self.published(seen) * RELEASED_UNIT, lightness, self.stride))
 
     def published(self, x: Tensor) -> Tensor:
         """a*, b* over 110, N,2,224,224, of N,4,224,224: (L* - 50)/100, a*/110, b*/110 in hinted

@@ -1,4 +1,4 @@
-"""Whose weights are these? Told by the names and shapes of the tensors, never by the file's name."""
+"""Whose weights are these? The names and shapes of the tensors tell, never the file's name."""
 
 import hashlib
 from collections.abc import Mapping

@@ -12,9 +12,8 @@ Weights that `colorization-pytorch` trained want the mask centred (-0.5 where th
 import torch
 from torch import Tensor, nn
 
-from core.learn.guests.eccv16 import AB_UNIT
 from core.learn.nets import Prediction
-from core.learn.nets.zhang import block
+from core.learn.nets.zhang import RELEASED_UNIT, block
 
 #: Input channels, output channels, convolutions, stride, dilation, by block.
 BLOCKS = (
@@ -74,7 +73,7 @@ class SIGGRAPH17(nn.Module):
     def published(self, lightness: Tensor, ab: Tensor, mask: Tensor) -> Tensor:
         """a*, b* N,2,H,W of L* N,1,H,W, the hints' a*, b* and the mask of 0 and 1."""
         shift = 0.5 if self.centred else 0.0
-        x = torch.cat(((lightness - 50) / 100, ab / AB_UNIT, mask - shift), 1)
+        x = torch.cat(((lightness - 50) / 100, ab / RELEASED_UNIT, mask - shift), 1)
         first = self.model1(x)
         second = self.model2(_decimated(first))
         third = self.model3(_decimated(second))
@@ -83,7 +82,7 @@ class SIGGRAPH17(nn.Module):
         x = self.model8(self.model8up(x) + self.model3short8(third))
         x = self.model9(self.model9up(x) + self.model2short9(second))
         x = self.model10(self.model10up(x) + self.model1short10(first))
-        return self.model_out(x) * AB_UNIT
+        return self.model_out(x) * RELEASED_UNIT
 
 
 def _decimated(x: Tensor) -> Tensor:

@@ -50,12 +50,15 @@ def read(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise ModelError(f"cannot be read ({error.strerror})", file=path) from error
     except Exception as error:  # both readers raise half a dozen types on damaged files
-        raise ModelError("is damaged, or no file of weights", file=path, remedy=GET_AGAIN) from error
+        raise ModelError(
+            "is damaged, or no file of weights", file=path, remedy=GET_AGAIN
+        ) from error
     state = _unwrapped(state)
     found = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
     if not found:
+        instead = " but an optimizer's" if "param_groups" in state else ""
         raise ModelError(
-            "holds no network's tensors" + (" but an optimizer's" if "param_groups" in state else ""),
+            f"holds no network's tensors{instead}",
             file=path, remedy="give the file with the network's weights",
         )  # fmt: skip
     return found

@@ -34,6 +34,8 @@ DILATIONS = (2, 2, 1)
 LEAST_DEPTH, DEPTH = 5, 8
 #: Of the paper's annealed mean, and in the last layer's weights of the authors' release.
 TEMPERATURE = 0.38
+#: The authors' release has its bins, and answers, in this unit of a*, b*.
+RELEASED_UNIT = 110
 
 
 class Zhang(nn.Module):
@@ -117,7 +119,7 @@ def _untempered(given: dict[str, Tensor], bins: Tensor) -> Tensor:
     for leaf in ("weight", "bias"):
         if (name := f"model8.6.{leaf}") in given:
             given[name] = given[name] * TEMPERATURE
-    theirs = given["model_out.weight"].flatten(1).T * AB_UNIT
+    theirs = given["model_out.weight"].flatten(1).T * RELEASED_UNIT
     alike = theirs.shape == bins.shape and torch.allclose(theirs, bins, atol=0.05, rtol=0)
     return bins if alike else theirs.contiguous()
 
