@@ -91,9 +91,9 @@ class _ColourDecoder(nn.Module):
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
-        self.query_feat = nn.Embedding(QUERIES, WIDTH)
-        self.query_embed = nn.Embedding(QUERIES, WIDTH)
-        self.level_embed = nn.Embedding(LEVELS, WIDTH)
+        self.query_feat = _Table(QUERIES)
+        self.query_embed = _Table(QUERIES)
+        self.level_embed = _Table(LEVELS)
         self.input_proj = nn.ModuleList(nn.Conv2d(count, WIDTH, 1) for count in channels)
         self.transformer_cross_attention_layers = nn.ModuleList(
             _Attending("multihead_attn") for _ in range(LAYERS)
@@ -131,6 +131,18 @@ class _ColourDecoder(nn.Module):
         query = self.decoder_norm(query)
         first, second, third = self.color_embed["layers"]  # type: ignore[misc]
         return third(second(first(query).relu()).relu())
+
+
+class _Table(nn.Module):
+    """One row of features for each of `count` things.
+
+    What `nn.Embedding` is, without its random start: drawing that on the meta device, where the
+    shapes of guests are made, takes in torch's compiler, 3 s of CPU.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(count, WIDTH))
 
 
 class _Attending(nn.Module):
@@ -195,9 +207,7 @@ def positions(like: Tensor) -> Tensor:
 
 def _waves(like: Tensor, axis: int, frequency: Tensor) -> Tensor:
     """128,n: sine for even channels, cosine for odd ones, of the place along one axis."""
-    # the axis' numbers, counted from ones of its length so that an exported graph takes any size
-    ones = torch.ones_like(like[0, 0, :, 0] if axis == -2 else like[0, 0, 0, :])
-    counted = ones.cumsum(0)
+    counted = torch.arange(like.shape[axis], device=like.device).to(like.dtype) + 1
     angle = counted / (counted[-1] + 1e-6) * (2 * math.pi)
     argument = angle[None] / frequency[:, None]
     even = torch.arange(WIDTH // 2, device=like.device)[:, None] % 2 == 0

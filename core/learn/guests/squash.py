@@ -53,9 +53,8 @@ def pooled_hints(hints: Tensor, cells: int) -> Tensor:
 
 
 def _places(planes: Tensor, axis: int) -> Tensor:
-    """0, 1, ... n - 1 along one axis; counted from ones, so that the traced graph takes any n."""
-    line = planes[0, 0, :, 0] if axis == -2 else planes[0, 0, 0, :]
-    return torch.ones_like(line).cumsum(0) - 1
+    """0, 1, ... n - 1 along one axis, for any n that the traced graph meets."""
+    return torch.arange(planes.shape[axis], device=planes.device).to(planes.dtype)
 
 
 def _resampled(planes: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
