@@ -197,18 +197,17 @@ class _FeedForward(nn.Module):
 def positions(like: Tensor) -> Tensor:
     """256,H,W: sines and cosines of the row (the first half) and of the column (the second)."""
     height, width = like.shape[-2:]
-    exponent = torch.arange(WIDTH // 2, device=like.device).div(2, rounding_mode="floor") * 2
-    frequency = 10000 ** (exponent.to(like.dtype) / (WIDTH // 2))
-    rows, columns = (_waves(like, axis, frequency) for axis in (-2, -1))
+    rows, columns = _waves(like, -2), _waves(like, -1)
     return torch.cat(
         (rows[:, :, None].expand(-1, -1, width), columns[:, None].expand(-1, height, -1))
     )
 
 
-def _waves(like: Tensor, axis: int, frequency: Tensor) -> Tensor:
-    """128,n: sine for even channels, cosine for odd ones, of the place along one axis."""
+def _waves(like: Tensor, axis: int) -> Tensor:
+    """128,n: sine in even channels, cosine in odd ones, of the place along one axis."""
     counted = torch.arange(like.shape[axis], device=like.device).to(like.dtype) + 1
     angle = counted / (counted[-1] + 1e-6) * (2 * math.pi)
-    argument = angle[None] / frequency[:, None]
-    even = torch.arange(WIDTH // 2, device=like.device)[:, None] % 2 == 0
-    return torch.where(even, argument.sin(), argument.cos())
+    half = WIDTH // 2
+    wavelength = like.new_tensor([10000 ** (k / half) for k in range(0, half, 2)])
+    argument = angle[None] / wavelength[:, None]
+    return torch.stack((argument.sin(), argument.cos()), 1).flatten(0, 1)

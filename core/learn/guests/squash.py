@@ -49,7 +49,7 @@ def pooled_hints(hints: Tensor, cells: int) -> Tensor:
     mask = hints[:, 2:]
     sums = rows @ torch.cat((hints[:, :2] * mask, mask), 1) @ columns.movedim(-2, -1)
     count = sums[:, 2:]
-    return torch.cat((sums[:, :2] / count.clamp_min(1), (count > 0).to(hints.dtype)), 1)
+    return torch.cat((sums[:, :2] / count.clamp_min(1), count.clamp_max(1)), 1)
 
 
 def _places(planes: Tensor, axis: int) -> Tensor:
@@ -75,4 +75,5 @@ def _membership(places: Tensor, cells: int) -> Tensor:
     """The matrix (cells, pixels) of 0 and 1 that tells which cell a pixel's middle lies in."""
     cell = ((places + 0.5) * (cells / (places[-1] + 1))).floor()
     numbers = torch.arange(cells, dtype=places.dtype, device=places.device)
-    return (cell[None] == numbers[:, None]).to(places.dtype)
+    # whole numbers: 1 where they are equal, else 0 (torch's exporter crashes on an equality here)
+    return (1 - (cell[None] - numbers[:, None]).abs()).clamp_min(0)
