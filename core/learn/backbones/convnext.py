@@ -31,8 +31,8 @@ class ChannelNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.layer_norm(x.movedim(1, -1), self.weight.shape, self.weight, self.bias, EPSILON)
-        return x.movedim(-1, 1)
+        x = F.layer_norm(x.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, EPSILON)
+        return x.permute(0, 3, 1, 2)
 
 
 class Block(nn.Module):
@@ -47,9 +47,9 @@ class Block(nn.Module):
         self.gamma = nn.Parameter(torch.full((width,), 1e-6))
 
     def forward(self, x: Tensor) -> Tensor:
-        inside = self.norm(self.dwconv(x).movedim(1, -1))
+        inside = self.norm(self.dwconv(x).permute(0, 2, 3, 1))
         inside = self.pwconv2(F.gelu(self.pwconv1(inside))) * self.gamma
-        return x + inside.movedim(-1, 1)
+        return x + inside.permute(0, 3, 1, 2)
 
 
 class ConvNeXt(nn.Module):

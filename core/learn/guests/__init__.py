@@ -6,7 +6,8 @@ it is, `conversion` writes a model file of contract 1.
 
 A guest follows the agreement of `core.learn.nets` (forward, stride, multiple, takes_hints, bins)
 and has, beyond it, `published(...)`: the authors' own input to the authors' own output, which
-recorded answers of their program are compared with.
+recorded answers of their program are compared with. It transposes by `transpose` and `permute`:
+torch 2.13's exporter reads freed memory where a graph has `movedim`, and crashes now and then.
 """
 
 from dataclasses import dataclass

@@ -110,12 +110,11 @@ class _ColourDecoder(nn.Module):
     def forward(self, levels: list[Tensor]) -> Tensor:
         memories, places = [], []
         for index, (project, level) in enumerate(zip(self.input_proj, levels, strict=True)):
-            tokens = project(level).flatten(2).movedim(1, 2)
+            tokens = project(level).flatten(2).transpose(1, 2)
             memories.append(tokens + self.level_embed.weight[index])
-            places.append(positions(level).flatten(1).T)
-        count = levels[0].shape[0]
-        query = self.query_feat.weight.expand(count, -1, -1)
-        place = self.query_embed.weight
+            places.append(positions(level).flatten(1).T[None])
+        query = self.query_feat.weight[None]  # the first attention gives it the batch's dimension
+        place = self.query_embed.weight[None]
         for index, (cross, own, feed) in enumerate(
             zip(
                 self.transformer_cross_attention_layers,
@@ -174,11 +173,13 @@ class Attention(nn.Module):
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
         query, key, value = (
-            F.linear(tokens, weight, bias).unflatten(-1, (HEADS, -1)).movedim(-2, 1)
+            F.linear(tokens, weight, bias)
+            .view(len(tokens), -1, HEADS, WIDTH // HEADS)
+            .transpose(1, 2)
             for tokens, weight, bias in zip((query, key, value), weights, biases, strict=True)
         )
-        scores = query @ key.movedim(-2, -1) / math.sqrt(WIDTH // HEADS)
-        return self.out_proj((scores.softmax(-1) @ value).movedim(1, -2).flatten(-2))
+        scores = query @ key.transpose(-2, -1) / math.sqrt(WIDTH // HEADS)
+        return self.out_proj((scores.softmax(-1) @ value).transpose(1, 2).flatten(-2))
 
 
 class _FeedForward(nn.Module):

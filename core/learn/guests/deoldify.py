@@ -133,8 +133,8 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         places = x.flatten(2)
-        scores = self.key(places).movedim(1, 2) @ self.query(places)
-        mean = self.value(places) @ scores.softmax(-1).movedim(1, 2)
+        scores = self.key(places).transpose(1, 2) @ self.query(places)
+        mean = self.value(places) @ scores.softmax(-1).transpose(1, 2)
         return x + self.gamma * mean.view_as(x)
 
 

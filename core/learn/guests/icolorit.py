@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.learn.guests.squash import pooled_hints, squashed, stretched
+from core.learn.guests.squash import pooled_hints, repeated, squashed, stretched
 from core.learn.nets import Prediction
 from core.learn.nets.zhang import RELEASED_UNIT
 
@@ -50,22 +50,22 @@ class ICoLoriT(nn.Module):
             hints = torch.zeros_like(lightness).expand(-1, 3, -1, -1)
         cells = pooled_hints(hints, CELLS)
         cells = torch.cat((cells[:, :2] / RELEASED_UNIT, cells[:, 2:]), 1)
-        seen = torch.cat((square, F.interpolate(cells, scale_factor=SIDE // CELLS)), 1)
+        seen = torch.cat((square, repeated(cells, SIDE // CELLS)), 1)
         return Prediction(stretched(self.published(seen) * RELEASED_UNIT, lightness, self.stride))
 
     def published(self, x: Tensor) -> Tensor:
         """a*, b* over 110, N,2,224,224, of N,4,224,224: (L* - 50)/100, a*/110, b*/110 in hinted
         cells, and 1 where there is a hint."""
-        x = self.patch_embed["proj"](x).flatten(2).movedim(1, 2)
+        x = self.patch_embed["proj"](x).flatten(2).transpose(1, 2)
         x = x + sinusoids(self.width).to(x)
         index = relative_position_index().to(x.device)
         for block in self.blocks:
             x = block(x, index)
-        x = self.norm(x).movedim(1, 2).unflatten(2, (GRID, GRID))
+        x = self.norm(x).transpose(1, 2).reshape(len(x), -1, GRID, GRID)
         x = self.head["head"](F.pad(x, (1, 1, 1, 1), mode="reflect")).tanh()
         # a patch's channels are (row, column, colour)
-        x = x.unflatten(1, (PATCH, PATCH, 2)).permute(0, 3, 4, 1, 5, 2)
-        return x.flatten(4, 5).flatten(2, 3)
+        x = x.view(len(x), PATCH, PATCH, 2, GRID, GRID).permute(0, 3, 4, 1, 5, 2)
+        return x.reshape(len(x), 2, SIDE, SIDE)
 
 
 class _Block(nn.Module):
@@ -100,12 +100,12 @@ class _Attention(nn.Module):
     def forward(self, x: Tensor, index: Tensor) -> Tensor:
         query, key, value = self.qkv(x).chunk(3, -1)
         query, key, value = (
-            tokens.unflatten(-1, (self.heads, HEAD)).movedim(-2, 1)
+            tokens.view(len(tokens), -1, self.heads, HEAD).transpose(1, 2)
             for tokens in (query + self.q_bias, key, value + self.v_bias)
         )
-        bias = self.rpb_table[index].permute(2, 0, 1)
-        scores = (query / HEAD**0.5) @ key.movedim(-2, -1) + bias
-        return self.proj((scores.softmax(-1) @ value).movedim(1, -2).flatten(-2))
+        scores = (query / HEAD**0.5) @ key.transpose(-2, -1)
+        scores = scores + self.rpb_table[index].permute(2, 0, 1)
+        return self.proj((scores.softmax(-1) @ value).transpose(1, 2).reshape_as(x))
 
 
 def relative_position_index() -> Tensor:
