@@ -4,6 +4,7 @@ import json
 import pickle
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -101,11 +102,11 @@ BAD = {
     "truncated": (_truncated, "is damaged, or no file of weights; get the authors' file again"),
     "code": (
         lambda path, _: path.write_bytes(pickle.dumps({"model": Evil()})),
-        "wants to run code when it is opened",
+        "is damaged, or wants to run code when it is opened; get the authors' file again",
     ),
     "code in a zip": (
         lambda path, _: torch.save({"model": Evil()}, path),
-        "wants to run code when it is opened (builtins.print), which is not allowed",
+        "wants to run code when it is opened (print), which is not allowed",
     ),
     "another network": (
         lambda path, _: save_file({"fc.weight": torch.zeros(3, 3)}, path),
@@ -147,7 +148,7 @@ def test_too_little_disk_or_memory_is_said_before_the_work(
     monkeypatch.setattr("core.learn.guests.conversion.available_memory", lambda: 1e8)
     code, _, said = call("models", "convert", weights)
     assert code == 1 and "GB of memory to be converted and this machine has 0.1 free" in said
-    monkeypatch.setattr("shutil.disk_usage", lambda _: (1, 1, 1000))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     code, _, said = call("models", "convert", weights)
     assert code == 1 and "of disk and has 0.0; make room" in said
     assert sorted(models.rglob("*")) == before

@@ -90,13 +90,15 @@ def test_what_is_missing_unexpected_and_misshapen_is_named():
     )
 
 
-def test_an_unfolded_norm_without_its_vector_is_named():
-    net = build("ddcolor-tiny")
-    state = empty("ddcolor-tiny")
-    state = {k: t for k, t in state.items() if k != "refine_net.0.0.weight_u"}
-    state = {k: t for k, t in state.items() if "weight_orig" not in k or "refine" in k}
-    with pytest.raises(ModelError, match=r"lacks .* and has unexpected .*refine_net.0.0.weight_"):
-        put(net, {k: t for k, t in state.items() if "weight_u" not in k}, "file")
+def test_a_norm_without_its_vector_is_named_by_what_it_lacks():
+    state = filled("ddcolor-tiny")
+    del state["refine_net.0.0.weight_u"], state["decoder.last_shuf.conv.0.weight_v"]
+    with pytest.raises(ModelError) as refused:
+        put(build("ddcolor-tiny"), state, "it.pth")
+    assert str(refused.value) == (
+        "it.pth: lacks decoder.last_shuf.conv.0.weight_v, refine_net.0.0.weight_u; "
+        "get the authors' file again"
+    )
 
 
 def test_values_that_are_no_numbers_are_named():

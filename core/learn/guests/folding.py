@@ -60,6 +60,20 @@ def folded_shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def broken(state: Mapping[str, Tensor]) -> tuple[dict[str, list[str]], set[str]]:
+    """Groups of tensors that `fold` left because they lack a member.
+
+    Returns `X.weight` -> the members that it lacks, and the members that are there.
+    """
+    lacking: dict[str, list[str]] = {}
+    present: set[str] = set()
+    for leaves in (_SPECTRAL, _RESAVED, _WEIGHT):
+        for stem in [k.removesuffix(leaves[0]) for k in state if k.endswith("." + leaves[0])]:
+            lacking[stem + "weight"] = [stem + leaf for leaf in leaves if stem + leaf not in state]
+            present |= {stem + leaf for leaf in leaves}
+    return lacking, present
+
+
 def spectral(original: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """The weight under spectral norm; `u` has its first dimension, `v` the others' product."""
     v = v.double()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import ModelError
-from core.learn.guests.folding import fold
+from core.learn.guests.folding import broken, fold
 
 #: Entries of a checkpoint under which authors keep the state dict.
 WRAPPERS = ("params", "model", "state_dict")
@@ -110,9 +110,10 @@ def put(net: nn.Module, state: dict[str, Tensor], file: object) -> None:
     given = {name: t for name, t in fold(state).items() if not name.endswith(COUNTER)}
     tensors = net.state_dict()
     own = {name: t for name, t in tensors.items() if not name.endswith(COUNTER)}
+    lacking, part = broken(given)
     problems = {
-        "lacks": [name for name in own if name not in given],
-        "has unexpected": [name for name in given if name not in own],
+        "lacks": [each for name in own if name not in given for each in lacking.get(name, [name])],
+        "has unexpected": [name for name in given if name not in own and name not in part],
         "has misshapen": [
             f"{name} ({shape_text(t.shape)}, wanted {shape_text(own[name].shape)})"
             for name, t in given.items() if name in own and t.shape != own[name].shape
