@@ -40,8 +40,9 @@ class SIGGRAPH17(nn.Module):
     def __init__(self, centred: bool = False) -> None:
         super().__init__()
         self.centred = centred
-        for number, shape in enumerate(BLOCKS, 1):
-            self.add_module(f"model{number}", block(*shape, batch_norm=True))
+        blocks = [block(*shape, batch_norm=True) for shape in BLOCKS]
+        self.model1, self.model2, self.model3, self.model4 = blocks[:4]
+        self.model5, self.model6, self.model7 = blocks[4:]
         self.model8up = _up(512, 256)
         self.model3short8 = _convolution(256, 256)
         self.model8 = nn.Sequential(

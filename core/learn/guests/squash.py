@@ -5,6 +5,8 @@ nothing else. The resampling is a pair of matrix products (rows, columns), which
 has, for sizes known only when the graph runs.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,7 +17,7 @@ from core.learn.nets import Prediction
 class Squashed(nn.Module):
     """A guest that sees every picture as a square of `side` pixels, as its authors show it."""
 
-    def __init__(self, net: nn.Module, side: int) -> None:
+    def __init__(self, net: Any, side: int) -> None:
         super().__init__()
         self.net = net
         self.side = side
