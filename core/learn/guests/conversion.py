@@ -5,6 +5,8 @@ as they are: `core.learn.export`, made for networks that were trained here, hold
 once, and these networks have up to 900 MB. Nothing is left behind where it fails.
 """
 
+import contextlib
+import ctypes
 import gc
 import math
 import shutil
@@ -27,6 +29,7 @@ from core.learn.guests.recognition import published, recognise
 from core.learn.guests.squash import Squashed
 from core.learn.guests.weights import put, read
 from core.model.contract import CHROMA
+from core.system import available_memory
 
 #: Peak memory of a conversion as a multiple of the weights in float32, and what comes on top.
 MEMORY_FACTOR, MEMORY_BASE = 2.5, 0.5e9
@@ -92,7 +95,7 @@ def convert(
     kept = answers(graph) if float16 else exact
     # the file's session needs the room that the network has
     del net, graph
-    gc.collect()
+    _give_back_memory()
     compare(path, kept)
     return path, Converted(name, digest, known, float16, rounding)
 
@@ -141,15 +144,11 @@ def _refuse_without_room(source: Path, folder: Path) -> None:
         )  # fmt: skip
 
 
-def available_memory() -> float | None:
-    """Bytes that a process could still take; None where the system does not tell."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return float(line.split()[1]) * 1024
-    except OSError:
-        return None
-    return None
+def _give_back_memory() -> None:
+    """Hands freed memory back to the system: glibc keeps a whole network here."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another libc, another system
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _round(net: nn.Module, graph: nn.Module, exact: list["Answer"]) -> float:
