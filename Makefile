@@ -17,7 +17,7 @@ APT_TEST := redis-server chromium openssl libjpeg-turbo-progs
 # What is checked as for Windows and macOS too.
 RUNTIME := core/system.py core/image core/job
 
-.PHONY: colorize test lint bench bench-queue soak gimp gimp-gui clean
+.PHONY: colorize test lint bench bench-queue soak guests gimp gimp-gui clean
 
 colorize: $(VENV)/runtime.stamp
 	@$(BIN)/photochrom colorize "$(PHOTO)" -o "$(OUT)" --existing overwrite \
@@ -46,6 +46,10 @@ bench-queue: $(VENV)/development.stamp $(VENV)/system.stamp
 # The tests of the pool and the queue in their long form: hundreds of kills, tens of thousands of scans.
 soak: $(VENV)/development.stamp $(VENV)/system.stamp
 	$(BIN)/pytest -q -m soak tests/job tests/worker $(ARGS)
+
+# All published networks, the large ones too, against their recorded answers; about 3 GB of memory.
+guests: $(VENV)/development.stamp
+	$(BIN)/python -m tests.guests.parity $(ARGS)
 
 # A real GIMP 3 in a folder of its own; `make test` makes it too, this says where it is.
 gimp:

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import threading
+from pathlib import Path
 from typing import Final
 
 #: Flags for opening a file to read its bytes: never translated, and a pipe holds nobody up.
@@ -79,6 +80,18 @@ def available_processors() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def available_memory() -> float | None:
+    """Bytes that processes could still take without swapping; None where the system has no say."""
+    try:
+        with Path("/proc/meminfo").open(encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return float(line.split()[1]) * 1024
+    except OSError:
+        return None
+    return None
 
 
 def fault_of_name(name: str, *, on_windows: bool = sys.platform == "win32") -> str:

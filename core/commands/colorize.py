@@ -93,6 +93,7 @@ def colorize(
     SRC may be files, folders, globs in quotes, or - for standard input.
     """
     from core.job import Job, Selection, run_all
+    from core.model.memory import needed, processes_that_fit
     from core.model.store import file_of
     from core.system import available_processors
 
@@ -116,6 +117,13 @@ def colorize(
     if dry_run:
         return _say_plan(planned, selection, as_json)
     processes = min(jobs or available_processors(), max(1, len(work)))
+    if (model := file_of(options.model)) and device in ("auto", "cpu"):
+        asked, processes = processes, processes_that_fit(model, processes)
+        if processes < asked and not quiet:
+            click.echo(
+                f"{processes} instead of {asked} processes: {needed(model) / 1e9:.1f} GB each",
+                err=True,
+            )
     written: set[str] = set()
     failed = False
     progress = Progress(

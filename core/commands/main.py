@@ -7,65 +7,24 @@ that `--help` answers at once. Errors leave as one line and the exit code of con
 import logging
 import signal
 import sys
-from importlib.metadata import entry_points
 
 import click
 
 from core.commands.arguments import verbose_option
+from core.commands.groups import EntryPointGroup
 from core.errors import (
     EXIT_INTERRUPTED,
     EXIT_MACHINE,
     EXIT_SOME_FAILED,
     Failure,
     PhotochromError,
-    nearest,
     printable,
 )
 
 
-class EntryPointGroup(click.Group):
-    """A group whose commands come from the entry points of `photochrom.commands`."""
-
-    def _found(self) -> dict:
-        return {entry.name: entry for entry in entry_points(group="photochrom.commands")}
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self._found())
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = self._found().get(cmd_name)
-        if entry is None:
-            return None
-        try:
-            return entry.load()
-        except ModuleNotFoundError as error:
-            return _without_its_extra(cmd_name, error)
-
-    def resolve_command(self, ctx: click.Context, args: list[str]):
-        name = args[0]
-        if not name.startswith("-") and name not in self._found():
-            ctx.fail(f"no such command {name!r}; {nearest(name, self.list_commands(ctx))}")
-        return super().resolve_command(ctx, args)
-
-
-def _without_its_extra(name: str, error: ModuleNotFoundError) -> click.Command:
-    """A command that cannot be imported: it has its line in the help, and fails when it is run."""
-
-    @click.command(
-        name,
-        help="Not installed.",
-        add_help_option=False,
-        context_settings={"ignore_unknown_options": True},
-    )
-    @click.argument("words", nargs=-1, type=click.UNPROCESSED)
-    def command(words: tuple[str, ...]) -> None:
-        raise error
-
-    return command
-
-
 @click.command(
     cls=EntryPointGroup,
+    entries="photochrom.commands",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: photochrom colorize scans/ -o coloured/",
 )

@@ -7,12 +7,15 @@ from pathlib import Path
 import click
 
 from core.commands.arguments import ReadPath
+from core.commands.groups import EntryPointGroup
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, ModelError
 
 
-@click.group(epilog="Example: photochrom models list")
+@click.group(
+    cls=EntryPointGroup, entries="photochrom.models", epilog="Example: photochrom models list"
+)
 def models() -> None:
-    """List, show, import and remove models."""
+    """List, show, import, convert and remove models."""
 
 
 @models.command("list", epilog="Example: photochrom models list --json")
@@ -38,6 +41,8 @@ def list_models(as_json: bool) -> int:
             "bundled": found.bundled,
             "bytes": found.path.stat().st_size,
             "license": description.license,
+            "origin": description.origin,
+            "cost": description.cost,
         }
         if as_json:
             click.echo(json.dumps(facts))
@@ -47,6 +52,10 @@ def list_models(as_json: bool) -> int:
                 f"side {description.side}  {'takes hints' if description.takes_hints else ''}"
                 f"{'  bundled' if found.bundled else ''}"
             )
+            if description.origin:  # a guest: whose work, under which licence, at which cost
+                click.echo(
+                    f"    {description.origin}; {description.license}; {description.cost} a look"
+                )
     return EXIT_SOME_FAILED if failed else EXIT_DONE
 
 

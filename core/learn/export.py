@@ -50,6 +50,8 @@ class About:
     side: int
     card: str
     training: str
+    origin: str = ""
+    cost: str = ""
 
 
 class _Graph(nn.Module):
@@ -92,7 +94,7 @@ def export(
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
         plain = Path(folder) / "float32.onnx"
-        _trace(net, plain)
+        trace(net, plain)
         check_against(net, plain, FLOAT32_TOLERANCE)
         model = onnx.load(plain)
         planes = list(calibration or ())
@@ -114,7 +116,8 @@ def export(
     return path
 
 
-def _trace(net: Any, path: Path) -> None:
+def trace(net: Any, path: Path, *, weights: bool = True) -> None:
+    """Writes the network's graph; without `weights` they are inputs of it, by their own names."""
     multiple = net.multiple
     lightness = torch.rand(1, 1, 2 * multiple, 3 * multiple) * 100
     inputs: tuple[Tensor, ...] = (lightness,)
@@ -134,6 +137,7 @@ def _trace(net: Any, path: Path) -> None:
             # norms stay norms and tensors keep their names, so that training can go on from the
             # file (`weights_in`); ONNX Runtime folds them when it loads it, and is as fast
             training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False,
+            export_params=weights,
         )  # fmt: skip
 
 
@@ -144,6 +148,7 @@ def describe(model: Any, net: Any, about: About) -> None:
         name=about.name, version=about.version, license=about.license, side=about.side,
         multiple=net.multiple, stride=net.stride, card=about.card, training=about.training,
         takes_hints=net.takes_hints, has_distribution=bins is not None, bins=bins,
+        origin=about.origin, cost=about.cost,
     )  # fmt: skip
     del model.metadata_props[:]
     for key, value in metadata_of(description).items():
@@ -233,12 +238,12 @@ def check_against(net: Any, path: Path, tolerance: float, *, seed: int = 0) -> f
     With and without a hint, where the network takes them; hints of zeros give the same bits as
     none. Raises ModelError beyond the tolerance (CIELAB units).
     """
-    session = _session(path)
+    session = open_file(path)
     random = np.random.default_rng(seed)
     worst = 0.0
     for _ in range(3):
         height, width = random.integers(1, 5, 2) * net.multiple
-        lightness = _picture(random, int(height), int(width))
+        lightness = random_picture(random, int(height), int(width))
         none = np.zeros((1, 3, height, width), np.float32)
         hinted = none.copy()
         y, x = (int(random.integers(0, side - 8)) for side in (height, width))
@@ -263,7 +268,7 @@ def check_against(net: Any, path: Path, tolerance: float, *, seed: int = 0) -> f
 
 
 def _check_mean(net: Any, path: Path, planes: list[np.ndarray]) -> None:
-    session = _session(path)
+    session = open_file(path)
     differences = []
     for plane in planes[:8]:
         lightness, hints = _inputs(net, plane)
@@ -279,7 +284,7 @@ def _check_mean(net: Any, path: Path, planes: list[np.ndarray]) -> None:
         )  # fmt: skip
 
 
-def _picture(random: np.random.Generator, height: int, width: int) -> np.ndarray:
+def random_picture(random: np.random.Generator, height: int, width: int) -> np.ndarray:
     """1,1,H,W of L*: a coarse random picture with grain, nearer to photographs than white noise."""
     coarse = torch.from_numpy(random.uniform(0, 100, (1, 1, 5, 5)).astype(np.float32))
     smooth = nn.functional.interpolate(coarse, size=(height, width), mode="bilinear").numpy()
@@ -300,7 +305,7 @@ def _feed(net: Any, lightness: np.ndarray, hints: np.ndarray) -> dict[str, np.nd
     return {LIGHTNESS: lightness, HINTS: hints} if net.takes_hints else {LIGHTNESS: lightness}
 
 
-def _session(path: Path):
+def open_file(path: Path):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -2,7 +2,7 @@
 
 A model is one ONNX file: lightness (and hints) in, chroma (and a distribution) out, the rest in
 metadata. `core.learn.export` writes such files by `metadata_of`, `core.model.session` reads them
-by `ModelDescription.read`. Nothing here imports onnx or onnxruntime. Stands on `core.errors`.
+by `ModelDescription.read`. Nothing here imports onnx or onnxruntime.
 """
 
 import json
@@ -50,6 +50,8 @@ class ModelDescription:
     takes_hints: bool
     has_distribution: bool
     bins: tuple[tuple[float, float], ...] | None
+    origin: str = ""  # of a guest: whose work and which of their files
+    cost: str = ""  # of one look at a square picture of `side`
 
     @classmethod
     def read(
@@ -76,6 +78,8 @@ class ModelDescription:
             takes_hints=HINTS in inputs,
             has_distribution=DISTRIBUTION in outputs,
             bins=_bins(metadata, DISTRIBUTION in outputs, file),
+            origin=metadata.get(PREFIX + "origin", ""),
+            cost=metadata.get(PREFIX + "cost", ""),
         )
 
 
@@ -83,6 +87,11 @@ def metadata_of(description: ModelDescription) -> dict[str, str]:
     """The `metadata_props` that stand for `description` in an ONNX file, all text."""
     props = {PREFIX + "contract": str(CONTRACT_VERSION)}
     props |= {PREFIX + key: str(getattr(description, key)) for key in _REQUIRED_KEYS}
+    props |= {
+        PREFIX + key: value
+        for key, value in (("origin", description.origin), ("cost", description.cost))
+        if value
+    }
     if description.bins is not None:
         props[PREFIX + "bins"] = json.dumps(description.bins)
     return props

@@ -17,30 +17,9 @@ Doublings are nearest-neighbour. 954,722 parameters, of which the encoder has 67
 from torch import Tensor, nn
 
 from core.learn import pretrained as published
+from core.learn.backbones.resnet import BasicBlock
 from core.learn.nets import Prediction
 from core.learn.nets.compact_cnn import AB_UNIT
-
-
-class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut; tensor names are torchvision's."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.relu = nn.ReLU()
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
-        self.downsample = None
-        if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        shortcut = x if self.downsample is None else self.downsample(x)
-        x = self.relu(self.bn1(self.conv1(x)))
-        return self.relu(self.bn2(self.conv2(x)) + shortcut)
 
 
 class FirstSix(nn.Module):

@@ -32,6 +32,10 @@ NARROWING = ((0, 1, 2, 2), (1, 2, 2, 2), (2, 4, 3, 2), (4, 8, 3, 1))
 #: Blocks 5, 6, 7 have eight times the first one's width, and these dilations.
 DILATIONS = (2, 2, 1)
 LEAST_DEPTH, DEPTH = 5, 8
+#: Of the paper's annealed mean, and in the last layer's weights of the authors' release.
+TEMPERATURE = 0.38
+#: The authors' release has its bins, and answers, in this unit of a*, b*.
+RELEASED_UNIT = 110
 
 
 class Zhang(nn.Module):
@@ -56,7 +60,7 @@ class Zhang(nn.Module):
         depth: int = DEPTH,
         batch_norm: bool = True,
         width: int = 64,
-        temperature: float = 0.38,
+        temperature: float = TEMPERATURE,
         pretrained: str = "",
     ) -> None:
         super().__init__()
@@ -64,13 +68,16 @@ class Zhang(nn.Module):
         self.temperature = temperature
         self.classifies = head == "bins"
         for number, (inputs, outputs, count, stride) in enumerate(NARROWING, 1):
-            block = _block(inputs * width or 1, outputs * width, count, stride, 1, batch_norm)
-            self.add_module(f"model{number}", block)
+            layers = block(inputs * width or 1, outputs * width, count, stride, 1, batch_norm)
+            self.add_module(f"model{number}", layers)
         self.middle = range(5, depth)  # numbers of the blocks between the fourth and the eighth
         for number, dilated in zip(self.middle, DILATIONS, strict=False):
-            block = _block(8 * width, 8 * width, 3, 1, dilated if dilation else 1, batch_norm)
-            self.add_module(f"model{number}", block)
+            layers = block(8 * width, 8 * width, 3, 1, dilated if dilation else 1, batch_norm)
+            self.add_module(f"model{number}", layers)
         bins = torch.from_numpy(published_bins())
+        given = published.read(pretrained) if pretrained else {}
+        if self.classifies and "model_out.weight" in given:
+            bins = _untempered(given, bins)
         self.model8 = nn.Sequential(
             nn.ConvTranspose2d(8 * width, 4 * width, 4, 2, 1),
             nn.ReLU(),
@@ -81,7 +88,7 @@ class Zhang(nn.Module):
             nn.Conv2d(4 * width, len(bins) if self.classifies else 2, 1),
         )
         if pretrained:
-            published.load(self, pretrained)
+            published.put(self, given, pretrained)
         # below the loading: no published file has them
         self.register_buffer("bins", bins if self.classifies else None)
         prior = torch.full((len(bins),), 1 / len(bins)) if self.classifies else None
@@ -102,9 +109,25 @@ class Zhang(nn.Module):
         return torch.einsum("nqhw,qc->nchw", probability, self.bins)
 
 
-def _block(
+def _untempered(given: dict[str, Tensor], bins: Tensor) -> Tensor:
+    """Takes the temperature out of the authors' last layer, in place; answers with their bins.
+
+    Their release has it in the weights. Here it is a setting, so that training sees the paper's
+    distribution and the answer at the default setting is the release's own. The bins are those of
+    their `model_out`; where rounding alone sets them apart from `bins`, they are `bins`.
+    """
+    for leaf in ("weight", "bias"):
+        if (name := f"model8.6.{leaf}") in given:
+            given[name] = given[name] * TEMPERATURE
+    theirs = given["model_out.weight"].flatten(1).T * RELEASED_UNIT
+    alike = theirs.shape == bins.shape and torch.allclose(theirs, bins, atol=0.05, rtol=0)
+    return bins if alike else theirs.contiguous()
+
+
+def block(
     inputs: int, outputs: int, count: int, stride: int, dilation: int, batch_norm: bool
 ) -> nn.Sequential:
+    """Convolutions 3x3 with ReLU, the last one with the stride, closed by a batch norm."""
     layers: list[nn.Module] = []
     for index in range(count):
         last = index == count - 1

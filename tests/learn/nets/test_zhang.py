@@ -8,6 +8,7 @@ import torch
 
 from core.errors import OptionsError
 from core.learn.nets.zhang import Zhang
+from tests.guests import files, parity
 from tests.learn.nets import chapters
 
 
@@ -96,14 +97,15 @@ def test_settings_that_cannot_be_are_refused_by_name(settings, says):
     assert str(refused.value) == says
 
 
-def test_the_authors_file_loads(tmp_path: Path):
-    """Their state dict has one tensor more: the bins as a 1x1 convolution, which is left aside."""
-    theirs = {k: v for k, v in make().state_dict().items() if k not in ("bins", "prior")}
-    theirs = {k: torch.full_like(v, 0.5) for k, v in theirs.items()}
-    torch.save({**theirs, "model_out.weight": torch.zeros(2, 313, 1, 1)}, tmp_path / "eccv16.pth")
-    net = Zhang(width=8, pretrained=str(tmp_path / "eccv16.pth"))
-    assert float(net.state_dict()["model8.6.bias"][312]) == 0.5
-    assert net.bins is not None and net.bins.shape == (313, 2)
+def test_the_authors_file_answers_as_their_network_recorded(tmp_path: Path):
+    """Their forward has no temperature: a second one moves the answer by units."""
+    torch.save(files.filled("eccv16"), tmp_path / "eccv16.pth")
+    net = Zhang(pretrained=str(tmp_path / "eccv16.pth")).eval()
+    record = files.record("eccv16")
+    with torch.inference_mode():
+        chroma = net(*parity.inputs_of(record)).chroma
+    answer = torch.nn.functional.interpolate(chroma, scale_factor=4, mode="bilinear")[0]
+    assert parity.difference(record, answer.numpy()) <= parity.TOLERANCES["eccv16"]
 
 
 def test_it_costs_no_more_than_a_plain_sequence_of_its_layers():

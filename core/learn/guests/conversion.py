@@ -1,0 +1,274 @@
+"""From a file of published weights to one model file of contract 1.
+
+`convert` is the way in. The graph is traced without its weights, which are then laid into the file
+as they are: `core.learn.export`, made for networks that were trained here, holds several copies at
+once, and these networks have up to 900 MB. Nothing is left behind where it fails.
+"""
+
+import contextlib
+import ctypes
+import gc
+import math
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.errors import DestinationError, ModelError, PhotochromError
+from core.learn import export
+from core.learn.guests import GUESTS, build
+from core.learn.guests.catalogue import COST, Published, family_of
+from core.learn.guests.recognition import published, recognise
+from core.learn.guests.squash import Squashed
+from core.learn.guests.weights import put, read
+from core.model.contract import CHROMA
+from core.system import available_memory
+
+#: Peak memory of a conversion as a multiple of the weights in float32, and what comes on top.
+MEMORY_FACTOR, MEMORY_BASE = 2.5, 0.5e9
+#: Sizes, in multiples of what the network takes, at which the file must answer as the network.
+TRIED = ((2, 3), (4, 1))
+_HALVED = ".float16"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What may be chosen: `float32` storage, `squash` as the authors show pictures, DeOldify's
+    `look`, `centred` masks of SIGGRAPH17, `guest` where the tensors leave it open."""
+
+    float32: bool = False
+    squash: bool = False
+    look: str = ""
+    centred: bool = False
+    guest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A finished file: the model's name, whose weights it has, what was seen on the way."""
+
+    name: str
+    sha256: str
+    known: Published | None
+    float16: bool
+    rounding: float  # largest |change| of a* or b* by float16 storage, at the tried sizes
+
+
+def convert(
+    source: Path, folder: Path, choices: Choices, say: Callable[[str], None]
+) -> tuple[Path, Converted]:
+    """Writes the model file of a published file of weights into `folder`, under its own name.
+
+    `say` hears what was recognised before the work begins. Raises ModelError for the source,
+    DestinationError where there is no room.
+    """
+    digest, known = published(source)
+    _refuse_without_room(source, folder)
+    state = read(source)
+    name = _chosen(recognise(state, known, source), choices, source)
+    say(recognised(name, known, digest))
+    net = build(name, **_settings(name, choices))
+    put(net, state, source)
+    del state
+    graph = Squashed(net, GUESTS[name].side) if choices.squash else net
+    exact = answers(graph)
+    rounding = math.nan
+    if not choices.float32:
+        rounding = _round(net, graph, exact)
+    float16 = rounding <= export.FLOAT16_TOLERANCE
+    if not (float16 or choices.float32):  # nan too: a weight beyond float16's range
+        say(f"{name}: stored as float32, since float16 would move its colours by {rounding:.2g}")
+        put(net, read(source), source)
+    about = _about(name, digest, known, choices)
+    path = folder / f"{name}.onnx"
+    try:
+        write(graph, path, about, float16=float16)
+    except OSError as error:
+        raise DestinationError(f"cannot be written ({error.strerror})", file=path) from error
+    kept = answers(graph) if float16 else exact
+    # the file's session needs the room that the network has
+    del net, graph
+    _give_back_memory()
+    compare(path, kept)
+    return path, Converted(name, digest, known, float16, rounding)
+
+
+def recognised(name: str, known: Published | None, digest: str) -> str:
+    """One line: which network, whose file, under which licence."""
+    family = family_of(name)
+    whose = f"the published {known.file}" if known else "a file that is not known here"
+    return (
+        f"{name}: {family.title}; {whose}, sha256 {digest}; "
+        f"licence {family.licence} ({family.weights})"
+    )
+
+
+def _chosen(name: str, choices: Choices, source: Path) -> str:
+    wanted = choices.guest or name
+    if GUESTS[wanted].settings != GUESTS[name].settings or family_of(wanted) != family_of(name):
+        raise ModelError(f"is {name}, not {wanted}", file=source, remedy="leave out --as")
+    return wanted
+
+
+def _settings(name: str, choices: Choices) -> dict[str, object]:
+    settings: dict[str, object] = {}
+    if choices.look and name.startswith("deoldify"):
+        settings["look"] = choices.look
+    if choices.centred and name == "siggraph17":
+        settings["centred"] = True
+    return settings
+
+
+def _refuse_without_room(source: Path, folder: Path) -> None:
+    """Raises before the work begins where the disk or the memory will not hold it."""
+    size = source.stat().st_size
+    free = shutil.disk_usage(folder).free
+    if free < 2 * size:  # the file, and the copy that is imported
+        raise DestinationError(
+            f"needs {2 * size / 1e9:.1f} GB of disk and has {free / 1e9:.1f}", file=folder,
+            remedy="make room, or give another folder with --output",
+        )  # fmt: skip
+    needed, available = MEMORY_FACTOR * size + MEMORY_BASE, available_memory()
+    if available is not None and available < needed:
+        raise PhotochromError(
+            f"needs {needed / 1e9:.1f} GB of memory to be converted and this machine has "
+            f"{available / 1e9:.1f} free", file=source, kind="out-of-memory",
+            remedy="close other programs, or convert it on a larger machine",
+        )  # fmt: skip
+
+
+def _give_back_memory() -> None:
+    """Hands freed memory back to the system: glibc keeps a whole network here."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another libc, another system
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _round(net: nn.Module, graph: nn.Module, exact: list["Answer"]) -> float:
+    """Rounds the weights to what float16 holds, in place; how far that moves the answers."""
+    with torch.no_grad():
+        for _, tensor in _halved(net):
+            tensor.copy_(tensor.half().float())
+    moved = [
+        np.abs(before.chroma - after.chroma).max()
+        for before, after in zip(exact, answers(graph), strict=True)
+    ]
+    return float(np.max(moved))
+
+
+def _halved(net: nn.Module) -> list[tuple[str, Tensor]]:
+    """The tensors that are stored as float16: kernels and matrices, not vectors."""
+    return [(k, t) for k, t in net.state_dict().items() if t.dim() > 1 and t.is_floating_point()]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a network said of one picture: planes N,C,H,W."""
+
+    lightness: np.ndarray
+    hints: np.ndarray | None
+    chroma: np.ndarray
+
+
+def answers(net: Any) -> list[Answer]:
+    """The network's answers at the tried sizes, without a hint and, where it takes them, with."""
+    random = np.random.default_rng(0)
+    found = []
+    for rows, columns in TRIED:
+        shape = rows * max(net.multiple, 32), columns * max(net.multiple, 32)
+        lightness = export.random_picture(random, *shape)
+        planes: list[np.ndarray | None] = [None]
+        if net.takes_hints:
+            hinted = np.zeros((1, 3, *shape), np.float32)
+            hinted[0, :, 8:14, 10:16] = np.array([30, -20, 1], np.float32)[:, None, None]
+            planes = [np.zeros_like(hinted), hinted]
+        for hints in planes:
+            with torch.inference_mode():
+                given = None if hints is None else torch.from_numpy(hints)
+                chroma = net(torch.from_numpy(lightness), given).chroma.numpy()
+            found.append(Answer(lightness, hints, chroma))
+    return found
+
+
+def compare(path: Path, expected: list[Answer]) -> None:
+    """Raises ModelError where the file does not answer as the network did."""
+    session = export.open_file(path)
+    for answer in expected:
+        feed = {"lightness": answer.lightness}
+        if answer.hints is not None:
+            feed["hints"] = answer.hints
+        worst = float(np.abs(session.run([CHROMA], feed)[0] - answer.chroma).max())
+        if not worst <= export.FLOAT32_TOLERANCE:
+            raise ModelError(
+                f"answers up to {worst:.3g} away from the network, allowed "
+                f"{export.FLOAT32_TOLERANCE}", file=path,
+            )  # fmt: skip
+
+
+def write(net: Any, path: Path, about: export.About, *, float16: bool) -> None:
+    """The network as a model file: its graph, then its weights, one after the other."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".convert-") as folder:
+        plain = Path(folder) / "graph.onnx"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            export.trace(net, plain, weights=False)
+        model = onnx.load(plain)
+    graph = model.graph
+    wanted = {node.name for node in graph.input}
+    casts = []
+    for name, tensor in net.state_dict().items():
+        name = f"net.{name}"
+        if name not in wanted:
+            continue  # counters, and layers that say nothing about the answer
+        array = tensor.numpy()
+        if float16 and array.ndim > 1:
+            casts.append(helper.make_node("Cast", [name + _HALVED], [name], to=TensorProto.FLOAT))
+            name, array = name + _HALVED, array.astype(np.float16)
+        graph.initializer.append(numpy_helper.from_array(array, name))
+    own = [node for node in graph.input if node.name in ("lightness", "hints")]
+    del graph.input[:]
+    graph.input.extend(own)
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    export.describe(model, net, about)
+    onnx.save(model, path)
+
+
+def _about(name: str, digest: str, known: Published | None, choices: Choices) -> export.About:
+    family = family_of(name)
+    shown = "squashed to a square, as its authors do" if choices.squash else "in their own shape"
+    if name.startswith("icolorit"):
+        shown = "squashed to squares of 224 pixels, which is all that it takes"
+    # nothing that differs from one conversion to the next: a model's identity is its file's bytes
+    origin = known.file if known else "a file that is not known to this program"
+    card = "\n".join(
+        (
+            f"# {name}",
+            "",
+            f"A guest: {family.title}, {family.repository}.",
+            f"Weights from {origin}, sha256 {digest}.",
+            f"Licence of its code: {family.licence}; of its weights: {family.weights}.",
+            f"Cost: {COST[name]:g} G multiplications for a square picture of "
+            f"{GUESTS[name].side} pixels. It is shown pictures {shown}.",
+            "",
+            "What it gets wrong, by its own users' reports:",
+            family.faults,
+            "",
+        )
+    )
+    history = f"converted by photochrom from {origin}, sha256 {digest}"
+    return export.About(
+        name, digest[:12], family.licence, GUESTS[name].side, card, history,
+        origin=f"{family.title}, {origin}", cost=f"{COST[name]:g} G multiplications",
+    )  # fmt: skip

@@ -1,0 +1,165 @@
+"""`photochrom models convert` through the front door: from a file to coloured pictures."""
+
+import json
+import pickle
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from core.commands.main import main
+from tests.guests.files import filled
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    def called(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["photochrom", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        return int(left.value.code or 0), said.out, said.err
+
+    return called
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "something.pth"
+    torch.save({"model": filled("icolorit-tiny")}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(autouse=True)
+def own_models(monkeypatch, models: Path) -> None:
+    monkeypatch.setenv("PHOTOCHROM_MODELS", str(models))
+
+
+@pytest.fixture
+def photograph(tmp_path: Path) -> Path:
+    ramp = np.linspace(20, 230, 300 * 200).reshape(200, 300)
+    Image.fromarray(ramp.astype(np.uint8)).save(tmp_path / "a.png")
+    return tmp_path / "a.png"
+
+
+def test_two_commands_colour_a_photograph_and_hints_count(
+    call, weights: Path, models: Path, photograph: Path, tmp_path: Path
+):
+    code, said, _ = call("models", "convert", weights)
+    assert code == 0 and said.startswith("icolorit-tiny: iColoriT")
+    assert "a file that is not known here, sha256 " in said and "licence MIT" in said
+    assert [path.name for path in models.iterdir()] == ["icolorit-tiny.onnx"]
+    assert (models / "icolorit-tiny.onnx").stat().st_size < 0.6 * weights.stat().st_size
+
+    code, said, _ = call("models", "list", "--json")
+    facts = [json.loads(line) for line in said.splitlines()][-1]
+    assert facts["name"] == "icolorit-tiny" and facts["hints"] and facts["license"] == "MIT"
+    assert facts["origin"].startswith("iColoriT") and facts["cost"] == "1.4 G multiplications"
+
+    plain = tmp_path / "b.png"
+    assert call("colorize", photograph, "-o", plain, "--model", "icolorit-tiny")[0] == 0
+    hints = tmp_path / "hints.json"
+    hints.write_text('{"points": [{"x": 150, "y": 100, "radius": 20, "colour": "red"}]}')
+    hinted = tmp_path / "c.png"
+    words = ("--model", "icolorit-tiny", "--hints", hints)
+    assert call("colorize", photograph, "-o", hinted, *words)[0] == 0
+    assert call("verify", photograph, hinted)[0] == 0
+    assert (np.asarray(Image.open(hinted)) != np.asarray(Image.open(plain))).any()
+
+
+def test_the_same_file_gives_the_same_bytes(call, weights: Path, tmp_path: Path):
+    for name in ("one.onnx", "two.onnx"):
+        assert call("models", "convert", weights, "-o", tmp_path / name)[0] == 0
+    assert (tmp_path / "one.onnx").read_bytes() == (tmp_path / "two.onnx").read_bytes()
+
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("harm",))
+
+
+def _truncated(path: Path, weights: Path) -> None:
+    path.write_bytes(weights.read_bytes()[:-1000])
+
+
+def _without_numbers(path: Path, _: Path) -> None:
+    state = filled("icolorit-tiny")
+    state["norm.bias"][0] = float("inf")
+    torch.save(state, path)
+
+
+BAD = {
+    "truncated": (_truncated, "is damaged, or no file of weights; get the authors' file again"),
+    "code": (
+        lambda path, _: path.write_bytes(pickle.dumps({"model": Evil()})),
+        "is damaged, or wants to run code when it is opened; get the authors' file again",
+    ),
+    "code in a zip": (
+        lambda path, _: torch.save({"model": Evil()}, path),
+        "wants to run code when it is opened (print), which is not allowed",
+    ),
+    "another network": (
+        lambda path, _: save_file({"fc.weight": torch.zeros(3, 3)}, path),
+        "holds 1 tensors of no network that is known here; known are eccv16, ",
+    ),
+    "optimizer": (
+        lambda path, _: torch.save({"state": {0: torch.zeros(2)}, "param_groups": []}, path),
+        "holds no network's tensors but an optimizer's",
+    ),
+    "no numbers": (_without_numbers, "has values that are no numbers in norm.bias"),
+    "text": (lambda path, _: path.write_text("hello"), "is damaged, or no file of weights"),
+    "empty": (lambda path, _: path.write_bytes(b""), "is damaged, or no file of weights"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files_get_one_line_and_leave_nothing(call, weights, models: Path, tmp_path, name):
+    make, says = BAD[name]
+    path = tmp_path / "bad.pth"
+    make(path, weights)
+    before = sorted(models.rglob("*"))
+    code, _, said = call("models", "convert", path)
+    assert code != 0 and "harm" not in said
+    assert said.startswith(f"photochrom: {path}: {says}"), said
+    assert said.count("\n") == 1
+    assert sorted(models.rglob("*")) == before
+
+
+def test_a_caffe_model_is_sent_to_the_pytorch_file(call, tmp_path: Path):
+    (tmp_path / "v2.caffemodel").write_bytes(b"\n\x0bCaffeNet...")
+    code, _, said = call("models", "convert", tmp_path / "v2.caffemodel")
+    assert code == 3 and "get the authors' PyTorch file of the same network" in said
+
+
+def test_too_little_disk_or_memory_is_said_before_the_work(
+    call, weights: Path, models: Path, monkeypatch
+):
+    before = sorted(models.rglob("*"))
+    monkeypatch.setattr("core.learn.guests.conversion.available_memory", lambda: 1e8)
+    code, _, said = call("models", "convert", weights)
+    assert code == 1 and "GB of memory to be converted and this machine has 0.1 free" in said
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    code, _, said = call("models", "convert", weights)
+    assert code == 1 and "of disk and has 0.0; make room" in said
+    assert sorted(models.rglob("*")) == before
+
+
+def test_a_wrong_name_is_refused(call, weights: Path):
+    code, _, said = call("models", "convert", weights, "--as", "eccv16")
+    assert code == 3 and "is icolorit-tiny, not eccv16; leave out --as" in said
+
+
+def test_the_source_is_never_written_over(call, weights: Path):
+    size = weights.stat().st_size
+    assert call("models", "convert", weights, "-o", weights)[0] == 2
+    assert weights.stat().st_size == size
