@@ -2,8 +2,7 @@
 
 A hint document is JSON text: `{"points": [{"x", "y", "radius", and "colour" or "a", "b"}]}` in
 source pixels, or `{"strokes": PNG as base64}`, a transparent picture of the source's size.
-`read_document` makes one from a file, `planes` lays it over a thumbnail. Stands on `core.errors`
-and `core.colour`.
+`read_document` makes one from a file, `planes` lays it over a thumbnail.
 """
 
 import base64

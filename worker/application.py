@@ -1,8 +1,7 @@
 """The Celery application: how messages are made, delivered and kept until their work is done.
 
 `application` makes it for both ends; `SCAN` is the one task there is. Each setting has its reason
-beside it; together they are what the package's docstring builds on. Stands on `worker.broker`,
-`worker.policy` and celery.
+beside it; together they are what the package's docstring builds on.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,6 @@
 
 `broker_url` finds the address, `connect` opens it, `check` refuses a configuration that loses
 work, `in_words` turns a Redis error into ours. A password never leaves this module but to Redis.
-Stands on `core.errors`, `worker.settings` and redis.
 """
 
 import logging

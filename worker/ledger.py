@@ -2,7 +2,7 @@
 
 `Ledger` is the whole vocabulary; every step that changes something is one Lua script (`lua/`),
 which Redis runs alone, so that it is a compare-and-set. What is kept, and in which words, is
-`worker.records`. Stands on `worker.broker`.
+`worker.records`.
 """
 
 import json

@@ -1,7 +1,7 @@
 """What this machine has submitted, in a folder of the user's: known even when Redis forgot it.
 
 After a restart of a Redis without persistence the ledger is empty; `batch status` can then say so,
-and how to go on, instead of "unknown". Stands on `core.errors`.
+and how to go on, instead of "unknown".
 """
 
 import json

@@ -2,8 +2,7 @@
 
 `/metrics`: this worker's scans, seconds and bytes, the queues' depth and the unfinished batches'
 scans by state. `/ready`: 200 once it takes work. `/live`: 200 while its rounds go on; Redis being
-away for a while is no reason to be restarted. Read from Redis when asked. Stands on
-prometheus_client and `worker.ledger`.
+away for a while is no reason to be restarted. Read from Redis when asked.
 """
 
 import threading

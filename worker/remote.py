@@ -2,7 +2,7 @@
 
 Putting an object is atomic, as a rename is; beside the provenance in the file the object's own
 metadata carries the job key, so that "is this work done?" costs one HEAD. Endpoint and
-credentials are the AWS tools' own (`AWS_ENDPOINT_URL`, `AWS_PROFILE`, ...). Stands on fsspec.
+credentials are the AWS tools' own (`AWS_ENDPOINT_URL`, `AWS_PROFILE`, ...).
 """
 
 import os

@@ -2,8 +2,7 @@
 
 JSON lines are contract 5's, with the worker's name beside them. The page shows the failures with
 their reasons and a sample of results, each with a thumbnail where the file can be reached from
-here. Written as it is read from the ledger, so that its size costs no memory. Stands on
-`worker.ledger`, `core.job`.
+here. Written as it is read from the ledger, so that its size costs no memory.
 """
 
 import csv

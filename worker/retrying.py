@@ -1,4 +1,4 @@
-"""`batch retry`: what of a batch is begun again. Stands on `worker.ledger`."""
+"""`batch retry`: what of a batch is begun again."""
 
 from core.errors import KINDS
 from worker.ledger import Ledger

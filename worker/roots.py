@@ -1,8 +1,7 @@
 """Confinement: the folders and buckets that a worker may touch, whatever the ledger says.
 
 Whoever reaches Redis can write into the ledger. A path from there is followed only when, with all
-its symbolic links and dots resolved, it lies under one of the worker's roots. Stands on
-`core.errors`.
+its symbolic links and dots resolved, it lies under one of the worker's roots.
 """
 
 import os

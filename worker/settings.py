@@ -7,8 +7,6 @@ what `PHOTOCHROM_CONFIG` names:
     [worker]
     broker = "rediss://:password@redis.example:6380/0"
     roots = ["/srv/scans", "s3://archive/scans"]
-
-Stands on `core.errors`.
 """
 
 import os

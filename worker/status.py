@@ -1,6 +1,6 @@
 """How a batch stands: counted, estimated, told in prose or JSON. And finding it by a short name.
 
-Everything is read from the ledger. Stands on `worker.ledger` and `worker.memory`.
+Everything is read from the ledger.
 """
 
 import time

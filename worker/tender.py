@@ -5,8 +5,7 @@ quarantine; those put off whose time has come go back too; messages that were lo
 are found missing; and the queue is filled up to `AHEAD` messages, in equal shares for the batches,
 so that a small batch does not wait behind a large one. One worker at a time does the round; the
 others find it done. Each also says that it is alive, and notices when Celery has stopped to
-consume while there is work, which a reconnection to Redis is known to bring about. Stands on
-`worker.ledger`, `worker.application`.
+consume while there is work, which a reconnection to Redis is known to bring about.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """`batch verify`: what the ledger calls done is looked at again, in the files themselves.
 
 Of each finished scan: the result is there, carries the job key of the ledger, and holds the pixel
-promise (contract 2) against the source. Stands on `core.job`, `worker.ledger`, `worker.remote`.
+promise (contract 2) against the source.
 """
 
 import multiprocessing

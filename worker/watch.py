@@ -3,7 +3,7 @@
 A file is taken when two looks, `settle` seconds apart, found it the same. What was taken stands in
 the ledger under its path, size and time, so that a restart takes nothing twice, a file that failed
 is told from one that is new, and a file replaced by a better copy is new. Nothing here but the
-looks before a file is taken is kept in memory. Stands on `worker.submission`.
+looks before a file is taken is kept in memory.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """The a*, b* of coloured samples, for a client that keeps its own lightness (raw mode `chroma`).
 
 Taken from 16-bit codes after the fused pass, so that it is the chroma that fits into sRGB at each
-pixel's L*. Importing this module imports numba. Stands on `kernels` and `lab`.
+pixel's L*. Importing this module imports numba.
 """
 
 import numpy as np

@@ -2,7 +2,7 @@
 
 A model is one ONNX file: lightness (and hints) in, chroma (and a distribution) out, the rest in
 metadata. `core.learn.export` writes such files by `metadata_of`, `core.model.session` reads them
-by `ModelDescription.read`. Nothing here imports onnx or onnxruntime. Stands on `core.errors`.
+by `ModelDescription.read`. Nothing here imports onnx or onnxruntime.
 """
 
 import json
