@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InterruptedJob, OptionsError, PhotochromError
+from core.learn.checkpoint import built, checkpoint_of, load_checkpoint, network_of
 from core.learn.export import About, export
-from core.learn.nets import build
-from core.learn.restored import checkpoint_of, network_of
-from core.learn.trainer import Training, load_checkpoint
-from train.evaluate import Model, evaluate
+from core.learn.trainer import Training
+from train.evaluate import EvaluatedModel, evaluate
 from train.export import export_run
-from train.memory import Peak
+from train.extended_measures import ExtendedMeasures, RequestedMeasures
+from train.peak_memory import PeakMemory
 from train.recipe import Recipe, read
 from train.report import plain
 from train.run import commit, run
-from train.thorough import Asked, Thorough
 
 #: How often each run is validated, for its curve; and on how many pictures.
 LOOKS = 6
@@ -30,7 +29,7 @@ VALIDATION_PICTURES = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Conditions:
     """What all recipes have in common: `steps` or `budget_seconds` to learn, and the seed.
 
     `side` px: all learn from crops of this size, cut from pictures of twice that short side, and
@@ -58,7 +57,7 @@ class Comparison:
     judge: Path
     folder: Path
     cache: Path
-    terms: Terms
+    terms: Conditions
     realism: bool = False
     workers: int = 0
 
@@ -127,9 +126,9 @@ def _result(
     members = [comparison.folder_of(r) for r in chosen if r.name in _members(recipe)]
     figures = _gathered(members) if members else _trained(recipe, own, comparison, say)
     model = _exported(recipe, own, members)
-    thorough = Thorough(Asked(realism=comparison.realism))
+    thorough = ExtendedMeasures(RequestedMeasures(realism=comparison.realism))
     scores = evaluate(
-        Model(model), comparison.judge,
+        EvaluatedModel(model), comparison.judge,
         short_side=comparison.terms.short_side, also=(thorough.add,),
     )  # fmt: skip
     result = plain({
@@ -153,7 +152,7 @@ def _trained(
 ) -> dict[str, Any]:
     terms = comparison.terms
     fair = on_terms(recipe, terms)
-    with Peak() as peak:
+    with PeakMemory() as peak:
         run(
             fair, comparison.data, own,
             cache=comparison.cache, steps=terms.steps, budget_seconds=terms.budget_seconds,
@@ -173,7 +172,7 @@ def _trained(
     }
 
 
-def on_terms(recipe: Recipe, terms: Terms) -> Recipe:
+def on_terms(recipe: Recipe, terms: Conditions) -> Recipe:
     """The recipe with what is the same for all: seed, looks, pictures kept out, and the side."""
     clock = "cpu" if terms.cpu_time else "wall"
     train, data = replace(recipe.train, seed=terms.seed, clock=clock), recipe.data
@@ -227,7 +226,7 @@ def _exported(recipe: Recipe, own: Path, members: Sequence[Path]) -> Path:
     path = own / "model.onnx"
     if not members:
         return export_run(own, path)
-    net = build("ensemble", **{**recipe.network_settings, "members": list(members)})
+    net = built("ensemble", {**recipe.network_settings, "members": list(members)})
     name = recipe.model.name or f"photochrom-{recipe.name}"
     history = f"ensemble of {', '.join(_members(recipe))}; commit {commit()}"
     about = About(

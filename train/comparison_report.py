@@ -16,8 +16,8 @@ from PIL import Image
 
 from core.image.atomic import write_file
 from core.paths import Kind
-from train.compare import Terms
-from train.evaluate import Model, Photograph, photographs, show
+from train.compare import Conditions
+from train.evaluate import EvaluatedModel, Photograph, photographs, show
 from train.plots import curves, histograms
 from train.report import page, picture, table
 
@@ -94,7 +94,7 @@ def conditions(done: Sequence[Mapping[str, Any]]) -> str:
 def short_side_of(done: Sequence[Mapping[str, Any]]) -> int | None:
     """px, of the pictures that all were judged on; None: as they are stored."""
     side = done[0]["terms"]["side"] if done else None
-    return Terms(None, None, side=side).short_side
+    return Conditions(None, None, side=side).short_side
 
 
 def rows(done: Sequence[Mapping[str, Any]]) -> list[list[object]]:
@@ -128,7 +128,7 @@ def contact_sheet(done: Sequence[Mapping[str, Any]], source: Path) -> str:
     """A table of pictures: gray, the truth, then each network's answer."""
     shots = list(photographs(source, short_side_of(done)))
     shots = shots[:: max(1, len(shots) // SHEET_PICTURES)][:SHEET_PICTURES]
-    models = {result["name"]: Model(Path(result["model_file"])) for result in done}
+    models = {result["name"]: EvaluatedModel(Path(result["model_file"])) for result in done}
     head = "".join(f"<th>{escape(name)}</th>" for name in ("gray", "truth", *models))
     lines = []
     for shot in shots:

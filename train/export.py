@@ -10,10 +10,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from core.errors import OptionsError
+from core.learn.checkpoint import built, checkpoint_of, load_checkpoint, network_of
 from core.learn.export import About, export
-from core.learn.nets import build
-from core.learn.restored import checkpoint_of, network_of
-from core.learn.trainer import load_checkpoint
 from core.paths import Kind
 from train.evaluate import photographs
 from train.recipe import parse, read
@@ -46,7 +44,7 @@ def export_run(
     """
     if run.suffix == ".toml":
         recipe = read(run)
-        net: nn.Module = build(recipe.network, **recipe.network_settings)
+        net = built(recipe.network, recipe.network_settings)
         history = f"built from {run.name}; commit {commit()}"
     else:
         checkpoint = checkpoint_of(run)

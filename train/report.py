@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from core.image.atomic import write_file
-from core.learn.measures import ab_rmse
+from core.learn.measures.picture import ab_rmse
 from core.paths import Kind
 from train.evaluate import Photograph, show
 from train.plots import histograms
@@ -53,7 +53,7 @@ class Shown:
     strip: bytes = field(compare=False)
 
 
-class Gallery:
+class WorstAndBest:
     """Keeps the worst and the best pictures, by ab RMSE, of all that it is shown."""
 
     def __init__(self, most: int = EXTREMES) -> None:
@@ -87,7 +87,7 @@ class Gallery:
 
 
 def write(
-    path: Path, result: Mapping[str, Any], reach: Mapping[str, Any], gallery: Gallery
+    path: Path, result: Mapping[str, Any], reach: Mapping[str, Any], gallery: WorstAndBest
 ) -> Path:
     """The report of one model. `result` is `evaluate`'s, `reach` the histograms of `Thorough`."""
     title = f"{result['model']} {result['version']}"

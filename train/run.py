@@ -15,19 +15,19 @@ import torch
 from torch import nn
 
 from core.errors import OptionsError, PhotochromError
-from core.learn import answer, parallel, prior
+from core.learn import parallel, predict, prior
+from core.learn.checkpoint import built, load_checkpoint
 from core.learn.export import weights_in
 from core.learn.lab_torch import srgb_to_lab
-from core.learn.measures import judge, summary
-from core.learn.nets import build
-from core.learn.trainer import learning_device, load_checkpoint, train
+from core.learn.measures.picture import judge, summary
+from core.learn.trainer import learning_device, train
 from train.data.batches import Plan, batches
 from train.data.cache import Pictures
 from train.data.cache import build as build_cache
 from train.data.draw import Draw, has_colour, split
 from train.data.resident import resident_of
 from train.data.shards import sources
-from train.recipe import Data, Recipe
+from train.recipe import DataTable, Recipe
 
 #: So many pictures tell how often each colour occurs; at 256 px they cost 9 s of one core.
 PRIOR_PICTURES = 1500
@@ -58,7 +58,7 @@ def run(
         raise OptionsError("has no [[loss]]", file=recipe.name, remedy="say what it should learn")
     torch.manual_seed(settings.seed)
     try:
-        net = build(recipe.network, **recipe.network_settings)
+        net = built(recipe.network, recipe.network_settings)
     except TypeError as error:
         raise OptionsError(f"[network] {error}", file=recipe.name) from error
     check_fits(recipe, net)
@@ -134,11 +134,11 @@ def score(net: nn.Module, pictures: Pictures, indices: list[int]) -> dict[str, f
 
     The score is the ab RMSE at the truth's mean chroma, so that neither gray nor gaudy wins.
     """
-    ask = answer.of_network(net)
+    predictor = predict.predictor_of(net)
     rows = []
     for index in indices:
         lightness, truth = lab_of(pictures.picture(index))
-        rows.append(judge(answer.chroma_for(ask, lightness), truth, lightness))
+        rows.append(judge(predict.chroma_for(predictor, lightness), truth, lightness))
     scores = summary(rows)
     return {**scores, "score": scores["ab_rmse_at_true_chroma"]}
 
@@ -150,7 +150,7 @@ def lab_of(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return lab[0], lab[1:]
 
 
-def cache_of(data: Path, cache: Path, how: Data) -> Path:
+def cache_of(data: Path, cache: Path, how: DataTable) -> Path:
     """Where the decoded pictures of `data` lie: told apart by their size, the names and sizes of
     the files, and which of them are taken."""
     files = sources(data, how.shards)
@@ -192,10 +192,10 @@ def weights_of(path: Path) -> dict[str, torch.Tensor]:
 def commit() -> str:
     """The commit that is checked out, or `unknown` outside a checkout."""
     try:
-        answer = subprocess.run(
+        done = subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True,
             cwd=Path(__file__).parent,
         )  # fmt: skip
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return answer.stdout.strip()
+    return done.stdout.strip()

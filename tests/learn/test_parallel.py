@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from core.learn.trainer import load_checkpoint
+from core.learn.checkpoint import load_checkpoint
 from tests.learn.test_trainer import SETTINGS, Plain, batches, start
 
 SCRIPT = """

@@ -11,8 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from core.errors import OptionsError, PhotochromError
-from core.learn.restored import network_of
-from core.learn.trainer import load_checkpoint, save_atomically
+from core.learn.checkpoint import load_checkpoint, network_of, save_atomically
 from core.model.session import open_session
 from tests.train.pictures import encoded, picture, shard, write_tar
 from train import commands

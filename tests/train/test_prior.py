@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.learn.trainer import load_checkpoint
+from core.learn.checkpoint import load_checkpoint
 from tests.train.pictures import shard
 from train.recipe import parse
 from train.run import run

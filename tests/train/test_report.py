@@ -12,8 +12,8 @@ from PIL import Image
 
 from tests.train.pictures import picture
 from train.evaluate import Photograph
-from train.report import Gallery, write
-from train.thorough import Thorough
+from train.extended_measures import ExtendedMeasures
+from train.report import WorstAndBest, write
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ROW = {"pictures": 30, "ab_rmse": 9.87654, "psnr": 25.0, "auc": 92.0, "colourfulness_ratio": 0.9,
@@ -27,7 +27,7 @@ def photograph(seed: int) -> Photograph:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    thorough, gallery = Thorough(), Gallery()
+    thorough, gallery = ExtendedMeasures(), WorstAndBest()
     for seed in range(30):
         shot = photograph(seed)
         ours = shot.chroma + np.float32(seed)  # the higher the seed, the further off

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from core.learn.losses import mse
+from core.learn.losses.regression import mse
 from core.learn.nets.compact_cnn import CompactCNN
 from tests.learn.nets import chapters
 

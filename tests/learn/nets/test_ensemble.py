@@ -1,11 +1,13 @@
 """`ensemble` in the chapters that every network has, and what is its own."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from core.errors import OptionsError, PhotochromError
+from core.learn.checkpoint import built
 from core.learn.losses import Term
 from core.learn.nets.compact_cnn import CompactCNN
 from core.learn.nets.ensemble import Ensemble
@@ -80,7 +82,7 @@ def test_members_come_from_the_checkpoints_of_their_runs(tmp_path: Path):
             Training(steps=1), tmp_path / name,
             about={"recipe": '[network]\nname = "compact_cnn"'}, say=lambda _: None,
         )  # fmt: skip
-    net = Ensemble([str(tmp_path / "one"), str(tmp_path / "two" / "last.pt")])
+    net: Any = built("ensemble", {"members": [tmp_path / "one", tmp_path / "two" / "last.pt"]})
     saved = torch.load(tmp_path / "two" / "last.pt")["average"]
     assert torch.equal(net.members[1].state_dict()["layers.0.weight"], saved["layers.0.weight"])
 
@@ -100,4 +102,4 @@ def test_what_has_no_mean_is_refused(members, mean, says):
 
 def test_a_missing_member_is_named(tmp_path: Path):
     with pytest.raises(PhotochromError, match="no checkpoint here"):
-        Ensemble([str(tmp_path / "gone"), str(tmp_path / "gone too")])
+        built("ensemble", {"members": [tmp_path / "gone", tmp_path / "gone too"]})

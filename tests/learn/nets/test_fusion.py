@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.errors import OptionsError
-from core.learn.backbones.efficientnet_lite0 import with_published_weights
+from core.learn.backbones.efficientnet_lite import pretrained_lite0
 from core.learn.nets.fusion import Fusion
 from tests.learn.nets import chapters
 
@@ -73,7 +73,7 @@ def test_another_classifier_speaks_with_its_published_weights(tmp_path: Path):
     net = Fusion(classifier="efficientnet_lite0", side=75)
     assert net.embedding is not None
     assert chapters.parameters(net.embedding) == 4_652_008
-    theirs = with_published_weights().state_dict()
+    theirs = pretrained_lite0().state_dict()
     assert all(torch.equal(t, theirs[name]) for name, t in net.embedding.state_dict().items())
     chapters.answers_at_its_stride(net)
     chapters.its_file_answers_as_it_does(net.eval(), tmp_path)

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.learn.backbones.efficientnet_lite import InvertedResidual
 from core.learn.losses import Term, objective
-from core.learn.nets.lite import InvertedResidual, Lite, _gathered
+from core.learn.nets.lite import Lite, _gathered
 from tests.learn.nets import chapters
 
 
