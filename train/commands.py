@@ -102,12 +102,17 @@ def train(
         paths.write(out / name, "--out")
     with parallel.group() as (number, _):
         best = run(
-            read(recipe), data, out,
+            read(recipe),
+            data,
+            out,
             cache=cache,
-            initial=init, steps=steps, budget_seconds=seconds, resume=resume,
+            initial=init,
+            steps=steps,
+            budget_seconds=seconds,
+            resume=resume,
             workers=default_workers() if workers is None else workers,
             say=click.echo if number == 0 else lambda _: None,
-        )  # fmt: skip
+        )
         if number == 0:
             click.echo(f"{best}: export it with `photochrom export {out} -o model.onnx`")
 
@@ -126,9 +131,12 @@ def train(
     help="Mix in a share of other weights, such as those that the run began with.",
 )
 @click.option(
-    "--set", "dials", multiple=True, metavar="DIAL=VALUE",
+    "--set",
+    "dials",
+    multiple=True,
+    metavar="DIAL=VALUE",
     help="Turn a dial of the network, such as temperature.",
-)  # fmt: skip
+)
 @click.option("--gain", metavar="A,B", help="Factors on a* and b*, found on validation pictures.")
 def export(
     run: Path,
@@ -154,10 +162,15 @@ def export(
         paths.read(weights, "--blend")
     paths.replace(output, "-o", MODEL_FILE)
     path = export_run(
-        run, output,
-        float16=fp16, calibration=int8, card=card, blends=blend, gain=factors,
+        run,
+        output,
+        float16=fp16,
+        calibration=int8,
+        card=card,
+        blends=blend,
+        gain=factors,
         dials=dict(map(parse_dial, dials)),
-    )  # fmt: skip
+    )
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
@@ -361,9 +374,10 @@ def table(result: dict) -> str:
         figures = "".join(f"{row[column]:20.2f}" for column in columns)
         lines.append(f"{name:24}{row['pictures']:8}{figures}")
     lines += [
-        f"{key} {value:.4g}" for key, value in result.items()
+        f"{key} {value:.4g}"
+        for key, value in result.items()
         if isinstance(value, int | float) and key not in (*columns, "pictures")
-    ]  # fmt: skip
+    ]
     if cell := result.get("hints_worst"):
         before, after = cell["cell_rmse"], cell["cell_rmse_hinted"]
         lines.append(f"worst cell: ab RMSE {before:.2f}, {after:.2f} with one hint in it")

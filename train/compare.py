@@ -108,8 +108,9 @@ def check(recipes: Sequence[Recipe]) -> None:
             if member not in names:
                 raise OptionsError(
                     f"its member {member} is not compared",
-                    file=recipe.name, remedy=f"name the recipe {member} too",
-                )  # fmt: skip
+                    file=recipe.name,
+                    remedy=f"name the recipe {member} too",
+                )
 
 
 def _members(recipe: Recipe) -> list[str]:
@@ -128,19 +129,23 @@ def _result(
     model = _exported(recipe, own, members)
     thorough = ExtendedMeasures(RequestedMeasures(realism=comparison.realism))
     scores = evaluate(
-        EvaluatedModel(model), comparison.judge,
-        short_side=comparison.terms.short_side, also=(thorough.add,),
-    )  # fmt: skip
-    result = plain({
-        "name": recipe.name,
-        "network": recipe.network,
-        "commit": commit(),
-        "terms": asdict(comparison.terms),
-        "model_file": str(model),
-        **figures,
-        "scores": {**scores, **thorough.result()},
-        "histograms": thorough.histograms(),
-    })  # fmt: skip
+        EvaluatedModel(model),
+        comparison.judge,
+        short_side=comparison.terms.short_side,
+        also=(thorough.add,),
+    )
+    result = plain(
+        {
+            "name": recipe.name,
+            "network": recipe.network,
+            "commit": commit(),
+            "terms": asdict(comparison.terms),
+            "model_file": str(model),
+            **figures,
+            "scores": {**scores, **thorough.result()},
+            "histograms": thorough.histograms(),
+        }
+    )
     temporary = own / "result.json.tmp"
     temporary.write_text(json.dumps(result), encoding="utf-8")
     temporary.replace(own / "result.json")
@@ -154,10 +159,16 @@ def _trained(
     fair = on_terms(recipe, terms)
     with PeakMemory() as peak:
         run(
-            fair, comparison.data, own,
-            cache=comparison.cache, steps=terms.steps, budget_seconds=terms.budget_seconds,
-            resume=(own / "last.pt").is_file(), workers=comparison.workers, say=say,
-        )  # fmt: skip
+            fair,
+            comparison.data,
+            own,
+            cache=comparison.cache,
+            steps=terms.steps,
+            budget_seconds=terms.budget_seconds,
+            resume=(own / "last.pt").is_file(),
+            workers=comparison.workers,
+            say=say,
+        )
     last = load_checkpoint(own / "last.pt")
     if last["progress"] < 1:  # SIGTERM saves and returns: this is not the run's end
         raise InterruptedJob("stopped and saved", file=own, remedy="give the same command again")

@@ -31,12 +31,22 @@ FIGURES = Kind("the JSON of a comparison", (b'[\n {\n  "name": ', b"[]"))
 
 #: key of `scores` -> head of its column.
 COLUMNS = {
-    "ab_rmse": "ab RMSE", "ab_rmse_at_true_chroma": "at true chroma", "psnr": "PSNR",
-    "ssim": "SSIM", "ciede2000": "CIEDE2000", "auc": "AuC", "auc_rebalanced": "AuC rebalanced",
-    "colourfulness_ratio": "colourfulness", "chroma_ratio": "chroma", "a_ratio": "a*",
-    "b_ratio": "b*", "a_distance": "a* distance", "b_distance": "b* distance",
-    "frechet_lite0": "Fréchet (Lite0)", "semantic_agreement": "same class",
-}  # fmt: skip
+    "ab_rmse": "ab RMSE",
+    "ab_rmse_at_true_chroma": "at true chroma",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "ciede2000": "CIEDE2000",
+    "auc": "AuC",
+    "auc_rebalanced": "AuC rebalanced",
+    "colourfulness_ratio": "colourfulness",
+    "chroma_ratio": "chroma",
+    "a_ratio": "a*",
+    "b_ratio": "b*",
+    "a_distance": "a* distance",
+    "b_distance": "b* distance",
+    "frechet_lite0": "Fréchet (Lite0)",
+    "semantic_agreement": "same class",
+}
 
 
 def write(

@@ -90,9 +90,10 @@ def blend_in(net: nn.Module, blends: Sequence[tuple[Path, float]]) -> None:
     for path, share in blends:
         given = weights_of(path)
         fits = [
-            name for name, tensor in own.items()
+            name
+            for name, tensor in own.items()
             if tensor.is_floating_point() and name in given and given[name].shape == tensor.shape
-        ]  # fmt: skip
+        ]
         if not fits:
             raise OptionsError("no tensor in it has a name and shape of this network", file=path)
         for name in fits:

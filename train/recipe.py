@@ -100,13 +100,16 @@ def parse(text: str, path: Path) -> Recipe:
         _known(parameters, known, f"loss {loss_name}: ", path)
         loss.append(Term(loss_name, float(weight), parameters))
     return Recipe(
-        path.stem, text, name, network,
+        path.stem,
+        text,
+        name,
+        network,
         _table(DataTable, table.get("data", {}), "data", path),
         _table(Augment, table.get("augment", {}), "augment", path),
         tuple(loss),
         _table(Training, table.get("train", {}), "train", path),
         _table(ModelTable, table.get("model", {}), "model", path),
-    )  # fmt: skip
+    )
 
 
 def _settings(network: type, table: dict[str, Any], path: Path) -> dict[str, Any]:

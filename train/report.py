@@ -94,10 +94,12 @@ def write(
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{result['pictures']} pictures, judged on their true lightness at stored size.</p>",
-        "<h2>Figures</h2>", table(_rows(result)), "<h2>All measures</h2>",
+        "<h2>Figures</h2>",
+        table(_rows(result)),
+        "<h2>All measures</h2>",
         table([["measure", "value"], *_single(result)]),
         "<h2>How far the colours reach</h2>",
-    ]  # fmt: skip
+    ]
     for channel, name in enumerate(("a* (green to red)", "b* (blue to yellow)")):
         counts = {"ours": reach["ours"][channel], "true": reach["truth"][channel]}
         parts.append(histograms(counts, first=-128, x=name))

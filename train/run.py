@@ -67,9 +67,12 @@ def run(
 
     with parallel.first_alone():
         pictures = build_cache(
-            data, cache_of(data, cache, recipe.data), processes=os.cpu_count() or 1,
-            short_side=recipe.data.short_side, shards=recipe.data.shards,
-        )  # fmt: skip
+            data,
+            cache_of(data, cache, recipe.data),
+            processes=os.cpu_count() or 1,
+            short_side=recipe.data.short_side,
+            shards=recipe.data.shards,
+        )
     training, validation = split(pictures.entries, recipe.data.validation)
     if recipe.data.sets:
         wanted = set(recipe.data.sets)
@@ -77,9 +80,10 @@ def run(
     coloured = [i for i in training if has_colour(pictures.picture(i), recipe.data.least_colour)]
     if not coloured:
         raise PhotochromError(
-            f"none of its {len(training)} pictures has colours", file=data,
+            f"none of its {len(training)} pictures has colours",
+            file=data,
             remedy="give colour photographs, or lower data.least_colour",
-        )  # fmt: skip
+        )
     say(
         f"{len(coloured)} pictures to train on, {len(training) - len(coloured)} without colours, "
         f"{len(validation)} to validate, {len(pictures.damaged)} damaged"
@@ -91,9 +95,12 @@ def run(
         planes = (lab_of(pictures.picture(i))[1] for i in chosen)
         prior.measure(net, (torch.from_numpy(chroma) for chroma in planes))
     draw = Draw(
-        pictures, coloured,
-        seed=recipe.train.seed, power=recipe.data.set_power, weights=recipe.data.set_weights,
-    )  # fmt: skip
+        pictures,
+        coloured,
+        seed=recipe.train.seed,
+        power=recipe.data.set_power,
+        weights=recipe.data.set_weights,
+    )
     plan = Plan(
         pictures, draw, recipe.train.sizes, recipe.augment, recipe.train.seed, parallel.place()
     )
@@ -107,14 +114,18 @@ def run(
         recipe.loss,
         settings,
         out,
-        about={"recipe": recipe.text, "name": recipe.name, "commit": commit(),
-               "command": shlex.join(["photochrom", *sys.argv[1:]]),
-               "sets": sorted({pictures.entries[i].set_name for i in coloured})},
+        about={
+            "recipe": recipe.text,
+            "name": recipe.name,
+            "commit": commit(),
+            "command": shlex.join(["photochrom", *sys.argv[1:]]),
+            "sets": sorted({pictures.entries[i].set_name for i in coloured}),
+        },
         validate=(lambda net: score(net, pictures, validation)) if validation else None,
         budget_seconds=budget_seconds,
         resume=resume,
         say=say,
-    )  # fmt: skip
+    )
 
 
 def check_fits(recipe: Recipe, net: nn.Module) -> None:
@@ -125,8 +136,9 @@ def check_fits(recipe: Recipe, net: nn.Module) -> None:
         if term.name == "soft_cross_entropy" or term.parameters.get("mix", 1.0) < 1:
             raise OptionsError(
                 f"loss {term.name} weighs colour bins, and the network {recipe.network} has none",
-                file=recipe.name, remedy="take a loss of a*, b*, or a network that classifies",
-            )  # fmt: skip
+                file=recipe.name,
+                remedy="take a loss of a*, b*, or a network that classifies",
+            )
 
 
 def score(net: nn.Module, pictures: Pictures, indices: list[int]) -> dict[str, float]:
@@ -193,9 +205,12 @@ def commit() -> str:
     """The commit that is checked out, or `unknown` outside a checkout."""
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True,
+            ["git", "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
             cwd=Path(__file__).parent,
-        )  # fmt: skip
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()

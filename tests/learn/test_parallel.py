@@ -41,11 +41,17 @@ def test_two_processes_with_half_the_batch_take_the_steps_of_one(tmp_path: Path)
         subprocess.Popen(
             [sys.executable, "-c", script, str(tmp_path / "two")],
             cwd=Path(__file__).parents[2],
-            env={**os.environ, "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank),
-                 "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)},
+            env={
+                **os.environ,
+                "RANK": str(rank),
+                "WORLD_SIZE": "2",
+                "LOCAL_RANK": str(rank),
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(port),
+            },
         )
         for rank in range(2)
-    ]  # fmt: skip
+    ]
     assert [process.wait(timeout=240) for process in processes] == [0, 0]
     start(tmp_path / "one", net=Plain(), batches=batches, settings=SETTINGS)
     one, two = (load_checkpoint(tmp_path / name / "last.pt") for name in ("one", "two"))

@@ -80,9 +80,15 @@ def batches(step: int) -> Iterator[TrainingBatch]:
 def start(out: Path, **options) -> Path:
     settings = options.pop("settings", SETTINGS)
     return train(
-        options.pop("net", None) or Tiny(), options.pop("batches", batches), TERMS, settings, out,
-        about=ABOUT, say=lambda _: None, **options,
-    )  # fmt: skip
+        options.pop("net", None) or Tiny(),
+        options.pop("batches", batches),
+        TERMS,
+        settings,
+        out,
+        about=ABOUT,
+        say=lambda _: None,
+        **options,
+    )
 
 
 def test_all_but_what_is_to_learn_stays_as_it_is(tmp_path: Path):
@@ -236,9 +242,10 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_last_good_checkpoint(tmp_
 def test_the_best_checkpoint_is_the_one_with_the_lowest_score(tmp_path: Path):
     scores = iter([5.0, 3.0, 4.0, 9.0, 9.0, 9.0, 9.0])
     best = start(
-        tmp_path, settings=replace(SETTINGS, validate_minutes=0.0),
+        tmp_path,
+        settings=replace(SETTINGS, validate_minutes=0.0),
         validate=lambda net: {"score": next(scores)},
-    )  # fmt: skip
+    )
     assert best == tmp_path / "best.pt"
     kept = load_checkpoint(best)
     assert (kept["step"], kept["best"]) == (2, 3.0)
@@ -360,8 +367,11 @@ def test_a_budget_of_cpu_time_does_not_count_the_time_of_others(tmp_path: Path):
 
     began = time.monotonic()
     start(
-        tmp_path, settings=replace(SETTINGS, clock="cpu"), batches=slow, budget_seconds=0.5,
-    )  # fmt: skip
+        tmp_path,
+        settings=replace(SETTINGS, clock="cpu"),
+        batches=slow,
+        budget_seconds=0.5,
+    )
     assert time.monotonic() - began > 1.0
     assert 0.5 <= load_checkpoint(tmp_path / "last.pt")["elapsed"] < 1.0
 

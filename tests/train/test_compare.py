@@ -51,8 +51,17 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def call(work: Path, *words: object, output: str = "report.html", code: int = 0) -> Result:
-    given = ["--data", work / "data.tar", "--eval", work / "judge.tar", "-o", work / output,
-             "--cache", work / "cache", *words]  # fmt: skip
+    given = [
+        "--data",
+        work / "data.tar",
+        "--eval",
+        work / "judge.tar",
+        "-o",
+        work / output,
+        "--cache",
+        work / "cache",
+        *words,
+    ]
     result = CliRunner().invoke(commands.compare, list(map(str, given)), catch_exceptions=False)
     assert result.exit_code == code, result.output
     return result

@@ -55,9 +55,13 @@ def model_of(folder: Path, name: str) -> Path:
         recipe = parse(narrowed(name), Path(f"{name}.toml"))
         tried = replace(recipe, train=replace(recipe.train, sizes=((32, 2),)))
         run(
-            tried, folder / "data.tar", folder / name, cache=folder / "cache", steps=2,
+            tried,
+            folder / "data.tar",
+            folder / name,
+            cache=folder / "cache",
+            steps=2,
             say=lambda _: None,
-        )  # fmt: skip
+        )
         export_run(folder / name, path)
     return path
 

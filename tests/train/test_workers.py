@@ -74,9 +74,13 @@ def test_none_outlives_a_trainer_that_is_killed(tmp_path: Path):
     script.write_text(ORPHAN)
     root = Path(__file__).parents[2]
     trainer = subprocess.Popen(
-        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        cwd=root, env={**os.environ, "PYTHONPATH": str(root)},
-    )  # fmt: skip
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
     assert trainer.stdout
     worker = int(trainer.stdout.readline())
     assert Path(f"/proc/{worker}").exists()

@@ -77,9 +77,12 @@ def crop(
     """uint8 size,size,3: a random near-square crop, resized, perhaps warped and mirrored."""
     if settings.warps:
         picture = warp(
-            picture, random,
-            shear=settings.shear, zoom=settings.zoom, rotation=settings.rotation,
-        )  # fmt: skip
+            picture,
+            random,
+            shear=settings.shear,
+            zoom=settings.zoom,
+            rotation=settings.rotation,
+        )
     height, width = picture.shape[:2]
     box = box_in(height, width, settings, random)
     corners = (box.left, box.top, box.left + box.width, box.top + box.height)

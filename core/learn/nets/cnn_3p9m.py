@@ -27,8 +27,16 @@ from core.learn.nets.layers import AB_UNIT
 
 #: (channels, stride) of the encoder.
 ENCODER = (
-    (64, 1), (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (256, 1), (128, 1),
-)  # fmt: skip
+    (64, 1),
+    (64, 2),
+    (128, 1),
+    (128, 2),
+    (256, 1),
+    (256, 2),
+    (512, 1),
+    (256, 1),
+    (128, 1),
+)
 
 
 class CNN3p9M(nn.Module):

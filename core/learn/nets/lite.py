@@ -172,9 +172,12 @@ class Lite(nn.Module):
     def _classified(self, cells: Tensor) -> Tensor:
         """N,h,w,Q: the head's logits over the temperature, divided within the matrix product."""
         return torch.addmm(
-            self.get_parameter("head.bias"), cells.flatten(0, 2), self.head.weight.flatten(1).T,
-            beta=1 / self.temperature, alpha=1 / self.temperature,
-        ).unflatten(0, cells.shape[:3])  # fmt: skip
+            self.get_parameter("head.bias"),
+            cells.flatten(0, 2),
+            self.head.weight.flatten(1).T,
+            beta=1 / self.temperature,
+            alpha=1 / self.temperature,
+        ).unflatten(0, cells.shape[:3])
 
     def annealed_mean(self, sharp: Tensor) -> Tensor:
         """...,Q logits over the temperature, to ...,2: the mean colour of the distribution."""

@@ -20,9 +20,13 @@ def test_another_implementation_agrees(noise: float):
     ours = np.clip(truth + np.random.default_rng(2).normal(0, noise, truth.shape), 0, 1)
     codes = [np.round(picture * 255) for picture in (ours, truth)]
     theirs = structural_similarity(
-        *codes, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+        *codes,
+        channel_axis=-1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
         data_range=255,
-    )  # fmt: skip
+    )
     assert ssim(ours, truth) == pytest.approx(theirs, abs=1e-9)
 
 
