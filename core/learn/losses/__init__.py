@@ -11,11 +11,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from core.learn.batch import NetworkOutput, TrainingBatch
-from core.learn.losses.adversarial import adversarial
 from core.learn.losses.bins import smooth_l1, soft_cross_entropy
-from core.learn.losses.blurred_uv import blurred_uv
-from core.learn.losses.distillation import distillation
-from core.learn.losses.projected import projected
+from core.learn.losses.gan import adversarial
+from core.learn.losses.projected_gan import projected
 from core.learn.losses.regression import (
     chroma_weighted,
     hint_l1,
@@ -24,6 +22,8 @@ from core.learn.losses.regression import (
     neutral_penalty,
     sse,
 )
+from core.learn.losses.teacher import distillation
+from core.learn.losses.uv import blurred_uv
 
 #: name in a recipe -> function. One line a loss.
 LOSSES: dict[str, Callable[..., Tensor]] = {

@@ -109,9 +109,9 @@ class Fusion(nn.Module):
                 mode="bilinear",
                 align_corners=False,
             )
-            seen = 2 * gray - 1 if self.signed else gray
-            said = self.embedding(seen.expand(-1, 3, -1, -1))[:, :, None, None]
-            x = torch.cat((x, said.expand(-1, -1, x.shape[2], x.shape[3])), 1)
+            gray = 2 * gray - 1 if self.signed else gray
+            embedded = self.embedding(gray.expand(-1, 3, -1, -1))[:, :, None, None]
+            x = torch.cat((x, embedded.expand(-1, -1, x.shape[2], x.shape[3])), 1)
         return NetworkOutput(self.decoder(torch.relu(self.fuse(x))) * AB_UNIT)
 
 

@@ -45,7 +45,8 @@ def _gathered(hints: Tensor, cell: int) -> Tensor:
     return torch.cat((mean[:, :2] / covered.clamp_min(1e-6), (covered * cell**2).clamp_max(1)), 1)
 
 
-#: Whose outputs a decoder's width sets, and which weights take them up, as their first inputs.
+#: Layers whose output channels are the decoder's widths -> the weights that read those channels,
+#: as their first inputs.
 _DECODER_CHANNELS = {
     "d16": ["d8.0.weight"],
     "d8": ["d4.0.0.weight"],

@@ -10,7 +10,7 @@ from torch.autograd import gradcheck
 
 from core.errors import OptionsError
 from core.learn.batch import NetworkOutput, TrainingBatch
-from core.learn.losses.adversarial import (
+from core.learn.losses.gan import (
     CRITIC,
     PAINTER,
     adversarial,

@@ -1,4 +1,4 @@
-"""Distillation: a network learns what another answers to the same pictures seen otherwise.
+"""Distillation: a student network learns what a teacher answers to other views of a picture.
 
 The teacher sees each picture larger or smaller, cropped and mirrored (Radosavovic et al. 2018,
 "Data distillation"): what it answers by chance cancels out, and colours come to depend less on the
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.learn.batch import NetworkOutput, TrainingBatch
+from core.learn.checkpoint import network_of
 
 
 def distillation(
@@ -35,30 +36,30 @@ def distillation(
     automatic = batch.hints[:, 2].amax((1, 2)) == 0
     if not automatic.any():
         return prediction.chroma.new_zeros(())
-    lightness, ours = batch.lightness[automatic], prediction.chroma[automatic]
-    knowing = teacher_of(teacher, lightness.device)
-    stride = lightness.shape[-1] // ours.shape[-1]
-    total = ours.new_zeros(())
+    lightness, student = batch.lightness[automatic], prediction.chroma[automatic]
+    teacher_net = teacher_of(teacher, lightness.device)
+    stride = lightness.shape[-1] // student.shape[-1]
+    total = student.new_zeros(())
     for number in range(views):
-        box = _box(ours.shape[-2], crop), _box(ours.shape[-1], crop)
-        seen = lightness[..., *(slice(s.start * stride, s.stop * stride) for s in box)]
-        larger, multiple = _uniform(*scale), knowing.multiple
-        size = [max(1, round(n * larger / multiple)) * multiple for n in seen.shape[-2:]]
-        view = F.interpolate(seen, size=size, mode="bicubic", antialias=True)
+        box = _box(student.shape[-2], crop), _box(student.shape[-1], crop)
+        cropped = lightness[..., *(slice(s.start * stride, s.stop * stride) for s in box)]
+        factor, multiple = _uniform(*scale), teacher_net.multiple
+        size = [max(1, round(n * factor / multiple)) * multiple for n in cropped.shape[-2:]]
+        view = F.interpolate(cropped, size=size, mode="bicubic", antialias=True)
         flip = (-1,) if number % 2 else ()
         with torch.no_grad():
-            answer = knowing(view.flip(flip), None).chroma.flip(flip)
-        here = ours[..., *box]
-        theirs = F.interpolate(answer, size=here.shape[-2:], mode="bilinear", antialias=True)
-        total = total + F.smooth_l1_loss(here, theirs, beta=beta)
+            chroma = teacher_net(view.flip(flip), None).chroma.flip(flip)
+        student_view = student[..., *box]
+        target = F.interpolate(
+            chroma, size=student_view.shape[-2:], mode="bilinear", antialias=True
+        )
+        total = total + F.smooth_l1_loss(student_view, target, beta=beta)
     return total / views
 
 
 @functools.cache
 def teacher_of(checkpoint: str, device: torch.device) -> Any:
     """The averaged network of a checkpoint, which learns nothing more."""
-    from core.learn.checkpoint import network_of  # the trainer's: it imports the losses
-
     net = network_of(Path(checkpoint)).to(device).requires_grad_(False)
     return net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 

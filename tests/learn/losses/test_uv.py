@@ -6,7 +6,7 @@ import torch
 from torch.autograd import gradcheck
 
 from core.learn.batch import NetworkOutput, TrainingBatch
-from core.learn.losses.blurred_uv import blurred_uv, gaussian_blur
+from core.learn.losses.uv import blurred_uv, gaussian_blur
 from core.learn.yuv_torch import ab_to_uv
 
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from core.learn.batch import NetworkOutput, TrainingBatch
 from core.learn.checkpoint import CHECKPOINT_VERSION, save_atomically
-from core.learn.losses.distillation import distillation, teacher_of
+from core.learn.losses.teacher import distillation, teacher_of
 from core.learn.nets import build
 
 
@@ -26,7 +26,7 @@ class Local(torch.nn.Module):
 @pytest.fixture
 def taught(monkeypatch):
     """The loss of a network `net` whose teacher answers like Local(1, -0.5)."""
-    monkeypatch.setattr(distillation, "teacher_of", lambda *_: Local(1.0, -0.5))
+    monkeypatch.setattr("core.learn.losses.teacher.teacher_of", lambda *_: Local(1.0, -0.5))
 
     def loss(net: Local, hinted: int = 0, **parameters) -> torch.Tensor:
         rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")

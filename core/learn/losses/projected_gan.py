@@ -18,7 +18,7 @@ from core.errors import OptionsError
 from core.learn.backbones.efficientnet_lite import EfficientNetLite1, pretrained_lite1
 from core.learn.batch import NetworkOutput, TrainingBatch
 from core.learn.lab_torch import lab_to_srgb
-from core.learn.losses.adversarial import critic_hinge, painter_hinge
+from core.learn.losses.gan import critic_hinge, painter_hinge
 
 
 def projected(
@@ -39,21 +39,23 @@ def projected(
         raise OptionsError(
             f"loss projected: {type(net).__name__} has no critic", remedy="set critic = true"
         )
-    eye = _eye(batch.lightness.device)
+    classifier = _classifier(batch.lightness.device)
     size = prediction.chroma.shape[-2:]
     # at the painter's own grid: else the critic would tell them by sharpness
     coarse = F.adaptive_avg_pool2d(batch.chroma, (size[0], size[1]))
     with torch.no_grad():
-        true = eye.taps(_shown(batch.lightness, coarse))
-    ours = eye.taps(_shown(batch.lightness, prediction.chroma))
-    still = {name: tensor.detach() for name, tensor in net.critic.named_parameters()}
-    painter = torch.stack([painter_hinge(s) for s in functional_call(net.critic, still, (ours,))])
-    judged = net.critic([x.detach() for x in ours]), net.critic(true)
-    told = torch.stack([critic_hinge(r, f) for f, r in zip(*judged, strict=True)])
-    apart = torch.stack(
-        [(o - t).abs().mean() / t.abs().mean() for o, t in zip(ours, true, strict=True)]
+        true_taps = classifier.taps(_shown(batch.lightness, coarse))
+    our_taps = classifier.taps(_shown(batch.lightness, prediction.chroma))
+    fixed = {name: tensor.detach() for name, tensor in net.critic.named_parameters()}
+    painter = torch.stack(
+        [painter_hinge(s) for s in functional_call(net.critic, fixed, (our_taps,))]
     )
-    return believed * painter.mean() + perceptual * apart.mean() + critic * told.mean()
+    fake, real = net.critic([x.detach() for x in our_taps]), net.critic(true_taps)
+    critic_loss = torch.stack([critic_hinge(r, f) for f, r in zip(fake, real, strict=True)])
+    distance = torch.stack(
+        [(o - t).abs().mean() / t.abs().mean() for o, t in zip(our_taps, true_taps, strict=True)]
+    )
+    return believed * painter.mean() + perceptual * distance.mean() + critic * critic_loss.mean()
 
 
 def _shown(lightness: Tensor, chroma: Tensor) -> Tensor:
@@ -64,5 +66,5 @@ def _shown(lightness: Tensor, chroma: Tensor) -> Tensor:
 
 
 @functools.cache
-def _eye(device: torch.device) -> EfficientNetLite1:
+def _classifier(device: torch.device) -> EfficientNetLite1:
     return pretrained_lite1().to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

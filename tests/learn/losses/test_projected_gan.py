@@ -13,7 +13,7 @@ from core.learn.backbones.efficientnet_lite import (
     pretrained_lite1,
 )
 from core.learn.batch import NetworkOutput, TrainingBatch
-from core.learn.losses.projected import projected
+from core.learn.losses.projected_gan import projected
 from core.learn.nets.projected_critic import ProjectedCritic
 from core.learn.pretrained import load
 
