@@ -24,7 +24,7 @@ from train.report import plain
 from train.run import commit, run
 
 #: How often each run is validated, for its curve; and on how many pictures.
-LOOKS = 6
+CURVE_POINTS = 6
 VALIDATION_PICTURES = 24
 
 
@@ -188,9 +188,9 @@ def on_terms(recipe: Recipe, terms: Conditions) -> Recipe:
     clock = "cpu" if terms.cpu_time else "wall"
     train, data = replace(recipe.train, seed=terms.seed, clock=clock), recipe.data
     if terms.budget_seconds:
-        train = replace(train, validate_minutes=terms.budget_seconds / 60 / LOOKS)
+        train = replace(train, validate_minutes=terms.budget_seconds / 60 / CURVE_POINTS)
     if terms.steps:
-        train = replace(train, validate_steps=max(1, terms.steps // LOOKS))
+        train = replace(train, validate_steps=max(1, terms.steps // CURVE_POINTS))
     if terms.short_side:
         largest = max(count for _, count in train.sizes)
         train = replace(train, sizes=((terms.short_side // 2, largest),))

@@ -18,15 +18,15 @@ SCRIPT = """
     from pathlib import Path
     import torch
     from core.learn import parallel
-    from core.learn.losses import Batch
+    from core.learn.batch import TrainingBatch
     from tests.learn.test_trainer import SETTINGS, Plain, batches, start
 
     torch.set_num_threads(1)
     with parallel.group() as (number, count):
         def share(step):
             for batch in batches(step):
-                yield Batch(*(getattr(batch, name)[number::count]
-                              for name in ("lightness", "chroma", "hints")))
+                yield TrainingBatch(*(getattr(batch, name)[number::count]
+                                      for name in ("lightness", "chroma", "hints")))
         start(Path(sys.argv[1]), net=Plain(), batches=share)
         assert parallel.largest(float(number), torch.device("cpu")) == count - 1
 """
