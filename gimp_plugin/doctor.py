@@ -1,7 +1,6 @@
 """What is wrong between GIMP, the plug-in and the server, in plain words with the fix.
 
-`examine` looks at one thing after the other. Stands on `gimp_plugin.profiles` and
-`gimp_plugin.installer`.
+`examine` looks at one thing after the other.
 """
 
 import http.client

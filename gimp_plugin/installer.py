@@ -1,7 +1,6 @@
 """Puts the plug-in's folder into a GIMP profile, and takes it out again.
 
-`install` and `uninstall` work on one profile; both leave the folder whole or absent. Stands on
-`core.errors`.
+`install` and `uninstall` work on one profile; both leave the folder whole or absent.
 """
 
 import filecmp

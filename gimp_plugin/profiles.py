@@ -1,7 +1,7 @@
 """Where GIMP 3 keeps its profiles, and which GIMP programs this machine has.
 
 A profile is a folder named after the version (3.0, 3.2) with `plug-ins` in it; Linux packages,
-flatpak, snap, macOS and Windows each have their place. Stands on nothing of ours.
+flatpak, snap, macOS and Windows each have their place.
 """
 
 import os

@@ -166,7 +166,7 @@ class ColorizerPool:
         """Loads (or compiles) the kernels, so that the first picture does not wait for them."""
         import numpy as np
 
-        from core.colour.chroma import chroma_of
+        from core.colour.kernels import chroma_of
 
         chroma_of(np.zeros((1, 1, 3), np.uint16))
         for dtype in (np.uint8, np.uint16):

@@ -76,7 +76,7 @@ def colour(
     """Colours the samples in `source` into `target`; `check` raises to stop between strips."""
     import numpy as np
 
-    from core.colour.chroma import chroma_of
+    from core.colour.kernels import chroma_of
     from core.image.page import page_in_memory
 
     pixels = (shape.height, shape.width)

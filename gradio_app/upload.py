@@ -1,7 +1,6 @@
 """Request bodies: read to disk, counted and timed, whatever the client says of them.
 
 A body that is too large, too slow or compressed is refused; what it holds is not looked at here.
-Stands on Starlette.
 """
 
 import asyncio

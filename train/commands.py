@@ -102,12 +102,17 @@ def train(
         paths.write(out / name, "--out")
     with parallel.group() as (number, _):
         best = run(
-            read(recipe), data, out,
+            read(recipe),
+            data,
+            out,
             cache=cache,
-            initial=init, steps=steps, budget_seconds=seconds, resume=resume,
+            initial=init,
+            steps=steps,
+            budget_seconds=seconds,
+            resume=resume,
             workers=default_workers() if workers is None else workers,
             say=click.echo if number == 0 else lambda _: None,
-        )  # fmt: skip
+        )
         if number == 0:
             click.echo(f"{best}: export it with `photochrom export {out} -o model.onnx`")
 
@@ -126,9 +131,12 @@ def train(
     help="Mix in a share of other weights, such as those that the run began with.",
 )
 @click.option(
-    "--set", "dials", multiple=True, metavar="DIAL=VALUE",
+    "--set",
+    "dials",
+    multiple=True,
+    metavar="DIAL=VALUE",
     help="Turn a dial of the network, such as temperature.",
-)  # fmt: skip
+)
 @click.option("--gain", metavar="A,B", help="Factors on a* and b*, found on validation pictures.")
 def export(
     run: Path,
@@ -141,7 +149,7 @@ def export(
     gain: str | None,
 ) -> None:
     """Write a trained run as one model file that `colorize --model` takes."""
-    from core.learn.restored import checkpoint_of
+    from core.learn.checkpoint import checkpoint_of
     from train.export import MODEL_FILE, export_run
 
     factors = parse_gain(gain) if gain else None
@@ -154,10 +162,15 @@ def export(
         paths.read(weights, "--blend")
     paths.replace(output, "-o", MODEL_FILE)
     path = export_run(
-        run, output,
-        float16=fp16, calibration=int8, card=card, blends=blend, gain=factors,
+        run,
+        output,
+        float16=fp16,
+        calibration=int8,
+        card=card,
+        blends=blend,
+        gain=factors,
         dials=dict(map(parse_dial, dials)),
-    )  # fmt: skip
+    )
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
@@ -202,11 +215,11 @@ def evaluate(
     lpips: tuple[Path, Path] | None,
 ) -> None:
     """Judge a model file on pictures whose colours are known, at their stored size."""
-    from train.evaluate import Model, stability, without_truth
+    from train.evaluate import EvaluatedModel, stability, without_truth
     from train.evaluate import evaluate as judge_all
     from train.evaluate import sheet as draw_sheet
-    from train.report import PAGE, Gallery, plain, write
-    from train.thorough import Asked, Thorough
+    from train.extended_measures import ExtendedMeasures, RequestedMeasures
+    from train.report import PAGE, WorstAndBest, plain, write
 
     pair = parse_sides(sides) if sides else ()
     if sheet and sheet.suffix.lower() != ".png":
@@ -220,7 +233,7 @@ def evaluate(
         paths.read(weights, "--lpips")
     paths.replace(sheet, "--sheet", SHEET)
     paths.replace(html, "--html", PAGE)
-    judged = Model(model)
+    judged = EvaluatedModel(model)
     if no_truth:
         given = (hints, sides, crop, html, masks, segments, realism, inception, lpips)
         if any(given) or old_look is not None:
@@ -230,19 +243,18 @@ def evaluate(
             result["sheet"] = str(draw_sheet(judged, data, sheet))
         click.echo(json.dumps(plain(result)) if as_json else spread_table(result))
         return
-    thorough = Thorough(Asked(masks, segments, realism, inception, lpips or None))
-    gallery = Gallery()
-    looks = [thorough.add, gallery.add] if html else [thorough.add]
+    requested = RequestedMeasures(masks, segments, realism, inception, lpips or None)
+    measures, extremes = ExtendedMeasures(requested), WorstAndBest()
+    also = [measures.add, extremes.add] if html else [measures.add]
     result = (
-        judge_all(judged, data, hints=hints or "", old_look=old_look, also=looks)
-        | thorough.result()
+        judge_all(judged, data, hints=hints or "", old_look=old_look, also=also) | measures.result()
     )
     if pair or crop:
         result |= stability(judged, data, sides=pair, crop=crop or 0.0)
     if sheet:
         result["sheet"] = str(draw_sheet(judged, data, sheet))
     if html:
-        result["html"] = str(write(html, result, thorough.histograms(), gallery))
+        result["html"] = str(write(html, result, measures.histograms(), extremes))
     click.echo(json.dumps(plain(result)) if as_json else table(result))
 
 
@@ -304,7 +316,7 @@ def compare(
     """
     import torch
 
-    from train.compare import Comparison, Terms
+    from train.compare import Comparison, Conditions
     from train.compare import compare as compare_all
     from train.comparison_report import FIGURES, write
     from train.report import PAGE
@@ -327,11 +339,10 @@ def compare(
     paths.replace(output, "-o", PAGE)
     paths.replace(output.with_suffix(".json"), "-o", FIGURES)
     text = findings.read_text(encoding="utf-8") if findings else ""
-    comparison = Comparison(
-        data, judge, runs, cache,
-        Terms(steps, None if budget is None else parse_time(budget), seed, side, cpu_time), realism,
-        default_workers() if workers is None else workers,
-    )  # fmt: skip
+    seconds = None if budget is None else parse_time(budget)
+    conditions = Conditions(steps, seconds, seed, side, cpu_time)
+    processes = default_workers() if workers is None else workers
+    comparison = Comparison(data, judge, runs, cache, conditions, realism, processes)
     results = compare_all(files, comparison, say=click.echo)
     click.echo(f"{write(output, results, show or judge, findings=text)}: the report")
     if any("error" in result for result in results):
@@ -363,9 +374,10 @@ def table(result: dict) -> str:
         figures = "".join(f"{row[column]:20.2f}" for column in columns)
         lines.append(f"{name:24}{row['pictures']:8}{figures}")
     lines += [
-        f"{key} {value:.4g}" for key, value in result.items()
+        f"{key} {value:.4g}"
+        for key, value in result.items()
         if isinstance(value, int | float) and key not in (*columns, "pictures")
-    ]  # fmt: skip
+    ]
     if cell := result.get("hints_worst"):
         before, after = cell["cell_rmse"], cell["cell_rmse_hinted"]
         lines.append(f"worst cell: ab RMSE {before:.2f}, {after:.2f} with one hint in it")

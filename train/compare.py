@@ -12,25 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InterruptedJob, OptionsError, PhotochromError
+from core.learn.checkpoint import built, checkpoint_of, load_checkpoint, network_of
 from core.learn.export import About, export
-from core.learn.nets import build
-from core.learn.restored import checkpoint_of, network_of
-from core.learn.trainer import Training, load_checkpoint
-from train.evaluate import Model, evaluate
+from core.learn.trainer import Training
+from train.evaluate import EvaluatedModel, evaluate
 from train.export import export_run
-from train.memory import Peak
+from train.extended_measures import ExtendedMeasures, RequestedMeasures
+from train.peak_memory import PeakMemory
 from train.recipe import Recipe, read
 from train.report import plain
 from train.run import commit, run
-from train.thorough import Asked, Thorough
 
 #: How often each run is validated, for its curve; and on how many pictures.
-LOOKS = 6
+CURVE_POINTS = 6
 VALIDATION_PICTURES = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Conditions:
     """What all recipes have in common: `steps` or `budget_seconds` to learn, and the seed.
 
     `side` px: all learn from crops of this size, cut from pictures of twice that short side, and
@@ -58,7 +57,7 @@ class Comparison:
     judge: Path
     folder: Path
     cache: Path
-    terms: Terms
+    terms: Conditions
     realism: bool = False
     workers: int = 0
 
@@ -109,8 +108,9 @@ def check(recipes: Sequence[Recipe]) -> None:
             if member not in names:
                 raise OptionsError(
                     f"its member {member} is not compared",
-                    file=recipe.name, remedy=f"name the recipe {member} too",
-                )  # fmt: skip
+                    file=recipe.name,
+                    remedy=f"name the recipe {member} too",
+                )
 
 
 def _members(recipe: Recipe) -> list[str]:
@@ -127,21 +127,25 @@ def _result(
     members = [comparison.folder_of(r) for r in chosen if r.name in _members(recipe)]
     figures = _gathered(members) if members else _trained(recipe, own, comparison, say)
     model = _exported(recipe, own, members)
-    thorough = Thorough(Asked(realism=comparison.realism))
+    thorough = ExtendedMeasures(RequestedMeasures(realism=comparison.realism))
     scores = evaluate(
-        Model(model), comparison.judge,
-        short_side=comparison.terms.short_side, also=(thorough.add,),
-    )  # fmt: skip
-    result = plain({
-        "name": recipe.name,
-        "network": recipe.network,
-        "commit": commit(),
-        "terms": asdict(comparison.terms),
-        "model_file": str(model),
-        **figures,
-        "scores": {**scores, **thorough.result()},
-        "histograms": thorough.histograms(),
-    })  # fmt: skip
+        EvaluatedModel(model),
+        comparison.judge,
+        short_side=comparison.terms.short_side,
+        also=(thorough.add,),
+    )
+    result = plain(
+        {
+            "name": recipe.name,
+            "network": recipe.network,
+            "commit": commit(),
+            "terms": asdict(comparison.terms),
+            "model_file": str(model),
+            **figures,
+            "scores": {**scores, **thorough.result()},
+            "histograms": thorough.histograms(),
+        }
+    )
     temporary = own / "result.json.tmp"
     temporary.write_text(json.dumps(result), encoding="utf-8")
     temporary.replace(own / "result.json")
@@ -153,12 +157,18 @@ def _trained(
 ) -> dict[str, Any]:
     terms = comparison.terms
     fair = on_terms(recipe, terms)
-    with Peak() as peak:
+    with PeakMemory() as peak:
         run(
-            fair, comparison.data, own,
-            cache=comparison.cache, steps=terms.steps, budget_seconds=terms.budget_seconds,
-            resume=(own / "last.pt").is_file(), workers=comparison.workers, say=say,
-        )  # fmt: skip
+            fair,
+            comparison.data,
+            own,
+            cache=comparison.cache,
+            steps=terms.steps,
+            budget_seconds=terms.budget_seconds,
+            resume=(own / "last.pt").is_file(),
+            workers=comparison.workers,
+            say=say,
+        )
     last = load_checkpoint(own / "last.pt")
     if last["progress"] < 1:  # SIGTERM saves and returns: this is not the run's end
         raise InterruptedJob("stopped and saved", file=own, remedy="give the same command again")
@@ -173,14 +183,14 @@ def _trained(
     }
 
 
-def on_terms(recipe: Recipe, terms: Terms) -> Recipe:
+def on_terms(recipe: Recipe, terms: Conditions) -> Recipe:
     """The recipe with what is the same for all: seed, looks, pictures kept out, and the side."""
     clock = "cpu" if terms.cpu_time else "wall"
     train, data = replace(recipe.train, seed=terms.seed, clock=clock), recipe.data
     if terms.budget_seconds:
-        train = replace(train, validate_minutes=terms.budget_seconds / 60 / LOOKS)
+        train = replace(train, validate_minutes=terms.budget_seconds / 60 / CURVE_POINTS)
     if terms.steps:
-        train = replace(train, validate_steps=max(1, terms.steps // LOOKS))
+        train = replace(train, validate_steps=max(1, terms.steps // CURVE_POINTS))
     if terms.short_side:
         largest = max(count for _, count in train.sizes)
         train = replace(train, sizes=((terms.short_side // 2, largest),))
@@ -227,7 +237,7 @@ def _exported(recipe: Recipe, own: Path, members: Sequence[Path]) -> Path:
     path = own / "model.onnx"
     if not members:
         return export_run(own, path)
-    net = build("ensemble", **{**recipe.network_settings, "members": list(members)})
+    net = built("ensemble", {**recipe.network_settings, "members": list(members)})
     name = recipe.model.name or f"photochrom-{recipe.name}"
     history = f"ensemble of {', '.join(_members(recipe))}; commit {commit()}"
     about = About(

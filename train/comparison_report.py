@@ -16,8 +16,8 @@ from PIL import Image
 
 from core.image.atomic import write_file
 from core.paths import Kind
-from train.compare import Terms
-from train.evaluate import Model, Photograph, photographs, show
+from train.compare import Conditions
+from train.evaluate import EvaluatedModel, Photograph, photographs, show
 from train.plots import curves, histograms
 from train.report import page, picture, table
 
@@ -31,12 +31,22 @@ FIGURES = Kind("the JSON of a comparison", (b'[\n {\n  "name": ', b"[]"))
 
 #: key of `scores` -> head of its column.
 COLUMNS = {
-    "ab_rmse": "ab RMSE", "ab_rmse_at_true_chroma": "at true chroma", "psnr": "PSNR",
-    "ssim": "SSIM", "ciede2000": "CIEDE2000", "auc": "AuC", "auc_rebalanced": "AuC rebalanced",
-    "colourfulness_ratio": "colourfulness", "chroma_ratio": "chroma", "a_ratio": "a*",
-    "b_ratio": "b*", "a_distance": "a* distance", "b_distance": "b* distance",
-    "frechet_lite0": "Fréchet (Lite0)", "semantic_agreement": "same class",
-}  # fmt: skip
+    "ab_rmse": "ab RMSE",
+    "ab_rmse_at_true_chroma": "at true chroma",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "ciede2000": "CIEDE2000",
+    "auc": "AuC",
+    "auc_rebalanced": "AuC rebalanced",
+    "colourfulness_ratio": "colourfulness",
+    "chroma_ratio": "chroma",
+    "a_ratio": "a*",
+    "b_ratio": "b*",
+    "a_distance": "a* distance",
+    "b_distance": "b* distance",
+    "frechet_lite0": "Fréchet (Lite0)",
+    "semantic_agreement": "same class",
+}
 
 
 def write(
@@ -94,7 +104,7 @@ def conditions(done: Sequence[Mapping[str, Any]]) -> str:
 def short_side_of(done: Sequence[Mapping[str, Any]]) -> int | None:
     """px, of the pictures that all were judged on; None: as they are stored."""
     side = done[0]["terms"]["side"] if done else None
-    return Terms(None, None, side=side).short_side
+    return Conditions(None, None, side=side).short_side
 
 
 def rows(done: Sequence[Mapping[str, Any]]) -> list[list[object]]:
@@ -128,7 +138,7 @@ def contact_sheet(done: Sequence[Mapping[str, Any]], source: Path) -> str:
     """A table of pictures: gray, the truth, then each network's answer."""
     shots = list(photographs(source, short_side_of(done)))
     shots = shots[:: max(1, len(shots) // SHEET_PICTURES)][:SHEET_PICTURES]
-    models = {result["name"]: Model(Path(result["model_file"])) for result in done}
+    models = {result["name"]: EvaluatedModel(Path(result["model_file"])) for result in done}
     head = "".join(f"<th>{escape(name)}</th>" for name in ("gray", "truth", *models))
     lines = []
     for shot in shots:

@@ -20,14 +20,8 @@ from core.colour import gamut
 from core.colour.lab import lab_to_srgb, srgb_to_lab
 from core.errors import HintsError, SourceError
 from core.image.atomic import write_file
-from core.learn.answer import Ask, chroma_for
-from core.learn.measures import (
-    colourfulness,
-    judge,
-    mean_of_values,
-    one_hue_share,
-    summary,
-)
+from core.learn.measures.picture import colourfulness, judge, mean_of_values, one_hue_share, summary
+from core.learn.predict import Predictor, chroma_for
 from core.model.session import Session, open_session
 from core.paths import SHEET_MARK
 from train.data.augment import Augment, old_film
@@ -92,13 +86,13 @@ class Photograph:
         return slice(top, height - top), slice(left, width - left)
 
 
-class Model:
+class EvaluatedModel:
     """A model file, asked for the chroma of photographs."""
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
         self._session: Session = open_session(path, device)
         self.description = self._session.description
-        self.ask: Ask = lambda lightness, hints: self._session.predict(
+        self.ask: Predictor = lambda lightness, hints: self._session.predict(
             lightness[0, 0], None if hints is None else hints[0]
         ).chroma[None]
 
@@ -128,7 +122,7 @@ def photographs(data: Path, short_side: int | None = None) -> Iterator[Photograp
 
 
 def evaluate(
-    model: Model,
+    model: EvaluatedModel,
     data: Path,
     *,
     hints: str = "",
@@ -141,7 +135,7 @@ def evaluate(
 
     With `old_look`, a seed, the model sees every picture through `Photograph.through_old_film`.
     Pictures with a longer short side than `short_side` px are reduced to it first.
-    Each of `also` is called with every picture and its answer: see `train.thorough`.
+    Each of `also` is called with every picture and its answer: see `train.extended_measures`.
     """
     if hints and not model.description.takes_hints:
         raise HintsError("this model takes no hints", file=model.description.name)
@@ -182,7 +176,7 @@ def evaluate(
     return result
 
 
-def without_truth(model: Model, data: Path) -> dict:
+def without_truth(model: EvaluatedModel, data: Path) -> dict:
     """How colours spread over pictures whose true ones nobody knows: means over all of them.
 
     Asked as the product asks, at the model's preferred side. `a` and `b` are standard deviations;
@@ -210,7 +204,9 @@ def without_truth(model: Model, data: Path) -> dict:
     }
 
 
-def stability(model: Model, data: Path, *, sides: Sequence[int] = (), crop: float = 0.0) -> dict:
+def stability(
+    model: EvaluatedModel, data: Path, *, sides: Sequence[int] = (), crop: float = 0.0
+) -> dict:
     """Mean distance in the a* b* plane between answers: at two sides, and with and without a crop.
 
     `in_use` also between photographs that come at these sides, when both are shown to the network
@@ -273,7 +269,9 @@ def worst_cell(ours: np.ndarray, truth: np.ndarray) -> tuple[slice, slice]:
     return max(boxes, key=lambda box: _rmse(ours[:, *box], truth[:, *box]))
 
 
-def sheet(model: Model, data: Path, path: Path, *, most: int = 48, height: int = 192) -> Path:
+def sheet(
+    model: EvaluatedModel, data: Path, path: Path, *, most: int = 48, height: int = 192
+) -> Path:
     """A contact sheet (PNG): gray, ours, truth, side by side, three pictures a row.
 
     Pictures are taken evenly from all of `data` and coloured at the model's preferred side.

@@ -10,10 +10,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from core.errors import OptionsError
+from core.learn.checkpoint import built, checkpoint_of, load_checkpoint, network_of
 from core.learn.export import About, export
-from core.learn.nets import build
-from core.learn.restored import checkpoint_of, network_of
-from core.learn.trainer import load_checkpoint
 from core.paths import Kind
 from train.evaluate import photographs
 from train.recipe import parse, read
@@ -46,7 +44,7 @@ def export_run(
     """
     if run.suffix == ".toml":
         recipe = read(run)
-        net: nn.Module = build(recipe.network, **recipe.network_settings)
+        net = built(recipe.network, recipe.network_settings)
         history = f"built from {run.name}; commit {commit()}"
     else:
         checkpoint = checkpoint_of(run)
@@ -92,9 +90,10 @@ def blend_in(net: nn.Module, blends: Sequence[tuple[Path, float]]) -> None:
     for path, share in blends:
         given = weights_of(path)
         fits = [
-            name for name, tensor in own.items()
+            name
+            for name, tensor in own.items()
             if tensor.is_floating_point() and name in given and given[name].shape == tensor.shape
-        ]  # fmt: skip
+        ]
         if not fits:
             raise OptionsError("no tensor in it has a name and shape of this network", file=path)
         for name in fits:

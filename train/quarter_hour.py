@@ -127,10 +127,16 @@ def quarter_hour(
         folder = cache / "runs" / stage.recipe
         say(f"stage {stage.recipe}: {left * share:.0f} s of {left:.0f} s")
         checkpoint = run(
-            recipe, photographs, folder, cache=cache, initial=weights,
+            recipe,
+            photographs,
+            folder,
+            cache=cache,
+            initial=weights,
             deadline=time.monotonic() + left * share,
-            resume=(folder / "last.pt").is_file(), resident=torch.cuda.is_available(), say=say,
-        )  # fmt: skip
+            resume=(folder / "last.pt").is_file(),
+            resident=torch.cuda.is_available(),
+            say=say,
+        )
         weights = _weights(out, stage.recipe)
         _store(checkpoint.with_name("last.pt"), weights)
         shutil.copyfile(folder / "log.jsonl", out / f"{stage.recipe}.jsonl")

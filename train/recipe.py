@@ -23,7 +23,7 @@ if typing.TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class DataTable:
     """The `[data]` table: which pictures, at which size, drawn how."""
 
     shards: str = "*.tar"
@@ -36,7 +36,7 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ModelTable:
     """The `[model]` table: what the exported file says of itself."""
 
     name: str = ""  # default: photochrom- and the recipe's name
@@ -53,11 +53,11 @@ class Recipe:
     text: str
     network: str
     network_settings: dict[str, Any]
-    data: Data
+    data: DataTable
     augment: Augment
     loss: "tuple[Term, ...]"
     train: "Training"
-    model: Model
+    model: ModelTable
 
 
 def read(path: Path) -> Recipe:
@@ -100,13 +100,16 @@ def parse(text: str, path: Path) -> Recipe:
         _known(parameters, known, f"loss {loss_name}: ", path)
         loss.append(Term(loss_name, float(weight), parameters))
     return Recipe(
-        path.stem, text, name, network,
-        _table(Data, table.get("data", {}), "data", path),
+        path.stem,
+        text,
+        name,
+        network,
+        _table(DataTable, table.get("data", {}), "data", path),
         _table(Augment, table.get("augment", {}), "augment", path),
         tuple(loss),
         _table(Training, table.get("train", {}), "train", path),
-        _table(Model, table.get("model", {}), "model", path),
-    )  # fmt: skip
+        _table(ModelTable, table.get("model", {}), "model", path),
+    )
 
 
 def _settings(network: type, table: dict[str, Any], path: Path) -> dict[str, Any]:

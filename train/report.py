@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from core.image.atomic import write_file
-from core.learn.measures import ab_rmse
+from core.learn.measures.picture import ab_rmse
 from core.paths import Kind
 from train.evaluate import Photograph, show
 from train.plots import histograms
@@ -53,7 +53,7 @@ class Shown:
     strip: bytes = field(compare=False)
 
 
-class Gallery:
+class WorstAndBest:
     """Keeps the worst and the best pictures, by ab RMSE, of all that it is shown."""
 
     def __init__(self, most: int = EXTREMES) -> None:
@@ -87,17 +87,19 @@ class Gallery:
 
 
 def write(
-    path: Path, result: Mapping[str, Any], reach: Mapping[str, Any], gallery: Gallery
+    path: Path, result: Mapping[str, Any], reach: Mapping[str, Any], gallery: WorstAndBest
 ) -> Path:
     """The report of one model. `result` is `evaluate`'s, `reach` the histograms of `Thorough`."""
     title = f"{result['model']} {result['version']}"
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{result['pictures']} pictures, judged on their true lightness at stored size.</p>",
-        "<h2>Figures</h2>", table(_rows(result)), "<h2>All measures</h2>",
+        "<h2>Figures</h2>",
+        table(_rows(result)),
+        "<h2>All measures</h2>",
         table([["measure", "value"], *_single(result)]),
         "<h2>How far the colours reach</h2>",
-    ]  # fmt: skip
+    ]
     for channel, name in enumerate(("a* (green to red)", "b* (blue to yellow)")):
         counts = {"ours": reach["ours"][channel], "true": reach["truth"][channel]}
         parts.append(histograms(counts, first=-128, x=name))

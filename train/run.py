@@ -15,19 +15,19 @@ import torch
 from torch import nn
 
 from core.errors import OptionsError, PhotochromError
-from core.learn import answer, parallel, prior
+from core.learn import parallel, predict, prior
+from core.learn.checkpoint import built, load_checkpoint
 from core.learn.export import weights_in
 from core.learn.lab_torch import srgb_to_lab
-from core.learn.measures import judge, summary
-from core.learn.nets import build
-from core.learn.trainer import learning_device, load_checkpoint, train
+from core.learn.measures.picture import judge, summary
+from core.learn.trainer import learning_device, train
 from train.data.batches import Plan, batches
 from train.data.cache import Pictures
 from train.data.cache import build as build_cache
 from train.data.draw import Draw, has_colour, split
 from train.data.resident import resident_of
 from train.data.shards import sources
-from train.recipe import Data, Recipe
+from train.recipe import DataTable, Recipe
 
 #: So many pictures tell how often each colour occurs; at 256 px they cost 9 s of one core.
 PRIOR_PICTURES = 1500
@@ -58,7 +58,7 @@ def run(
         raise OptionsError("has no [[loss]]", file=recipe.name, remedy="say what it should learn")
     torch.manual_seed(settings.seed)
     try:
-        net = build(recipe.network, **recipe.network_settings)
+        net = built(recipe.network, recipe.network_settings)
     except TypeError as error:
         raise OptionsError(f"[network] {error}", file=recipe.name) from error
     check_fits(recipe, net)
@@ -67,9 +67,12 @@ def run(
 
     with parallel.first_alone():
         pictures = build_cache(
-            data, cache_of(data, cache, recipe.data), processes=os.cpu_count() or 1,
-            short_side=recipe.data.short_side, shards=recipe.data.shards,
-        )  # fmt: skip
+            data,
+            cache_of(data, cache, recipe.data),
+            processes=os.cpu_count() or 1,
+            short_side=recipe.data.short_side,
+            shards=recipe.data.shards,
+        )
     training, validation = split(pictures.entries, recipe.data.validation)
     if recipe.data.sets:
         wanted = set(recipe.data.sets)
@@ -77,9 +80,10 @@ def run(
     coloured = [i for i in training if has_colour(pictures.picture(i), recipe.data.least_colour)]
     if not coloured:
         raise PhotochromError(
-            f"none of its {len(training)} pictures has colours", file=data,
+            f"none of its {len(training)} pictures has colours",
+            file=data,
             remedy="give colour photographs, or lower data.least_colour",
-        )  # fmt: skip
+        )
     say(
         f"{len(coloured)} pictures to train on, {len(training) - len(coloured)} without colours, "
         f"{len(validation)} to validate, {len(pictures.damaged)} damaged"
@@ -91,9 +95,12 @@ def run(
         planes = (lab_of(pictures.picture(i))[1] for i in chosen)
         prior.measure(net, (torch.from_numpy(chroma) for chroma in planes))
     draw = Draw(
-        pictures, coloured,
-        seed=recipe.train.seed, power=recipe.data.set_power, weights=recipe.data.set_weights,
-    )  # fmt: skip
+        pictures,
+        coloured,
+        seed=recipe.train.seed,
+        power=recipe.data.set_power,
+        weights=recipe.data.set_weights,
+    )
     plan = Plan(
         pictures, draw, recipe.train.sizes, recipe.augment, recipe.train.seed, parallel.place()
     )
@@ -107,14 +114,18 @@ def run(
         recipe.loss,
         settings,
         out,
-        about={"recipe": recipe.text, "name": recipe.name, "commit": commit(),
-               "command": shlex.join(["photochrom", *sys.argv[1:]]),
-               "sets": sorted({pictures.entries[i].set_name for i in coloured})},
+        about={
+            "recipe": recipe.text,
+            "name": recipe.name,
+            "commit": commit(),
+            "command": shlex.join(["photochrom", *sys.argv[1:]]),
+            "sets": sorted({pictures.entries[i].set_name for i in coloured}),
+        },
         validate=(lambda net: score(net, pictures, validation)) if validation else None,
         budget_seconds=budget_seconds,
         resume=resume,
         say=say,
-    )  # fmt: skip
+    )
 
 
 def check_fits(recipe: Recipe, net: nn.Module) -> None:
@@ -125,8 +136,9 @@ def check_fits(recipe: Recipe, net: nn.Module) -> None:
         if term.name == "soft_cross_entropy" or term.parameters.get("mix", 1.0) < 1:
             raise OptionsError(
                 f"loss {term.name} weighs colour bins, and the network {recipe.network} has none",
-                file=recipe.name, remedy="take a loss of a*, b*, or a network that classifies",
-            )  # fmt: skip
+                file=recipe.name,
+                remedy="take a loss of a*, b*, or a network that classifies",
+            )
 
 
 def score(net: nn.Module, pictures: Pictures, indices: list[int]) -> dict[str, float]:
@@ -134,11 +146,11 @@ def score(net: nn.Module, pictures: Pictures, indices: list[int]) -> dict[str, f
 
     The score is the ab RMSE at the truth's mean chroma, so that neither gray nor gaudy wins.
     """
-    ask = answer.of_network(net)
+    predictor = predict.predictor_of(net)
     rows = []
     for index in indices:
         lightness, truth = lab_of(pictures.picture(index))
-        rows.append(judge(answer.chroma_for(ask, lightness), truth, lightness))
+        rows.append(judge(predict.chroma_for(predictor, lightness), truth, lightness))
     scores = summary(rows)
     return {**scores, "score": scores["ab_rmse_at_true_chroma"]}
 
@@ -150,7 +162,7 @@ def lab_of(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return lab[0], lab[1:]
 
 
-def cache_of(data: Path, cache: Path, how: Data) -> Path:
+def cache_of(data: Path, cache: Path, how: DataTable) -> Path:
     """Where the decoded pictures of `data` lie: told apart by their size, the names and sizes of
     the files, and which of them are taken."""
     files = sources(data, how.shards)
@@ -192,10 +204,13 @@ def weights_of(path: Path) -> dict[str, torch.Tensor]:
 def commit() -> str:
     """The commit that is checked out, or `unknown` outside a checkout."""
     try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True,
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
             cwd=Path(__file__).parent,
-        )  # fmt: skip
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return answer.stdout.strip()
+    return done.stdout.strip()

@@ -23,4 +23,5 @@ How nothing is lost and nothing is done twice:
 * All times are Redis' own (`TIME`), so that clocks may differ between machines.
 
 `worker.commands` has the commands; `worker.submission` and `worker.application` are the two ends.
+celery, redis and fsspec are imported when a command runs.
 """

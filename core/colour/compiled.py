@@ -1,6 +1,6 @@
 """How kernels are compiled: numba's options for all of them, and where the machine code is kept.
 
-`compiled` is for a kernel that Python calls, `part` for what kernels are made of. Stands on numba.
+`compiled` is for a kernel that Python calls, `part` for what kernels are made of.
 """
 
 from collections.abc import Callable

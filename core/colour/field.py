@@ -3,7 +3,7 @@
 `ChromaField` is what the colorizer hands over, `prepare` turns it into `PreparedField`, which the
 fused pass in `kernels` reads: cubic (Catmull-Rom) upsampling to nodes at most 16 pixels apart,
 straight lines between the nodes. `chroma_at` says in float64 what chroma a pixel gets before the
-gamut step. Stands on numpy.
+gamut step.
 """
 
 from dataclasses import dataclass

@@ -1,11 +1,14 @@
 """The fused pass: from grey or colour samples and a small chroma field to coloured samples.
 
 `prepare` a field once a picture, then `colour_strip` as often as the picture has strips;
-`lightness_of` gives the L* of samples, `warm` compiles everything. Pixels go through in segments
-of up to `_SEGMENT`, and each segment through short loops over scratch that fits the first-level
-cache; every such loop is simple enough for LLVM to vectorise (`tests/bench_kernels.py` measures
-them, `tests/colour/test_speed.py` guards them). All in float32; `lab` and `gamut` are the float64
-reference. Importing this module imports numba.
+`lightness_of` gives the L* of samples, `chroma_of` the a* and b* of coloured ones, `warm` compiles
+what `colorize` needs. Pixels go through in segments of up to `_SEGMENT`, and each segment through
+short loops over scratch that fits the first-level cache; every such loop is simple enough for LLVM
+to vectorise (`tests/bench_kernels.py` measures them, `tests/colour/test_speed.py` guards them). All
+in float32; `lab` and `gamut` are the float64 reference. Importing this module imports numba.
+
+All kernels and their parts are in this one file, since numba's cache of compiled kernels notices
+changes in a kernel's own file alone (`core.colour.compiled`).
 """
 
 from typing import Final
@@ -17,7 +20,15 @@ from core.colour.compiled import compiled, part
 from core.colour.field import ChromaField, PreparedField, prepare
 from core.colour.lab import DELTA, RGB_TO_XYZ, WHITE_XYZ, XYZ_TO_RGB, compress, srgb_to_linear
 
-__all__ = ["ChromaField", "PreparedField", "colour_strip", "lightness_of", "prepare", "warm"]
+__all__ = [
+    "ChromaField",
+    "PreparedField",
+    "chroma_of",
+    "colour_strip",
+    "lightness_of",
+    "prepare",
+    "warm",
+]
 
 Samples = NDArray[np.unsignedinteger]  # uint8 or uint16, which is checked
 
@@ -101,6 +112,13 @@ _FLATTEST = _F(0.3)  # least slope of the way to the edge, as a share of a strai
 _STEPS: Final = 4  # in blocks; 98 % of blocks need one or two. What is left is searched for singly
 _HALVINGS: Final = 24
 _THREE = _F(3)
+
+# The way back, from linear light to a* and b* (`chroma_of`).
+_TO_NORMAL = RGB_TO_XYZ / WHITE_XYZ[:, None]  # linear light to X/Xn, Y/Yn, Z/Zn; rows sum to 1
+_X_R, _X_G, _X_B = (_F(c) for c in _TO_NORMAL[0])
+_Y_R, _Y_G, _Y_B = (_F(c) for c in _TO_NORMAL[1])
+_Z_R, _Z_G, _Z_B = (_F(c) for c in _TO_NORMAL[2])
+_A, _B = _F(500), _F(200)
 
 
 # --- one pixel --------------------------------------------------------------------------------
@@ -525,6 +543,32 @@ def _lightness(source_8, source_16, channels, table, linear, out):
                 out[row, x + i] = max(_F(116) * z[i] - _F(16), _ZERO)
 
 
+@compiled
+def _ab(codes, linear, out):
+    """a*, b* of the rows of interleaved RGB codes, into rows of interleaved pairs (3.8 ns/px)."""
+    scratch = np.empty((3, _SEGMENT), np.float32)
+    width = out.shape[1] // 2
+    for row in range(out.shape[0]):
+        for x0 in range(0, width, _SEGMENT):
+            n = min(_SEGMENT, width - x0)
+            x, y, z = scratch[0, :n], scratch[1, :n], scratch[2, :n]
+            samples = codes[row, 3 * x0 : 3 * (x0 + n)]
+            pairs = out[row, 2 * x0 : 2 * (x0 + n)]
+            for j in range(n):
+                r = linear[samples[3 * j]]
+                g = linear[samples[3 * j + 1]]
+                b = linear[samples[3 * j + 2]]
+                x[j] = _X_R * r + _X_G * g + _X_B * b
+                y[j] = _Y_R * r + _Y_G * g + _Y_B * b
+                z[j] = _Z_R * r + _Z_G * g + _Z_B * b
+            for j in range(n):
+                x[j] = _A * (_compress(x[j]) - _compress(y[j]))
+                z[j] = _B * (_compress(y[j]) - _compress(z[j]))
+            for j in range(n):
+                pairs[2 * j] = x[j]
+                pairs[2 * j + 1] = z[j]
+
+
 # --- called from outside ------------------------------------------------------------------------
 
 
@@ -575,6 +619,27 @@ def lightness_of(samples: Samples) -> NDArray[np.float32]:
     if out.size:
         channels = 1 if samples.ndim == 2 else 3
         _lightness(*_by_depth(samples), channels, *_tables(samples.dtype), out)
+    return out
+
+
+def chroma_of(colours: NDArray[np.uint16], out: NDArray[np.float32] | None = None):
+    """a*, b* in CIELAB units of 16-bit sRGB codes, within 0.001 of `lab.srgb_to_lab`.
+
+    For a client that keeps its own lightness (raw mode `chroma`): taken after the fused pass, it is
+    the chroma that fits into sRGB at each pixel's L*.
+
+    `colours`: uint16, C-contiguous, (rows, width, 3). Returns float32 (rows, width, 2), in `out`
+    where one is given.
+
+    >>> chroma_of(np.array([[[65535, 0, 0]]], np.uint16)).round(1)
+    array([[[80.1, 67.2]]], dtype=float32)
+    """
+    rows, width = colours.shape[:2]
+    if out is None:
+        out = np.empty((rows, width, 2), np.float32)
+    if rows and width:
+        linear = _tables(np.dtype(np.uint16))[1]
+        _ab(colours.reshape(rows, -1), linear, out.reshape(rows, -1))
     return out
 
 

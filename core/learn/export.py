@@ -132,24 +132,40 @@ def trace(net: Any, path: Path, *, weights: bool = True) -> None:
         warnings.simplefilter("ignore")  # on the exporter's own age and on constants it folds
         # the tracing exporter: the same file as torch.export's in 0.7 s instead of 17 s
         torch.onnx.export(
-            _Graph(net).eval(), inputs, str(path), dynamo=False, opset_version=OPSET,
-            input_names=names, output_names=outputs, dynamic_axes=axes,
+            _Graph(net).eval(),
+            inputs,
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=names,
+            output_names=outputs,
+            dynamic_axes=axes,
             # norms stay norms and tensors keep their names, so that training can go on from the
             # file (`weights_in`); ONNX Runtime folds them when it loads it, and is as fast
-            training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False,
+            training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=False,
             export_params=weights,
-        )  # fmt: skip
+        )
 
 
 def describe(model: Any, net: Any, about: About) -> None:
     """Write the contract's metadata into the model, replacing what was there."""
     bins = None if net.bins is None else tuple(map(tuple, net.bins.cpu().double().tolist()))
     description = ModelDescription(
-        name=about.name, version=about.version, license=about.license, side=about.side,
-        multiple=net.multiple, stride=net.stride, card=about.card, training=about.training,
-        takes_hints=net.takes_hints, has_distribution=bins is not None, bins=bins,
-        origin=about.origin, cost=about.cost,
-    )  # fmt: skip
+        name=about.name,
+        version=about.version,
+        license=about.license,
+        side=about.side,
+        multiple=net.multiple,
+        stride=net.stride,
+        card=about.card,
+        training=about.training,
+        takes_hints=net.takes_hints,
+        has_distribution=bins is not None,
+        bins=bins,
+        origin=about.origin,
+        cost=about.cost,
+    )
     del model.metadata_props[:]
     for key, value in metadata_of(description).items():
         model.metadata_props.add(key=key, value=value)
@@ -225,10 +241,15 @@ def quantize(plain: Path, path: Path, planes: list[np.ndarray], net: Any) -> Any
     prepared = path.with_name("prepared.onnx")
     quant_pre_process(plain, prepared, skip_symbolic_shape=True)
     quantize_static(
-        prepared, path, Planes(), quant_format=QuantFormat.QDQ, per_channel=True,
-        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+        prepared,
+        path,
+        Planes(),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
         op_types_to_quantize=["Conv"],
-    )  # fmt: skip
+    )
     return onnx.load(path)
 
 
@@ -280,8 +301,10 @@ def _check_mean(net: Any, path: Path, planes: list[np.ndarray]) -> None:
     if not mean <= INT8_MEAN_TOLERANCE:
         raise ModelError(
             f"int8 answers {mean:.3g} away from the network in the mean, allowed "
-            f"{INT8_MEAN_TOLERANCE}", file=path, remedy="export with --fp16 instead",
-        )  # fmt: skip
+            f"{INT8_MEAN_TOLERANCE}",
+            file=path,
+            remedy="export with --fp16 instead",
+        )
 
 
 def random_picture(random: np.random.Generator, height: int, width: int) -> np.ndarray:

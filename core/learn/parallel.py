@@ -2,6 +2,9 @@
 
 Each process draws its share of every batch and has the same weights throughout; without torchrun
 all of this is one process and costs nothing. NCCL where there are GPUs, gloo elsewhere.
+
+torch's DistributedDataParallel is not used: it averages what its own `forward` reached, and a
+critic learns in the loss, beside `forward`.
 """
 
 import contextlib

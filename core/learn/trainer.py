@@ -5,11 +5,8 @@ a resumed run needs), `best.pt` (the averaged weights with the lowest validation
 TensorBoard files, `log.jsonl`.
 """
 
-import contextlib
 import copy
-import json
 import math
-import os
 import signal
 import threading
 import time
@@ -19,22 +16,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import InterruptedJob, PhotochromError, ServiceError
 from core.learn import parallel
-from core.learn.lab_torch import lab_to_srgb
-from core.learn.losses import Batch, Term, objective
-from core.learn.nets import Prediction
-from core.learn.pace import Pace
+from core.learn.batch import NetworkOutput, TrainingBatch
+from core.learn.board import open_board, report, show_pictures
+from core.learn.checkpoint import (
+    CHECKPOINT_VERSION,
+    load_checkpoint,
+    random_state,
+    same_recipe,
+    save_atomically,
+    set_random_state,
+)
+from core.learn.losses import Term, objective
+from core.learn.throughput import Throughput
 
 #: What a budget is counted by: seconds, since whenever.
 CLOCKS = {"wall": time.monotonic, "cpu": time.process_time}
 #: What a run writes into its folder, beside TensorBoard's files.
 RUN_FILES = ("last.pt", "best.pt", "log.jsonl")
-#: Of checkpoints; one written by a newer program is refused.
-CHECKPOINT_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Training:
 
 def train(
     net: nn.Module,
-    batches: Callable[[int], Iterator[Batch]],
+    batches: Callable[[int], Iterator[TrainingBatch]],
     terms: Sequence[Term],
     settings: Training,
     out: Path,
@@ -109,17 +111,23 @@ def train(
 
     def save(name: str, **extra: Any) -> None:
         state = {
-            "version": CHECKPOINT_VERSION, "about": about, "step": step, "best": best,
-            "elapsed": elapsed, "progress": progress, "average": average.state_dict(), **extra,
-        }  # fmt: skip
+            "version": CHECKPOINT_VERSION,
+            "about": about,
+            "step": step,
+            "best": best,
+            "elapsed": elapsed,
+            "progress": progress,
+            "average": average.state_dict(),
+            **extra,
+        }
         if first:
             save_atomically(state, out / name)
 
     def save_last() -> None:
-        save("last.pt", net=net.state_dict(), optimizer=optimizer.state_dict(),
-             random=random_state())  # fmt: skip
+        own = {"net": net.state_dict(), "optimizer": optimizer.state_dict()}
+        save("last.pt", **own, random=random_state())
 
-    def learn_from(batch: Batch) -> tuple[Prediction, Tensor, dict[str, Tensor]]:
+    def learn_from(batch: TrainingBatch) -> tuple[NetworkOutput, Tensor, dict[str, Tensor]]:
         with torch.autocast(device.type, torch.bfloat16, settings.precision == "bfloat16"):
             prediction = answer_of(batch.lightness, batch.hints)
             loss, parts = objective(terms, prediction, batch, net)
@@ -127,11 +135,11 @@ def train(
         return prediction, loss, parts
 
     stop = _StopSignals()
-    board = _board(out) if first else None
+    board = open_board(out) if first else None
     data = batches(step * settings.accumulate)
-    pace = Pace(net, device, settings.precision)
+    throughput = Throughput(net, device, settings.precision)
     if first:
-        say(f"the device's peak: {pace.peak}")
+        say(f"the device's peak: {throughput.peak}")
     clock = CLOCKS[settings.clock]
     started = clock() - elapsed
     saved_at = validated_at = elapsed
@@ -149,10 +157,10 @@ def train(
             optimizer.zero_grad(set_to_none=True)
             turn = 0
             while True:
-                with pace.waiting():
+                with throughput.waiting():
                     batch = _on(device, next(data))
                 try:
-                    with pace.learning(batch.lightness.shape):
+                    with throughput.learning(batch.lightness.shape):
                         prediction, loss, parts = learn_from(batch)
                 except RuntimeError as error:
                     raise (
@@ -162,13 +170,13 @@ def train(
                 if turn >= settings.accumulate:
                     break
             parallel.average_gradients(net)
-            with pace.learning():
+            with throughput.learning():
                 norm = _clip(net, settings.clip or math.inf)
             if not math.isfinite(norm):  # the gradient's norm is nan or inf whenever the loss is
                 last = out / "last.pt"
                 good = f"the last good checkpoint is {last}" if last.is_file() else ""
                 raise PhotochromError(f"loss is not finite at step {step}", file=out, remedy=good)
-            with pace.learning():
+            with throughput.learning():
                 optimizer.step()
             step += 1
             # a short memory at the start: the first weights should not linger in the average
@@ -176,33 +184,33 @@ def train(
 
             elapsed = clock() - started
             if step % settings.log_every == 0:
-                row = {"step": step, "minutes": round(elapsed / 60, 2), "loss": loss.item(),
-                       **{name: part.item() for name, part in parts.items()},
-                       "rate": rate, **pace.row()}  # fmt: skip
-                _report(row, log, board, say)
+                row = {"step": step, "minutes": round(elapsed / 60, 2), "loss": loss.item()}
+                row |= {name: part.item() for name, part in parts.items()}
+                row |= {"rate": rate, **throughput.row()}
+                report(row, log, board, say)
             due = elapsed - validated_at >= settings.validate_minutes * 60
             if settings.validate_steps and step % settings.validate_steps == 0:
                 due = True
             if first and validate and due:
                 began = clock()
-                with pace.pausing():
+                with throughput.pausing():
                     scores = validate(average)
                     if scores["score"] < best:
                         best = scores["score"]
                         save("best.pt")
-                    _report({"step": step, "minutes": elapsed / 60, **scores}, log, board, say)
-                    _picture(board, step, prediction, batch)
+                    report({"step": step, "minutes": elapsed / 60, **scores}, log, board, say)
+                    show_pictures(board, step, prediction, batch)
                 # a budget is for learning: a network that is slow to judge loses none of it
                 started += clock() - began
                 validated_at, validated_step = elapsed, step
             if elapsed - saved_at >= settings.save_minutes * 60:
-                with pace.pausing():
+                with throughput.pausing():
                     save_last()
                 saved_at = elapsed
         save_last()
         if first and validate and not stop.asked and validated_step < step:
             scores = validate(average)
-            _report({"step": step, "minutes": elapsed / 60, **scores}, log, board, say)
+            report({"step": step, "minutes": elapsed / 60, **scores}, log, board, say)
             if scores["score"] < best:
                 best = scores["score"]
                 save("best.pt")
@@ -218,9 +226,9 @@ def learning_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _on(device: torch.device, batch: Batch) -> Batch:
+def _on(device: torch.device, batch: TrainingBatch) -> TrainingBatch:
     lightness = batch.lightness.to(device, memory_format=torch.channels_last)
-    return Batch(lightness, batch.chroma.to(device), batch.hints.to(device))
+    return TrainingBatch(lightness, batch.chroma.to(device), batch.hints.to(device))
 
 
 def _uncompiled(error: RuntimeError) -> ServiceError | None:
@@ -233,7 +241,7 @@ def _uncompiled(error: RuntimeError) -> ServiceError | None:
 
 
 def _out_of_memory(
-    error: RuntimeError, learn_from: Callable[[Batch], Any], batch: Batch
+    error: RuntimeError, learn_from: Callable[[TrainingBatch], Any], batch: TrainingBatch
 ) -> PhotochromError | None:
     """What to say when a batch did not fit: how many pictures do, found by trying halves."""
     if not _is_out_of_memory(error):
@@ -244,7 +252,7 @@ def _out_of_memory(
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         try:
-            learn_from(Batch(batch.lightness[:fits], batch.chroma[:fits], batch.hints[:fits]))
+            learn_from(batch.first(fits))
         except RuntimeError as smaller:
             if not _is_out_of_memory(smaller):
                 raise
@@ -318,24 +326,6 @@ def _clip(net: nn.Module, largest: float) -> float:
     return float(sum(norms))
 
 
-def random_state() -> dict[str, list[Tensor]]:
-    """The states of torch's generators by kind of device: of dropout, above all."""
-    state = {"cpu": [torch.get_rng_state()]}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state_all()
-    return state
-
-
-def set_random_state(state: dict[str, list[Tensor]] | Tensor) -> None:
-    """Sets the generators as they were; GPUs that are not here any more are passed over."""
-    if isinstance(state, Tensor):  # as checkpoints before photochrom 0.2 have it
-        state = {"cpu": [state]}
-    torch.set_rng_state(state["cpu"][0])
-    if torch.cuda.is_available():
-        for device, saved in enumerate(state.get("cuda", ())[: torch.cuda.device_count()]):
-            torch.cuda.set_rng_state(saved, device)
-
-
 @torch.no_grad()
 def _blend(average: nn.Module, net: nn.Module, decay: float) -> None:
     """Exponential moving average of weights and of the norms' statistics, in place."""
@@ -345,46 +335,6 @@ def _blend(average: nn.Module, net: nn.Module, decay: float) -> None:
             kept.lerp_(current[name], 1 - decay)
         else:
             kept.copy_(current[name])
-
-
-def save_atomically(state: dict[str, Any], path: Path) -> None:
-    """A checkpoint is either the old one or the new one, whole: also on a full disk."""
-    temporary = path.with_suffix(".tmp")
-    try:
-        with temporary.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's contents; raises PhotochromError when it is missing, damaged or too new."""
-    if not path.is_file():
-        raise PhotochromError("no checkpoint here", file=path, remedy="train first")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        version = int(state["version"])
-    except Exception as error:  # torch.load raises half a dozen types on damaged files
-        raise PhotochromError(f"not a whole checkpoint ({error})", file=path) from error
-    if version > CHECKPOINT_VERSION:
-        raise PhotochromError(
-            f"checkpoint of version {version}, this program reads {CHECKPOINT_VERSION}",
-            file=path,
-            remedy="use the program that wrote it",
-        )
-    return state
-
-
-def same_recipe(saved: dict[str, Any], about: dict[str, Any], path: Path) -> None:
-    """Raises PhotochromError when a checkpoint was made from another recipe."""
-    if saved["about"]["recipe"] != about["recipe"]:
-        raise PhotochromError(
-            "was made from another recipe", file=path, remedy="use that recipe, or another --out"
-        )
 
 
 class _StopSignals:
@@ -404,35 +354,3 @@ class _StopSignals:
 
     def _ask(self, number: int, _frame: object) -> None:
         self.asked = number
-
-
-def _board(out: Path):
-    from torch.utils.tensorboard import SummaryWriter  # imports for a second: not for every user
-
-    return SummaryWriter(str(out))
-
-
-def _report(row: dict[str, float], log, board, say: Callable[[str], None]) -> None:
-    if board is None:  # another process reports
-        return
-    log.write(json.dumps(row) + "\n")
-    log.flush()
-    for name, value in row.items():
-        if name != "step":
-            board.add_scalar(name, value, row["step"])
-    say("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
-
-
-@torch.no_grad()
-def _picture(board, step: int, prediction: Prediction, batch: Batch, most: int = 4) -> None:
-    """A few pictures of the last batch (gray, ours, truth) and histograms of a* and b*."""
-    answer, size = prediction.chroma.detach().float(), batch.chroma.shape[-2:]
-    ours = F.interpolate(answer, size=size, mode="bicubic")
-    for name, planes in (("ours", ours), ("truth", batch.chroma)):
-        board.add_histogram(f"a/{name}", planes[:, 0], step)
-        board.add_histogram(f"b/{name}", planes[:, 1], step)
-    columns = [
-        lab_to_srgb(torch.cat((batch.lightness, chroma), 1)[:most]).clamp(0, 1)
-        for chroma in (ours * 0, ours, batch.chroma)
-    ]
-    board.add_images("gray, ours, truth", torch.cat(columns, 3), step)

@@ -1,14 +1,13 @@
 """The chroma of coloured samples, against the float64 reference."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from core.colour.chroma import chroma_of
+from core.colour.kernels import chroma_of
 from core.colour.lab import srgb_to_lab
 
 
-@settings(deadline=None)  # the first call compiles
 @given(st.integers(1, 40), st.integers(1, 1100), st.integers(0, 2**32 - 1))
 def test_every_colour_has_the_chroma_of_the_reference(rows, width, seed):
     codes = np.random.default_rng(seed).integers(0, 65536, (rows, width, 3)).astype(np.uint16)

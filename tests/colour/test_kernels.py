@@ -1,14 +1,18 @@
 """The fused pass through its front door: the pixel promise, and equality with the reference."""
 
+import importlib
 import itertools
+import pkgutil
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba.core.dispatcher import Dispatcher
 
-from core.colour import gamut, lab
+import core.colour
+from core.colour import gamut, kernels, lab
 from core.colour.field import ChromaField, prepare
 from core.colour.kernels import colour_strip, lightness_of
 from tests.colour import reference
@@ -54,7 +58,7 @@ pictures: st.SearchStrategy[tuple[int, int, int, Any, str]] = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     pictures,
     st.sampled_from(DEPTHS),
@@ -70,7 +74,7 @@ def test_every_pixel_keeps_its_lightness(shape, depth, deviation, vividness):
         assert error.mean() <= 0.10
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from([(1, 1), (3, 2), (63, 9), (64, 8), (600, 3)]),
     st.integers(0, 254),
@@ -88,7 +92,7 @@ def test_flat_and_tiny_pictures_keep_their_lightness_on_average(size, code, is_e
     assert reference.lightness_error(samples, out).mean() <= 0.10
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pictures, st.sampled_from(DEPTHS))
 def test_every_picture_without_vividness_is_neutral(shape, depth):
     samples = picture(*shape)
@@ -150,7 +154,7 @@ def test_shrunk_colours_lose_no_more_chroma_than_the_reference(into, deviation):
     assert abs((wanted - has).mean()) < step / 10
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(pictures, st.sampled_from(DEPTHS), st.lists(st.integers(1, 39), max_size=6))
 def test_a_pixel_does_not_depend_on_how_strips_are_cut(shape, depth: Any, cuts):
     samples = picture(*shape)
@@ -163,7 +167,7 @@ def test_a_pixel_does_not_depend_on_how_strips_are_cut(shape, depth: Any, cuts):
         assert np.array_equal(out, whole[top:end])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(pictures.filter(lambda shape: shape[4] != "grey"))
 def test_a_strip_may_be_coloured_in_place(shape):
     samples = picture(*shape)
@@ -187,7 +191,7 @@ def test_pictures_of_odd_sizes_are_coloured_like_the_reference(width, height, de
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(pictures)
 def test_lightness_is_the_references(shape):
     samples = picture(*shape)
@@ -218,3 +222,24 @@ def test_an_empty_strip_is_left_alone():
 def test_strips_that_do_not_fit_the_picture_are_refused(samples, top, out):
     with pytest.raises(ValueError):
         colour_strip(samples, top, chroma(1, 5, 5, 10.0), out)
+
+
+def test_every_part_of_a_kernel_lies_in_the_kernels_own_file():
+    """Numba's cache sees no change in another file: a part from there would leave stale code."""
+    modules = [
+        importlib.import_module(f"core.colour.{found.name}")
+        for found in pkgutil.iter_modules(core.colour.__path__)
+    ]
+    functions = {
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, Dispatcher)
+    }
+    assert kernels._colour in functions
+    for function in functions:
+        body = function.py_func
+        parts = [body.__globals__.get(name) for name in body.__code__.co_names]
+        for part in parts:
+            if isinstance(part, Dispatcher):
+                assert part.py_func.__module__ == body.__module__, (body, part)

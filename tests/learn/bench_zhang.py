@@ -33,10 +33,12 @@ def answers(net: Zhang, plain: nn.Module, lightness: Tensor) -> dict[str, float]
 
 def lessons(net: Zhang, plain: nn.Module, lightness: Tensor) -> dict[str, float]:
     """Of forward and backward each."""
-    return best({
-        "zhang": lambda: net(lightness).logits.square().mean().backward(),
-        "plain": lambda: plain(lightness).square().mean().backward(),
-    })  # fmt: skip
+    return best(
+        {
+            "zhang": lambda: net(lightness).logits.square().mean().backward(),
+            "plain": lambda: plain(lightness).square().mean().backward(),
+        }
+    )
 
 
 if __name__ == "__main__":

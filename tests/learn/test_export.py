@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from core.errors import ModelError
+from core.learn.batch import NetworkOutput
 from core.learn.export import FLOAT16_TOLERANCE, About, check_against, export, weights_in
-from core.learn.nets import Prediction
 from core.learn.nets.lite import Lite
 from core.model.session import open_session
 
@@ -109,9 +109,9 @@ class Unfaithful(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(1))
 
-    def forward(self, lightness, hints=None) -> Prediction:
+    def forward(self, lightness, hints=None) -> NetworkOutput:
         scale = self.weight * (2 if torch.onnx.is_in_onnx_export() else 1)
-        return Prediction(torch.cat((lightness, lightness), 1) * scale)
+        return NetworkOutput(torch.cat((lightness, lightness), 1) * scale)
 
 
 def test_a_file_that_answers_differently_never_appears(tmp_path: Path):

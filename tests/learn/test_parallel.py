@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from core.learn.trainer import load_checkpoint
+from core.learn.checkpoint import load_checkpoint
 from tests.learn.test_trainer import SETTINGS, Plain, batches, start
 
 SCRIPT = """
@@ -18,15 +18,15 @@ SCRIPT = """
     from pathlib import Path
     import torch
     from core.learn import parallel
-    from core.learn.losses import Batch
+    from core.learn.batch import TrainingBatch
     from tests.learn.test_trainer import SETTINGS, Plain, batches, start
 
     torch.set_num_threads(1)
     with parallel.group() as (number, count):
         def share(step):
             for batch in batches(step):
-                yield Batch(*(getattr(batch, name)[number::count]
-                              for name in ("lightness", "chroma", "hints")))
+                yield TrainingBatch(*(getattr(batch, name)[number::count]
+                                      for name in ("lightness", "chroma", "hints")))
         start(Path(sys.argv[1]), net=Plain(), batches=share)
         assert parallel.largest(float(number), torch.device("cpu")) == count - 1
 """
@@ -41,11 +41,17 @@ def test_two_processes_with_half_the_batch_take_the_steps_of_one(tmp_path: Path)
         subprocess.Popen(
             [sys.executable, "-c", script, str(tmp_path / "two")],
             cwd=Path(__file__).parents[2],
-            env={**os.environ, "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank),
-                 "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)},
+            env={
+                **os.environ,
+                "RANK": str(rank),
+                "WORLD_SIZE": "2",
+                "LOCAL_RANK": str(rank),
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(port),
+            },
         )
         for rank in range(2)
-    ]  # fmt: skip
+    ]
     assert [process.wait(timeout=240) for process in processes] == [0, 0]
     start(tmp_path / "one", net=Plain(), batches=batches, settings=SETTINGS)
     one, two = (load_checkpoint(tmp_path / name / "last.pt") for name in ("one", "two"))

@@ -30,7 +30,7 @@ def test_gray_of_is_lab_without_colour():
 
 
 @given(red=code, green=code, blue=code)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_colours_hue_comes_back_from_its_uv(red: int, green: int, blue: int):
     """Y is not lightness: a vivid colour comes back a little paler and turned."""
     rgb = torch.tensor([red, green, blue], dtype=torch.float64).view(1, 3, 1, 1) / 255

@@ -36,9 +36,13 @@ def test_what_comes_from_beyond_the_border_repeats_it():
     assert (sampled(flat, 3 * np.eye(2)) == 7).all()
 
 
-@given(shear=st.floats(0, 0.5), zoom=st.floats(0, 0.5), rotation=st.floats(0, 90),
-       seed=st.integers(0, 99))  # fmt: skip
-@settings(max_examples=25, deadline=None)
+@given(
+    shear=st.floats(0, 0.5),
+    zoom=st.floats(0, 0.5),
+    rotation=st.floats(0, 90),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=25)
 def test_every_warp_keeps_size_and_range_and_repeats_with_its_seed(shear, zoom, rotation, seed):
     asked = {"shear": shear, "zoom": zoom, "rotation": rotation}
     first, again = (warp(picture(), np.random.default_rng(seed), **asked) for _ in range(2))

@@ -11,8 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from core.errors import OptionsError, PhotochromError
-from core.learn.restored import network_of
-from core.learn.trainer import load_checkpoint, save_atomically
+from core.learn.checkpoint import load_checkpoint, network_of, save_atomically
 from core.model.session import open_session
 from tests.train.pictures import encoded, picture, shard, write_tar
 from train import commands
@@ -59,9 +58,16 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _train(folder: Path, out: str, *words: object) -> Result:
     return call(
-        commands.train, folder / "recipe.toml", "--data", folder / "data", "--out", folder / out,
-        "--cache", folder / "cache", *words,
-    )  # fmt: skip
+        commands.train,
+        folder / "recipe.toml",
+        "--data",
+        folder / "data",
+        "--out",
+        folder / out,
+        "--cache",
+        folder / "cache",
+        *words,
+    )
 
 
 def test_the_exported_file_says_how_it_was_trained(work: Path):
@@ -77,10 +83,19 @@ def test_evaluate_prints_a_table_and_the_same_as_json(work: Path):
     assert table.splitlines()[1].startswith("trial 1") and "gray" in table
     result = json.loads(
         call(
-            commands.evaluate, work / "model.onnx", "--data", work / "judge.tar", "--json",
-            "--hints", "grid", "--sides", "48,64", "--crop", "0.1",
+            commands.evaluate,
+            work / "model.onnx",
+            "--data",
+            work / "judge.tar",
+            "--json",
+            "--hints",
+            "grid",
+            "--sides",
+            "48,64",
+            "--crop",
+            "0.1",
         ).output
-    )  # fmt: skip
+    )
     assert result["pictures"] == 3 and result["sets"]["people"]["pictures"] == 2
     assert result["gray"]["chroma_ratio"] == 0
     assert result["hints_grid"]["pictures"] == 3
@@ -120,9 +135,13 @@ def test_a_single_hint_is_judged_in_the_worst_cell(work: Path):
 
 def test_a_contact_sheet_shows_every_picture_three_times(work: Path, tmp_path: Path):
     call(
-        commands.evaluate, work / "model.onnx", "--data", work / "judge.tar",
-        "--sheet", tmp_path / "sheet.png",
-    )  # fmt: skip
+        commands.evaluate,
+        work / "model.onnx",
+        "--data",
+        work / "judge.tar",
+        "--sheet",
+        tmp_path / "sheet.png",
+    )
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (3 * (3 * 64 * 192 // 48 + 8), 192 + 8)
 
@@ -135,9 +154,16 @@ def test_a_run_goes_on_with_resume_and_refuses_another_recipe(work: Path):
     (work / "other.toml").write_text(RECIPE.replace("0.03", "0.04"))
     with pytest.raises(PhotochromError, match="another recipe"):
         call(
-            commands.train, work / "other.toml", "--data", work / "data", "--out",
-            work / "gone-on", "--cache", work / "cache", "--resume",
-        )  # fmt: skip
+            commands.train,
+            work / "other.toml",
+            "--data",
+            work / "data",
+            "--out",
+            work / "gone-on",
+            "--cache",
+            work / "cache",
+            "--resume",
+        )
 
 
 def test_a_half_trained_run_can_be_exported_and_is_marked(work: Path, tmp_path: Path):
@@ -172,9 +198,18 @@ def test_a_blend_lies_between_the_run_and_what_is_mixed_in(work: Path, tmp_path:
     )
     assert torch.equal(mixed.get_parameter("ref.bias"), run.get_parameter("ref.bias"))
     call(
-        commands.export, work / "run", "-o", tmp_path / "mixed.onnx", "--fp16",
-        "--blend", one, "0.25", "--blend", two, "0.5",
-    )  # fmt: skip
+        commands.export,
+        work / "run",
+        "-o",
+        tmp_path / "mixed.onnx",
+        "--fp16",
+        "--blend",
+        one,
+        "0.25",
+        "--blend",
+        two,
+        "0.5",
+    )
     training = open_session(tmp_path / "mixed.onnx", "cpu").description.training
     assert training.endswith("0.25 of it one.safetensors; 0.5 of it two.safetensors")
     save_file({"foreign": torch.ones(1)}, tmp_path / "foreign.safetensors")
@@ -187,9 +222,14 @@ def test_a_blend_lies_between_the_run_and_what_is_mixed_in(work: Path, tmp_path:
 def test_a_dial_is_turned_at_export_and_an_unknown_one_refused(work: Path, tmp_path: Path):
     for tint in (1, 0.5):
         call(
-            commands.export, work / "run", "-o", tmp_path / f"{tint}.onnx", "--fp16",
-            "--set", f"tint={tint}",
-        )  # fmt: skip
+            commands.export,
+            work / "run",
+            "-o",
+            tmp_path / f"{tint}.onnx",
+            "--fp16",
+            "--set",
+            f"tint={tint}",
+        )
     whole, half = (open_session(tmp_path / f"{tint}.onnx", "cpu") for tint in (1, 0.5))
     assert half.description.training.endswith("tint 0.5")
     lightness = np.linspace(10, 90, 64 * 64, dtype=np.float32).reshape(64, 64)
@@ -219,9 +259,15 @@ def test_pictures_without_colours_are_said_before_training(work: Path, tmp_path:
     write_tar(tmp_path / "gray.tar", {f"x/{n}.png": encoded(gray) for n in range(4)})
     with pytest.raises(PhotochromError, match=r"gray\.tar: none of its 3 pictures has colours"):
         call(
-            commands.train, work / "recipe.toml", "--data", tmp_path / "gray.tar", "--out",
-            tmp_path / "out", "--cache", tmp_path / "cache",
-        )  # fmt: skip
+            commands.train,
+            work / "recipe.toml",
+            "--data",
+            tmp_path / "gray.tar",
+            "--out",
+            tmp_path / "out",
+            "--cache",
+            tmp_path / "cache",
+        )
 
 
 @pytest.mark.parametrize("words", [("--budget", "soon"), ("--steps", 3, "--budget", "2m")])

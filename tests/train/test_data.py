@@ -11,7 +11,7 @@ from core.errors import SourceError
 from tests.train.pictures import encoded, picture, shard, write_tar
 from train.data.augment import Augment, Box, crop, draw_hints, old_film
 from train.data.batches import Plan, batches
-from train.data.cache import Entry, build
+from train.data.cache import CachedPicture, build
 from train.data.chance import Chance
 from train.data.draw import Draw, has_colour, split
 from train.data.resident import Resident
@@ -73,8 +73,10 @@ def test_no_pictures_no_folder_and_half_a_tar_are_said_by_name(tmp_path: Path):
         list(members(tmp_path / "half.tar"))
 
 
-def _entries(**sets: int) -> list[Entry]:
-    return [Entry(f"{s}/{n}", s, 0, 1, 1) for s, count in sets.items() for n in range(count)]
+def _entries(**sets: int) -> list[CachedPicture]:
+    return [
+        CachedPicture(f"{s}/{n}", s, 0, 1, 1) for s, count in sets.items() for n in range(count)
+    ]
 
 
 def test_the_validation_split_is_the_same_whatever_the_order():

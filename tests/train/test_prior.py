@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.learn.trainer import load_checkpoint
+from core.learn.checkpoint import load_checkpoint
 from tests.train.pictures import shard
 from train.recipe import parse
 from train.run import run
@@ -22,9 +22,14 @@ train = {{sizes = [[32, 2]], steps = {steps}}}
 def trained(folder: Path, mix: float, steps: int = 1, resume: bool = False) -> torch.Tensor:
     recipe = parse(RECIPE.format(mix=mix, steps=1), folder / "r.toml")
     run(
-        recipe, folder / "data.tar", folder / str(mix), cache=folder / "cache", steps=steps,
-        resume=resume, say=lambda _: None,
-    )  # fmt: skip
+        recipe,
+        folder / "data.tar",
+        folder / str(mix),
+        cache=folder / "cache",
+        steps=steps,
+        resume=resume,
+        say=lambda _: None,
+    )
     return load_checkpoint(folder / str(mix) / "last.pt")["net"]["prior"]
 
 

@@ -13,7 +13,7 @@ import pytest
 from core.learn.nets import NETS
 from tests.train.pictures import picture, shard
 from train.commands import RECIPES
-from train.evaluate import Model, Photograph
+from train.evaluate import EvaluatedModel, Photograph
 from train.export import export_run
 from train.recipe import parse, read
 from train.run import run
@@ -55,15 +55,19 @@ def model_of(folder: Path, name: str) -> Path:
         recipe = parse(narrowed(name), Path(f"{name}.toml"))
         tried = replace(recipe, train=replace(recipe.train, sizes=((32, 2),)))
         run(
-            tried, folder / "data.tar", folder / name, cache=folder / "cache", steps=2,
+            tried,
+            folder / "data.tar",
+            folder / name,
+            cache=folder / "cache",
+            steps=2,
             say=lambda _: None,
-        )  # fmt: skip
+        )
         export_run(folder / name, path)
     return path
 
 
 def answer(path: Path) -> np.ndarray:
-    return Model(path).colour(Photograph.of("a.png", "a", picture(99, 50, 70)))
+    return EvaluatedModel(path).colour(Photograph.of("a.png", "a", picture(99, 50, 70)))
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -71,7 +75,7 @@ def test_it_learns_a_little_and_its_model_file_answers(folder: Path, name: str):
     path = model_of(folder, name)
     chroma = answer(path)
     assert chroma.shape == (2, 50, 70) and np.isfinite(chroma).all()
-    training = Model(path).description.training
+    training = EvaluatedModel(path).description.training
     assert "step 2" in training and "half" not in training
 
 

@@ -12,12 +12,19 @@ from PIL import Image
 
 from tests.train.pictures import picture
 from train.evaluate import Photograph
-from train.report import Gallery, write
-from train.thorough import Thorough
+from train.extended_measures import ExtendedMeasures
+from train.report import WorstAndBest, write
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ROW = {"pictures": 30, "ab_rmse": 9.87654, "psnr": 25.0, "auc": 92.0, "colourfulness_ratio": 0.9,
-       "chroma_ratio": 1.0, "a_ratio": 0.8}  # fmt: skip
+ROW = {
+    "pictures": 30,
+    "ab_rmse": 9.87654,
+    "psnr": 25.0,
+    "auc": 92.0,
+    "colourfulness_ratio": 0.9,
+    "chroma_ratio": 1.0,
+    "a_ratio": 0.8,
+}
 RESULT = {**ROW, "model": "trial <1>", "version": "3", "gray": ROW, "sets": {"cats & dogs": ROW}}
 
 
@@ -27,7 +34,7 @@ def photograph(seed: int) -> Photograph:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    thorough, gallery = Thorough(), Gallery()
+    thorough, gallery = ExtendedMeasures(), WorstAndBest()
     for seed in range(30):
         shot = photograph(seed)
         ours = shot.chroma + np.float32(seed)  # the higher the seed, the further off
@@ -86,11 +93,21 @@ def test_a_browser_shows_its_pictures(report: Path, tmp_path: Path):
     assert CHROMIUM
     shot = tmp_path / "shot.png"
     subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-         "--window-size=900,4000", f"--user-data-dir={tmp_path / 'profile'}",
-         f"--screenshot={shot}", report.as_uri()],
-        check=True, capture_output=True, timeout=120,
-    )  # fmt: skip
+        [
+            CHROMIUM,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--window-size=900,4000",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--screenshot={shot}",
+            report.as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
     pixels = np.asarray(Image.open(shot).convert("RGB")).astype(int)
     vivid = pixels.max(-1) - pixels.min(-1) > 60
     assert vivid.mean() > 0.02  # photographs and curves, beside black text on white

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from core.errors import PhotochromError
-from core.learn.losses import Batch
+from core.learn.batch import TrainingBatch
 from tests.train.pictures import shard
 from train.data.augment import Augment
 from train.data.batches import Plan, batches
@@ -27,7 +27,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
     return build(shard(folder / "data.tar", {"cats": 6, "dogs": 4}), folder / "cache")
 
 
-def some(pictures: Pictures, workers: int, step: int = 0) -> list[Batch]:
+def some(pictures: Pictures, workers: int, step: int = 0) -> list[TrainingBatch]:
     draw = Draw(pictures, range(len(pictures)), seed=3)
     sizes = ((32, 3), (48, 2))
     made = batches(Plan(pictures, draw, sizes, Augment(), 3), step=step, workers=workers)
@@ -74,9 +74,13 @@ def test_none_outlives_a_trainer_that_is_killed(tmp_path: Path):
     script.write_text(ORPHAN)
     root = Path(__file__).parents[2]
     trainer = subprocess.Popen(
-        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        cwd=root, env={**os.environ, "PYTHONPATH": str(root)},
-    )  # fmt: skip
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
     assert trainer.stdout
     worker = int(trainer.stdout.readline())
     assert Path(f"/proc/{worker}").exists()

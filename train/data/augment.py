@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from core.learn.batch import TrainingBatch
 from core.learn.lab_torch import srgb_to_lab
-from core.learn.losses import Batch
 from train.data.affine import warp
 from train.data.chance import Chance
 from train.data.damage import blurred, border, damage
@@ -77,9 +77,12 @@ def crop(
     """uint8 size,size,3: a random near-square crop, resized, perhaps warped and mirrored."""
     if settings.warps:
         picture = warp(
-            picture, random,
-            shear=settings.shear, zoom=settings.zoom, rotation=settings.rotation,
-        )  # fmt: skip
+            picture,
+            random,
+            shear=settings.shear,
+            zoom=settings.zoom,
+            rotation=settings.rotation,
+        )
     height, width = picture.shape[:2]
     box = box_in(height, width, settings, random)
     corners = (box.left, box.top, box.left + box.width, box.top + box.height)
@@ -88,7 +91,7 @@ def crop(
     return array[:, ::-1].copy() if box.is_flipped else array
 
 
-def dressed(pixels: Tensor, settings: Augment, seed: int) -> Batch:
+def dressed(pixels: Tensor, settings: Augment, seed: int) -> TrainingBatch:
     """What the network sees and should answer, from uint8 N,S,S,3 of sRGB."""
     rgb = pixels.permute(0, 3, 1, 2).float() / 255
     chance = Chance(seed, len(rgb), rgb.device)
@@ -100,7 +103,7 @@ def dressed(pixels: Tensor, settings: Augment, seed: int) -> Batch:
         old, rim = old_film(rgb, lightness, settings, chance)
         lightness = torch.where(is_old, old, lightness)
         chroma = chroma * (1 - rim * is_old)
-    return Batch(lightness, chroma, hints)
+    return TrainingBatch(lightness, chroma, hints)
 
 
 def old_film(

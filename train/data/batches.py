@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.learn.losses import Batch
+from core.learn.batch import TrainingBatch
 from train.data.augment import Augment, box_in, crop, dressed
 from train.data.cache import Pictures
 from train.data.draw import Draw
@@ -74,7 +74,7 @@ def batches(
     workers: int = 0,
     resident: Resident | None = None,
     device: torch.device | str = "cpu",
-) -> Iterator[Batch]:
+) -> Iterator[TrainingBatch]:
     """Batches from `step` on; crops are made here, ahead by `workers` processes, or on the GPU."""
     ahead = made_ahead(plan.crops, step, workers) if workers and not resident else None
     while True:

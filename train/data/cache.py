@@ -27,7 +27,7 @@ DAMAGED_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CachedPicture:
     """Where one decoded picture lies: `offset` in bytes, `height` x `width` x 3 of uint8."""
 
     name: str
@@ -42,7 +42,7 @@ class Pictures:
 
     def __init__(self, folder: Path) -> None:
         index = json.loads((folder / "index.json").read_text())
-        self.entries = [Entry(*row) for row in index["entries"]]
+        self.entries = [CachedPicture(*row) for row in index["entries"]]
         self.damaged: list[str] = index["damaged"]
         self.pixels = np.memmap(folder / "pixels.bin", np.uint8, "r")
         self.folder = folder
@@ -83,7 +83,7 @@ def build(
     if (folder / "index.json").is_file():
         return Pictures(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    entries: list[Entry] = []
+    entries: list[CachedPicture] = []
     damaged: list[str] = []
     offset = 0
     with (folder / "pixels.bin").open("wb") as pixels, ProcessPoolExecutor(processes) as pool:
@@ -98,7 +98,9 @@ def build(
                     damaged.append(member.name)
                     continue
                 pixels.write(array.tobytes())
-                entries.append(Entry(member.name, member.set_name, offset, *array.shape[:2]))
+                entries.append(
+                    CachedPicture(member.name, member.set_name, offset, *array.shape[:2])
+                )
                 offset += array.size
     if not entries:
         raise SourceError("no pictures in it", file=data, remedy="give a folder of photographs")

@@ -17,8 +17,17 @@ from core.errors import SourceError
 
 SIDE = 32
 CLASSES = (
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-)  # fmt: skip
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
 _RECORD = 1 + 3 * SIDE * SIDE
 _TRAINING = re.compile(r"data_batch_[1-5](\.bin)?")
 
@@ -68,9 +77,14 @@ class _ArraysOnly(pickle.Unpickler):
     """Builds numpy arrays and nothing else: a pickle from the net may ask for any program."""
 
     ALLOWED = frozenset(
-        {("_reconstruct", "multiarray"), ("ndarray", "numpy"), ("dtype", "numpy"),
-         ("encode", "_codecs"), ("scalar", "multiarray")}
-    )  # fmt: skip
+        {
+            ("_reconstruct", "multiarray"),
+            ("ndarray", "numpy"),
+            ("dtype", "numpy"),
+            ("encode", "_codecs"),
+            ("scalar", "multiarray"),
+        }
+    )
 
     def find_class(self, module: str, name: str) -> Any:
         if (name, module.rsplit(".", 1)[-1]) not in self.ALLOWED:

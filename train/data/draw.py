@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from train.data.cache import Entry, Pictures
+from train.data.cache import CachedPicture, Pictures
 
 
-def by_set(entries: Sequence[Entry]) -> dict[str, list[int]]:
+def by_set(entries: Sequence[CachedPicture]) -> dict[str, list[int]]:
     """Indices of the pictures of each set, sets in alphabetical order."""
     sets: dict[str, list[int]] = defaultdict(list)
     for index, entry in enumerate(entries):
@@ -21,7 +21,7 @@ def by_set(entries: Sequence[Entry]) -> dict[str, list[int]]:
     return dict(sorted(sets.items()))
 
 
-def split(entries: Sequence[Entry], validation: int) -> tuple[list[int], list[int]]:
+def split(entries: Sequence[CachedPicture], validation: int) -> tuple[list[int], list[int]]:
     """Indices for training and for validation (about `validation` of them, never trained on).
 
     A set of n pictures gives a share ~ sqrt(n), the ones whose names hash lowest: the same

@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class DatasetLayout:
     """`name` is the set's; `trains_on` the folders (globs below the root) of its training part."""
 
     name: str
@@ -24,7 +24,7 @@ class Layout:
         return sorted(path for glob in self.trains_on for path in root.glob(glob) if path.is_dir())
 
 
-def recognise(root: Path) -> Layout | None:
+def recognise(root: Path) -> DatasetLayout | None:
     """The layout of the folder `root`, or None."""
     return next((layout for layout in LAYOUTS if layout.is_it(root)), None)
 
@@ -42,14 +42,14 @@ _SYNSET = r"n\d{8}"
 _LETTER = r"[a-z]"
 
 LAYOUTS = (
-    Layout("imagenet", ("train",), lambda root: _some(root / "train", _SYNSET)),
-    Layout(
+    DatasetLayout("imagenet", ("train",), lambda root: _some(root / "train", _SYNSET)),
+    DatasetLayout(
         "imagenet",
         ("ILSVRC/Data/CLS-LOC/train",),
         lambda root: _some(root / "ILSVRC/Data/CLS-LOC/train", _SYNSET),
     ),
     # the easy format files classes in train/, the original by first letter in data_*_standard/
-    Layout(
+    DatasetLayout(
         "places365",
         ("data_256", "data_256_standard", "data_large_standard"),
         lambda root: any(
@@ -57,11 +57,13 @@ LAYOUTS = (
             for name in ("data_256", "data_256_standard", "data_large_standard")
         ),
     ),
-    Layout(
+    DatasetLayout(
         "places365",
         ("train",),
         lambda root: (root / "train/airfield").is_dir() and (root / "train/zen_garden").is_dir(),
     ),
-    Layout("coco", ("train20??", "unlabeled20??"), lambda root: _some(root, r"train20\d\d")),
-    Layout("coco", ("images/train20??",), lambda root: _some(root / "images", r"train20\d\d")),
+    DatasetLayout("coco", ("train20??", "unlabeled20??"), lambda root: _some(root, r"train20\d\d")),
+    DatasetLayout(
+        "coco", ("images/train20??",), lambda root: _some(root / "images", r"train20\d\d")
+    ),
 )

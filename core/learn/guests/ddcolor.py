@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from core.learn.backbones.convnext import SIZES, ConvNeXt
 from core.learn.guests.unet_blocks import ShuffledUp, convolution, joined
-from core.learn.nets import Prediction
+from core.learn.batch import NetworkOutput
 from core.learn.yuv_torch import gray_of
 
 WIDTH, HEADS, QUERIES, LEVELS, LAYERS = 256, 8, 100, 3, 9
@@ -40,8 +40,8 @@ class DDColor(nn.Module):
         self.decoder = _Decoder(widths)
         self.refine_net = nn.Sequential(nn.Sequential(nn.Conv2d(QUERIES + 3, 2, 1)))
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
-        return Prediction(self.published(gray_of(lightness).expand(-1, 3, -1, -1)))
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
+        return NetworkOutput(self.published(gray_of(lightness).expand(-1, 3, -1, -1)))
 
     def published(self, rgb: Tensor) -> Tensor:
         """a*, b* N,2,H,W of a gray picture N,3,H,W, sRGB codes 0..1."""

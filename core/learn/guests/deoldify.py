@@ -23,7 +23,7 @@ from core.learn.backbones.resnet import trunk
 from core.learn.guests.ddcolor import MEAN, SPREAD
 from core.learn.guests.unet_blocks import ShuffledUp, convolution, joined
 from core.learn.lab_torch import srgb_to_lab
-from core.learn.nets import Prediction
+from core.learn.batch import NetworkOutput
 from core.learn.yuv_torch import LUMA, gray_of
 
 LOOKS = ("published", "direct")
@@ -67,14 +67,14 @@ class DeOldify(nn.Module):
         layers += [_Residual(channels), nn.Sequential(nn.Conv2d(channels, 3, 1))]
         self.layers = nn.ModuleList(layers)
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         gray = gray_of(lightness)
         mean, spread = (gray.new_tensor(of).view(1, 3, 1, 1) for of in (MEAN, SPREAD))
         picture = (self.published((gray - mean) / spread) * spread + mean).clamp(0, 1)
         if self.look == "published":
             luma = sum(share * picture[:, i : i + 1] for i, share in enumerate(LUMA))
             picture = (gray + (picture - luma)).clamp(0, 1)
-        return Prediction(srgb_to_lab(picture)[:, 1:])
+        return NetworkOutput(srgb_to_lab(picture)[:, 1:])
 
     def published(self, rgb: Tensor) -> Tensor:
         """The coloured picture N,3,H,W for a gray one, both in ImageNet's normalised units."""

@@ -8,7 +8,7 @@ the last layer's weights. 32,236,011 parameters; 41.8 G multiplications at 256 x
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.learn.nets import Prediction
+from core.learn.batch import NetworkOutput
 from core.learn.nets.zhang import RELEASED_UNIT, block
 
 BINS = 313
@@ -51,11 +51,11 @@ class ECCV16(nn.Module):
         """float32 Q,2: a*, b* of the bins, as the file has them."""
         return self.model_out.weight.detach()[:, :, 0, 0].T * RELEASED_UNIT
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         x = (lightness - 50) / 100
         for number in range(1, len(BLOCKS) + 2):
             x = self.get_submodule(f"model{number}")(x)
-        return Prediction(self.model_out(x.softmax(1)) * RELEASED_UNIT, x)
+        return NetworkOutput(self.model_out(x.softmax(1)) * RELEASED_UNIT, x)
 
     def published(self, lightness: Tensor) -> Tensor:
         """a*, b* N,2,H,W of L* N,1,H,W, enlarged as the authors' network does it."""

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.learn.guests.squash import pooled_hints, repeated, squashed, stretched
-from core.learn.nets import Prediction
+from core.learn.batch import NetworkOutput
 from core.learn.nets.zhang import RELEASED_UNIT
 
 SIDE, PATCH, CELLS, DEPTH, HEAD = 224, 16, 112, 12, 64
@@ -44,14 +44,14 @@ class ICoLoriT(nn.Module):
         """What each block's tensor of this name must be: int64 196,196."""
         return relative_position_index()
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         square = (squashed(lightness, SIDE) - 50) / 100
         if hints is None:
             hints = torch.zeros_like(lightness).expand(-1, 3, -1, -1)
         cells = pooled_hints(hints, CELLS)
         cells = torch.cat((cells[:, :2] / RELEASED_UNIT, cells[:, 2:]), 1)
         seen = torch.cat((square, repeated(cells, SIDE // CELLS)), 1)
-        return Prediction(stretched(self.published(seen) * RELEASED_UNIT, lightness, self.stride))
+        return NetworkOutput(stretched(self.published(seen) * RELEASED_UNIT, lightness, self.stride))
 
     def published(self, x: Tensor) -> Tensor:
         """a*, b* over 110, N,2,224,224, of N,4,224,224: (L* - 50)/100, a*/110, b*/110 in hinted

@@ -12,7 +12,7 @@ Weights that `colorization-pytorch` trained want the mask centred (-0.5 where th
 import torch
 from torch import Tensor, nn
 
-from core.learn.nets import Prediction
+from core.learn.batch import NetworkOutput
 from core.learn.nets.zhang import RELEASED_UNIT, block
 
 #: Input channels, output channels, convolutions, stride, dilation, by block.
@@ -66,10 +66,10 @@ class SIGGRAPH17(nn.Module):
         self.model_out = nn.Sequential(nn.Conv2d(128, 2, 1), nn.Tanh())
         self.model_class = nn.Sequential(nn.Conv2d(256, CLASSES, 1))  # suggestions; unused here
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         if hints is None:
             hints = torch.zeros_like(lightness).expand(-1, 3, -1, -1)
-        return Prediction(self.published(lightness, hints[:, :2], hints[:, 2:]))
+        return NetworkOutput(self.published(lightness, hints[:, :2], hints[:, 2:]))
 
     def published(self, lightness: Tensor, ab: Tensor, mask: Tensor) -> Tensor:
         """a*, b* N,2,H,W of L* N,1,H,W, the hints' a*, b* and the mask of 0 and 1."""

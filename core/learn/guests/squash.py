@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.learn.nets import Prediction
+from core.learn.batch import NetworkOutput
 
 
 class Squashed(nn.Module):
@@ -24,11 +24,11 @@ class Squashed(nn.Module):
         self.stride, self.multiple = net.stride, net.multiple
         self.takes_hints, self.bins = net.takes_hints, net.bins
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         if hints is not None and self.takes_hints:
             hints = pooled_hints(hints, self.side)
         seen = self.net(squashed(lightness, self.side), hints if self.takes_hints else None)
-        return Prediction(stretched(seen.chroma, lightness, self.stride), seen.logits)
+        return NetworkOutput(stretched(seen.chroma, lightness, self.stride), seen.logits)
 
 
 def squashed(planes: Tensor, side: int) -> Tensor:

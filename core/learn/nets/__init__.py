@@ -2,20 +2,19 @@
 
 A network is a `torch.nn.Module` that follows this agreement; nothing else is asked of it.
 
-- `forward(lightness, hints=None) -> Prediction`; `lightness` N,1,H,W is L* 0..100, `hints`
-  N,3,H,W is a*, b* (CIELAB units) and a mask 0/1, or None, which must give the same bits as zeros.
-  Normalisation is inside.
+- `forward(lightness, hints=None) -> NetworkOutput` (`core.learn.batch`); `lightness` N,1,H,W is L*
+  0..100, `hints` N,3,H,W is a*, b* (CIELAB units) and a mask 0/1, or None, which must give the same
+  bits as zeros. Normalisation is inside.
 - attributes `stride` (chroma's grid), `multiple` (H and W must be multiples of it), `takes_hints`,
   and `bins`: a buffer Q,2 of a*, b* for a classifier, None for a regressor.
 - its constructor's keyword arguments are the keys of a recipe's `[network]` table.
 """
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 #: name in a recipe -> module:class. One line a network.
 NETS: dict[str, str] = {
@@ -31,20 +30,6 @@ NETS: dict[str, str] = {
     "unet_gan": "core.learn.nets.unet_gan:UNetGAN",
     "ensemble": "core.learn.nets.ensemble:Ensemble",
 }
-
-
-@dataclass(slots=True)
-class Prediction:
-    """What a network says of a batch.
-
-    `chroma` N,2,H/s,W/s in CIELAB units; `logits` N,Q,h,w of a classifier, or None; `native` what
-    the network predicts in a colour space of its own before `chroma` was derived from it, for
-    losses that live in that space, or None.
-    """
-
-    chroma: "Tensor"
-    logits: "Tensor | None" = None
-    native: "Tensor | None" = None
 
 
 def class_of(name: str) -> "type[nn.Module]":

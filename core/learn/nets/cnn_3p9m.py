@@ -22,13 +22,21 @@ tanh at the end as in the networks it was taken from, a* and b* in units of 128.
 
 from torch import Tensor, nn
 
-from core.learn.nets import Prediction
-from core.learn.nets.compact_cnn import AB_UNIT
+from core.learn.batch import NetworkOutput
+from core.learn.nets.layers import AB_UNIT
 
 #: (channels, stride) of the encoder.
 ENCODER = (
-    (64, 1), (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (256, 1), (128, 1),
-)  # fmt: skip
+    (64, 1),
+    (64, 2),
+    (128, 1),
+    (128, 2),
+    (256, 1),
+    (256, 2),
+    (512, 1),
+    (256, 1),
+    (128, 1),
+)
 
 
 class CNN3p9M(nn.Module):
@@ -53,5 +61,5 @@ class CNN3p9M(nn.Module):
         layers += [nn.Conv2d(channels, 2, 3, padding=1), nn.Tanh(), nn.Upsample(scale_factor=2)]
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
-        return Prediction(self.layers(lightness / 100) * AB_UNIT)
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
+        return NetworkOutput(self.layers(lightness / 100) * AB_UNIT)

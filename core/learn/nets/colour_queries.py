@@ -80,5 +80,5 @@ class _Attention(nn.Module):
         query = self.query(queries).unflatten(2, (self.heads, -1)).transpose(1, 2)
         pairs = self.key_value(tokens).unflatten(2, (2, self.heads, -1))
         key, value = pairs.permute(2, 0, 3, 1, 4).unbind(0)
-        seen = F.scaled_dot_product_attention(query, key, value)
-        return self.out(seen.transpose(1, 2).flatten(2))
+        attended = F.scaled_dot_product_attention(query, key, value)
+        return self.out(attended.transpose(1, 2).flatten(2))

@@ -19,10 +19,8 @@ b* in units of 128. It is trained on a handful of pictures and learns them by he
 
 from torch import Tensor, nn
 
-from core.learn.nets import Prediction
-
-#: a* and b* per unit of the network's answer.
-AB_UNIT = 128.0
+from core.learn.batch import NetworkOutput
+from core.learn.nets.layers import AB_UNIT
 
 
 class CompactCNN(nn.Module):
@@ -51,8 +49,8 @@ class CompactCNN(nn.Module):
             nn.Tanh(),
         )
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
-        return Prediction(self.layers(lightness / 100) * AB_UNIT)
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
+        return NetworkOutput(self.layers(lightness / 100) * AB_UNIT)
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:

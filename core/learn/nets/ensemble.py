@@ -7,7 +7,6 @@ both opinions until the annealed mean decides. One graph, one exported file.
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,30 +14,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import OptionsError
-from core.learn.nets import Prediction
-from core.learn.nets.hypercolumn import upscaled
+from core.learn.batch import NetworkOutput
+from core.learn.nets.layers import upscaled
 
 
 class Ensemble(nn.Module):
-    """`members` are checkpoints, folders of runs, or networks at hand; `mean` is "chroma" or
-    "distribution"; `temperature` is that of the latter's annealed mean."""
+    """`members` are trained networks: in a recipe checkpoints or folders of runs, which
+    `core.learn.checkpoint.built` reads. `mean` is "chroma" or "distribution"; `temperature` is that
+    of the latter's annealed mean.
+    """
 
     bins: Tensor | None
 
     def __init__(
         self,
-        members: Sequence[str | Path | nn.Module],
+        members: Sequence[nn.Module],
         mean: str = "chroma",
         temperature: float = 0.38,
     ) -> None:
-        from core.learn.restored import network_of  # which can build ensembles in turn
-
         super().__init__()
         if len(members) < 2:
             raise OptionsError("network.members has fewer than two", remedy="name two runs or more")
         if mean not in ("chroma", "distribution"):
             raise OptionsError(f"network.mean is {mean!r}", remedy="give chroma or distribution")
-        nets: list[Any] = [m if isinstance(m, nn.Module) else network_of(Path(m)) for m in members]
+        nets: list[Any] = list(members)
         self.members = nn.ModuleList(nets)
         self.stride = min(net.stride for net in nets)
         self.multiple = math.lcm(*(net.multiple for net in nets))
@@ -52,19 +51,19 @@ class Ensemble(nn.Module):
             self.stride = max(self.cells)
         self.register_buffer("bins", bins)
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         answers = [net(lightness, hints) for net in self.members]
         if self.bins is None:
-            return Prediction(_mean(answers, self.members, self.stride))
+            return NetworkOutput(_mean(answers, self.members, self.stride))
         probability = torch.zeros(())
         for cell, answer in zip(self.cells, answers, strict=True):
             probability = probability + _coarsened(answer.logits.softmax(1), self.stride // cell)
         logits = (probability / len(answers)).clamp_min(1e-12).log()
         sharpened = (logits / self.temperature).softmax(1)
-        return Prediction(torch.einsum("nqhw,qc->nchw", sharpened, self.bins), logits)
+        return NetworkOutput(torch.einsum("nqhw,qc->nchw", sharpened, self.bins), logits)
 
 
-def _mean(answers: Sequence[Prediction], nets: Any, stride: int) -> Tensor:
+def _mean(answers: Sequence[NetworkOutput], nets: Any, stride: int) -> Tensor:
     total = torch.zeros(())
     for net, answer in zip(nets, answers, strict=True):
         total = total + upscaled(answer.chroma, net.stride // stride)

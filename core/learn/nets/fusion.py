@@ -28,10 +28,10 @@ from torch import Tensor, nn
 
 from core.errors import OptionsError
 from core.learn import pretrained as published
-from core.learn.backbones.efficientnet_lite0 import with_published_weights
+from core.learn.backbones.efficientnet_lite import pretrained_lite0
 from core.learn.backbones.inception_resnet_v2 import CLASSES, REPEATS, InceptionResNetV2
-from core.learn.nets import Prediction
-from core.learn.nets.compact_cnn import AB_UNIT
+from core.learn.batch import NetworkOutput
+from core.learn.nets.layers import AB_UNIT
 from core.learn.yuv_torch import gray_of
 
 #: (channels, stride) of the encoder.
@@ -70,7 +70,7 @@ class Fusion(nn.Module):
         self.signed = classifier == "inception_resnet_v2"  # it sees -1..1, the other one 0..1
         self.embedding: nn.Module | None = None
         if embed:
-            self.embedding = InceptionResNetV2(repeats) if self.signed else with_published_weights()
+            self.embedding = InceptionResNetV2(repeats) if self.signed else pretrained_lite0()
             if pretrained:
                 published.load(self.embedding, pretrained)
             self.embedding.requires_grad_(not freeze)
@@ -100,7 +100,7 @@ class Fusion(nn.Module):
             self.embedding.eval()  # its norms keep their statistics too
         return self
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         x = self.encoder(lightness / 50 - 1)
         if self.embedding is not None:
             gray = F.interpolate(
@@ -109,10 +109,10 @@ class Fusion(nn.Module):
                 mode="bilinear",
                 align_corners=False,
             )
-            seen = 2 * gray - 1 if self.signed else gray
-            said = self.embedding(seen.expand(-1, 3, -1, -1))[:, :, None, None]
-            x = torch.cat((x, said.expand(-1, -1, x.shape[2], x.shape[3])), 1)
-        return Prediction(self.decoder(torch.relu(self.fuse(x))) * AB_UNIT)
+            gray = 2 * gray - 1 if self.signed else gray
+            embedded = self.embedding(gray.expand(-1, 3, -1, -1))[:, :, None, None]
+            x = torch.cat((x, embedded.expand(-1, -1, x.shape[2], x.shape[3])), 1)
+        return NetworkOutput(self.decoder(torch.relu(self.fuse(x))) * AB_UNIT)
 
 
 def _conv(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module]:

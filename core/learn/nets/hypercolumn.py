@@ -6,13 +6,13 @@ batch-normed and upscaled, with the picture itself 64 + 128 + 256 + 512 + 3 = 96
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.learn import pretrained as published
 from core.learn.backbones.vgg16 import VGG16
-from core.learn.nets import Prediction
-from core.learn.yuv_torch import U_MAX, V_MAX, gray_of, uv_to_ab
+from core.learn.batch import NetworkOutput
+from core.learn.nets.layers import upscaled, uv_of
+from core.learn.yuv_torch import gray_of, uv_to_ab
 
 #: Channels of the hypercolumn: four taps and the gray picture as RGB.
 WIDTH = 64 + 128 + 256 + 512 + 3
@@ -40,27 +40,14 @@ class Hypercolumn(nn.Module):
             *_conv(WIDTH, 128), *_conv(128, 64), nn.Conv2d(64, 2, 3, padding=1), nn.Sigmoid()
         )
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         gray = gray_of(lightness)
         column = []
         for scale, tap, norm in zip((1, 2, 4, 8), self.vgg(gray), self.norms, strict=True):
             column.append(upscaled(norm(tap), scale))
         column.append(gray.expand(-1, 3, -1, -1))
         uv = uv_of(self.near(torch.cat(column, 1)))
-        return Prediction(uv_to_ab(lightness, uv), native=uv)
-
-
-def upscaled(x: Tensor, scale: int) -> Tensor:
-    """Bilinear, `scale` times as wide and as high."""
-    if scale == 1:
-        return x
-    return F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
-
-
-def uv_of(sigmoid: Tensor) -> Tensor:
-    """U, V from two sigmoids 0..1: the middle is neutral, the ends are the ends of U and V."""
-    u, v = (2 * sigmoid - 1).split(1, 1)
-    return torch.cat((u * U_MAX, v * V_MAX), 1)
+        return NetworkOutput(uv_to_ab(lightness, uv), native=uv)
 
 
 def _conv(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module, nn.Module]:

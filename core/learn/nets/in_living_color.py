@@ -24,8 +24,8 @@ channels, which is what a Keras Dense does to a map and what any size allows.
 from torch import Tensor, nn
 
 from core.errors import OptionsError
-from core.learn.nets import Prediction
-from core.learn.nets.compact_cnn import AB_UNIT
+from core.learn.batch import NetworkOutput
+from core.learn.nets.layers import AB_UNIT
 
 
 class InLivingColor(nn.Module):
@@ -61,8 +61,8 @@ class InLivingColor(nn.Module):
             nn.Upsample(scale_factor=2),
         )
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
-        return Prediction(self.layers(lightness / 100) * AB_UNIT)
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
+        return NetworkOutput(self.layers(lightness / 100) * AB_UNIT)
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:

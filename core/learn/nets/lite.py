@@ -4,7 +4,7 @@
 
 Classifies a* b* into 260 in-gamut bins at stride 4 (after Zhang, Isola, Efros 2016, with their
 annealed mean) and refines the edges at stride 2. 2.5 or 1.7 GMAC at 256 x 256.
-Encoder: Tan & Le 2019, EfficientNet-Lite (ReLU6, no squeeze-and-excitation).
+Lite2Encoder: Tan & Le 2019, EfficientNet-Lite (ReLU6, no squeeze-and-excitation).
 
 The names of the tensors are those of the first checkpoint, and must stay.
 """
@@ -13,8 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.learn.backbones.efficientnet_lite import Lite2Encoder
+from core.learn.batch import NetworkOutput
 from core.learn.bins import in_gamut_bins
-from core.learn.nets import Prediction
 from core.learn.nets.colour_queries import ColourQueries
 from core.learn.nets.projected_critic import ProjectedCritic
 from core.learn.nets.propagation import Propagation
@@ -23,95 +24,6 @@ from core.learn.nets.propagation import Propagation
 AB_SCALE = 110.0
 #: The refinement's own unit of a* b*, on its way in and out.
 REFINEMENT_SCALE = 60.0
-
-#: Lite2's stages: repeats, kernel, stride, expansion, output channels (width 1.1, depth 1.2).
-LITE2_STAGES = (
-    (1, 3, 1, 1, 16),
-    (3, 3, 2, 6, 24),
-    (3, 5, 2, 6, 48),
-    (4, 3, 2, 6, 88),
-    (4, 5, 1, 6, 120),
-    (5, 5, 2, 6, 208),
-    (1, 3, 1, 6, 352),
-)
-
-
-class InvertedResidual(nn.Module):
-    """1x1 up, depthwise, 1x1 down (MobileNet v2), added to its input where the shapes agree.
-
-    In training it is passed by with probability `drop` (stochastic depth, Huang et al. 2016).
-    """
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int, drop: float = 0.0
-    ) -> None:
-        super().__init__()
-        self.drop = drop
-        width = inputs * expansion
-        self.expands = expansion != 1
-        if self.expands:
-            self._expand_conv = nn.Conv2d(inputs, width, 1, bias=False)
-            self._bn0 = nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)
-        self._depthwise_conv = nn.Conv2d(
-            width, width, kernel, stride, kernel // 2, groups=width, bias=False
-        )
-        self._bn1 = nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)
-        self._project_conv = nn.Conv2d(width, outputs, 1, bias=False)
-        self._bn2 = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)
-        self.adds = stride == 1 and inputs == outputs
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
-        y = F.relu6(self._bn1(self._depthwise_conv(y)))
-        y = self._bn2(self._project_conv(y))
-        if not self.adds:
-            return y
-        if self.training and self.drop:
-            y = y * F.dropout(y.new_ones(len(y), 1, 1, 1), self.drop)
-        return x + y
-
-
-class Encoder(nn.Module):
-    """EfficientNet-Lite2 without its head; answers with the taps at strides 2, 4, 8, 16, 32."""
-
-    def __init__(self, drop_path: float = 0.0) -> None:
-        super().__init__()
-        depth = sum(stage[0] for stage in LITE2_STAGES)
-        self._conv_stem = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
-        self._bn0 = nn.BatchNorm2d(32, eps=1e-3, momentum=0.01)
-        blocks: list[nn.Module] = []
-        self.taps: list[int] = []
-        channels = 32
-        for repeats, kernel, stride, expansion, outputs in LITE2_STAGES:
-            if stride == 2:  # the last block before a reduction is a tap
-                self.taps.append(len(blocks) - 1)
-            for repeat in range(repeats):
-                blocks.append(
-                    InvertedResidual(
-                        channels,
-                        outputs,
-                        kernel,
-                        stride if repeat == 0 else 1,
-                        expansion,
-                        drop_path * len(blocks) / depth,
-                    )
-                )
-                channels = outputs
-        self.taps.append(len(blocks) - 1)
-        self._blocks = nn.ModuleList(blocks)
-
-    def forward(self, gray: Tensor, hints: Tensor, hint_weight: Tensor) -> list[Tensor]:
-        """`gray` N,1,H,W; `hints` N,C,H,W enter beside it by `hint_weight` 32,C,3,3."""
-        # the same gray on all three channels of the stem, and the hints: one convolution for all
-        weight = torch.cat((self._conv_stem.weight.sum(1, keepdim=True), hint_weight), 1)
-        x = F.conv2d(torch.cat((gray, hints), 1), weight, stride=2, padding=1)
-        x = F.relu6(self._bn0(x))
-        tapped = []
-        for index, block in enumerate(self._blocks):
-            x = block(x)
-            if index in self.taps:
-                tapped.append(x)
-        return tapped
 
 
 def _conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
@@ -133,7 +45,8 @@ def _gathered(hints: Tensor, cell: int) -> Tensor:
     return torch.cat((mean[:, :2] / covered.clamp_min(1e-6), (covered * cell**2).clamp_max(1)), 1)
 
 
-#: Whose outputs a decoder's width sets, and which weights take them up, as their first inputs.
+#: Layers whose output channels are the decoder's widths -> the weights that read those channels,
+#: as their first inputs.
 _DECODER_CHANNELS = {
     "d16": ["d8.0.weight"],
     "d8": ["d4.0.0.weight"],
@@ -188,7 +101,7 @@ class Lite(nn.Module):
         self.register_buffer("prior", torch.full((len(bins),), 1 / len(bins)))
         #: per-channel factor on the answer, set by calibration on the validation pictures
         self.register_buffer("gain", torch.ones(2))
-        self.enc = Encoder(drop_path)
+        self.enc = Lite2Encoder(drop_path)
         self.hint = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
         nn.init.zeros_(self.hint.weight)  # at the start a hint changes nothing
         self.l32 = _conv(352, 256, 1)
@@ -221,7 +134,7 @@ class Lite(nn.Module):
         """Q,2: a*, b* of the bins."""
         return self.centers
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         gray = (lightness - 50) / 50
         if hints is None:
             hints = torch.zeros_like(lightness).expand(-1, 3, -1, -1)
@@ -244,7 +157,7 @@ class Lite(nn.Module):
                 veil = veil - carried.mean((1, 2))[:, :, None, None]
             chroma = chroma + veil * (self.tint - 1)
         logits = sharp.permute(0, 3, 1, 2) * self.temperature
-        return Prediction(chroma * self.gain[:, None, None], logits)
+        return NetworkOutput(chroma * self.gain[:, None, None], logits)
 
     def _decoded(self, taps: list[Tensor], hints: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What the picture shows, N,C,h,w at strides 32, 16, 8, 4, from the encoder's taps."""
@@ -260,9 +173,12 @@ class Lite(nn.Module):
     def _classified(self, cells: Tensor) -> Tensor:
         """N,h,w,Q: the head's logits over the temperature, divided within the matrix product."""
         return torch.addmm(
-            self.get_parameter("head.bias"), cells.flatten(0, 2), self.head.weight.flatten(1).T,
-            beta=1 / self.temperature, alpha=1 / self.temperature,
-        ).unflatten(0, cells.shape[:3])  # fmt: skip
+            self.get_parameter("head.bias"),
+            cells.flatten(0, 2),
+            self.head.weight.flatten(1).T,
+            beta=1 / self.temperature,
+            alpha=1 / self.temperature,
+        ).unflatten(0, cells.shape[:3])
 
     def annealed_mean(self, sharp: Tensor) -> Tensor:
         """...,Q logits over the temperature, to ...,2: the mean colour of the distribution."""

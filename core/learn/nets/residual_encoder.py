@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from core.learn import pretrained as published
 from core.learn.backbones.vgg16 import VGG16
-from core.learn.nets import Prediction
-from core.learn.nets.hypercolumn import upscaled, uv_of
+from core.learn.batch import NetworkOutput
+from core.learn.nets.layers import upscaled, uv_of
 from core.learn.yuv_torch import gray_of, uv_to_ab
 
 
@@ -50,7 +50,7 @@ class ResidualEncoder(nn.Module):
             nn.Conv2d(3, 2, 3, padding=1, bias=False), nn.BatchNorm2d(2), nn.Sigmoid()
         )
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         gray = gray_of(lightness)
         tensors = [gray.expand(-1, 3, -1, -1), *self.vgg(gray)]
         t0, t1, t2, t4, t8 = (norm(t) for norm, t in zip(self.norms, tensors, strict=True))
@@ -59,7 +59,7 @@ class ResidualEncoder(nn.Module):
         x = upscaled(self.guess2(x + t2), 2)
         x = self.guess1(x + t1)
         uv = uv_of(self.colour(self.smooth(x + t0)))
-        return Prediction(uv_to_ab(lightness, uv), native=uv)
+        return NetworkOutput(uv_to_ab(lightness, uv), native=uv)
 
 
 def _conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:

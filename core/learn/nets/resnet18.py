@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from core.learn import pretrained as published
 from core.learn.backbones.resnet import BasicBlock
-from core.learn.nets import Prediction
-from core.learn.nets.compact_cnn import AB_UNIT
+from core.learn.batch import NetworkOutput
+from core.learn.nets.layers import AB_UNIT
 
 
 class FirstSix(nn.Module):
@@ -67,8 +67,8 @@ class ResNet18(nn.Module):
             nn.Upsample(scale_factor=2),
         )
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
-        return Prediction(self.decoder(self.encoder(lightness / 100)) * AB_UNIT)
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
+        return NetworkOutput(self.decoder(self.encoder(lightness / 100)) * AB_UNIT)
 
 
 def _conv(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module, nn.Module]:

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import OptionsError
-from core.learn.nets import Prediction
+from core.learn.batch import NetworkOutput
 
 #: a* and b* per unit of the generator's tanh and of what the critic sees.
 AB_UNIT = 110.0
@@ -54,7 +54,7 @@ class UNetGAN(nn.Module):
         self.colour = nn.ConvTranspose2d(2 * width, 2, 4, 2, 1)
         self.critic = PatchCritic(width)
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         x = lightness / 50 - 1
         skipped = []
         for block in self.down:
@@ -63,7 +63,7 @@ class UNetGAN(nn.Module):
         skipped.pop()
         for block in self.up:
             x = torch.cat((block(x), skipped.pop()), 1)
-        return Prediction(torch.tanh(self.colour(F.relu(x))) * AB_UNIT)
+        return NetworkOutput(torch.tanh(self.colour(F.relu(x))) * AB_UNIT)
 
 
 class PatchCritic(nn.Module):

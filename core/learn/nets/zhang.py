@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from core.errors import OptionsError
 from core.learn import pretrained as published
-from core.learn.nets import Prediction
-from core.learn.nets.compact_cnn import AB_UNIT
-from core.learn.published_bins import published_bins
+from core.learn.batch import NetworkOutput
+from core.learn.bins import published_bins
+from core.learn.nets.layers import AB_UNIT
 
 #: Blocks 1 to 4: input channels, output channels, convolutions, stride of the last one; channels
 #: in units of the first block's width.
@@ -94,13 +94,13 @@ class Zhang(nn.Module):
         prior = torch.full((len(bins),), 1 / len(bins)) if self.classifies else None
         self.register_buffer("prior", prior)
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Prediction:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         x = (lightness - 50) / 100
         for number in (1, 2, 3, 4, *self.middle, 8):
             x = self.get_submodule(f"model{number}")(x)
         if not self.classifies:
-            return Prediction(x * AB_UNIT)
-        return Prediction(self.annealed_mean(x), x)
+            return NetworkOutput(x * AB_UNIT)
+        return NetworkOutput(self.annealed_mean(x), x)
 
     def annealed_mean(self, logits: Tensor) -> Tensor:
         """N,Q,h,w to N,2,h,w: the mean colour of the distribution sharpened by the temperature."""

@@ -1,4 +1,4 @@
-"""The chapters that every network's test file has, in the same words: see `test_lite.py` & co.
+"""What is asked of every network: `test_every_network.py` has the table of networks.
 
 Each function proves one sentence of a given network, on small random pictures.
 """
@@ -11,26 +11,32 @@ from typing import Any
 import numpy as np
 import torch
 
+from core.learn.batch import TrainingBatch
+from core.learn.checkpoint import load_checkpoint
 from core.learn.export import About, export
-from core.learn.losses import Batch, Term
-from core.learn.trainer import Training, load_checkpoint, train
+from core.learn.losses import Term
+from core.learn.trainer import Training, train
 from core.model.session import open_session
 
 ABOUT = About("tried", "0.0.1", "Apache-2.0", 64, "# A network on trial", "a few steps of a test")
 #: Plain SGD keeps nothing beside the weights: the largest networks' checkpoints stay small.
 SETTINGS = Training(
-    optimizer="sgd", momentum=0.0, learning_rate=1e-3, schedule="constant", warm_up=1,
+    optimizer="sgd",
+    momentum=0.0,
+    learning_rate=1e-3,
+    schedule="constant",
+    warm_up=1,
     log_every=1000,
-)  # fmt: skip
+)
 
 
-def batch(height: int, width: int, count: int = 2, seed: int = 1) -> Batch:
+def batch(height: int, width: int, count: int = 2, seed: int = 1) -> TrainingBatch:
     """Random smooth pictures without hints."""
     random = torch.Generator().manual_seed(seed)
     coarse = torch.rand(count, 3, 4, 4, generator=random)
     planes = torch.nn.functional.interpolate(coarse, size=(height, width), mode="bilinear")
     chroma = (planes[:, 1:] - 0.5) * 80
-    return Batch(10 + planes[:, :1] * 80, chroma, torch.zeros(count, 3, height, width))
+    return TrainingBatch(10 + planes[:, :1] * 80, chroma, torch.zeros(count, 3, height, width))
 
 
 def parameters(net: torch.nn.Module) -> int:
@@ -95,10 +101,15 @@ def goes_on_to_the_same_bits(make: Callable[[], Any], folder: Path, *losses: str
     def run(steps: int, out: str, resume: bool = False) -> dict[str, Any]:
         torch.manual_seed(3)
         train(
-            make(), _batches, [Term(name, 1.0, {}) for name in losses],
-            replace(SETTINGS, steps=steps), folder / out,
-            about={"recipe": "a test's"}, resume=resume, say=lambda _: None,
-        )  # fmt: skip
+            make(),
+            _batches,
+            [Term(name, 1.0, {}) for name in losses],
+            replace(SETTINGS, steps=steps),
+            folder / out,
+            about={"recipe": "a test's"},
+            resume=resume,
+            say=lambda _: None,
+        )
         return load_checkpoint(folder / out / "last.pt")
 
     whole = run(3, "whole")
@@ -112,7 +123,7 @@ def goes_on_to_the_same_bits(make: Callable[[], Any], folder: Path, *losses: str
     assert moved, "nothing was learnt in three steps"
 
 
-def _batches(step: int) -> Iterator[Batch]:
+def _batches(step: int) -> Iterator[TrainingBatch]:
     while True:
         yield batch(32, 32, seed=step)
         step += 1

@@ -1,11 +1,13 @@
-"""`ensemble` in the chapters that every network has, and what is its own."""
+"""`ensemble` beyond what every network has (`test_every_network.py`)."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from core.errors import OptionsError, PhotochromError
+from core.learn.checkpoint import built
 from core.learn.losses import Term
 from core.learn.nets.compact_cnn import CompactCNN
 from core.learn.nets.ensemble import Ensemble
@@ -26,27 +28,8 @@ def of_distributions() -> Ensemble:
     return Ensemble([Zhang(width=4), Zhang(width=8)], mean="distribution")
 
 
-def test_it_answers_with_chroma_at_its_stride_for_every_size():
-    chapters.answers_at_its_stride(make())
-    chapters.answers_at_its_stride(of_distributions())
-
-
 def test_it_has_as_many_parameters_as_its_members():
     assert chapters.parameters(Ensemble([CompactCNN(), InLivingColor()])) == 32_202 + 68_234
-
-
-def test_every_weight_learns():
-    chapters.every_weight_learns(make(), "mse")
-    chapters.every_weight_learns(of_distributions(), "mse")
-
-
-def test_its_model_file_answers_as_it_does(tmp_path: Path):
-    chapters.its_file_answers_as_it_does(make().eval(), tmp_path)
-    chapters.its_file_answers_as_it_does(of_distributions().eval(), tmp_path)
-
-
-def test_a_run_taken_up_again_ends_with_the_same_bits(tmp_path: Path):
-    chapters.goes_on_to_the_same_bits(make, tmp_path, "mse")
 
 
 def test_the_mean_of_two_answers_lies_in_the_middle():
@@ -76,11 +59,15 @@ def test_distributions_that_lie_on_a_coarser_grid_than_the_chroma_are_met_there(
 def test_members_come_from_the_checkpoints_of_their_runs(tmp_path: Path):
     for name in ("one", "two"):
         train(
-            CompactCNN(), lambda step: iter([chapters.batch(32, 32)]), [Term("mse", 1.0, {})],
-            Training(steps=1), tmp_path / name,
-            about={"recipe": '[network]\nname = "compact_cnn"'}, say=lambda _: None,
-        )  # fmt: skip
-    net = Ensemble([str(tmp_path / "one"), str(tmp_path / "two" / "last.pt")])
+            CompactCNN(),
+            lambda step: iter([chapters.batch(32, 32)]),
+            [Term("mse", 1.0, {})],
+            Training(steps=1),
+            tmp_path / name,
+            about={"recipe": '[network]\nname = "compact_cnn"'},
+            say=lambda _: None,
+        )
+    net: Any = built("ensemble", {"members": [tmp_path / "one", tmp_path / "two" / "last.pt"]})
     saved = torch.load(tmp_path / "two" / "last.pt")["average"]
     assert torch.equal(net.members[1].state_dict()["layers.0.weight"], saved["layers.0.weight"])
 
@@ -100,4 +87,4 @@ def test_what_has_no_mean_is_refused(members, mean, says):
 
 def test_a_missing_member_is_named(tmp_path: Path):
     with pytest.raises(PhotochromError, match="no checkpoint here"):
-        Ensemble([str(tmp_path / "gone"), str(tmp_path / "gone too")])
+        built("ensemble", {"members": [tmp_path / "gone", tmp_path / "gone too"]})

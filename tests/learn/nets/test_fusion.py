@@ -1,4 +1,4 @@
-"""`fusion` in the chapters that every network has, and what is its own."""
+"""`fusion` beyond what every network has (`test_every_network.py`)."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.errors import OptionsError
-from core.learn.backbones.efficientnet_lite0 import with_published_weights
+from core.learn.backbones.efficientnet_lite import pretrained_lite0
 from core.learn.nets.fusion import Fusion
 from tests.learn.nets import chapters
 
@@ -14,42 +14,6 @@ from tests.learn.nets import chapters
 def make() -> Fusion:
     torch.manual_seed(1)
     return Fusion(side=75, repeats=(1, 1, 1))
-
-
-def test_it_answers_with_chroma_at_its_stride_for_every_size():
-    chapters.answers_at_its_stride(make())
-
-
-def test_it_has_as_many_parameters_as_its_source():
-    with torch.device("meta"):  # 250 MB of weights that nobody asks for their values
-        net = Fusion()
-    assert net.embedding is not None
-    assert chapters.parameters(net.embedding) == 55_843_464
-    assert chapters.parameters(net) == 55_843_464 + 6_573_794
-
-
-def test_every_weight_learns():
-    chapters.every_weight_learns(make(), "mse", without="embedding.")
-
-
-def test_its_model_file_answers_as_it_does(tmp_path: Path):
-    chapters.its_file_answers_as_it_does(make().eval(), tmp_path)
-
-
-def test_a_run_taken_up_again_ends_with_the_same_bits(tmp_path: Path):
-    chapters.goes_on_to_the_same_bits(make, tmp_path, "mse")
-
-
-def test_timms_names_are_the_embeddings(tmp_path: Path):
-    """The names that timm's file has, drawn from every kind of block."""
-    names = {name.removeprefix("embedding.") for name in make().state_dict()}
-    for name in (
-        "conv2d_1a.conv.weight", "conv2d_4a.bn.running_var", "mixed_5b.branch3.1.conv.weight",
-        "repeat.0.branch2.2.conv.weight", "repeat.0.conv2d.bias", "mixed_6a.branch1.2.bn.weight",
-        "repeat_1.0.branch1.1.conv.weight", "mixed_7a.branch2.2.conv.weight",
-        "block8.branch1.2.bn.bias", "conv2d_7b.conv.weight", "classif.weight",
-    ):  # fmt: skip
-        assert name in names
 
 
 def test_a_frozen_embedding_keeps_its_weights_and_its_norms():
@@ -73,7 +37,7 @@ def test_another_classifier_speaks_with_its_published_weights(tmp_path: Path):
     net = Fusion(classifier="efficientnet_lite0", side=75)
     assert net.embedding is not None
     assert chapters.parameters(net.embedding) == 4_652_008
-    theirs = with_published_weights().state_dict()
+    theirs = pretrained_lite0().state_dict()
     assert all(torch.equal(t, theirs[name]) for name, t in net.embedding.state_dict().items())
     chapters.answers_at_its_stride(net)
     chapters.its_file_answers_as_it_does(net.eval(), tmp_path)

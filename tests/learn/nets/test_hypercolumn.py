@@ -1,4 +1,4 @@
-"""`hypercolumn` in the chapters that every network has, and what is its own."""
+"""`hypercolumn` beyond what every network has (`test_every_network.py`)."""
 
 from pathlib import Path
 
@@ -7,32 +7,11 @@ import torch
 
 from core.errors import PhotochromError
 from core.learn.nets.hypercolumn import Hypercolumn
-from tests.learn.nets import chapters
 
 
 def make() -> Hypercolumn:
     torch.manual_seed(1)
     return Hypercolumn()
-
-
-def test_it_answers_with_chroma_at_its_stride_for_every_size():
-    chapters.answers_at_its_stride(make())
-
-
-def test_it_has_as_many_parameters_as_its_source():
-    assert chapters.parameters(make()) == 8_821_826
-
-
-def test_every_weight_learns():
-    chapters.every_weight_learns(make(), "blurred_uv")
-
-
-def test_its_model_file_answers_as_it_does(tmp_path: Path):
-    chapters.its_file_answers_as_it_does(make().eval(), tmp_path)
-
-
-def test_a_run_taken_up_again_ends_with_the_same_bits(tmp_path: Path):
-    chapters.goes_on_to_the_same_bits(make, tmp_path, "blurred_uv")
 
 
 def test_each_pixel_has_963_channels():
@@ -62,8 +41,18 @@ def test_missing_and_misshapen_tensors_are_named(tmp_path: Path):
 
 def torchvision_names() -> dict[str, torch.Tensor]:
     """Some of the names and shapes of torchvision's vgg16: what is needed, and one name more."""
-    widths = {0: (64, 3), 2: (64, 64), 5: (128, 64), 7: (128, 128), 10: (256, 128), 12: (256, 256),
-              14: (256, 256), 17: (512, 256), 19: (512, 512), 21: (512, 512)}  # fmt: skip
+    widths = {
+        0: (64, 3),
+        2: (64, 64),
+        5: (128, 64),
+        7: (128, 128),
+        10: (256, 128),
+        12: (256, 256),
+        14: (256, 256),
+        17: (512, 256),
+        19: (512, 512),
+        21: (512, 512),
+    }
     given = {"classifier.6.bias": torch.zeros(1000)}
     for index, (outputs, inputs) in widths.items():
         given[f"features.{index}.weight"] = torch.full((outputs, inputs, 3, 3), 0.25)

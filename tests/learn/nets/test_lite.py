@@ -1,35 +1,19 @@
-"""`lite` in the chapters that every network has, and what is its own."""
+"""`lite` beyond what every network has (`test_every_network.py`)."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
+from core.learn.backbones.efficientnet_lite import InvertedResidual
 from core.learn.losses import Term, objective
-from core.learn.nets.lite import InvertedResidual, Lite, _gathered
+from core.learn.nets.lite import Lite, _gathered
 from tests.learn.nets import chapters
 
 
 def make(drop_path: float = 0.0, dropout: float = 0.0) -> Lite:
     torch.manual_seed(1)
     return Lite(drop_path=drop_path, dropout=dropout)
-
-
-def test_it_answers_with_chroma_at_its_stride_for_every_size():
-    chapters.answers_at_its_stride(make())
-
-
-def test_it_has_as_many_parameters_as_its_docstring_says():
-    assert chapters.parameters(make()) == 5_751_638
-
-
-def test_every_weight_learns():
-    net = make()
-    torch.nn.init.normal_(net.ref.weight, std=0.1)  # at zero it hides the refinement behind it
-    # a batch norm in front of one pixel a channel would answer with its bias alone: larger pictures
-    chapters.every_weight_learns(
-        net, "soft_cross_entropy", "smooth_l1", without=("hint.", "h16.", "h8.")
-    )
 
 
 def test_hints_teach_the_hint_convolutions():
@@ -51,10 +35,6 @@ def test_a_hint_counts_by_its_colour_not_by_how_much_of_a_cell_it_covers():
     assert not gathered[0, :, 1:].any() and not gathered[0, :, 0, 1].any()
 
 
-def test_its_model_file_answers_as_it_does(tmp_path: Path):
-    chapters.its_file_answers_as_it_does(make().eval(), tmp_path)
-
-
 @pytest.mark.parametrize(("drop_path", "dropout"), [(0.5, 0), (0, 0.5)])
 def test_what_is_dropped_is_dropped_in_training_alone(drop_path: float, dropout: float):
     """Without norms, whose statistics of a batch would differ as well."""
@@ -69,10 +49,6 @@ def test_what_is_dropped_is_dropped_in_training_alone(drop_path: float, dropout:
                 module.training = True
         first, second = (dropping(lightness).chroma for _ in range(2))
     assert not torch.equal(first, asked) and not torch.equal(first, second)
-
-
-def test_a_run_taken_up_again_ends_with_the_same_bits(tmp_path: Path):
-    chapters.goes_on_to_the_same_bits(make, tmp_path, "soft_cross_entropy", "smooth_l1", "hint_l1")
 
 
 def test_a_sharp_distribution_answers_with_its_bin_and_a_flat_one_with_the_mean():

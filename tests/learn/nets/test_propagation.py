@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.learn.nets.lite import Lite
-from core.learn.nets.propagation import MOST_CELLS, Propagation, _some
+from core.learn.nets.propagation import MOST_CELLS, Propagation, _evenly_chosen
 from core.model.session import open_session
 from tests.learn.nets import chapters
 
@@ -79,7 +79,7 @@ def test_in_training_the_hints_of_a_batch_do_not_crowd_each_other_out(training: 
 @pytest.mark.parametrize("count", [0, 1, MOST_CELLS, MOST_CELLS + 1, 3 * MOST_CELLS])
 def test_so_many_cells_are_asked_at_most_and_evenly(count: int):
     places = torch.arange(3 * count).reshape(count, 3)
-    asked = _some(places, MOST_CELLS)
+    asked = _evenly_chosen(places, MOST_CELLS)
     assert len(asked) == len(asked.unique(dim=0)) == min(count, MOST_CELLS)
     if count:
         gaps = places[:, 0].new_tensor([*asked[:, 0].tolist(), 3 * count]).diff() // 3

@@ -1,36 +1,15 @@
-"""`resnet18` in the chapters that every network has, and what is its own."""
+"""`resnet18` beyond what every network has (`test_every_network.py`)."""
 
 from pathlib import Path
 
 import torch
 
 from core.learn.nets.resnet18 import ResNet18
-from tests.learn.nets import chapters
 
 
 def make() -> ResNet18:
     torch.manual_seed(1)
     return ResNet18()
-
-
-def test_it_answers_with_chroma_at_its_stride_for_every_size():
-    chapters.answers_at_its_stride(make())
-
-
-def test_it_has_as_many_parameters_as_its_source():
-    assert chapters.parameters(make()) == 954_722
-
-
-def test_every_weight_learns():
-    chapters.every_weight_learns(make(), "mse")
-
-
-def test_its_model_file_answers_as_it_does(tmp_path: Path):
-    chapters.its_file_answers_as_it_does(make().eval(), tmp_path)
-
-
-def test_a_run_taken_up_again_ends_with_the_same_bits(tmp_path: Path):
-    chapters.goes_on_to_the_same_bits(make, tmp_path, "mse")
 
 
 def test_a_torchvision_file_loads_with_its_first_kernels_summed(tmp_path: Path):

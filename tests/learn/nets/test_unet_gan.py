@@ -1,4 +1,4 @@
-"""`unet_gan` in the chapters that every network has, and what is its own."""
+"""`unet_gan` beyond what every network has (`test_every_network.py`)."""
 
 from pathlib import Path
 
@@ -12,28 +12,6 @@ from tests.learn.nets import chapters
 def make() -> UNetGAN:
     torch.manual_seed(1)
     return UNetGAN(width=4)
-
-
-def test_it_answers_with_chroma_at_its_stride_for_every_size():
-    chapters.answers_at_its_stride(make())
-
-
-def test_it_has_as_many_parameters_as_its_source():
-    net = UNetGAN()
-    assert chapters.parameters(net.critic) == 2_763_841
-    assert chapters.parameters(net) == 2_763_841 + 16_655_554
-
-
-def test_every_weight_learns():
-    chapters.every_weight_learns(make(), "l1", "adversarial")
-
-
-def test_its_model_file_answers_as_it_does(tmp_path: Path):
-    chapters.its_file_answers_as_it_does(make().eval(), tmp_path)
-
-
-def test_a_run_taken_up_again_ends_with_the_same_bits(tmp_path: Path):
-    chapters.goes_on_to_the_same_bits(make, tmp_path, "l1", "adversarial")
 
 
 def test_the_critic_judges_patches_of_70_pixels():
@@ -57,3 +35,7 @@ def test_no_exported_file_has_the_critic(tmp_path: Path):
     path = export(make(), tmp_path / "model.onnx", chapters.ABOUT)
     names = [tensor.name for tensor in onnx.load(path).graph.initializer]
     assert names and not any("critic" in name for name in names)
+
+
+def test_the_critic_has_as_many_parameters_as_the_docstring_says():
+    assert chapters.parameters(UNetGAN().critic) == 2_763_841

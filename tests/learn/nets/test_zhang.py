@@ -1,6 +1,5 @@
-"""`zhang` in the chapters that every network has, and what is its own."""
+"""`zhang` beyond what every network has (`test_every_network.py`)."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -15,26 +14,6 @@ from tests.learn.nets import chapters
 def make() -> Zhang:
     torch.manual_seed(1)
     return Zhang(width=8)
-
-
-def test_it_answers_with_chroma_at_its_stride_for_every_size():
-    chapters.answers_at_its_stride(make())
-
-
-def test_it_has_as_many_parameters_as_its_source():
-    assert chapters.parameters(Zhang()) == 32_235_385
-
-
-def test_every_weight_learns():
-    chapters.every_weight_learns(make(), "soft_cross_entropy")
-
-
-def test_its_model_file_answers_as_it_does(tmp_path: Path):
-    chapters.its_file_answers_as_it_does(make().eval(), tmp_path)
-
-
-def test_a_run_taken_up_again_ends_with_the_same_bits(tmp_path: Path):
-    chapters.goes_on_to_the_same_bits(make, tmp_path, "soft_cross_entropy")
 
 
 def test_it_classifies_into_the_313_published_bins():
@@ -106,25 +85,3 @@ def test_the_authors_file_answers_as_their_network_recorded(tmp_path: Path):
         chroma = net(*parity.inputs_of(record)).chroma
     answer = torch.nn.functional.interpolate(chroma, scale_factor=4, mode="bilinear")[0]
     assert parity.difference(record, answer.numpy()) <= parity.TOLERANCES["eccv16"]
-
-
-def test_it_costs_no_more_than_a_plain_sequence_of_its_layers():
-    """At most 1.2 of the CPU time of the same layers in one Sequential, tried in turns."""
-    net = Zhang(width=16).eval()
-    plain = torch.nn.Sequential(
-        *(net.get_submodule(f"model{number}") for number in range(1, 9))
-    ).eval()
-    lightness = torch.rand(1, 1, 128, 128) * 100
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    times: dict[str, list[float]] = {"net": [], "plain": []}
-    try:
-        with torch.inference_mode():
-            for _ in range(12):
-                for name, ask in (("net", net), ("plain", plain)):
-                    started = time.process_time()
-                    ask(lightness)
-                    times[name].append(time.process_time() - started)
-    finally:
-        torch.set_num_threads(threads)
-    assert min(times["net"]) <= 1.2 * min(times["plain"])

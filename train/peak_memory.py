@@ -1,0 +1,48 @@
+"""How much memory a piece of work takes at its peak, beyond what was there before."""
+
+import resource
+import threading
+from pathlib import Path
+
+import torch
+
+#: s between two looks at the process' resident memory.
+INTERVAL = 0.05
+_STATM = Path("/proc/self/statm")
+
+
+class PeakMemory:
+    """`with PeakMemory() as peak: ...`, then `peak.megabytes` has the peak of the block.
+
+    The GPU's memory where there is one, else the process'; nan where the system has no /proc.
+    """
+
+    megabytes = float("nan")
+
+    def __enter__(self) -> "PeakMemory":
+        self._before = self._highest = _resident()
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+        self._done = threading.Event()
+        self._watch = threading.Thread(target=self._look, daemon=True)
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._watch.join()
+        if torch.cuda.is_available():
+            self.megabytes = torch.cuda.max_memory_allocated() / 1e6
+        else:
+            self.megabytes = (max(self._highest, _resident()) - self._before) / 1e6
+
+    def _look(self) -> None:
+        while not self._done.wait(INTERVAL):
+            self._highest = max(self._highest, _resident())
+
+
+def _resident() -> float:
+    """Bytes."""
+    if not _STATM.is_file():
+        return float("nan")
+    return int(_STATM.read_text().split()[1]) * resource.getpagesize()
