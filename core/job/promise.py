@@ -5,8 +5,8 @@ float64 reference, pixel by pixel; alpha, size and pages must be the same. Lossy
 pixels after they have left our hands, so each has a tolerance of its own, stated in `TOLERANCES`.
 """
 
+import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -52,7 +52,11 @@ class Comparison:
         return not self.differences
 
 
-def verify(original: Path, coloured: Path, max_pixels: int = MAX_PIXELS) -> Comparison:
+def verify(
+    original: str | os.PathLike[str],
+    coloured: str | os.PathLike[str],
+    max_pixels: int = MAX_PIXELS,
+) -> Comparison:
     """Compares two files. Raises `SourceError` where one of them cannot be read."""
     result = Comparison(str(original), str(coloured))
     with (
