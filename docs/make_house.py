@@ -1,7 +1,7 @@
 """Draws the house, docs/images/house.svg: rooms on their floors, imports as lines.
 
 `python docs/make_house.py`. Rooms and floors are stated here; who imports whom is read from the
-code by grimp, which import-linter brings.
+code by grimp, which import-linter brings. A line that other lines imply is left out.
 """
 
 from html import escape
@@ -34,13 +34,21 @@ def picture() -> str:
     if missing:
         raise ValueError(f"give these rooms a floor in FLOORS: {', '.join(sorted(missing))}")
     places = _places()
-    lines = []
-    for importer in rooms:
-        for imported in rooms:
-            if importer != imported and graph.direct_import_exists(
-                importer=importer, imported=imported, as_packages=True
-            ):
-                lines.append(_line(places, importer, imported))
+    imports = {
+        importer: {
+            imported
+            for imported in rooms
+            if importer != imported
+            and graph.direct_import_exists(importer=importer, imported=imported, as_packages=True)
+        }
+        for importer in rooms
+    }
+    lines = [
+        _line(places, importer, imported)
+        for importer in rooms
+        for imported in rooms
+        if imported in _not_implied(imports, importer)
+    ]
     boxes = [_box(room, x, y) for room, (x, y) in places.items()]
     labels = [
         f'<text x="14" y="{_top(row) + 25}" fill="#6d4c41">{escape(label)}</text>'
@@ -58,6 +66,18 @@ def picture() -> str:
             "</svg>\n",
         ]
     )
+
+
+def _not_implied(imports: dict[str, set[str]], importer: str) -> set[str]:
+    """What the room imports, without what it reaches by way of another room that it imports."""
+    reached: set[str] = set()
+    waiting = [room for between in imports[importer] for room in imports[between]]
+    while waiting:
+        room = waiting.pop()
+        if room not in reached:
+            reached.add(room)
+            waiting.extend(imports[room])
+    return imports[importer] - reached
 
 
 def _top(row: int) -> int:

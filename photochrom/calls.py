@@ -97,7 +97,7 @@ def colorize(
     Returns the array, or the `Outcome` of a file. Raises `PhotochromError` for what cannot be
     read, coloured or written; `ValueError` for an array that is no picture.
     """
-    options = Options(hints=_document(hints), **choices)
+    options = Options.from_mapping({"hints": _document(hints), **choices})
     if isinstance(picture, np.ndarray):
         if output is not None:
             raise ValueError("an array has no metadata to write: save the returned array yourself")
@@ -137,7 +137,7 @@ def colorize_all(
     `PhotochromError` where the model or the device is not to be had, or where a result would be
     written over something that is read.
     """
-    options = Options(**choices)
+    options = Options.from_mapping(choices)
     paths = [sources] if isinstance(sources, str | os.PathLike) else sources
     like = Job(Path(), Path(), options, existing, max_pixels, recolour)
     planned = list(plan([Path(path) for path in paths], Path(output), like))

@@ -60,7 +60,7 @@ def test_the_name_of_the_model_is_not_in_the_key_since_its_hash_is():
         ({"vividness": True}, "a number"),
         ({"side": -1}, "choose 0 to 2048"),
         ({"side": 1.5}, "a whole number"),
-        ({"format": "tif"}, "did you mean 'tiff'?"),
+        ({"format": "tifff"}, "did you mean 'tiff'?"),
         ({"quality": 0}, "choose 1 to 100"),
         ({"vividnes": 1.0}, "did you mean 'vividness'?"),
     ],
