@@ -68,7 +68,9 @@ lint: $(VENV)/development.stamp
 
 bench: $(VENV)/development.stamp
 	@$(BIN)/photochrom bench $(ARGS); core=$$?; \
-		$(BIN)/python -m tests.gimp_plugin.measure_layer $(filter --json,$(ARGS)) && exit $$core
+		$(BIN)/python -m tests.bench.rivals $(filter --json,$(ARGS)); rivals=$$?; \
+		$(BIN)/python -m tests.gimp_plugin.measure_layer $(filter --json,$(ARGS)) && \
+		exit $$((core | rivals))
 
 # What the queue costs, against `colorize` and against the naive design; ten minutes on two cores.
 bench-queue: $(VENV)/development.stamp $(VENV)/system.stamp

@@ -75,11 +75,11 @@ def test_the_site_is_built_without_a_warning_and_asks_nothing_of_the_net(tmp_pat
     fetched = re.compile(
         r"<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)=[\"']?(?:https?:)?//"
     )
-    pages = sorted(tmp_path.rglob("*.html"))
-    assert {"index.html", "deploy.html", "card.html", "library.html"} <= {p.name for p in pages}
-    for page in pages:
-        found = fetched.search(page.read_text())
-        assert not found, f"{page.name}: {found and found[0]}"
+    files = sorted(tmp_path.rglob("*.html"))
+    assert {"index.html", "deploy.html", "card.html", "library.html"} <= {f.name for f in files}
+    for file in files:
+        found = fetched.search(file.read_text())
+        assert not found, f"{file.name}: {found and found[0]}"
     assert (tmp_path / "examples/folder.py").is_file()
 
 
