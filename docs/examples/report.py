@@ -17,8 +17,7 @@ def main(report: str) -> None:
         plainly(Path(report))
         return
     table = pandas.read_json(report, lines=True)
-    table["megapixels"] = table.get("pixels", 0) / 1e6
-    print(table.groupby("status")[["megapixels", "seconds"]].sum().round(2))
+    print(table.groupby("status")["seconds"].agg(["count", "sum"]).round(2))
     failed = table[table["status"] == "failed"]
     if len(failed):
         print(pandas.json_normalize(list(failed["error"]))["kind"].value_counts().to_string())
