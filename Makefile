@@ -1,9 +1,10 @@
 # Two commands set up a bare machine: `make colorize` colours a photograph, `make test` proves it all.
 # Both install what they need (as root also the system's packages) and are quick when run again.
 
+# Another Python has an environment of its own: `make test PYTHON=python3.13`.
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
+VENV := $(if $(filter python python3,$(PYTHON)),.venv,.venv-$(basename $(notdir $(PYTHON)))$(suffix $(PYTHON)))
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # The build of PyTorch that is tested here; it is asked for by number so that no GPU build comes.
 TORCH ?= torch==2.13.0
 
@@ -17,7 +18,16 @@ APT_TEST := redis-server chromium openssl libjpeg-turbo-progs
 # What is checked as for Windows and macOS too.
 RUNTIME := core/system.py core/image core/job
 
-.PHONY: colorize test lint bench bench-queue soak guests gimp gimp-gui clean
+# The tests of the half that colours, which need no torch, Redis, browser or GIMP.
+RUNTIME_TESTS := tests/colour tests/commands tests/image tests/job tests/model tests/photochrom \
+	tests/test_colorizer.py tests/test_detail.py tests/test_errors.py tests/test_hints.py \
+	tests/test_installation.py tests/test_options.py tests/test_system.py
+
+# What the least of the runtime half's statements that its tests run may be, in per cent.
+COVERAGE_FLOOR := 90
+
+.PHONY: colorize test test-runtime coverage lint docs wheel bench bench-queue soak guests gimp \
+	gimp-gui clean
 
 colorize: $(VENV)/runtime.stamp
 	@$(BIN)/photochrom colorize "$(PHOTO)" -o "$(OUT)" --existing overwrite \
@@ -25,19 +35,44 @@ colorize: $(VENV)/runtime.stamp
 
 # Each file's tests stay together, since they share servers and browsers.
 test: $(VENV)/development.stamp $(VENV)/system.stamp
-	$(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -q -n 2 --dist loadfile --durations=25 $(ARGS)
+
+# On any system and any Python from 3.11 on: `make test-runtime PYTHON=python3.13`.
+test-runtime: $(VENV)/runtime-tests.stamp
+	$(BIN)/python -m pytest -q --durations=25 $(RUNTIME_TESTS) $(ARGS)
+
+# Which statements of the runtime half its tests run, with a floor.
+coverage: $(VENV)/runtime-tests.stamp
+	$(BIN)/python -m coverage run -m pytest -q $(RUNTIME_TESTS) $(ARGS)
+	$(BIN)/python -m coverage report --fail-under=$(COVERAGE_FLOOR)
+
+# The documentation as a site that opens from a disk: site/index.html.
+docs: $(VENV)/development.stamp
+	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_house.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# A wheel in dist/, installed and tried in an environment that has nothing else.
+wheel: $(BIN)/python
+	$(BIN)/python deploy/release.py $(ARGS)
 
 lint: $(VENV)/development.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/pyright
 	$(BIN)/pyright --pythonplatform Windows $(RUNTIME)
 	$(BIN)/pyright --pythonplatform Darwin $(RUNTIME)
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms \
+		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
 bench: $(VENV)/development.stamp
 	@$(BIN)/photochrom bench $(ARGS); core=$$?; \
-		$(BIN)/python -m tests.gimp_plugin.measure_layer $(filter --json,$(ARGS)) && exit $$core
+		$(BIN)/python -m tests.bench.rivals $(filter --json,$(ARGS)); rivals=$$?; \
+		$(BIN)/python -m tests.gimp_plugin.measure_layer $(filter --json,$(ARGS)) && \
+		exit $$((core | rivals))
 
 # What the queue costs, against `colorize` and against the naive design; ten minutes on two cores.
 bench-queue: $(VENV)/development.stamp $(VENV)/system.stamp
@@ -76,6 +111,11 @@ $(VENV)/development.stamp: pyproject.toml $(VENV)/runtime.stamp
 	$(BIN)/python -m pip install -q -e '.[cpu,worker,demo,train,dev]'
 	@touch $@
 
+# The tests of the half that colours: no torch.
+$(VENV)/runtime-tests.stamp: pyproject.toml $(VENV)/runtime.stamp
+	$(BIN)/python -m pip install -q -e '.[cpu,demo,dev]'
+	@touch $@
+
 $(VENV)/system.stamp: Makefile
 	@missing=$$(for p in $(APT_TEST); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
@@ -84,4 +124,4 @@ $(VENV)/system.stamp: Makefile
 	@mkdir -p $(VENV) && touch $@
 
 clean:
-	rm -rf $(VENV) out build dist *.egg-info
+	rm -rf .venv .venv-* out build dist site *.egg-info

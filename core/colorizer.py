@@ -10,7 +10,7 @@ the picture, the model and the options alone.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from core.hints import is_empty, planes
 from core.model.session import Prediction, Session, open_session
 from core.model.store import resolve
 from core.options import Options
+
+if TYPE_CHECKING:
+    from core.image.page import Page
 
 #: A thumbnail's long side is at most this many times the short side asked for, so that a strip of
 #: film of 1 x 30,000 pixels does not become a thumbnail of millions.
@@ -135,14 +138,20 @@ class Colorizer:
         """A picture in memory, coloured.
 
         `samples`: uint8 or uint16 sRGB codes, (H, W) or (H, W, 3). Returns the same depth,
-        (H, W, 3), whose L* is that of `samples` (contract 2).
+        (H, W, 3), whose L* is that of `samples` (contract 2). Raises `ValueError` for samples of
+        another kind, and what `field` raises.
         """
         from core.image.page import page_in_memory
 
-        samples = np.ascontiguousarray(samples)
-        paint = self.painter_of(page_in_memory(samples), options or Options())
-        out = np.empty((*samples.shape[:2], 3), samples.dtype)
-        paint(samples, 0, out)
+        _check_samples(samples)
+        return self.colorize_page(page_in_memory(np.ascontiguousarray(samples)), options)
+
+    def colorize_page(self, page: "Page", options: Options | None = None) -> np.ndarray:
+        """A page of a file, coloured: (H, W, 3) of the samples' depth, without transparency."""
+        paint = self.painter_of(page, options or Options())
+        out = np.empty((page.height, page.width, 3), page.dtype)
+        for top, samples, _ in page.strips():
+            paint(samples, top, out[top : top + len(samples)])
         return out
 
     def _whole(
@@ -218,6 +227,18 @@ class Colorizer:
                 remedy="choose another model, or leave the hints out",
             )
         return planes(options.hints, picture, thumbnail)
+
+
+def _check_samples(samples: np.ndarray) -> None:
+    """Raises `ValueError` where `samples` are no picture in sRGB codes."""
+    shape = samples.shape
+    if len(shape) not in (2, 3) or shape[2:] not in ((), (3,)) or 0 in shape:
+        raise ValueError(f"a picture is (H, W) or (H, W, 3), not of the shape {shape}")
+    if samples.dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"a picture has sRGB codes in uint8 or uint16, not {samples.dtype}; "
+            "values of 0 to 1 become codes by (values * 65535).round().astype('uint16')"
+        )
 
 
 def _thumbnail(picture: Picture, look: Look) -> np.ndarray:

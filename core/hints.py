@@ -3,13 +3,14 @@
 A hint document is JSON text: `{"points": [{"x", "y", "radius", and "colour" or "a", "b"}]}` in
 source pixels, or `{"strokes": PNG as base64}`, a transparent picture of the source's size. Hints
 belong to one page: that which `"page"` beside them names, counted from 1, else the first.
-`read_document` makes a document from a file, `document_for` gives what of it a page has, `planes`
-lays it over a thumbnail.
+`read_document` makes a document from a file, `document_of_points` and `document_of_strokes` from
+what a program has, `document_for` gives what of it a page has, `planes` lays it over a thumbnail.
 """
 
 import base64
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from math import hypot
 from pathlib import Path
@@ -39,6 +40,15 @@ class Point:
     radius: float
     a: float
     b: float
+
+    @classmethod
+    def of(cls, x: float, y: float, colour: str, radius: float = DEFAULT_RADIUS) -> "Point":
+        """A point of the chroma of `colour`, '#rrggbb' or a CSS name; raises `HintsError`.
+
+        >>> round(Point.of(840, 410, "navy").b, 1)
+        -64.7
+        """
+        return _point({"x": x, "y": y, "colour": colour, "radius": radius}, "the hint", None)
 
 
 def read_document(path: Path) -> str:
@@ -95,6 +105,30 @@ def document_for(document: str, page: int, pages: int) -> str:
             remedy="pages are counted from 1, thumbnails and overviews left out",
         )
     return document if wanted == page else ""
+
+
+def document_of_points(points: Iterable[Point]) -> str:
+    """The canonical hint document of points; raises `HintsError` for values out of range."""
+    entries = [asdict(point) for point in points]
+    for index, entry in enumerate(entries):
+        _point(entry, f"hint {index + 1}", None)
+    return canonical_json({"points": entries})
+
+
+def document_of_strokes(strokes: np.ndarray) -> str:
+    """The canonical hint document of strokes: uint8 sRGB with alpha, (H, W, 4).
+
+    Raises `HintsError` for an array of another kind.
+    """
+    from core.image.vips import library
+
+    if strokes.dtype != np.uint8 or strokes.ndim != 3 or strokes.shape[2] != 4:
+        raise HintsError(
+            f"strokes are {strokes.dtype} of the shape {strokes.shape}",
+            remedy="give uint8 of the shape (height, width, 4): red, green, blue, alpha",
+        )
+    image = library().Image.new_from_array(np.ascontiguousarray(strokes), interpretation="srgb")
+    return document_of(image.pngsave_buffer())
 
 
 def points(value: Any, file: object = None) -> list[Point]:

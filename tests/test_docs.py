@@ -1,6 +1,9 @@
-"""The reference page says what the commands say; every command has an example."""
+"""The pages say what the program does: commands, links, the drawn house, the site."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -8,6 +11,7 @@ import pytest
 
 from core.commands.main import photochrom
 from core.errors import KINDS
+from docs import make_house
 from docs.make_reference import PAGE, page
 
 
@@ -53,6 +57,30 @@ def test_every_file_that_a_document_links_to_exists(document):
     top = PAGE.parents[1]
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (top / document).read_text())
     assert [link for link in links if not Path(top, link).exists()] == []
+
+
+def test_the_drawn_house_is_that_of_the_imports():
+    assert make_house.PICTURE.read_text() == make_house.picture(), "run: python docs/make_house.py"
+
+
+def test_the_site_is_built_without_a_warning_and_asks_nothing_of_the_net(tmp_path):
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "-d", tmp_path],
+        cwd=PAGE.parents[1],
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    fetched = re.compile(
+        r"<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)=[\"']?(?:https?:)?//"
+    )
+    files = sorted(tmp_path.rglob("*.html"))
+    assert {"index.html", "deploy.html", "card.html", "library.html"} <= {f.name for f in files}
+    for file in files:
+        found = fetched.search(file.read_text())
+        assert not found, f"{file.name}: {found and found[0]}"
+    assert (tmp_path / "examples/folder.py").is_file()
 
 
 def test_every_command_in_the_readme_exists():

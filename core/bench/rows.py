@@ -13,12 +13,11 @@ from typing import Final
 
 import numpy as np
 
-from core.bench import rivals
 from core.bench.pictures import chroma, photograph
 from core.colorizer import Colorizer
 from core.image.formats.jpeg import decoder
 from core.image.vips import library
-from core.job import Job, run
+from core.job import Job, Outcome, run
 from core.model.session import Prediction
 from core.options import DEFAULT_MODEL
 
@@ -85,30 +84,31 @@ class _StillSession:
         return Prediction(chroma(lightness.shape[0] // stride, lightness.shape[1] // stride))
 
 
-def _without_network(colorizer: Colorizer) -> Colorizer:
+def without_network(colorizer: Colorizer) -> Colorizer:
+    """A Colorizer of the same model whose network answers at once."""
     return Colorizer(_StillSession(colorizer))  # type: ignore[arg-type]
 
 
 def _jpegs(folder: Path, colorizer: Colorizer) -> Iterator[Row]:
-    still = _without_network(colorizer)
+    still = without_network(colorizer)
     for name, grain in PICTURES.items():
         gray = photograph(4000, 6000, grain=grain)
         files = {
-            "gray": (_save_jpeg(folder / "gray.jpg", gray), 1.4),
-            "colour": (_save_jpeg(folder / "colour.jpg", _tinted(gray)), 1.6),
-            "neutral colour": (_save_jpeg(folder / "neutral.jpg", _neutral(gray)), 1.2),
+            "gray": (save_jpeg(folder / "gray.jpg", gray), 1.4),
+            "colour": (save_jpeg(folder / "colour.jpg", _tinted(gray)), 1.6),
+            "neutral colour": (save_jpeg(folder / "neutral.jpg", _neutral(gray)), 1.2),
         }
         for kind, (source, must) in files.items():
             target = folder / "out.jpg"
             job = Job(source, target, existing="overwrite")
-            _done(run(job, still))
+            done(run(job, still))
             coloured = library().Image.new_from_file(str(target)).copy_memory()
             work: list[Callable] = [
                 lambda s=source, c=coloured: _decode_and_encode(s, c, folder / "base.jpg"),
-                lambda j=job: _done(run(j, still)),
+                lambda j=job: done(run(j, still)),
             ]
             if kind == "gray":
-                work.append(lambda j=job: _done(run(j, colorizer)))
+                work.append(lambda j=job: done(run(j, colorizer)))
             base, ours, *with_network = cpu_seconds(work)
             what = f"24 MP {kind} JPEG, {name}: job / decode+encode"
             yield Row(f"{what}, without inference", ours / base, "x", must)
@@ -117,7 +117,6 @@ def _jpegs(folder: Path, colorizer: Colorizer) -> Iterator[Row]:
             if with_network:
                 note = f"inference {1000 * (with_network[0] - ours):.0f} ms"
                 yield Row(f"{what}, with inference", with_network[0] / base, "x", 1.8, note=note)
-                yield from _against_rivals(source, folder, ours, name)
 
 
 def _warnings_of_jpeg(source: Path, kind: str, name: str) -> Iterator[Row]:
@@ -135,23 +134,8 @@ def _warnings_of_jpeg(source: Path, kind: str, name: str) -> Iterator[Row]:
     yield Row(what + "check before streaming / libvips' decoding", checked / base, "x", 0.7)
 
 
-def _against_rivals(source: Path, folder: Path, ours: float, name: str) -> Iterator[Row]:
-    field = chroma(256, 384)
-    for title, script, must in (
-        ("scikit-image", rivals.with_skimage, 20.0),
-        ("OpenCV float32", rivals.with_opencv, 3.0),
-    ):
-        what = f"24 MP gray JPEG, {name}: usual {title} script / ours"
-        try:
-            (theirs,) = cpu_seconds([lambda s=script: s(source, field, folder / "rival.jpg")], 2)
-        except ImportError as error:
-            yield Row(what, None, "x", must, True, f"not measured: {error.name} is not installed")
-        else:
-            yield Row(what, theirs / ours, "x", must, True)
-
-
 def _tiff_of_100_megapixels(folder: Path, colorizer: Colorizer) -> Iterator[Row]:
-    still = _without_network(colorizer)
+    still = without_network(colorizer)
     for name, grain in PICTURES.items():
         gray = photograph(8660, 11547, grain=grain).astype(np.uint16) * 257
         source, target = folder / "scan.tif", folder / "out.tif"
@@ -161,7 +145,7 @@ def _tiff_of_100_megapixels(folder: Path, colorizer: Colorizer) -> Iterator[Row]
         base, ours = cpu_seconds(
             [
                 lambda s=source, t=target: _read_and_write_strips(s, t),
-                lambda j=job: _done(run(j, still)),
+                lambda j=job: done(run(j, still)),
             ],
             repeats=3,
         )
@@ -183,7 +167,7 @@ def _folder_on_two_processes(folder: Path) -> Iterator[Row]:
     scans.mkdir()
     first = photograph(1160, 1740, grain=2.0)
     for number in range(200):
-        _save_jpeg(scans / f"{number:03}.jpg", np.roll(first, 5 * number, axis=1))
+        save_jpeg(scans / f"{number:03}.jpg", np.roll(first, 5 * number, axis=1))
     walls = []
     for jobs in (1, 2):
         start = time.perf_counter()
@@ -218,7 +202,8 @@ def _wall(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _done(outcome) -> None:
+def done(outcome: Outcome) -> None:
+    """Raises `RuntimeError` where the job that is measured failed."""
     if outcome.status != "done":
         raise RuntimeError(f"the job to be measured failed: {outcome}")
 
@@ -267,7 +252,8 @@ def _read_and_write_strips(source: Path, target: Path) -> None:
     black.cast("ushort").copy(interpretation="rgb16").tiffsave(str(target))
 
 
-def _save_jpeg(path: Path, pixels: np.ndarray) -> Path:
+def save_jpeg(path: Path, pixels: np.ndarray) -> Path:
+    """Writes `pixels` as a JPEG of quality 92 without subsampling; returns `path`."""
     image = library().Image.new_from_array(pixels)
     image.jpegsave(str(path), Q=92, subsample_mode="off")
     return path

@@ -33,7 +33,6 @@ from core.errors import (
 from core.paths import REPORT_LINES, SHEET, Paths
 
 if TYPE_CHECKING:
-    from core.image.format import Format
     from core.job import Job, Outcome, Selection
 
 PIPE = "-"
@@ -203,7 +202,7 @@ def _planned(
 ) -> "Iterator[Job | Outcome]":
     from core.job import plan
     from core.job.before_after import folder_of_sheets
-    from core.job.planning import is_folder
+    from core.job.planning import into_file, is_folder
 
     # A source that is named twice is one source.
     paths = list(dict.fromkeys(path for source in sources for path in _expanded(source, selection)))
@@ -213,7 +212,7 @@ def _planned(
     one_file = len(paths) == 1 and not is_folder(paths[0])
     is_named = target.suffix[1:].isalnum() and not target.suffix[1:].isdigit()
     if one_file and is_named and not is_folder(target) and not output.endswith(("/", os.sep)):
-        yield _into_file(paths[0], target, like)
+        yield into_file(paths[0], target, like)
         return
     if os.path.lexists(target) and not is_folder(target):
         raise OptionsError(f"{output} is a file, not a folder", remedy="give -o a folder")
@@ -238,37 +237,6 @@ def _expanded(source: str, selection: "Selection") -> list[Path]:
     found = dict.fromkeys(map(Path, matches(source, selection)))
     # `scans/**` matches a folder and all that is in it: the folder will do.
     return [path for path in found if not any(parent in found for parent in path.parents)]
-
-
-def _into_file(source: Path, target: Path, like: "Job") -> "Job":
-    """One source into one named file, whose suffix then tells the format."""
-    from core.image.formats import FORMATS, by_suffix
-
-    wanted = by_suffix(target.suffix)
-    if wanted is None or wanted not in FORMATS or target.suffix.lower() in wanted.only_read:
-        raise OptionsError(
-            f"no format is written under the name {target}",
-            remedy=f"end it with one of {' '.join(row.suffixes[0] for row in FORMATS)}, "
-            "or with / for a folder",
-        )
-    if like.options.format not in ("same", wanted.name):
-        raise OptionsError(f"--format {like.options.format} and the name {target.name} disagree")
-    same = (_format_of(source) or by_suffix(source.suffix)) is wanted
-    chosen = replace(like.options, format="same" if same else wanted.name)
-    return replace(like, source=source, destination=target, options=chosen)
-
-
-def _format_of(source: Path) -> "Format | None":
-    """The format that a file has, whatever it is called; None where it cannot be told."""
-    from core.image.formats import HEAD_BYTES, recognize
-
-    try:
-        if not source.is_file():  # a pipe would wait for its other end
-            return None
-        with source.open("rb") as file:
-            return recognize(file.read(HEAD_BYTES))
-    except OSError:
-        return None
 
 
 def _say_plan(planned: "list[Job | Outcome]", selection: "Selection", as_json: bool) -> int:
@@ -300,6 +268,7 @@ def _colorize_pipe(
 ) -> int:
     """Standard input, spooled to a file since a picture is read twice, to a file or a pipe."""
     from core.job import run_all
+    from core.job.planning import into_file
 
     if sources != (PIPE,):
         raise OptionsError("- must be the only source")
@@ -307,7 +276,7 @@ def _colorize_pipe(
     job = replace(like, source=name, destination=Path("standard output"))
     paths.read_standard_input()
     if output != PIPE:
-        job = _into_file(name, Path(output), like)
+        job = into_file(name, Path(output), like)
         paths.write(job.destination, "-o")
     paths.replace(progress.report_path, "--report", REPORT_LINES, appends=True)
     with progress, tempfile.TemporaryDirectory(prefix="photochrom-") as folder:

@@ -12,8 +12,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from core.errors import Failure, PhotochromError, SourceError
-from core.image.formats import by_name, suffix_of_result
+from core.errors import Failure, OptionsError, PhotochromError, SourceError
+from core.image.format import Format
+from core.image.formats import (
+    FORMATS,
+    HEAD_BYTES,
+    by_name,
+    by_suffix,
+    recognize,
+    suffix_of_result,
+)
 from core.job.job import Job, Outcome
 from core.job.selection import Selection
 
@@ -49,6 +57,36 @@ def plan(
             continue
         yield from _folder(source, destination, "", like, walk)
     yield from _jobs([s for s in sources if not is_folder(s)], destination, like, walk)
+
+
+def into_file(source: Path, target: Path, like: Job) -> Job:
+    """One source into one named file, whose suffix then tells the format.
+
+    Raises `OptionsError` where no format is written under that name.
+    """
+    wanted = by_suffix(target.suffix)
+    if wanted is None or wanted not in FORMATS or target.suffix.lower() in wanted.only_read:
+        raise OptionsError(
+            f"no format is written under the name {target}",
+            remedy=f"end it with one of {' '.join(row.suffixes[0] for row in FORMATS)}, "
+            "or with / for a folder",
+        )
+    if like.options.format not in ("same", wanted.name):
+        raise OptionsError(f"--format {like.options.format} and the name {target.name} disagree")
+    same = (_format_of(source) or by_suffix(source.suffix)) is wanted
+    chosen = replace(like.options, format="same" if same else wanted.name)
+    return replace(like, source=source, destination=target, options=chosen)
+
+
+def _format_of(source: Path) -> Format | None:
+    """The format that a file has, whatever it is called; None where it cannot be told."""
+    try:
+        if not source.is_file():  # a pipe would wait for its other end
+            return None
+        with source.open("rb") as file:
+            return recognize(file.read(HEAD_BYTES))
+    except OSError:
+        return None
 
 
 def is_folder(path: Path | os.DirEntry) -> bool:

@@ -7,8 +7,8 @@ Both files are read once more by a second reader (`second_reader.py`), where one
 file that our own reader misunderstands would be compared with its own mistake otherwise.
 """
 
+import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -63,7 +63,11 @@ class Comparison:
         return not self.differences
 
 
-def verify(original: Path, coloured: Path, max_pixels: int = MAX_PIXELS) -> Comparison:
+def verify(
+    original: str | os.PathLike[str],
+    coloured: str | os.PathLike[str],
+    max_pixels: int = MAX_PIXELS,
+) -> Comparison:
     """Compares two files. Raises `SourceError` where one of them cannot be read."""
     result = Comparison(str(original), str(coloured))
     with (

@@ -61,7 +61,8 @@ def test_the_compose_files_for_more_machines_fit_the_specification(name: str):
 def test_the_acl_line_of_the_guide_is_enough_for_worker_and_batch_and_for_nothing_else(
     tmp_path: Path,
 ):
-    import redis
+    from redis import Redis
+    from redis.exceptions import NoPermissionError
 
     from tests.worker.stage import Stage, make_model, make_scans
 
@@ -86,9 +87,9 @@ def test_the_acl_line_of_the_guide_is_enough_for_worker_and_batch_and_for_nothin
         stage.call("batch", "check", batch, code=None)
         assert len(stage.report(batch)) == 4
         assert server.client.acl_log() == [], worker.log.read_text()
-        user = redis.Redis.from_url(url)
+        user = Redis.from_url(url)
         for words in (("KEYS", "*"), ("FLUSHALL",), ("GET", "other"), ("CONFIG", "GET", "dir")):
-            with pytest.raises(redis.exceptions.NoPermissionError):
+            with pytest.raises(NoPermissionError):
                 user.execute_command(*words)
     finally:
         stage.end()

@@ -35,6 +35,7 @@ def test_a_worker_whose_connections_all_went_silent_is_at_work_again_within_a_mi
     stage, proxy = proxied
     make_scans(stage.scans, count)
     worker = stage.worker("--broker", proxy.url, trouble="slow", patience=patience)
+    batch = ""
     wait_until(lambda: stage.redis.client.zcard("photochrom:workers"), "the worker")
     for _ in range(2):  # once idle, once in the middle of a batch
         assert proxy.freeze() >= 3

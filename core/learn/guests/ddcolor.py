@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.learn.backbones.convnext import SIZES, ConvNeXt
-from core.learn.guests.unet_blocks import ShuffledUp, convolution, joined
 from core.learn.batch import NetworkOutput
+from core.learn.guests.unet_blocks import ShuffledUp, convolution, joined
 from core.learn.yuv_torch import gray_of
 
 WIDTH, HEADS, QUERIES, LEVELS, LAYERS = 256, 8, 100, 3, 9

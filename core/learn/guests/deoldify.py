@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 from core.errors import OptionsError
 from core.learn.backbones.resnet import trunk
+from core.learn.batch import NetworkOutput
 from core.learn.guests.ddcolor import MEAN, SPREAD
 from core.learn.guests.unet_blocks import ShuffledUp, convolution, joined
 from core.learn.lab_torch import srgb_to_lab
-from core.learn.batch import NetworkOutput
 from core.learn.yuv_torch import LUMA, gray_of
 
 LOOKS = ("published", "direct")

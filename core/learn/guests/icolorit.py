@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.learn.guests.squash import pooled_hints, repeated, squashed, stretched
 from core.learn.batch import NetworkOutput
+from core.learn.guests.squash import pooled_hints, repeated, squashed, stretched
 from core.learn.nets.zhang import RELEASED_UNIT
 
 SIDE, PATCH, CELLS, DEPTH, HEAD = 224, 16, 112, 12, 64
@@ -51,7 +51,9 @@ class ICoLoriT(nn.Module):
         cells = pooled_hints(hints, CELLS)
         cells = torch.cat((cells[:, :2] / RELEASED_UNIT, cells[:, 2:]), 1)
         seen = torch.cat((square, repeated(cells, SIDE // CELLS)), 1)
-        return NetworkOutput(stretched(self.published(seen) * RELEASED_UNIT, lightness, self.stride))
+        return NetworkOutput(
+            stretched(self.published(seen) * RELEASED_UNIT, lightness, self.stride)
+        )
 
     def published(self, x: Tensor) -> Tensor:
         """a*, b* over 110, N,2,224,224, of N,4,224,224: (L* - 50)/100, a*/110, b*/110 in hinted
