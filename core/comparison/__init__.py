@@ -1,0 +1,24 @@
+"""Two ways of colouring the same photographs, judged by people who do not know which is which.
+
+`gather` makes the rows of a comparison, `written_page` makes a page of them that needs nothing but
+a browser, and `tally` counts the votes that such pages saved.
+"""
+
+from core.comparison.rows import ComparedFolder, ComparedModel, Comparison, Row, Source, gather
+from core.comparison.sheet import PAGE, written_page
+from core.comparison.votes import FAULTS, Tally, read_votes, tally
+
+__all__ = [
+    "FAULTS",
+    "PAGE",
+    "ComparedFolder",
+    "ComparedModel",
+    "Comparison",
+    "Row",
+    "Source",
+    "Tally",
+    "gather",
+    "read_votes",
+    "tally",
+    "written_page",
+]
