@@ -85,8 +85,9 @@ def server(
         process = subprocess.Popen(
             command(
                 "demo", "--no-open", "--model", "tiny", "--port", str(port), "--device", "cpu",
-                # With an end to its idleness it makes the page only when it is asked for it.
-                "--idle-exit", "600", *arguments,
+                # With an end to its idleness it makes the page only when it is asked for it. A day:
+                # the files of this room's tests may lie many minutes apart.
+                "--idle-exit", "86400", *arguments,
             ),
             env=environment, stdout=output, stderr=output, cwd=Path(__file__).parents[2],
             preexec_fn=partial(_limit_files, largest_file) if largest_file else None,
