@@ -120,4 +120,12 @@ def _page(origin: Origin, index: int, found: TiffPage, shelf: list[Held]) -> Pag
         )
         if found.is_alone:
             pixels = RewrittenPixels(pixels, files)
-    return page_of(index, layout, pixels, found.metadata, found.bits, stored=found.stored)
+    return page_of(
+        index,
+        layout,
+        pixels,
+        found.metadata,
+        found.bits,
+        stored=found.stored,
+        premultiplied=found.alpha == 1,
+    )
