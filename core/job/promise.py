@@ -141,7 +141,8 @@ def _compare_pages(old: Page, new: Page, number: int, lossless: bool, result: Co
 def _same_alpha(old: np.ndarray | None, new: np.ndarray | None, lossless: bool) -> bool:
     """Whether both have the same transparency, 16 bits narrowed to 8 where the new one has 8.
 
-    AVIF encodes it like a picture, and of the lossy formats it may differ by 2%: noise by 3 codes of 255.
+    AVIF encodes it like a picture: of the lossy formats it may differ by 2% (measured in noise: 3
+    codes of 255).
     """
     if old is None or new is None:
         return old is new

@@ -36,6 +36,7 @@ from tests.image.pictures import (
     tiff,
 )
 from tests.image.test_read import LOSSLESS
+from tests.image.tiff_files import Dir, file_of
 
 ADOBE_RGB = imagecodecs.cms_profile("adobergb")
 GAMMA = imagecodecs.cms_profile("gray", gamma=2.2)
@@ -44,6 +45,9 @@ WITH_ALPHA = {
     for kind, plane in (("gray", gray), ("rgb", colour))
     for depth in (8, 16)
 }
+#: Each byte with its bits turned round, and an LZW segment.
+TURNED = np.array([int(f"{code:08b}"[::-1], 2) for code in range(256)], np.uint8)
+LZW = bytes(imagecodecs.lzw_encode(gray().tobytes()))
 INKS = np.dstack((colour() // 2, gray() // 3))
 
 
@@ -89,6 +93,37 @@ CASES: dict[str, bytes] = {
         multiplied(WITH_ALPHA["rgb", 16]), extrasamples=["assocalpha"]
     ),
     "tiff ycbcr": pillow(Image.fromarray(colour()).convert("YCbCr"), "TIFF"),
+    "tiff bits turned round": file_of(
+        Dir(gray(), segments=[TURNED[gray()].tobytes()], tags={266: (3, [2])})
+    ),
+    "tiff bits turned round, lzw": file_of(
+        Dir(
+            gray(), segments=[TURNED[np.frombuffer(LZW, np.uint8)].tobytes()],
+            tags={259: (3, [5]), 266: (3, [2])},
+        )
+    ),
+    "tiff palette of 8 bits": file_of(
+        Dir(gray(), tags={262: (3, [3]), 320: (3, [*range(255, -1, -1)] * 3)})
+    ),
+    "tiff four channels, the last one unnamed": file_of(
+        Dir(WITH_ALPHA["rgb", 8], tags={262: (3, [2])})
+    ),
+    "tiff colours and infrared": file_of(
+        Dir(WITH_ALPHA["rgb", 16], tags={262: (3, [2]), 338: (3, [0])})
+    ),
+    "tiff one tile": tiff(gray(), tile=(128, 128), compression="lzw", predictor=2),
+    **{
+        f"tiff tiles of one channel, {compression} {depth}": tiff(
+            np.moveaxis(colour(depth=depth), 2, 0), photometric="rgb", planarconfig="separate",
+            tile=(32, 48), compression=compression, predictor=compression != "packbits" and 2,
+            byteorder=">",
+        )
+        for compression in ("lzw", "zlib", "packbits")
+        for depth in (8, 16)
+    },
+    "tiff jpeg with a head of its own": file_of(
+        Dir(colour(), segments=[pillow(colour(), "JPEG", subsampling=0)], tags={259: (3, [7])})
+    ),
     "tiff jpeg": tiff(colour(64, 96), compression="jpeg"),
     "webp": pillow(colour(), "WEBP"),
     "webp alpha": pillow(WITH_ALPHA["rgb", 8], "WEBP"),
