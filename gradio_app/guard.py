@@ -7,6 +7,7 @@ token, and so does loopback where whoever started the server gave one: by header
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -37,6 +38,8 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+#: A name or an address, and a port.
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@/\s]+)(?::[0-9]*)?")
 _TOKEN_NAMES: Final = frozenset(("token", "access_token", "authorization", "api_key", "apikey"))
 #: The page may send several files in one body: together at most this many times the largest one.
 LARGEST_UPLOADS: Final = 4
@@ -194,9 +197,9 @@ def _query(request: Request) -> list[tuple[str, str]]:
 
 
 def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    """The name of a Host header; '' where it is more than a name and a port."""
+    found = _HOST.fullmatch(host)
+    return found[1] if found else ""
 
 
 def _origins(host: str) -> Iterable[str]:

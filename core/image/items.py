@@ -49,13 +49,15 @@ class Items:
     """What the item list of a file says.
 
     `primary` is the number of its picture; `kinds` has the four letters of each item by its number;
-    `points` the colours of the picture by code points (None: unstated); `places` has the items that
+    `points` the colours of the picture by code points (None: unstated); `is_premultiplied` whether
+    its colours are multiplied by its alpha; `places` has the items that
     lie in one piece; `frames` is how many pictures its longest track has (0: no track).
     """
 
     primary: int = 0
     kinds: dict[int, bytes] = field(default_factory=dict)
     points: CodePoints | None = None
+    is_premultiplied: bool = False
     places: dict[int, Place] = field(default_factory=dict)
     frames: int = 0
 
@@ -74,6 +76,7 @@ def items_of(read: Read, size: int) -> Items:
 def _read_meta(read: Read, at: int, end: int, items: Items) -> None:
     properties: list[tuple[bytes, bytes]] = []
     owned: dict[int, list[int]] = {}
+    premultiplied: set[int] = set()
     for kind, start, stop in boxes(read, at, end):
         try:
             data = read(start, stop - start)
@@ -81,6 +84,8 @@ def _read_meta(read: Read, at: int, end: int, items: Items) -> None:
                 items.primary = int.from_bytes(data[4:8] if data[0] else data[4:6], "big")
             elif kind == b"iinf":
                 _read_kinds(read, start, stop, items)
+            elif kind == b"iref":
+                premultiplied |= _premultiplied(read, start, stop)
             elif kind == b"iloc":
                 _read_places(data, start, items)
             elif kind == b"iprp":
@@ -91,6 +96,7 @@ def _read_meta(read: Read, at: int, end: int, items: Items) -> None:
                         owned |= _owned(read(first, last - first))
         except (struct.error, IndexError):
             continue
+    items.is_premultiplied = items.primary in premultiplied
     for number in owned.get(items.primary, ()):
         kind, data = properties[number - 1] if 0 < number <= len(properties) else (b"", b"")
         if kind == b"colr" and data[:4] == b"nclx" and len(data) >= 8:
@@ -106,6 +112,16 @@ def _read_kinds(read: Read, start: int, stop: int, items: Items) -> None:
             wide = 4 if data[0] == 3 else 2
             number = int.from_bytes(data[4 : 4 + wide], "big")
             items.kinds[number] = data[6 + wide : 10 + wide]
+
+
+def _premultiplied(read: Read, start: int, stop: int) -> set[int]:
+    """The items whose colours are multiplied by their alpha, as references of them say."""
+    wide = ">I" if read(start, 1) != b"\0" else ">H"
+    return {
+        struct.unpack(wide, read(at, struct.calcsize(wide)))[0]
+        for kind, at, _ in boxes(read, start + 4, stop)
+        if kind == b"prem"
+    }
 
 
 def _read_places(data: bytes, start: int, items: Items) -> None:

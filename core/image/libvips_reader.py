@@ -13,6 +13,7 @@ from core.image.origin import Origin
 from core.image.page import Source, page_of
 from core.image.pixels import Held, OpenImage, Pixels, decoded, held_or_streamed
 from core.image.profiles import Conversion
+from core.image.straight import StraightPixels
 from core.image.vips import load
 
 #: libvips' word for a page's colours -> (colours, depth).
@@ -33,16 +34,22 @@ def source_of_one_page(
     *,
     bits: int = 8,
     is_lossless: bool = True,
+    is_premultiplied: bool = False,
     without_profile: Callable[[int, int], Conversion | None] | None = None,
     **options: Any,
 ) -> Source:
-    """A source of one page that `loader` ('pngload') of libvips decodes, told `options`."""
+    """A source of one page that `loader` ('pngload') of libvips decodes, told `options`.
+
+    `is_premultiplied`: the colours that libvips gives are multiplied by alpha, and are divided.
+    """
 
     def open_image() -> Any:
         return load(loader, origin, access="sequential", **options)
 
     layout = layout_of(open_image(), origin.name)
     pixels = pixels_of(origin, open_image, layout, metadata.orientation, [])
+    if is_premultiplied and layout.has_alpha:
+        pixels = StraightPixels(pixels)
     page = page_of(0, layout, pixels, metadata, bits, without_profile=without_profile)
     return Source(format, origin, (page,), page.metadata.notes, is_lossless=is_lossless)
 

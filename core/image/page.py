@@ -28,7 +28,7 @@ class Page:
     the samples: a page whose colours are not sRGB is handed over as gray in 16 bits, with the
     lightness of its colours. `bits` are those of the file (1-16); `stored` says how a TIFF stores
     the page, None for a page of another format. `premultiplied`: the colours are multiplied by the
-    alpha, and are to be written so.
+    alpha, and are written so in the same format (`straight.py`).
     """
 
     index: int

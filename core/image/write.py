@@ -25,6 +25,7 @@ from core.image.metadata.directories import BadDirectory
 from core.image.metadata.provenance import Provenance, add_provenance
 from core.image.page import Page, Source
 from core.image.painted import PaintedPage
+from core.image.straight import straight_page
 
 DEFAULT_QUALITY: Final = 92
 
@@ -119,12 +120,6 @@ def check_holds(source: Source, format: Format) -> tuple[str, ...]:
             raise refuse(
                 f"it has transparent parts and {format.title} holds none", "write it as PNG or TIFF"
             )
-        if page.premultiplied and format is not source.format:
-            raise refuse(
-                f"its colours are multiplied by its transparency, and would look wrong in a new "
-                f"{format.title}",
-                f"write it as {source.format.title}",
-            )
         if max(page.width, page.height) > format.longest_side:
             raise refuse(
                 f"it is {max(page.width, page.height):,} pixels long and {format.title} "
@@ -151,7 +146,9 @@ def _write(
 
     def with_metadata() -> Iterator[PaintedPage]:
         for metadata, page in zip(finished, pages, strict=True):
-            yield replaced(page, metadata=metadata)
+            keeps_its_colours = format is source.format
+            read = page.page if keeps_its_colours else straight_page(page.page)
+            yield replaced(page, page=read, metadata=metadata)
 
     module_of(format).write(file, source, with_metadata(), quality)
     notes = [note for metadata in finished for note in metadata.notes]

@@ -47,7 +47,7 @@ def _upright(codes: np.ndarray, orientation: int) -> np.ndarray:
 
 
 #: Tags of a TIFF: whether 0 is black; what the channels beside the colours are (2: plain alpha).
-_PHOTOMETRIC, _EXTRA_SAMPLES = 262, 338
+_PHOTOMETRIC, _COLOUR_MAP, _EXTRA_SAMPLES = 262, 320, 338
 
 
 def by_pillow(source: Source, page: Page) -> Reading | None:
@@ -58,6 +58,8 @@ def by_pillow(source: Source, page: Page) -> Reading | None:
     tags = getattr(image, "tag_v2", {})
     if tags.get(_EXTRA_SAMPLES, (2,)) != (2,):
         return None  # Pillow divides by a premultiplied alpha, and drops one without a meaning
+    if max(tags.get(_COLOUR_MAP, (256,))) < 256:
+        return None  # a map of 8 bits is black to Pillow
     if page.depth == 16:
         # Pillow takes 16 bits of RGB for 8, and leaves white at 0 where a TIFF has it there.
         if not image.mode.startswith("I;16") or tags.get(_PHOTOMETRIC) == 0 or page.has_alpha:
@@ -245,9 +247,13 @@ def _of_tiff(page: Any, codes: np.ndarray) -> Reading | None:
         return None
     full = (1 << page.bitspersample) - 1
     name = page.photometric.name
+    if name == "RGB" and page.compression.name == "JPEG" and page.is_jfif:
+        return None  # tifffile believes the JPEG's head; libtiff and Pillow the directory, as we do
     mode: Literal["gray", "rgb", "cmyk"]
     if name == "PALETTE":
-        palette = np.moveaxis(page.colormap >> 8, 0, 1).astype(np.uint8)  # as libtiff takes it
+        # As libtiff takes it: some programs write codes of 8 bits.
+        shift = 8 if page.colormap.max() > 255 else 0
+        palette = np.moveaxis(page.colormap >> shift, 0, 1).astype(np.uint8)
         return Reading(palette[codes], "rgb", 255, icc=icc)
     if name in ("MINISBLACK", "MINISWHITE"):
         mode = "gray"

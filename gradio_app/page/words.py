@@ -163,7 +163,8 @@ def _batch_file(batch: "ZipBatch", key: "Key", name: str) -> str:
     elif key == batch.current:
         state, says = "at-work", "colouring"
     else:
-        state, says = "waiting", "waiting"
+        is_stopped = batch.current is None and batch.is_stopped
+        state, says = "waiting", "not done" if is_stopped else "waiting"
     image = f'<img src="{escape(small)}" alt="" loading="lazy">' if small else "<i></i>"
     return (
         f'<li class="{state}">{image}<b title="{escape(name)}">{escape(name)}</b>'

@@ -176,6 +176,8 @@ def test_what_is_not_there_is_told_in_the_same_form(client):
         {"Host": "photos.example"},
         {"Host": "127.0.0.1.nip.example"},
         {"Host": ""},
+        {"Host": "localhost:7860@photos.example"},
+        {"Host": "localhost:x"},
         {"Origin": "https://photos.example"},
         {"Origin": "null"},
         {"Origin": "http://localhost:1"},

@@ -1,6 +1,7 @@
 """Pictures and files for the tests of this room, made by other libraries than ours."""
 
 import io
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,24 @@ def colour(height: int = 61, width: int = 83, depth: int = 8) -> np.ndarray:
 def alpha(height: int = 61, width: int = 83, depth: int = 8) -> np.ndarray:
     """A mask with every kind of value."""
     return gray(height, width, depth)[::-1, ::-1].copy()
+
+
+def multiplied(picture: np.ndarray) -> np.ndarray:
+    """Colours and alpha (h, w, channels), the colours multiplied by alpha."""
+    full = np.iinfo(picture.dtype).max
+    opaque = picture[..., -1:] / full
+    colours = np.rint(picture[..., :-1] * opaque).astype(picture.dtype)
+    return np.concatenate((colours, picture[..., -1:]), axis=-1)
+
+
+def divided(picture: np.ndarray) -> np.ndarray:
+    """Colours and alpha (h, w, channels), the colours divided by alpha and clipped at white."""
+    full = np.iinfo(picture.dtype).max
+    mask = picture[..., -1:]
+    colours = picture[..., :-1].astype(float) * full / np.where(mask == 0, full, mask)
+    # Halves are rounded up, by numpy to even.
+    colours = np.floor(np.clip(colours, 0, full) + 0.5).astype(picture.dtype)
+    return np.concatenate((colours, picture[..., -1:]), axis=-1)
 
 
 def repeat(samples: np.ndarray, _top: int, out: np.ndarray) -> None:
@@ -119,6 +138,31 @@ def first_page(data: bytes) -> tifffile.TiffPage:
 def jp2(picture: np.ndarray) -> bytes:
     """A lossless JP2 that OpenJPEG writes."""
     return bytes(imagecodecs.jpeg2k_encode(picture, codecformat="jp2", reversible=True))
+
+
+def premultiplied_avif(picture: np.ndarray) -> bytes:
+    """RGB and alpha as `avifenc --premultiply` writes them: the picture refers to its alpha.
+
+    Pillow's encoder writes the file; the reference is set into it and the places behind are moved.
+    """
+    data = bytearray(pillow(multiplied(picture), "AVIF", quality=100, subsampling="4:4:4"))
+    references = data.index(b"iref") - 4
+    size = struct.unpack_from(">I", data, references)[0]
+    auxiliary, _, master = struct.unpack_from(">HHH", data, references + 20)
+    added = struct.pack(">I4sHHH", 14, b"prem", master, 1, auxiliary)
+    data[references + size : references + size] = added
+    for box in (references, data.index(b"meta") - 4):
+        length = struct.unpack_from(">I", data, box)[0]
+        struct.pack_into(">I", data, box, length + len(added))
+    places = data.index(b"iloc") + 4
+    assert data[places + 4] == 0x44 and not data[places], "offsets and lengths have four bytes"
+    at = places + 8
+    for _ in range(struct.unpack_from(">H", data, places + 6)[0]):
+        at += 4 + (data[places + 5] >> 4) + 2  # item, reference, base, count: one extent each
+        offset = struct.unpack_from(">I", data, at)[0]
+        struct.pack_into(">I", data, at, offset + len(added))
+        at += 8
+    return bytes(data)
 
 
 def lightness(codes: np.ndarray) -> np.ndarray:

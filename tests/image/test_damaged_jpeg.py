@@ -1,6 +1,7 @@
 """Damaged JPEGs: whatever libjpeg warns of is refused, and nothing else. djpeg is the witness."""
 
 import random
+import re
 import subprocess
 from functools import cache
 
@@ -163,3 +164,17 @@ def test_what_is_wrong_beside_a_jpegs_picture_is_no_reason_to_refuse_it(
 def test_zeros_before_the_end_marker_that_took_the_place_of_codes_are_damage():
     for size in (40, 200, 800):
         assert "damaged" in complaint_of_ours(SMALL[: -2 - size] + bytes(size) + SMALL[-2:])
+
+
+@pytest.mark.parametrize("kind", ["progressive", "progressive gray", "odd sampling, progressive"])
+def test_a_progressive_jpeg_without_its_last_scans_is_noted_to_be_coarse(kind):
+    """An end marker behind half a file: a whole picture to every decoder, without its detail."""
+    data = cjpeg(kind, 160, 120)
+    scans = [found.start() for found in re.finditer(b"\xff\xda", data)]
+    with open_source(data) as source:
+        assert not source.notes
+    with open_source(data[: scans[2]] + b"\xff\xd9") as source:
+        assert any("finest detail" in note for note in source.notes)
+        samples_of(source)
+    with open_source(cjpeg("gray", 160, 120)) as source:
+        assert not source.notes

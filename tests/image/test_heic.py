@@ -15,10 +15,13 @@ from core.image.read import open_source
 from core.image.write import encode
 from tests.image.pictures import (
     PROVENANCE,
+    alpha,
+    alpha_of,
     colour,
     gray,
     lightness,
     lightness_of_y,
+    multiplied,
     opened,
     painted,
     samples_of,
@@ -39,6 +42,21 @@ def _heic(picture: np.ndarray, more: tuple[np.ndarray, ...] = (), **options: Any
         made.add_frombytes(mode, codes.shape[1::-1], codes.tobytes())
     made.save(file, quality=-1, chroma=444, **options)
     return file.getvalue()
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_premultiplied_colours_are_divided(depth):
+    picture = np.dstack((colour(depth=depth), alpha(depth=depth)))
+    file = io.BytesIO()
+    made = pillow_heif.HeifFile()
+    mode = "RGBa;16" if depth == 16 else "RGBa"
+    made.add_frombytes(mode, picture.shape[1::-1], multiplied(picture).tobytes())
+    made.save(file, quality=-1, chroma=444)
+    top = (1 << depth) - 1
+    with open_source(file.getvalue()) as source:
+        shows = alpha_of(source) > top // 8
+        difference = samples_of(source).astype(float) - picture[..., :3]
+        assert abs(difference[shows]).max() <= 0.06 * top
 
 
 @pytest.mark.parametrize("picture", [colour(), gray()], ids=["rgb", "gray"])

@@ -329,6 +329,7 @@ REFUSED = {
     ),
     "gif": (pillow(PALETTE, "GIF"), "a GIF picture"),
     "os/2 bmp": (b"BM" + bytes(12) + b"\x0c" + bytes(60), "a BMP of OS/2"),
+    "png of an iphone": (pillow(GRAY, "PNG").replace(b"IHDR", b"CgBI", 1), "made for the iPhone"),
     "pdf": (b"%PDF-1.7 and so on", "a PDF document"),
     "jpeg xl": (bytes(imagecodecs.jpegxl_encode(GRAY)), "a JPEG XL picture"),
     "animated png": (

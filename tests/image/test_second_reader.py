@@ -23,8 +23,20 @@ from core.image.read import open_source
 from core.job import second_reader
 from core.job.promise import AGREEMENTS
 from tests.image import test_jpeg2000 as boxes
-from tests.image.pictures import alpha, colour, gray, jp2, pillow, through, tiff
+from tests.image.pictures import (
+    alpha,
+    colour,
+    divided,
+    gray,
+    jp2,
+    multiplied,
+    pillow,
+    premultiplied_avif,
+    through,
+    tiff,
+)
 from tests.image.test_read import LOSSLESS
+from tests.image.tiff_files import Dir, file_of
 
 ADOBE_RGB = imagecodecs.cms_profile("adobergb")
 GAMMA = imagecodecs.cms_profile("gray", gamma=2.2)
@@ -33,6 +45,9 @@ WITH_ALPHA = {
     for kind, plane in (("gray", gray), ("rgb", colour))
     for depth in (8, 16)
 }
+#: Each byte with its bits turned round, and an LZW segment.
+TURNED = np.array([int(f"{code:08b}"[::-1], 2) for code in range(256)], np.uint8)
+LZW = bytes(imagecodecs.lzw_encode(gray().tobytes()))
 INKS = np.dstack((colour() // 2, gray() // 3))
 
 
@@ -74,12 +89,50 @@ CASES: dict[str, bytes] = {
         np.dstack((INKS, alpha())), photometric="separated", extrasamples=["unassalpha"]
     ),
     "tiff premultiplied": _tiff_with_alpha(WITH_ALPHA["rgb", 8], extrasamples=["assocalpha"]),
+    "tiff premultiplied 16": _tiff_with_alpha(
+        multiplied(WITH_ALPHA["rgb", 16]), extrasamples=["assocalpha"]
+    ),
+    "tiff ycbcr": pillow(Image.fromarray(colour()).convert("YCbCr"), "TIFF"),
+    "tiff bits turned round": file_of(
+        Dir(gray(), segments=[TURNED[gray()].tobytes()], tags={266: (3, [2])})
+    ),
+    "tiff bits turned round, lzw": file_of(
+        Dir(
+            gray(), segments=[TURNED[np.frombuffer(LZW, np.uint8)].tobytes()],
+            tags={259: (3, [5]), 266: (3, [2])},
+        )
+    ),
+    "tiff palette of 8 bits": file_of(
+        Dir(gray(), tags={262: (3, [3]), 320: (3, [*range(255, -1, -1)] * 3)})
+    ),
+    "tiff four channels, the last one unnamed": file_of(
+        Dir(WITH_ALPHA["rgb", 8], tags={262: (3, [2])})
+    ),
+    "tiff colours and infrared": file_of(
+        Dir(WITH_ALPHA["rgb", 16], tags={262: (3, [2]), 338: (3, [0])})
+    ),
+    "tiff one tile": tiff(gray(), tile=(128, 128), compression="lzw", predictor=2),
+    **{
+        f"tiff tiles of one channel, {compression} {depth}": tiff(
+            np.moveaxis(colour(depth=depth), 2, 0), photometric="rgb", planarconfig="separate",
+            tile=(32, 48), compression=compression, predictor=compression != "packbits" and 2,
+            byteorder=">",
+        )
+        for compression in ("lzw", "zlib", "packbits")
+        for depth in (8, 16)
+    },
+    "tiff jpeg with a head of its own": file_of(
+        Dir(colour(), segments=[pillow(colour(), "JPEG", subsampling=0)], tags={259: (3, [7])})
+    ),
     "tiff jpeg": tiff(colour(64, 96), compression="jpeg"),
     "webp": pillow(colour(), "WEBP"),
     "webp alpha": pillow(WITH_ALPHA["rgb", 8], "WEBP"),
     "avif": pillow(colour(), "AVIF"),
     "avif 4:4:4": pillow(colour(), "AVIF", subsampling="4:4:4"),
     "avif alpha": pillow(WITH_ALPHA["rgb", 8], "AVIF", quality=95),
+    "avif premultiplied": premultiplied_avif(
+        np.dstack((colour(), np.maximum(alpha(), 64)))
+    ),
     "avif gray": pillow(gray(), "AVIF", subsampling="4:0:0"),
     "avif limited range": pillow(colour(), "AVIF", range="limited"),
     "avif adobe rgb": pillow(colour(), "AVIF", icc_profile=ADOBE_RGB),
@@ -160,6 +213,21 @@ def test_another_program_sees_the_same_picture_in(name):
 def test_another_program_sees_the_same_picture_in_what_is(name):
     source, row = WRITTEN[name]
     _assert_seen_alike(through(CASES[source], format=row))
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_premultiplied_colours_of_a_tiff_are_divided_in_a_png_and_verify_knows(
+    depth, cli, tmp_path
+):
+    picture = multiplied(WITH_ALPHA["rgb", depth])
+    source, result = tmp_path / "scan.tif", tmp_path / "out.png"
+    source.write_bytes(_tiff_with_alpha(picture, extrasamples=["assocalpha"]))
+    result.write_bytes(through(source, format=formats.by_name("png")))
+    codes = imagecodecs.png_decode(result.read_bytes())
+    np.testing.assert_array_equal(codes, divided(picture))
+    assert cli("verify", source, result).code == 0
+    result.write_bytes(bytes(imagecodecs.png_encode(picture)))
+    assert cli("verify", source, result).code == 1
 
 
 def test_every_format_has_a_second_reader_and_a_case():

@@ -231,6 +231,23 @@ def test_adobe_rgb_by_exif_is_read_as_such_and_said_no_longer(container, order, 
         assert source.pages[0].conversion is None
 
 
+def test_a_tiff_keeps_the_interoperability_directory():
+    picture = np.full((16, 16, 3), (20, 200, 60), np.uint8)
+    jpeg = pillow(picture, "JPEG", exif=_dcf_block("<", b"R98\0", 1))
+    first = through(jpeg, format=formats.by_name("tiff"))
+    written = through(first)
+    for data in (first, written, through(written, format=formats.by_name("jpeg"))):
+        assert opened(data).getexif().get_ifd(0xA005)[1].rstrip("\0") == "R98"
+
+
+def test_half_an_interoperability_directory_costs_nothing_else_of_exif():
+    block = _dcf_block("<")
+    data = pillow(colour(), "JPEG", exif=block[:-6])
+    written = through(data)
+    details = opened(written).getexif().get_ifd(0x8769)
+    assert details[0xA001] == 1
+
+
 def test_uncalibrated_colours_alone_are_taken_for_srgb():
     data = pillow(colour(), "JPEG", exif=_dcf_block("<", b"R98\0"))
     with open_source(data) as source:

@@ -73,6 +73,7 @@ def open(origin: Origin, max_pixels: int) -> Source:
         metadata,
         bits=bits,
         is_lossless=False,
+        is_premultiplied=items.is_premultiplied,
         without_profile=points.conversion if points else None,
         unlimited=True,
     )

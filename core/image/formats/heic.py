@@ -16,6 +16,7 @@ from core.image.layout import SampleLayout
 from core.image.metadata import GAIN_MAP_LEFT_OUT, Metadata, exif
 from core.image.origin import Origin
 from core.image.page import Source, source_in_memory
+from core.image.straight import straight_codes
 
 _BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
@@ -29,8 +30,14 @@ FORMAT: Final = Format(
     ),
     becomes="jpeg",  # what a phone hands on itself: few programs read HEIC, and none need it
 )
-#: The decoder's word for the channels -> (colours, alpha).
-_CHANNELS: Final = {"L": (1, False), "LA": (1, True), "RGB": (3, False), "RGBA": (3, True)}
+#: The decoder's word for the channels -> (colours, alpha); "a": they are multiplied by it.
+_CHANNELS: Final = {
+    "L": (1, False),
+    "LA": (1, True),
+    "RGB": (3, False),
+    "RGBA": (3, True),
+    "RGBa": (3, True),
+}
 
 
 def open(origin: Origin, max_pixels: int) -> Source:
@@ -107,9 +114,9 @@ def _decode(picture: Any, layout: SampleLayout, bits: int, name: str) -> np.ndar
     codes = codes.reshape(*codes.shape[:2], -1)
     if codes.shape != layout.shape:
         raise damaged("its size is not what its header says", name)
-    if bits == layout.depth:
-        return codes
-    # The decoder sets the bits to the left: white would fall short of white.
-    top = (1 << bits) - 1
-    table = np.rint(np.arange(top + 1) * (65535 / top)).astype(np.uint16)
-    return table[codes >> (16 - bits)]
+    if bits != layout.depth:
+        # The decoder sets the bits to the left: white would fall short of white.
+        top = (1 << bits) - 1
+        table = np.rint(np.arange(top + 1) * (65535 / top)).astype(np.uint16)
+        codes = table[codes >> (16 - bits)]
+    return straight_codes(codes) if picture.premultiplied_alpha else codes

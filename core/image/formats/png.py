@@ -78,6 +78,8 @@ FORMAT: Final = Format(
 def open(origin: Origin, max_pixels: int) -> Source:
     """See `FormatModule`."""
     header = header_of(origin.read)
+    if header is None and origin.read(12, 4) == b"CgBI":
+        raise unsupported("it is a PNG made for the iPhone's screen alone (CgBI)", origin.name)
     if header is None:
         raise damaged("it has no picture header", origin.name)
     width, height, bits = header

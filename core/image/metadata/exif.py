@@ -11,6 +11,7 @@ from typing import Final
 from core.image.metadata import Metadata, Resolution, Unit, tags
 from core.image.metadata.directories import (
     LONG,
+    LONG8,
     RATIONAL,
     SHORT,
     BadDirectory,
@@ -103,18 +104,25 @@ def states_adobe_rgb(block: bytes | None) -> bool:
         value = space.integers[0] if space and space.integers else None
         if value == _ADOBE_RGB:
             return True
-        index = _interoperability(block, details).get(tags.INTEROPERABILITY_INDEX)
+        index = interoperability(block, details).get(tags.INTEROPERABILITY_INDEX)
         return value == _UNCALIBRATED and index is not None and index.data[:3] == b"R03"
     except BadDirectory:
         return False
 
 
-def _interoperability(block: bytes, details: Directory) -> Directory:
+def interoperability(block: bytes, details: Directory) -> Directory:
+    """DCF's directory below that of EXIF; {} where there is none, or a damaged one.
+
+    Some phones and editors leave half of it; the rest of the block is worth having.
+    """
     entry = details.get(tags.INTEROPERABILITY_IFD)
     if entry is None or not entry.integers:
         return {}
     reader = reader_of(block)
-    return read_directory(reader, entry.integers[0], read_header(reader))[0]
+    try:
+        return read_directory(reader, entry.integers[0], read_header(reader))[0]
+    except BadDirectory:
+        return {}
 
 
 def oriented(metadata: Metadata) -> Metadata:
@@ -177,7 +185,7 @@ def _set_colours(block: bytearray, main: Directory, details: Directory, order: s
         if entry and entry.type == RATIONAL and entry.count * 2 == len(values):
             at = struct.unpack_from(order + "I", block, entry.place)[0]
             struct.pack_into(f"{order}{len(values)}I", block, at, *values)
-    index = _interoperability(bytes(block), details).get(tags.INTEROPERABILITY_INDEX)
+    index = interoperability(bytes(block), details).get(tags.INTEROPERABILITY_INDEX)
     if index and index.data[:3] == b"R03":
         block[index.place : index.place + 3] = b"R98"
 
@@ -210,8 +218,13 @@ def turned(point: tuple[float, float], orientation: int) -> tuple[float, float]:
     return x, y
 
 
-def build(main: Directory, details: Directory, gps: Directory) -> bytes:
-    """A block of the descriptive tags of `main` and of the other two; b'' where all are empty."""
+def build(
+    main: Directory, details: Directory, gps: Directory, below: Directory | None = None
+) -> bytes:
+    """A block of the descriptive tags of `main` and of the other two; b'' where all are empty.
+
+    `below` is the interoperability directory, which belongs to `details`.
+    """
     entries = [entry for tag, entry in main.items() if tag in DESCRIPTIVE]
     if not entries and not details and not gps:
         return b""
@@ -223,7 +236,8 @@ def build(main: Directory, details: Directory, gps: Directory) -> bytes:
     for tag, part in ((tags.EXIF_IFD, details), (tags.GPS_IFD, gps)):
         if part:
             placed.append(integers(tag, LONG, at + len(body)))
-            body += serialize(without_pointers(part), at + len(body), big=False)
+            own = below or {} if part is details else {}
+            body += serialize_with(part, own, at + len(body), big=False)
             body += b"\0" * (len(body) % 2)
     entries = [entry for entry in entries if entry.tag not in pointers] + placed
     return b"II*\0\x08\0\0\0" + serialize(entries, 8, big=False) + body
@@ -240,9 +254,22 @@ def of_resolution(resolution: Resolution) -> bytes:
     return build({entry.tag: entry for entry in entries}, {}, {})
 
 
-def without_pointers(directory: Directory) -> list[TagEntry]:
-    """The entries that mean the same anywhere: none that hold an offset into the old file."""
-    return [entry for tag, entry in directory.items() if tag != tags.INTEROPERABILITY_IFD]
+def serialize_with(directory: Directory, below: Directory, offset: int, *, big: bool) -> bytes:
+    """An EXIF or GPS directory that stands at `offset`, and its interoperability directory behind.
+
+    Nothing else in it holds an offset into the file that it comes from.
+    """
+    entries = [entry for tag, entry in directory.items() if tag != tags.INTEROPERABILITY_IFD]
+    if not below:
+        return serialize(entries, offset, big=big)
+
+    def pointing_to(place: int) -> bytes:
+        pointer = integers(tags.INTEROPERABILITY_IFD, LONG8 if big else LONG, place)
+        data = serialize([*entries, pointer], offset, big=big)
+        return data + b"\0" * (len(data) % 2)
+
+    place = offset + len(pointing_to(0))
+    return pointing_to(place) + serialize(below.values(), place, big=big)
 
 
 def _set(block: bytearray, entry: TagEntry, values: tuple[int, ...], order: str) -> None:

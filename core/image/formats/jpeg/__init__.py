@@ -9,7 +9,7 @@ from core.image.atomic import write_all
 from core.image.faults import check_size, damaged, unsupported
 from core.image.format import ALL_METADATA, Format
 from core.image.formats.jpeg import head
-from core.image.formats.jpeg.decoder import JpegPixels
+from core.image.formats.jpeg.decoder import PROGRESSIVE, JpegPixels, lacks_scans
 from core.image.layout import SampleLayout
 from core.image.origin import Origin
 from core.image.page import Source, page_of
@@ -51,6 +51,9 @@ def open(origin: Origin, max_pixels: int) -> Source:
     if channels not in (1, 3, 4):
         raise unsupported(f"it is a JPEG of {channels} channels", origin.name)
     metadata = head.read_metadata(origin.read)
+    is_progressive = any(marker in PROGRESSIVE for marker, _ in head.segments(origin.read))
+    if is_progressive and lacks_scans(origin.read(0, origin.size)):
+        metadata = metadata.noting("its finest detail is missing: the last scans are not there")
     layout = SampleLayout(width, height, channels, 8, False)
     picture = JpegPixels(origin, layout.shape)
     pixels = held_or_streamed(

@@ -30,6 +30,7 @@ _SPACES: Final = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 #: A marker in coded data: neither a stuffed zero nor a restart nor a fill byte.
 _MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _APP0, _ADOBE_SEGMENT, _COMMENT, _START_OF_SCAN, _END = 0xE0, 0xEE, 0xFE, 0xDA, 0xD9
+PROGRESSIVE: Final = (0xC2, 0xCA)
 _SEQUENTIAL: Final = (0xC0, 0xC1, 0xC9)
 #: Markers that stand alone, without a length.
 _ALONE: Final = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
@@ -152,6 +153,37 @@ def tidied(data: bytes) -> bytes:
         elif not (0xE0 <= marker <= 0xEF or marker == _COMMENT):
             parts.append(segment)
     return data
+
+
+def lacks_scans(data: bytes) -> bool:
+    """Whether the last scans of a progressive picture's lightness are missing.
+
+    Such a file is whole for every decoder: who copied half of it has put an end marker behind.
+    """
+    left = dict.fromkeys(range(64), 1)  # coefficient -> its lowest bit that was sent, 0: all were
+    first: int | None = None
+    for marker, start, stop in _segments(data):
+        if marker in FRAMES:
+            if marker not in PROGRESSIVE or stop < start + 11:
+                return False
+            first = data[start + 10]
+        if marker == _START_OF_SCAN:
+            break
+    else:
+        return False
+    at = start
+    while at + 4 <= len(data) and data[at + 1] != _END:
+        stop = at + 2 + struct.unpack_from(">H", data, at + 2)[0]
+        if data[at + 1] == _START_OF_SCAN and stop <= len(data):
+            components = data[at + 5 : stop - 3 : 2]
+            if first is not None and first in components:
+                lowest, highest, bits = data[stop - 3 : stop]
+                left |= dict.fromkeys(range(lowest, min(highest, 63) + 1), bits & 15)
+        found = _MARKER.search(data, stop)
+        if not found:
+            break
+        at = found.start()
+    return any(left.values())
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -9,9 +9,12 @@ from the coloured page (`overviews.py`).
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final, Literal
 
+import numpy as np
+
 from core.errors import SourceError
 from core.image.faults import check_size, unsupported
 from core.image.format import ALL_METADATA, Format
+from core.image.formats.tiff.codecs import planar_tiles
 from core.image.formats.tiff.pages import TiffPage, packet_of, read_pages
 from core.image.formats.tiff.rewritten import RewrittenPage, RewrittenPixels
 from core.image.formats.tiff.rows import UncompressedRows
@@ -23,7 +26,7 @@ from core.image.libvips_reader import pixels_of
 from core.image.origin import Origin
 from core.image.page import Page, Source, page_of
 from core.image.painted import PaintedPage
-from core.image.pixels import Held, Pixels
+from core.image.pixels import Held, Pixels, upright
 from core.image.vips import load
 
 _LOSSY: Final = ("jpeg", "old-jpeg", "webp")
@@ -85,6 +88,13 @@ def write(file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality:
     writer.close()
 
 
+def _layout_of_planar_tiles(found: TiffPage) -> SampleLayout:
+    has_alpha = found.alpha is not None
+    depth: Literal[8, 16] = 16 if found.bits == 16 else 8
+    colours = found.samples - has_alpha
+    return SampleLayout(found.width, found.height, colours, depth, has_alpha)
+
+
 def _page(origin: Origin, index: int, found: TiffPage, shelf: list[Held]) -> Page:
     """The page that a directory describes; `shelf` is shared by the pages of the file."""
     files: list[RewrittenPage] = []  # the last one is being read
@@ -106,6 +116,14 @@ def _page(origin: Origin, index: int, found: TiffPage, shelf: list[Held]) -> Pag
         depth: Literal[8, 16] = 16 if found.bits == 16 else 8
         layout = SampleLayout(found.width, found.height, colours, depth, found.alpha is not None)
         pixels = UncompressedRows(origin, found, found.plain)
+    elif found.has_planar_tiles:
+        layout = _layout_of_planar_tiles(found)
+
+        def decode() -> np.ndarray:
+            check_segments(origin, found)
+            return upright(planar_tiles(origin, found), found.metadata.orientation)
+
+        pixels = Held(decode, shelf)
     else:
         layout = layout_of_image(open_image(), origin.name)
         if (layout.width, layout.height) != (found.width, found.height):
@@ -120,4 +138,12 @@ def _page(origin: Origin, index: int, found: TiffPage, shelf: list[Held]) -> Pag
         )
         if found.is_alone:
             pixels = RewrittenPixels(pixels, files)
-    return page_of(index, layout, pixels, found.metadata, found.bits, stored=found.stored)
+    return page_of(
+        index,
+        layout,
+        pixels,
+        found.metadata,
+        found.bits,
+        stored=found.stored,
+        premultiplied=found.alpha == 1,
+    )

@@ -64,6 +64,28 @@ def samples_of_segment(origin: Origin, page: TiffPage, number: int) -> np.ndarra
     return ((codes.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
 
 
+def planar_tiles(origin: Origin, page: TiffPage) -> np.ndarray:
+    """All samples of a page in tiles of one channel each, which libvips does not read.
+
+    (height, width, samples) uint8 or uint16, black at 0 where the page is gray. Raises
+    `SourceError` (truncated).
+    """
+    assert page.tile is not None
+    across, down = page.tile
+    columns, rows = -(-page.width // across), -(-page.height // down)
+    dtype = np.uint8 if page.bits == 8 else np.uint16
+    codes = np.empty((rows * down, columns * across, page.samples), dtype)
+    for number in range(rows * columns * page.samples):
+        channel, place = divmod(number, rows * columns)
+        top, left = place // columns * down, place % columns * across
+        tile = samples_of_segment(origin, page, number)
+        codes[top : top + down, left : left + across, channel] = tile[..., 0]
+    codes = codes[: page.height, : page.width]
+    if page.photometric == 0:
+        codes[..., 0] = ~codes[..., 0]
+    return codes
+
+
 def _decoded_bytes(data: bytes, page: TiffPage, shape: tuple[int, int, int]) -> Any:
     """The bytes of a segment without compression; raises what imagecodecs raises."""
     size = -(-shape[1] * shape[2] * page.bits // 8) * shape[0]

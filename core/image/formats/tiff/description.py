@@ -62,9 +62,10 @@ def metadata_of(directory: Directory, header: BlockHeader, read: Reader) -> Meta
     details, gps = (
         _sub_directory(directory, tag, header, read) for tag in (tags.EXIF_IFD, tags.GPS_IFD)
     )
+    below = _sub_directory(details, tags.INTEROPERABILITY_IFD, header, read)
     metadata = Metadata(
         icc=data(tags.ICC),
-        exif=exif.build(directory, details, gps) or None,
+        exif=exif.build(directory, details, gps, below) or None,
         xmp=data(tags.XMP),
         iptc=_iptc(directory.get(tags.IPTC)) or photoshop.iptc_of(data(tags.PHOTOSHOP) or b""),
         photoshop=data(tags.PHOTOSHOP),

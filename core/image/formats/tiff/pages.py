@@ -105,6 +105,11 @@ class TiffPage:
         return one(self.directory, tags.PLANAR, 1) == 2 and self.samples > 1
 
     @property
+    def has_planar_tiles(self) -> bool:
+        """Whether each tile has one channel: libvips reads no such page."""
+        return self.tile is not None and self.is_planar
+
+    @property
     def is_fine_ycbcr(self) -> bool:
         """Whether its samples are YCbCr, as many of each, and no JPEG's."""
         return _is_fine_ycbcr(self.directory, self.compression)
@@ -214,7 +219,10 @@ def _fault(node: Node, has_others: bool, file: _File) -> str | None:
     pictures, of the same page where it is a sub-directory.
     """
     if node.is_mask:
-        return "it is a transparency mask"
+        is_mask = not node.directory or _bits(node.directory) == 1
+        return (
+            "it is a transparency mask" if is_mask else "it is a mask, such as infrared's of dust"
+        )
     if not has_others or (node.parent is None and not node.is_reduced):
         return None
     if not node.directory:
@@ -398,6 +406,11 @@ def _problem_of_coding(
         return f"a YCbCr picture of {bits} bits a sample"
     if photometric == _YCBCR and compression != "jpeg" and one(directory, tags.PLANAR, 1) == 2:
         return "a YCbCr picture, each channel by itself"
+    if tags.TILE_OFFSETS in directory and one(directory, tags.PLANAR, 1) == 2:
+        known = compression in _OF_BYTES and predictor in (1, 2)
+        known &= bits == 8 or (bits == 16 and photometric in (*_GRAY, _RGB))
+        if one(directory, tags.SAMPLES, 1) > 1 and not known:
+            return "a picture of tiles, each of one channel, in an unusual coding"
     if compression in _DECODED_HERE and predictor not in (1, 2):
         return f"a picture with the unknown predictor {predictor}"
     if compression in _OF_SAMPLES:

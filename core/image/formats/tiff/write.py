@@ -212,17 +212,17 @@ class TiffWriter:
     def _write_exif(self, metadata: Metadata) -> list[TagEntry]:
         """The EXIF and GPS directories, and the entries that point to them."""
         try:
-            _, details, gps = exif.read(metadata.exif or b"")
+            block = metadata.exif or b""
+            _, details, gps = exif.read(block)
         except BadDirectory:
             return []
         pointers = []
-        for tag, directory in ((tags.EXIF_IFD, details), (tags.GPS_IFD, gps)):
+        below = exif.interoperability(block, details)
+        for tag, directory, own in ((tags.EXIF_IFD, details, below), (tags.GPS_IFD, gps, {})):
             if directory:
                 at = self._align()
                 pointers.append(integers(tag, LONG8 if self._big else LONG, at))
-                write_all(
-                    self._file, serialize(exif.without_pointers(directory), at, big=self._big)
-                )
+                self._write(exif.serialize_with(directory, own, at, big=self._big))
         return pointers
 
     def _align(self) -> int:
