@@ -41,8 +41,8 @@ def test_new_hints_layer_is_transparent_and_chosen_and_above_the_photograph(gimp
         hints=HINTS,
     )
     assert found["ran"] == "success"
-    assert found["names"] == ["Photochrom hints", "photo"]
-    assert found["chosen"] == ["Photochrom hints"]
+    assert found["names"] == ["Hints: photo", "photo"]
+    assert found["chosen"] == ["Hints: photo"]
     assert found["size"] == [40, 30]
     assert set(bytes.fromhex(found["pixels"])[3::4]) == {0}
 
@@ -64,7 +64,7 @@ value = [ran, names(image), painted.get_visible()]
     )
     ran, names, visible = found
     assert ran["status"] == "success"
-    assert names == ["Photochrom hints", "photo colour", "photo"]
+    assert names == ["Hints: photo", "Colour: photo", "photo"]
     assert visible is False
     (request,) = room.journal("colorize")
     assert request["kind"] == "multipart/form-data"
@@ -121,7 +121,7 @@ def test_a_gray_image_can_be_painted_on_once_its_conversion_is_allowed(gimp: Gim
         hints=HINTS,
     )
     assert "convert-gray" in refused[0] and refused[1] == ["photo"]
-    assert allowed == ["rgb", ["Photochrom hints", "photo"]]
+    assert allowed == ["rgb", ["Hints: photo", "photo"]]
 
 
 def test_a_layer_cannot_be_its_own_hints(gimp: GimpSession):

@@ -134,7 +134,7 @@ ran = colorize(image, mask)
 value = [ran["status"], names(image)]
 """
     )
-    assert names == ["success", ["photo colour", "photo"]]
+    assert names == ["success", ["Colour: photo", "photo"]]
 
 
 def test_transparent_pixels_of_the_photograph_do_not_colour_what_lies_below(gimp: GimpSession):
@@ -171,8 +171,8 @@ value = [ran["status"], [child.get_name() for child in group.get_children()], na
         output=output,
     )
     expected = {
-        "colour-layer": ["photo colour", "photo"],
-        "new-layer": ["photo coloured", "photo"],
+        "colour-layer": ["Colour: photo", "photo"],
+        "new-layer": ["Coloured: photo", "photo"],
         "in-place": ["photo"],
     }
     assert (ran, inside, top) == ("success", expected[output], ["group"])
@@ -193,7 +193,7 @@ value = [ran["status"], names(image), above.get_offsets()[1:], warmth(above)]
 """,
         output=output,
     )
-    assert (ran, top, at) == ("success", ["group colour", "group"], [3, 4])
+    assert (ran, top, at) == ("success", ["Colour: group", "group"], [3, 4])
     assert warm(coloured).min() > 25
 
 
@@ -300,7 +300,7 @@ colorize(image, layer, vividness=0.5)
 value = [names(image), image.get_item_position(first)]
 """
     )
-    assert names == ["retouch", "photo colour #1", "photo colour", "photo"]
+    assert names == ["retouch", "photo colour #1", "Colour: photo", "photo"]
     assert marks == 2
 
 
@@ -315,5 +315,5 @@ colorize(image, image.get_layers()[0], output="in-place")
 value = [names(image), warmth(layer)]
 """
     )
-    assert names[0] == ["photo colour", "photo"]
+    assert names[0] == ["Colour: photo", "photo"]
     assert warm(names[1]).min() > 25

@@ -75,7 +75,7 @@ def test_every_code_of_the_answer_arrives_in_the_layer_and_alpha_stays(
         assert found["names"] == ["photo"]
     else:
         assert found["names"] == [
-            "photo colour" if output == "colour-layer" else "photo coloured",
+            "Colour: photo" if output == "colour-layer" else "Coloured: photo",
             "photo",
         ]
         assert found["mode"] == ("lch-color" if output == "colour-layer" else "normal")
