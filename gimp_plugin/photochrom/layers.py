@@ -89,7 +89,9 @@ class Target:
         else:
             result = self._layer_above(colours, earlier.get_mask())
             result.set_opacity(earlier.get_opacity())
+            name = earlier.get_name()
             self.image.remove_layer(earlier)
+            result.set_name(name)
         result.set_visible(self.layer.get_visible())
         self.image.set_selected_layers([result])
         return result

@@ -108,7 +108,7 @@ def _colorize_procedure(plug_in):
     )
     procedure.add_string_argument(
         "server",
-        "Server _address",
+        "Server add_ress",
         "Like http://127.0.0.1:7860; empty: the one on this computer, started when needed",
         "",
         flags,

@@ -98,24 +98,27 @@ colorize(image, layer, hints=painted)
 
 
 def test_a_hints_layer_without_paint_asks_for_the_automatic_colours(gimp: GimpSession, room: Room):
-    gimp.run(
+    visible = gimp.run(
         """
         image, layer = picture(40, 30, bytes([120]) * 3600, "R'G'B' u8")
         run(hints, image, [layer])
         colorize(image, image.get_layers()[0])
+        value = image.get_layers()[0].get_visible()
         """,
         hints=HINTS,
     )
+    assert visible  # what led to nothing is not hidden, and is told
+    assert "Nothing is painted on 'Hints: photo'" in gimp.said()
     (request,) = room.journal("colorize")
     assert (request["kind"], request["hints"]) == ("application/octet-stream", "")
 
 
-def test_a_gray_image_can_be_painted_on_once_its_conversion_is_allowed(gimp: GimpSession):
+def test_a_gray_image_can_be_painted_on_unless_its_conversion_is_forbidden(gimp: GimpSession):
     refused, allowed = gimp.run(
         """
         image, layer = picture(8, 8, bytes(64), "Y' u8", GRAY)
-        refused = [run(hints, image, [layer])["message"], names(image)]
-        run(hints, image, [layer], convert_gray=True)
+        refused = [run(hints, image, [layer], convert_gray=False)["message"], names(image)]
+        run(hints, image, [layer])
         value = [refused, [image.get_base_type().value_nick, names(image)]]
         """,
         hints=HINTS,

@@ -8,8 +8,8 @@ import pytest
 from tests.gimp_plugin.gimp_session import GimpSession, Room
 from tests.gimp_plugin.test_hints import HINTS, PAINT
 
-#: `everything(parent)`: all layers; `find(image, name)`: the one of that name; `opened(image, path)`:
-#: the image after it was saved and opened again.
+#: `everything(parent)`: all layers; `find(image, name)`: the one of that name;
+#: `opened(image, path)`: the image after it was saved and opened again.
 TREE = (
     PAINT
     + """
