@@ -76,6 +76,12 @@ value = {"names": names(image), "base": image.get_base_type().value_nick,
 """
 
 
+STATE_OF_LAYERS = """
+image = Gimp.get_images()[-1]
+value = [len(names(image)), image.get_base_type().value_nick]
+"""
+
+
 def until(gui: GuiSession, condition, seconds: float = 30.0) -> dict[str, Any]:
     """The image's state, once it is as wanted."""
     deadline = time.monotonic() + seconds
@@ -212,10 +218,8 @@ def test_cancel_while_the_colours_are_placed_does_not_leave_half_of_the_work(
         time.sleep(0.05)
     keep_picture(gui, "cancelled-while-placing")
     assert not gui.has_window("^GIMP Message$")
-    found = gui.run(
-        "image = Gimp.get_images()[-1]; value = [len(names(image)), image.get_base_type().value_nick]"
-    )
-    assert found in ([1, "gray"], [2, "rgb"])
+    state = gui.run(STATE_OF_LAYERS)
+    assert state in ([1, "gray"], [2, "rgb"])
 
 
 def test_ctrl_f_colours_after_a_hints_layer_was_made(gui: GuiSession, room: Room):
