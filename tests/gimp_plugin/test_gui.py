@@ -210,6 +210,7 @@ def test_cancel_while_the_colours_are_placed_does_not_leave_half_of_the_work(
         DISPLAYS.append(Gimp.Display.new(image))
         """
     )
+    gui.fit(MAIN, 981, 662)  # GIMP makes the window larger for a large image
     open_dialog(gui)
     gui.keys("alt+o")
     _until_noted(room, "answered")
