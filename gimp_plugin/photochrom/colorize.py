@@ -15,7 +15,7 @@ import hints
 import server
 from client import Colouring
 from gi.repository import Gimp
-from layers import Target
+from layers import COLOUR_LAYER, Target
 from pixels import Colours, Pixels, form_of, keep_few_tiles
 from trouble import Busy, Trouble
 
@@ -49,29 +49,36 @@ def colorize(target: Target, choice: Choice) -> Gimp.Layer:
         raise Trouble("The hints layer cannot colour itself; choose the photograph's layer")
     Gimp.progress_init("Photochrom")
     keep_few_tiles()
-    colours = _fetch(target, choice)
+    paint = hints.as_png(choice.hints, target.layer) if choice.hints else b""
+    colours = _fetch(target, choice, paint)
+    # Cancel kills this process. With the progress goes its button, so that nobody can cancel what
+    # is half done: GIMP would leave a converted image and an undo group without its end.
     Gimp.progress_set_text("Placing the colours…")
+    Gimp.progress_end()
     target.image.undo_group_start()
     try:
         if target.is_gray:
             target.image.convert_rgb()
         result = target.place(colours)
-        if choice.hints:
+        if choice.hints and paint:
             choice.hints.set_visible(False)  # paint would lie over the colours that it led to
     finally:
         target.image.undo_group_end()
         colours.close()
-    Gimp.progress_end()
+    if choice.hints and not paint:
+        Gimp.message(
+            f"Nothing is painted on {choice.hints.get_name()!r} over the photograph; "
+            "the colours are the automatic ones."
+        )
     return result
 
 
-def _fetch(target: Target, choice: Choice) -> Colours:
+def _fetch(target: Target, choice: Choice, paint: bytes) -> Colours:
     """The layer's pixels in colour, from the server."""
     form = form_of(target.image)
     with_filters = _as_seen(target)
     try:
         pixels = Pixels(with_filters or target.layer, form)
-        paint = hints.as_png(choice.hints, target.layer) if choice.hints else b""
         found = server.ensure(choice.address, choice.token, _pulse)
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
@@ -118,12 +125,34 @@ def _as_seen(target: Target) -> Gimp.Layer | None:
     A colour layer lies over what is seen, so its colours must fit that lightness; the other
     results carry the filters on top.
     """
-    if target.output != "colour-layer" or not target.layer.get_filters():
+    if target.output != COLOUR_LAYER or not target.layer.get_filters():
         return None
-    copy = target.image.duplicate()
-    layer = copy.get_layer_by_tattoo(target.layer.get_tattoo())
-    layer.merge_filters()
-    return layer
+    layer = target.layer
+    seen = _same_place(target.image.duplicate(), layer)
+    if layer.is_group():  # the filters of a group can only be merged with the group
+        seen = seen.merge()
+    else:
+        seen.merge_filters()
+    # A filter such as a drop shadow makes the layer larger; the colours are for its own extent.
+    x, y = (seen.get_offsets()[i] - layer.get_offsets()[i] for i in (1, 2))
+    seen.resize(layer.get_width(), layer.get_height(), x, y)
+    return seen
+
+
+def _same_place(copy: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
+    """The layer of a duplicated image that is the copy of `layer`.
+
+    Its place in the tree tells; the numbers by which GIMP knows layers differ in a duplicate.
+    """
+    places = []
+    item = layer
+    while item:
+        places.append(item.get_image().get_item_position(item))
+        item = item.get_parent()
+    found = copy.get_layers()[places.pop()]
+    while places:
+        found = found.get_children()[places.pop()]
+    return found
 
 
 def _pulse(text: str) -> None:

@@ -14,7 +14,8 @@ gi.require_version("Gtk", "3.0")
 
 import server  # noqa: E402
 from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
-from layers import Target, all_layers  # noqa: E402
+from layers import Target  # noqa: E402
+from marks import all_layers  # noqa: E402
 from trouble import Trouble  # noqa: E402
 
 ADVANCED = ["server", "token"]
@@ -30,15 +31,18 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, target: Target)
     models = _Models(config)
     layers = _hints_row(config, target)
     vividness = dialog.get_scale_entry("vividness", 1.0)
+    vividness.set_digits(2)
     output = dialog.get_widget("output", GObject.TYPE_NONE)
     _align(models.label, vividness.get_label(), output.get_label(), layers.get_children()[0])
     content.pack_start(models.row, False, False, 0)
     dialog.fill(["vividness", "output"])
     content.pack_start(layers, False, False, 0)
+    earlier = ["replace-colours"] if target.earlier_colours() else []
+    dialog.fill(["respect-selection", *earlier])
+    if Gimp.Selection.is_empty(target.image):
+        dialog.get_widget("respect-selection", GObject.TYPE_NONE).set_sensitive(False)
     if target.is_gray:
-        # The default is "no" for scripts; a person sees the question and can take the tick away.
-        config.set_property("convert-gray", True)
-    dialog.fill(["respect-selection", *(["convert-gray"] if target.is_gray else [])])
+        content.pack_start(_note("The grayscale image becomes RGB."), False, False, 0)
     dialog.fill_box("advanced-rows", ADVANCED)
     dialog.get_label("advanced-label", "_Advanced", False, True)
     expander = dialog.fill_expander("advanced", "advanced-label", False, "advanced-rows")

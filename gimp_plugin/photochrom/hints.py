@@ -12,10 +12,10 @@ import struct
 import zlib
 
 from gi.repository import Gegl, Gimp
-from layers import HINTS_MARK, all_layers, mark, photograph_of
+from marks import HINTS_MARK, all_layers, mark, photograph_of
 from pixels import NOTHING_OUTSIDE, STRIP_BYTES
 
-NAME = "Photochrom hints"
+NAME = "Hints: {}"
 PAINTED = "R'G'B'A u8"
 
 
@@ -26,7 +26,7 @@ def new_hints_layer(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer:
     """
     layer = Gimp.Layer.new(
         image,
-        NAME,
+        NAME.format(photograph.get_name()),
         image.get_width(),
         image.get_height(),
         Gimp.ImageType.RGBA_IMAGE,

@@ -6,16 +6,16 @@ copy above it, or the layer itself. Everything in `place` belongs inside one und
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gi.repository import Gimp
+from marks import COLOUR_MARK, forget_identity, mark, photograph_of
 from pixels import Colours
 from trouble import Trouble
 
-# Parasites on layers of ours; each holds the tattoo of the photograph that the layer is for.
-HINTS_MARK, COLOUR_MARK = "photochrom-hints", "photochrom-colour"
 COLOUR_LAYER, NEW_LAYER, IN_PLACE = "colour-layer", "new-layer", "in-place"
+# The role comes first: the Layers dialog cuts long names at their end.
+COLOUR_NAME, COLOURED_NAME = "Colour: {}", "Coloured: {}"
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Target:
     layer: Gimp.Layer
     output: str
     respect_selection: bool
+    replace_colours: bool = True
 
     @property
     def is_gray(self) -> bool:
@@ -59,48 +60,100 @@ class Target:
             return self.layer
         if self.output == NEW_LAYER and not self.layer.is_group():
             return self._coloured_copy(colours)
+        earlier = self.earlier_colours() if self.output == COLOUR_LAYER else []
+        if earlier and self.replace_colours and not earlier[0].get_lock_content():
+            return self._replace(earlier[0], colours)
         return self._layer_above(colours)
 
-    def _layer_above(self, colours: Colours) -> Gimp.Layer:
-        """A new layer with the colours, its mask as the selection and the layer's mask say."""
+    def earlier_colours(self) -> list[Gimp.Layer]:
+        """The colour layers that were made for this layer and lie beside it, topmost first."""
+        parent = self.layer.get_parent()
+        siblings = parent.get_children() if parent else self.image.get_layers()
+        return [
+            other
+            for other in siblings
+            if (meant := photograph_of(self.image, other, COLOUR_MARK))
+            and meant.get_id() == self.layer.get_id()
+        ]
+
+    def _replace(self, earlier: Gimp.Layer, colours: Colours) -> Gimp.Layer:
+        """New colours in the place of earlier ones, whose opacity and mask stay.
+
+        With a selection, the colours outside of it stay too.
+        """
+        if self._fits(earlier):
+            if self._has_selection():
+                self._show_selected(earlier)
+            self._paint(earlier, colours)
+            result = earlier
+        else:
+            result = self._layer_above(colours, earlier.get_mask())
+            result.set_opacity(earlier.get_opacity())
+            name = earlier.get_name()
+            self.image.remove_layer(earlier)
+            result.set_name(name)
+        result.set_visible(self.layer.get_visible())
+        self.image.set_selected_layers([result])
+        return result
+
+    def _fits(self, earlier: Gimp.Layer) -> bool:
+        """Whether a colour layer can take colours for this layer, pixel by pixel."""
+        shapes = [
+            (each.get_width(), each.get_height(), each.get_offsets()[1:])
+            for each in (earlier, self.layer)
+        ]
+        return shapes[0] == shapes[1] and (earlier.has_alpha() or not self.layer.has_alpha())
+
+    def _show_selected(self, earlier: Gimp.Layer) -> None:
+        """Open the mask of earlier colours where new ones are wanted."""
+        mask = earlier.get_mask()
+        if not mask:
+            return
+        saved = Gimp.Selection.save(self.image)
+        own = self._own_mask()
+        if own:
+            self.image.select_item(Gimp.ChannelOps.INTERSECT, own)
+        mask.edit_fill(Gimp.FillType.WHITE)
+        self._restore_selection(saved)
+
+    def _layer_above(
+        self, colours: Colours, earlier_mask: Gimp.LayerMask | None = None
+    ) -> Gimp.Layer:
+        """A new layer with the colours; the selection and the masks say where it shows."""
         mode = Gimp.LayerMode.NORMAL if self.output == NEW_LAYER else Gimp.LayerMode.LCH_COLOR
         layer, image = self.layer, self.image
         kind = Gimp.ImageType.RGBA_IMAGE if layer.has_alpha() else Gimp.ImageType.RGB_IMAGE
         width, height = layer.get_width(), layer.get_height()
-        name = f"{layer.get_name()} colour"
+        name = COLOUR_NAME.format(layer.get_name())
         result = Gimp.Layer.new(image, name, width, height, kind, layer.get_opacity(), mode)
         colours.fill(result.get_buffer())
         _, x, y = layer.get_offsets()
         result.set_offsets(x, y)
+        result.set_visible(layer.get_visible())
         if mode == Gimp.LayerMode.LCH_COLOR:
             mark(result, COLOUR_MARK, layer)
         image.insert_layer(result, layer.get_parent(), self._position_above())
-        self._mask_like_layer(result)
+        self._mask_like(result, [self._own_mask(), earlier_mask])
         return result
 
     def _position_above(self) -> int:
         """Above the layer, and above the colours that were found for it before."""
-        layer, image = self.layer, self.image
-        parent = layer.get_parent()
-        siblings = parent.get_children() if parent else image.get_layers()
-        earlier = [
-            other
-            for other in siblings
-            if (meant := photograph_of(image, other, COLOUR_MARK))
-            and meant.get_id() == layer.get_id()
-        ]
-        return min(map(image.get_item_position, [layer, *earlier]))
+        return min(map(self.image.get_item_position, [self.layer, *self.earlier_colours()]))
 
-    def _mask_like_layer(self, result: Gimp.Layer) -> None:
-        """Colour nothing that the selection leaves out or that the layer's own mask hides."""
-        own = self.layer.get_mask() if self.layer.get_apply_mask() else None
-        if not own and not self._has_selection():
+    def _own_mask(self) -> Gimp.LayerMask | None:
+        """The layer's mask, where it hides something."""
+        return self.layer.get_mask() if self.layer.get_apply_mask() else None
+
+    def _mask_like(self, result: Gimp.Layer, masks: list[Gimp.LayerMask | None]) -> None:
+        """Colour nothing that the selection leaves out or that one of the masks hides."""
+        hiding = [mask for mask in masks if mask]
+        if not hiding and not self._has_selection():
             return
         saved = Gimp.Selection.save(self.image)
         if not self._has_selection():
             Gimp.Selection.all(self.image)
-        if own:
-            self.image.select_item(Gimp.ChannelOps.INTERSECT, own)
+        for mask in hiding:
+            self.image.select_item(Gimp.ChannelOps.INTERSECT, mask)
         result.add_mask(result.create_mask(Gimp.AddMaskType.SELECTION))
         result.set_edit_mask(False)
         self._restore_selection(saved)
@@ -109,7 +162,8 @@ class Target:
         """A copy above the layer: its mask, mode and opacity, and the colours."""
         layer, image = self.layer, self.image
         copy = layer.copy()
-        copy.set_name(f"{layer.get_name()} coloured")
+        copy.set_name(COLOURED_NAME.format(layer.get_name()))
+        forget_identity(copy)
         image.insert_layer(copy, layer.get_parent(), image.get_item_position(layer))
         copy.set_lock_content(False)
         if copy.get_mask():
@@ -154,27 +208,3 @@ def layer_of(image: Gimp.Image, drawables: list) -> Gimp.Layer:
     if not isinstance(chosen, Gimp.Layer):
         raise Trouble("A channel holds no picture to colour; choose a layer")
     return chosen
-
-
-def mark(layer: Gimp.Layer, name: str, photograph: Gimp.Layer) -> None:
-    """Note on a layer of ours, not yet inserted, which photograph it is for; kept in the file.
-
-    On an inserted layer the note would be an undo step of its own, one that GIMP cannot undo.
-    """
-    tattoo = str(photograph.get_tattoo()).encode()
-    layer.attach_parasite(Gimp.Parasite.new(name, Gimp.PARASITE_PERSISTENT, tattoo))
-
-
-def photograph_of(image: Gimp.Image, layer: Gimp.Layer, name: str) -> Gimp.Layer | None:
-    """The photograph that `layer` was marked for, if it was and the photograph still exists."""
-    note = layer.get_parasite(name)
-    return image.get_layer_by_tattoo(int(bytes(note.get_data()))) if note else None
-
-
-def all_layers(parent: Gimp.Image | Gimp.GroupLayer) -> Iterator[Gimp.Layer]:
-    """An image's layers and those in its groups, topmost first."""
-    children = parent.get_layers() if isinstance(parent, Gimp.Image) else parent.get_children()
-    for layer in children:
-        yield layer
-        if layer.is_group():
-            yield from all_layers(layer)

@@ -21,16 +21,8 @@ gi.require_version("Gegl", "0.4")
 import hints  # noqa: E402
 from colorize import Choice, colorize  # noqa: E402
 from gi.repository import Gimp, GLib, GObject  # noqa: E402
-from layers import (  # noqa: E402
-    COLOUR_LAYER,
-    COLOUR_MARK,
-    HINTS_MARK,
-    IN_PLACE,
-    NEW_LAYER,
-    Target,
-    layer_of,
-    photograph_of,
-)
+from layers import COLOUR_LAYER, IN_PLACE, NEW_LAYER, Target, layer_of  # noqa: E402
+from marks import COLOUR_MARK, HINTS_MARK, is_marked, photograph_of  # noqa: E402
 from trouble import Trouble  # noqa: E402
 
 COLORIZE = "plug-in-photochrom-colorize"
@@ -58,7 +50,10 @@ class Photochrom(Gimp.PlugIn):
 
 
 def _colorize_procedure(plug_in):
-    procedure = _procedure(plug_in, COLORIZE, _run_colorize, "_Colorize Layer…")
+    procedure = Gimp.ImageProcedure.new(
+        plug_in, COLORIZE, Gimp.PDBProcType.PLUGIN, _run_colorize, None
+    )
+    _describe(procedure, "_Colorize Layer…")
     procedure.set_documentation(
         "Colours a black-and-white photograph and keeps its lightness",
         "Puts the colours on a layer in LCh Color mode above the chosen layer, on a coloured copy "
@@ -89,6 +84,14 @@ def _colorize_procedure(plug_in):
         True,
         flags,
     )
+    procedure.add_boolean_argument(
+        "replace-colours",
+        "Re_place the earlier colours",
+        "New colours go into the colour layer that this layer has; its mask and opacity stay. "
+        "Otherwise they get a layer above it",
+        True,
+        flags,
+    )
     procedure.add_layer_argument(
         "hints",
         "_Hints from layer",
@@ -100,12 +103,12 @@ def _colorize_procedure(plug_in):
         "convert-gray",
         "Convert the _grayscale image to RGB",
         "A grayscale image holds no colour; its conversion belongs to the same undo step",
-        False,
+        True,
         flags,
     )
     procedure.add_string_argument(
         "server",
-        "Server _address",
+        "Server add_ress",
         "Like http://127.0.0.1:7860; empty: the one on this computer, started when needed",
         "",
         flags,
@@ -117,7 +120,19 @@ def _colorize_procedure(plug_in):
 
 
 def _hints_procedure(plug_in):
-    procedure = _procedure(plug_in, HINTS, _run_hints, "New _Hints Layer")
+    # No ImageProcedure: GIMP remembers those for Filters > Repeat Last (Ctrl+F), which should
+    # colour with the new hints. It fills in the arguments of any procedure that has them so.
+    procedure = Gimp.Procedure.new(plug_in, HINTS, Gimp.PDBProcType.PLUGIN, _run_hints, None)
+    _describe(procedure, "New _Hints Layer")
+    flags = GObject.ParamFlags.READWRITE
+    procedure.add_enum_argument(
+        "run-mode", "Run mode", "Run mode", Gimp.RunMode, Gimp.RunMode.NONINTERACTIVE, flags
+    )
+    procedure.add_display_argument("display", "Display", "Not used", True, flags)
+    procedure.add_image_argument("image", "Image", "The image", False, flags)
+    procedure.add_core_object_array_argument(
+        "drawables", "Drawables", "The photograph's layer", Gimp.Drawable, flags
+    )
     procedure.set_documentation(
         "Adds a transparent layer to paint known colours on",
         "Paint a dab of the right colour on what you know (a dress, a wall, a car) and choose "
@@ -128,15 +143,14 @@ def _hints_procedure(plug_in):
         "convert-gray",
         "Convert the _grayscale image to RGB",
         "Paint on a grayscale image has no colour; the conversion belongs to the same undo step",
-        False,
-        GObject.ParamFlags.READWRITE,
+        True,
+        flags,
     )
     return procedure
 
 
-def _procedure(plug_in, name, run, label):
+def _describe(procedure, label):
     """What both procedures have in common."""
-    procedure = Gimp.ImageProcedure.new(plug_in, name, Gimp.PDBProcType.PLUGIN, run, None)
     # Indexed images are in the list to be told what to do; a menu entry in gray tells nobody.
     procedure.set_image_types("RGB*, GRAY*, INDEXED*")
     procedure.set_sensitivity_mask(
@@ -145,7 +159,6 @@ def _procedure(plug_in, name, run, label):
     procedure.set_menu_label(label)
     procedure.add_menu_path(MENU)
     procedure.set_attribution("The Photochrom authors", "The Photochrom authors", "2026")
-    return procedure
 
 
 def _outputs():
@@ -165,23 +178,22 @@ def _run_colorize(procedure, mode, image, drawables, config, data):
     try:
         layer = layer_of(image, drawables)
         paint = config.get_property("hints")
-        photograph = photograph_of(image, layer, HINTS_MARK)
-        if photograph:  # the user painted last, so the hints layer is the chosen one
-            layer, paint = photograph, layer
-        else:  # colours that were found before stand for their photograph
-            layer = photograph_of(image, layer, COLOUR_MARK) or layer
-            if mode != Gimp.RunMode.NONINTERACTIVE:
-                paint = hints.find(image, layer)
+        photograph = _photograph(image, layer)
+        if is_marked(layer, HINTS_MARK):  # the user painted last, so it is the chosen one
+            paint = layer
+        elif mode != Gimp.RunMode.NONINTERACTIVE:
+            paint = hints.find(image, photograph)
         config.set_property("hints", paint)
-        target = _target(image, layer, config)
+        if mode != Gimp.RunMode.NONINTERACTIVE:
+            # A person who colours a grayscale image wants colours; to say no can only fail.
+            config.set_property("convert-gray", True)
         if mode == Gimp.RunMode.INTERACTIVE:
             from dialogue import ask
 
-            if not ask(procedure, config, target):
+            if not ask(procedure, config, _target(image, photograph, config)):
                 return _end(procedure, Status.CANCEL)
             paint = config.get_property("hints")
-            target = _target(image, layer, config)
-        colorize(target, _choice(config, paint))
+        colorize(_target(image, photograph, config), _choice(config, paint))
     except Trouble as trouble:
         return _end(procedure, Status.EXECUTION_ERROR, f"{trouble}.")
     except Exception as error:
@@ -191,9 +203,12 @@ def _run_colorize(procedure, mode, image, drawables, config, data):
     return _end(procedure, Status.SUCCESS)
 
 
-def _run_hints(procedure, mode, image, drawables, config, data):
+def _run_hints(procedure, config, data):
+    mode, image = config.get_property("run-mode"), config.get_property("image")
     try:
-        layer = layer_of(image, drawables)
+        if not image:
+            raise Trouble("Choose the image (argument 'image')")
+        layer = layer_of(image, config.get_core_object_array("drawables"))
         gray = image.get_base_type() == Gimp.ImageBaseType.GRAY
         if gray and not _may_convert(mode, config):
             if mode == Gimp.RunMode.INTERACTIVE:
@@ -202,11 +217,12 @@ def _run_hints(procedure, mode, image, drawables, config, data):
                 "Paint on a grayscale image has no colour; allow its conversion to RGB (argument "
                 "'convert-gray'), or convert it first with Image > Mode > RGB"
             )
+        photograph = _photograph(image, layer)
         image.undo_group_start()
         try:
             if gray:
                 image.convert_rgb()
-            hints.new_hints_layer(image, _photograph(image, layer))
+            hints.new_hints_layer(image, photograph)
         finally:
             image.undo_group_end()
     except Trouble as trouble:
@@ -216,14 +232,25 @@ def _run_hints(procedure, mode, image, drawables, config, data):
 
 
 def _photograph(image, layer):
-    """The photograph behind a layer of ours; any other layer itself."""
+    """The photograph behind a layer of ours; any other layer itself.
+
+    Colours whose photograph is gone are a picture of their own.
+    """
     marked = (photograph_of(image, layer, name) for name in (HINTS_MARK, COLOUR_MARK))
-    return next(filter(None, marked), layer)
+    photograph = next(filter(None, marked), None)
+    if not photograph and is_marked(layer, HINTS_MARK):
+        raise Trouble(
+            f"{layer.get_name()!r} is a hints layer whose photograph is gone; choose the layer "
+            "to colour, and this one under 'Hints from layer'"
+        )
+    return photograph or layer
 
 
 def _may_convert(mode, config) -> bool:
-    if mode != Gimp.RunMode.INTERACTIVE:
+    if mode == Gimp.RunMode.NONINTERACTIVE:
         return config.get_property("convert-gray")
+    if mode == Gimp.RunMode.WITH_LAST_VALS:
+        return True
     from dialogue import confirm_conversion
 
     return confirm_conversion()
@@ -231,7 +258,11 @@ def _may_convert(mode, config) -> bool:
 
 def _target(image, layer, config) -> Target:
     return Target(
-        image, layer, config.get_property("output"), config.get_property("respect-selection")
+        image,
+        layer,
+        config.get_property("output"),
+        config.get_property("respect-selection"),
+        config.get_property("replace-colours"),
     )
 
 

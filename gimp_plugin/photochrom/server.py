@@ -256,7 +256,8 @@ def _launch(installation: Installation, log: Path) -> subprocess.Popen:
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {
-            "creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+            # With DETACHED_PROCESS, the Python behind photochrom.exe would open a console window.
+            "creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
         }
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -96,6 +96,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(colours[: len(colours) // 2])
             return self._hang_up()
         self._answer(200, "application/octet-stream", colours)
+        self._note("answered")
 
     def _body(self, length: int) -> bytes:
         pieces = bytearray()

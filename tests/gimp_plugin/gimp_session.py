@@ -19,7 +19,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 DEFAULT_ROOT = "/var/cache/photochrom-gimp3-root"
-START_SECONDS = 60.0
+START_SECONDS = 180.0  # some seconds on a machine that does nothing else
 
 
 class NoGimp(Exception):

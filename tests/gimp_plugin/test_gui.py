@@ -76,6 +76,12 @@ value = {"names": names(image), "base": image.get_base_type().value_nick,
 """
 
 
+STATE_OF_LAYERS = """
+image = Gimp.get_images()[-1]
+value = [len(names(image)), image.get_base_type().value_nick]
+"""
+
+
 def until(gui: GuiSession, condition, seconds: float = 30.0) -> dict[str, Any]:
     """The image's state, once it is as wanted."""
     deadline = time.monotonic() + seconds
@@ -195,6 +201,44 @@ def test_the_progress_bar_cancels_and_the_server_is_free_again(gui: GuiSession, 
     assert bytes.fromhex(state["pixels"]) == before
 
 
+def test_cancel_while_the_colours_are_placed_does_not_leave_half_of_the_work(
+    gui: GuiSession, room: Room
+):
+    gui.run(
+        """
+        image, _ = picture(4000, 3000, bytes(12_000_000), "Y' u8", GRAY)
+        DISPLAYS.append(Gimp.Display.new(image))
+        """
+    )
+    gui.fit(MAIN, 981, 662)  # GIMP makes the window larger for a large image
+    open_dialog(gui)
+    gui.keys("alt+o")
+    _until_noted(room, "answered")
+    while room.plug_ins():
+        gui.click(*CANCEL)
+        time.sleep(0.05)
+    keep_picture(gui, "cancelled-while-placing")
+    assert not gui.has_window("^GIMP Message$")
+    state = gui.run(STATE_OF_LAYERS)
+    assert state in ([1, "gray"], [2, "rgb"])
+
+
+def test_ctrl_f_colours_after_a_hints_layer_was_made(gui: GuiSession, room: Room):
+    show(gui, room)
+    open_dialog(gui)
+    gui.keys("alt+o")
+    until(gui, lambda state: len(state["names"]) == 2)
+    gui.wait_without(DIALOG)
+    gui.window(MAIN)
+    gui.keys("alt+r", "Up", "Right", pause=0.7)
+    gui.keys("Down", "Return")
+    until(gui, lambda state: len(state["names"]) == 3)
+    gui.keys("ctrl+f")
+    _until_noted(room, "colorize", 2)
+    state = until(gui, lambda state: True)
+    assert len(state["names"]) == 3
+
+
 def test_an_error_is_one_sentence_in_a_box(gui: GuiSession, room: Room):
     room.use_fake("refuses")
     show(gui, room)
@@ -222,8 +266,8 @@ def test_the_real_server_colours_and_the_screen_shows_it(gui: GuiSession, room: 
         keep_picture(gui, "real-coloured")
 
 
-def _until_noted(room: Room, event: str) -> None:
+def _until_noted(room: Room, event: str, times: int = 1) -> None:
     deadline = time.monotonic() + 20
-    while not room.journal(event):
+    while len(room.journal(event)) < times:
         assert time.monotonic() < deadline, room.journal()
         time.sleep(0.05)

@@ -41,8 +41,8 @@ def test_new_hints_layer_is_transparent_and_chosen_and_above_the_photograph(gimp
         hints=HINTS,
     )
     assert found["ran"] == "success"
-    assert found["names"] == ["Photochrom hints", "photo"]
-    assert found["chosen"] == ["Photochrom hints"]
+    assert found["names"] == ["Hints: photo", "photo"]
+    assert found["chosen"] == ["Hints: photo"]
     assert found["size"] == [40, 30]
     assert set(bytes.fromhex(found["pixels"])[3::4]) == {0}
 
@@ -64,7 +64,7 @@ value = [ran, names(image), painted.get_visible()]
     )
     ran, names, visible = found
     assert ran["status"] == "success"
-    assert names == ["Photochrom hints", "photo colour", "photo"]
+    assert names == ["Hints: photo", "Colour: photo", "photo"]
     assert visible is False
     (request,) = room.journal("colorize")
     assert request["kind"] == "multipart/form-data"
@@ -98,30 +98,33 @@ colorize(image, layer, hints=painted)
 
 
 def test_a_hints_layer_without_paint_asks_for_the_automatic_colours(gimp: GimpSession, room: Room):
-    gimp.run(
+    visible = gimp.run(
         """
         image, layer = picture(40, 30, bytes([120]) * 3600, "R'G'B' u8")
         run(hints, image, [layer])
         colorize(image, image.get_layers()[0])
+        value = image.get_layers()[0].get_visible()
         """,
         hints=HINTS,
     )
+    assert visible  # what led to nothing is not hidden, and is told
+    assert "Nothing is painted on 'Hints: photo'" in gimp.said()
     (request,) = room.journal("colorize")
     assert (request["kind"], request["hints"]) == ("application/octet-stream", "")
 
 
-def test_a_gray_image_can_be_painted_on_once_its_conversion_is_allowed(gimp: GimpSession):
+def test_a_gray_image_can_be_painted_on_unless_its_conversion_is_forbidden(gimp: GimpSession):
     refused, allowed = gimp.run(
         """
         image, layer = picture(8, 8, bytes(64), "Y' u8", GRAY)
-        refused = [run(hints, image, [layer])["message"], names(image)]
-        run(hints, image, [layer], convert_gray=True)
+        refused = [run(hints, image, [layer], convert_gray=False)["message"], names(image)]
+        run(hints, image, [layer])
         value = [refused, [image.get_base_type().value_nick, names(image)]]
         """,
         hints=HINTS,
     )
     assert "convert-gray" in refused[0] and refused[1] == ["photo"]
-    assert allowed == ["rgb", ["Photochrom hints", "photo"]]
+    assert allowed == ["rgb", ["Hints: photo", "photo"]]
 
 
 def test_a_layer_cannot_be_its_own_hints(gimp: GimpSession):

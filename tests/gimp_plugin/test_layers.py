@@ -134,7 +134,7 @@ ran = colorize(image, mask)
 value = [ran["status"], names(image)]
 """
     )
-    assert names == ["success", ["photo colour", "photo"]]
+    assert names == ["success", ["Colour: photo", "photo"]]
 
 
 def test_transparent_pixels_of_the_photograph_do_not_colour_what_lies_below(gimp: GimpSession):
@@ -171,8 +171,8 @@ value = [ran["status"], [child.get_name() for child in group.get_children()], na
         output=output,
     )
     expected = {
-        "colour-layer": ["photo colour", "photo"],
-        "new-layer": ["photo coloured", "photo"],
+        "colour-layer": ["Colour: photo", "photo"],
+        "new-layer": ["Coloured: photo", "photo"],
         "in-place": ["photo"],
     }
     assert (ran, inside, top) == ("success", expected[output], ["group"])
@@ -193,7 +193,7 @@ value = [ran["status"], names(image), above.get_offsets()[1:], warmth(above)]
 """,
         output=output,
     )
-    assert (ran, top, at) == ("success", ["group colour", "group"], [3, 4])
+    assert (ran, top, at) == ("success", ["Colour: group", "group"], [3, 4])
     assert warm(coloured).min() > 25
 
 
@@ -287,21 +287,92 @@ value = [read(image.get_layers()[0], "R'G'B' u8"), len(Gimp.get_images()),
     assert bytes.fromhex(sent)[1] == 255 - 120  # green is handed through by the fake
 
 
-def test_new_colours_lie_above_those_that_were_found_before(gimp: GimpSession):
-    names, marks = gimp.run(
-        MAKE
-        + """
+AGAIN = """
 over = Gimp.Layer.new(image, "retouch", 40, 30, Gimp.ImageType.RGBA_IMAGE, 100,
                       Gimp.LayerMode.NORMAL)
 image.insert_layer(over, None, 0)
 colorize(image, layer)
 first = image.get_layers()[1]
-colorize(image, layer, vividness=0.5)
-value = [names(image), image.get_item_position(first)]
+first.set_opacity(40)
+"""
+
+
+@pytest.mark.parametrize("chosen", ["image.get_layers()[1]", "layer"])
+def test_new_colours_take_the_place_of_the_earlier_ones_and_keep_their_mask_and_opacity(
+    gimp: GimpSession, chosen: str
+):
+    found = gimp.run(
+        MAKE
+        + AGAIN
+        + f"""
+mask = first.create_mask(Gimp.AddMaskType.WHITE)
+first.add_mask(mask)
+write(mask, (b"\\xff" * 20 + b"\\0" * 20) * 30, "Y u8")
+before = read(mask)
+write(first, bytes(3600), "R'G'B' u8")
+colorize(image, {chosen}, vividness=0.5)
+top = image.get_layers()[1]
+value = [names(image), top.get_opacity(), read(top.get_mask()) == before, warmth(top)]
 """
     )
-    assert names == ["retouch", "photo colour #1", "photo colour", "photo"]
-    assert marks == 2
+    assert found[:3] == [["retouch", "Colour: photo", "photo"], 40, True]
+    assert warm(found[3]).min() > 25
+
+
+def test_with_a_selection_the_earlier_colours_outside_of_it_stay(gimp: GimpSession):
+    names, coloured, mask = gimp.run(
+        MAKE
+        + AGAIN
+        + """
+mask = first.create_mask(Gimp.AddMaskType.BLACK)
+first.add_mask(mask)
+write(first, bytes([90]) * 3600, "R'G'B' u8")
+image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 20, 30)
+colorize(image, layer)
+value = [names(image), warmth(first), read(mask, "Y u8")]
+"""
+    )
+    assert names == ["retouch", "Colour: photo", "photo"]
+    for inside, outside in (
+        (warm(coloured)[:, :20], warm(coloured)[:, 20:]),
+        (warm(mask)[:, :20], warm(mask)[:, 20:]),
+    ):
+        assert inside.min() > 25 and outside.max() == 0
+
+
+def test_colours_for_a_layer_that_was_cropped_meanwhile_replace_the_earlier_ones(
+    gimp: GimpSession,
+):
+    found = gimp.run(
+        MAKE
+        + AGAIN
+        + """
+layer.resize(20, 10, -3, -4)
+colorize(image, layer)
+top = image.get_layers()[1]
+value = [names(image), top.get_opacity(), [top.get_width(), top.get_height()],
+         top.get_offsets()[1:]]
+"""
+    )
+    assert found == [["retouch", "Colour: photo", "photo"], 40, [20, 10], [3, 4]]
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_by_choice_or_where_they_are_locked_the_earlier_colours_stay_below(
+    gimp: GimpSession, locked: bool
+):
+    names, position = gimp.run(
+        MAKE
+        + AGAIN
+        + """
+first.set_lock_content(locked)
+colorize(image, layer, replace_colours=locked)
+value = [names(image), image.get_item_position(first)]
+""",
+        locked=locked,
+    )
+    assert names == ["retouch", "Colour: photo #1", "Colour: photo", "photo"]
+    assert position == 2
 
 
 def test_running_it_again_on_the_colour_layer_colours_the_photograph_again(
@@ -315,5 +386,5 @@ colorize(image, image.get_layers()[0], output="in-place")
 value = [names(image), warmth(layer)]
 """
     )
-    assert names[0] == ["photo colour", "photo"]
+    assert names[0] == ["Colour: photo", "photo"]
     assert warm(names[1]).min() > 25

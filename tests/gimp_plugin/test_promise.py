@@ -170,7 +170,7 @@ def test_a_24_megapixel_layer_is_coloured_in_bounded_memory(
             peak = max(peak, _peak_of(process))
         time.sleep(0.05)
     assert found["ran"] == {"status": "success", "message": ""}
-    assert found["names"] == ["photo colour", "photo"]
+    assert found["names"] == ["Colour: photo", "photo"]
     assert 0 < peak < 300e6
 
 

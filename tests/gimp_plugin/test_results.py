@@ -75,7 +75,7 @@ def test_every_code_of_the_answer_arrives_in_the_layer_and_alpha_stays(
         assert found["names"] == ["photo"]
     else:
         assert found["names"] == [
-            "photo colour" if output == "colour-layer" else "photo coloured",
+            "Colour: photo" if output == "colour-layer" else "Coloured: photo",
             "photo",
         ]
         assert found["mode"] == ("lch-color" if output == "colour-layer" else "normal")
@@ -172,11 +172,11 @@ def test_a_gray_image_becomes_rgb_when_that_is_allowed(
     assert request["bytes"] == len(samples)
 
 
-def test_a_gray_image_stays_gray_when_its_conversion_is_not_allowed(gimp: GimpSession):
+def test_a_gray_image_stays_gray_when_a_script_forbids_its_conversion(gimp: GimpSession):
     found = gimp.run(
         """
         image, layer = picture(8, 8, bytes(64), "Y' u8", GRAY)
-        ran = colorize(image, layer)
+        ran = colorize(image, layer, convert_gray=False)
         value = [ran, image.get_base_type().value_nick, names(image)]
         """
     )
@@ -184,6 +184,36 @@ def test_a_gray_image_stays_gray_when_its_conversion_is_not_allowed(gimp: GimpSe
     assert ran["status"] == "execution-error"
     assert "convert-gray" in ran["message"]
     assert (base, names) == ("gray", ["photo"])
+
+
+def test_repeating_the_last_run_on_a_gray_image_colours_it(gimp: GimpSession):
+    """Ctrl+F, which asks nothing, with what was chosen for an RGB image."""
+    found = gimp.run(
+        """
+        image, layer = picture(8, 8, bytes(64), "Y' u8", GRAY)
+        ran = colorize(image, layer, run_mode=Gimp.RunMode.WITH_LAST_VALS, convert_gray=False)
+        value = [ran["status"], image.get_base_type().value_nick, names(image)]
+        """
+    )
+    assert found == ["success", "rgb", ["Colour: photo", "photo"]]
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("visible", [True, False])
+def test_colours_of_an_invisible_photograph_are_invisible(
+    gimp: GimpSession, output: str, visible: bool
+):
+    found = gimp.run(
+        """
+        image, layer = picture(8, 4, bytes(96), "R'G'B' u8")
+        layer.set_visible(visible)
+        colorize(image, layer, output=output)
+        value = [each.get_visible() for each in image.get_layers()]
+        """,
+        output=output,
+        visible=visible,
+    )
+    assert set(found) == {visible}
 
 
 def test_the_request_carries_what_the_user_chose(gimp: GimpSession, room: Room):
