@@ -237,7 +237,8 @@ def watch(folder: str, broker: str | None, as_json: bool, settle: float, **asked
 @json_option
 @broker_option
 def status(id: str | None, follow: bool, as_json: bool, broker: str | None) -> int:
-    """How a batch stands: the latest, or the one whose id begins with ID or whose name it is."""
+    """How a batch stands: the latest, or the one that ID means: the beginning of its id, its name,
+    or the folder of its results."""
     from worker import status as told
 
     ledger = _ledger(broker)
