@@ -35,6 +35,16 @@ broker_option = click.option(
     help="Redis: redis://HOST:6379/0, rediss:// for TLS.  "
     "[default: PHOTOCHROM_BROKER, the configuration file, redis://localhost:6379/0]",
 )  # fmt: skip
+max_attempts_option = click.option(
+    "--max-attempts", type=click.IntRange(1), metavar="N",
+    help="Give a scan up after so many attempts.  [default: 3 where its process dies, 8 to 15 "
+    "where the fault may pass]",
+)  # fmt: skip
+time_limit_option = click.option(
+    "--time-limit", type=click.IntRange(1), metavar="SECONDS",
+    help="One scan may take so long before its process is killed, and no longer than the worker's "
+    "own --time-limit.",
+)  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of prose.")
 
 
@@ -167,6 +177,8 @@ def _asks(command: Callable) -> Callable:
                      show_default=True,
                      help="While several batches wait, each step is served four times as often as "
                      "the one below. Submitting again changes it."),
+        max_attempts_option,
+        time_limit_option,
         click.option("--volatile", is_flag=True,
                      help="Accept a Redis that forgets the batch when it crashes."),
         existing_option,
@@ -336,15 +348,22 @@ def check(id: str, heal: bool, broker: str | None) -> int:
 @batch.command(epilog="Example: photochrom batch retry 20261121-7f3a9c --failed")
 @click.argument("id")
 @click.option("--failed", is_flag=True, help="Also what failed for a reason that stays, as damage.")
+@max_attempts_option
+@time_limit_option
 @broker_option
-def retry(id: str, failed: bool, broker: str | None) -> None:
+def retry(
+    id: str, failed: bool, max_attempts: int | None, time_limit: int | None, broker: str | None
+) -> None:
     """Go on with a batch: what was cancelled, and what failed for a reason that may have passed."""
     from worker.retrying import retry as retry_batch
     from worker.status import resolve
 
     ledger = _ledger(broker)
     name = resolve(ledger, id)
-    click.echo(f"{name}: {retry_batch(ledger, name, also_permanent=failed)} scans are queued again")
+    count = retry_batch(
+        ledger, name, also_permanent=failed, max_attempts=max_attempts, time_limit=time_limit
+    )
+    click.echo(f"{name}: {count} scans are queued again")
 
 
 @batch.command(epilog="Example: photochrom batch report 20261121-7f3a9c -o night.html")
@@ -404,6 +423,7 @@ def _request(sources, kind: str, asked: dict[str, Any]):
     return Request(
         sources, asked["output"], like, asked["name"], asked["queue"], kind, hints,
         asked["exclude"], asked["priority"], asked["volatile"],
+        asked["max_attempts"], asked["time_limit"],
     )  # fmt: skip
 
 

@@ -179,12 +179,15 @@ def fill(
     for place, batch in enumerate(batches):
         share = (policy.AHEAD - depth - moved) // (len(batches) - place)
         try:
-            scans, dead = ledger.tend(batch, max(0, share), may_end, depth == 0, now)
+            scans, died, dead = ledger.tend(batch, max(0, share), may_end, depth == 0, now)
         except PhotochromError as error:
             log.warning("%s", error)
             continue
         publish(app, queue, batch, scans)
         moved += len(scans)
+        for scan in died:
+            source = ledger.source(batch, scan)
+            log.warning("%s of %s: its process died; it is tried again", source, batch)
         for scan in dead:
             source = ledger.source(batch, scan)
             log.error("%s of %s killed its worker too often and is given up", source, batch)
