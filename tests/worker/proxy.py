@@ -39,9 +39,13 @@ class Proxy:
         while True:
             try:
                 client, _ = self._listener.accept()
+            except OSError:
+                return  # closed
+            try:
                 server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
-                return
+                client.close()  # Redis is away: this connection is refused, the next one may not be
+                continue
             line = _Line(client, server)
             with self._lock:
                 self._open.append(line)
