@@ -25,6 +25,7 @@ from worker.broker import patiently
 from worker.ledger import Ledger
 from worker.logs import Rarely
 from worker.records import Batch, Claim
+from worker.resting import Rest
 from worker.roots import Roots, is_remote
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Post:
     device: str
     roots: Roots
     parent: int
+    rest: Rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ class Station:
                 except InterruptedJob:
                     log.warning("%s is no longer ours; it was stopped", claim.source)
                     return
-                goes_on = time.monotonic() < end
+                # The budget of a rate is the parent's: a message each, so that it is asked.
+                rest = self.post.rest
+                goes_on = time.monotonic() < end and not (rest.has_rate or rest.rests())
                 claim = self._tell(ours, claim, outcome, goes_on)
         if claim.verdict == "other model":
             time.sleep(policy.ROUND)  # let the others be quicker

@@ -104,6 +104,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
     help="Send the status of a batch that has ended there, as JSON by POST; signed (HMAC-SHA256, "
     "X-Photochrom-Signature) where PHOTOCHROM_WEBHOOK_SECRET is set.",
 )  # fmt: skip
+@click.option(
+    "--hours", metavar="FROM-TO",
+    help="Begin scans only then, as 20:00-06:00 in this machine's time; what is at work is "
+    "finished.  [default: always]",
+)  # fmt: skip
+@click.option(
+    "--rate", metavar="N/UNIT",
+    help="Begin no more scans than 2/s, 30/m or 1000/h in the long run.  [default: no limit]",
+)  # fmt: skip
 @click.option("--log-json", is_flag=True, help="Log one JSON object a line instead of text.")
 @click.pass_context
 def worker(
@@ -123,6 +132,8 @@ def worker(
     watchable: bool,
     on_end: str,
     webhook: str,
+    hours: str | None,
+    rate: str | None,
     log_json: bool,
 ) -> int:
     """Colour what batches ask for, until told to stop; SIGTERM finishes what is at work first."""
@@ -131,6 +142,7 @@ def worker(
     from worker.application import Limits
     from worker.broker import broker_url
     from worker.hooks import Hooks
+    from worker.resting import Hours, rate_of
     from worker.roots import Roots
     from worker.serving import Service, serve
     from worker.settings import settings
@@ -156,6 +168,8 @@ def worker(
             metrics=(metrics_host, metrics_port) if metrics_port else None,
             watchable=watchable,
             hooks=Hooks(webhook, on_end),
+            hours=Hours.of(hours) if hours else None,
+            rate=rate_of(rate) if rate else None,
         )
     )
 

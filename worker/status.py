@@ -197,6 +197,8 @@ def _workers_in_prose(status: Status, alive: list[dict[str, str]]) -> Iterator[s
                                                 if person.name in living):  # fmt: skip
         yield "  every living worker has another model or version than the batch was begun with; "
         yield f"  let them go on with theirs: photochrom batch retry {status.batch}"
+    if not status.is_over and alive and all(worker.get("rests") == "1" for worker in alive):
+        yield "  every worker rests until its --hours"
     for worker in alive:
         if abs(float(worker.get("skew", 0))) > 5:
             yield f"  the clock of {worker['name']} is {worker['skew']} s off (harmless here)"

@@ -25,6 +25,7 @@ from worker.application import publish
 from worker.broker import PREFIX, in_words
 from worker.invariant import heal
 from worker.ledger import Ledger, worker_key
+from worker.resting import Rest
 from worker.roots import is_remote
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Tender(threading.Thread):
     def __init__(
         self, app: Celery, ledger: Ledger, queues: list[str], worker: str, about: dict[str, Any],
         is_idle: Callable[[], bool], taken: Callable[[], int], stalled: Callable[[], None],
-        ended: Callable[[], object] = lambda: None,
+        ended: Callable[[], object] = lambda: None, rest: Rest | None = None,
     ) -> None:  # fmt: skip
         """`about`: what status shows of this worker. `is_idle`: whether a process is free;
         `taken`: how many messages have been taken so far; `stalled` is called when none is taken
@@ -51,6 +52,7 @@ class Tender(threading.Thread):
         self.worker, self._about = worker, about
         self._is_idle, self._taken, self._on_stall = is_idle, taken, stalled
         self._tell_ended = ended
+        self._rest = rest or Rest(None, None)
         self._stop_asked = threading.Event()
         self._progress = (0, time.monotonic())
         self._latest_success: float | None = None
@@ -134,6 +136,7 @@ class Tender(threading.Thread):
         """Says that this worker is alive; `skew` is its clock against Redis', in seconds."""
         key = worker_key(self.worker)
         about = self._about | {"beat": now, "skew": round(time.time() - now, 1)}
+        about["rests"] = int(self._rest.is_out_of_hours())
         with self._ledger.redis.pipeline() as pipe:
             pipe.hset(key, mapping=about)
             pipe.expire(key, round(3 * GONE))
@@ -148,7 +151,7 @@ class Tender(threading.Thread):
         """
         taken, now = self._taken(), time.monotonic()
         patience = policy.STALLED if taken else policy.STALLED_AT_FIRST
-        if depth == 0 or taken != self._progress[0]:
+        if depth == 0 or self._rest.rests() or taken != self._progress[0]:
             self._progress, self.is_stalled = (taken, now), False
         elif now - self._progress[1] > patience:
             self._progress = (taken, now)
