@@ -429,6 +429,7 @@ def _result(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[Any, ...]:
     return (
         claim.scan, claim.token, outcome.status[0], result_text(outcome, claim.worker),
         claim.worker, bytes_read, milliseconds, worker_key(claim.token.partition(" ")[0]),
+        next((bound for bound in policy.BUCKETS if milliseconds <= 1000 * bound), "inf"),
     )  # fmt: skip
 
 

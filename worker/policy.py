@@ -76,6 +76,9 @@ KEEP: Final = 30 * 24 * 3600
 TIME_LIMIT: Final = 1800
 VISIBILITY_MARGIN: Final = 600
 
+#: Upper bounds, in seconds, of the histogram of how long a scan takes.
+BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+
 #: Messages after which a process is replaced, and MiB of memory above which it is (checked after a
 #: message): a leak in a native decoder must not grow through the night.
 SCANS_A_PROCESS: Final = 2000
