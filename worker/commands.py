@@ -105,6 +105,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
     "X-Photochrom-Signature) where PHOTOCHROM_WEBHOOK_SECRET is set.",
 )  # fmt: skip
 @click.option(
+    "--failure-share", type=click.FloatRange(0, 1), default=0.1, show_default=True, metavar="SHARE",
+    help="Tell the webhook when more of a batch's scans have failed.",
+)  # fmt: skip
+@click.option(
+    "--stall", type=click.FloatRange(min=1), default=900, show_default=True, metavar="SECONDS",
+    help="Tell the webhook when a batch has had no result for so long.",
+)  # fmt: skip
+@click.option(
     "--hours", metavar="FROM-TO",
     help="Begin scans only then, as 20:00-06:00 in this machine's time; what is at work is "
     "finished.  [default: always]",
@@ -132,6 +140,8 @@ def worker(
     watchable: bool,
     on_end: str,
     webhook: str,
+    failure_share: float,
+    stall: float,
     hours: str | None,
     rate: str | None,
     log_json: bool,
@@ -167,7 +177,7 @@ def worker(
             ),
             metrics=(metrics_host, metrics_port) if metrics_port else None,
             watchable=watchable,
-            hooks=Hooks(webhook, on_end),
+            hooks=Hooks(webhook, on_end, failure_share, stall),
             hours=Hours.of(hours) if hours else None,
             rate=rate_of(rate) if rate else None,
         )

@@ -233,6 +233,14 @@ class Ledger:
         """Lets a stopped or finished batch go on."""
         self._step("reopen", batch)
 
+    def is_news(self, batch: str, event: str, is_so: bool) -> bool:
+        """Whether `event` is so and has not been told yet; of those who ask one is answered yes."""
+        with in_words(self.url):
+            if is_so:
+                return bool(self.redis.hsetnx(self.key(batch), f"told {event}", 1))
+            self.redis.hdel(self.key(batch), f"told {event}")
+        return False
+
     def limit(self, batch: str, limits: Mapping[str, int | None]) -> None:
         """Sets those limits of a batch that are no None: `max_attempts`, and `time_limit` in
         seconds, of each of its scans."""
@@ -270,6 +278,7 @@ class Ledger:
             }
             seconds, micro = self.redis.time()
             pace = self.redis.lindex(self.key(batch) + ":pace", -1)
+            latest = self.redis.lindex(self.key(batch) + ":pace", 0)
             results = self.redis.llen(self.key(batch) + ":pace")
             waiting = self.redis.zcard(self.key(batch) + ":due")
         if not fields:
@@ -284,6 +293,7 @@ class Ledger:
         over = sum(int(fields.get(name, 0)) for name in ("running", "done", "skipped", "failed"))
         numbers |= {"queued": float(int(fields.get("scans", 0)) - over), "waiting": float(waiting)}
         numbers |= {"now": seconds + micro / 1e6, "pin": fields.get("pin", "")}
+        numbers |= {"latest": float(latest or 0)}
         numbers |= {"pace_since": float(pace or 0), "pace_results": float(results)}
         return numbers
 

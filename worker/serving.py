@@ -27,7 +27,7 @@ from worker import policy
 from worker.application import SCAN, Limits, application
 from worker.broker import check, connect, unproven, without_password
 from worker.colouring import Post, Station, try_model
-from worker.hooks import Hooks, tell_ended
+from worker.hooks import Hooks, tell_ended, tell_trouble
 from worker.ledger import Ledger
 from worker.restart import Restart, follow_parent, reap_children
 from worker.resting import Hours, Rest, fetch_only_awake
@@ -85,6 +85,7 @@ def serve(service: Service) -> int:
         taken=lambda: sum(state.total_count.values()),
         stalled=restart.ask,
         ended=lambda: service.hooks and tell_ended(hooks_ledger, service.hooks),
+        looked=lambda: service.hooks and tell_trouble(hooks_ledger, service.hooks),
         rest=rest,
     )  # fmt: skip
     _begin_with_celery(tender, service)

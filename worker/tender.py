@@ -42,16 +42,19 @@ class Tender(threading.Thread):
     def __init__(
         self, app: Celery, ledger: Ledger, queues: list[str], worker: str, about: dict[str, Any],
         is_idle: Callable[[], bool], taken: Callable[[], int], stalled: Callable[[], None],
-        ended: Callable[[], object] = lambda: None, rest: Rest | None = None,
+        ended: Callable[[], object] = lambda: None, looked: Callable[[], object] = lambda: None,
+        rest: Rest | None = None,
     ) -> None:  # fmt: skip
         """`about`: what status shows of this worker. `is_idle`: whether a process is free;
         `taken`: how many messages have been taken so far; `stalled` is called when none is taken
-        any more although there are some; `ended` each round, to tell of batches that have ended."""
+        any more although there are some; `ended` each round, to tell of batches that have ended,
+        `looked` every `policy.CHECK` seconds, to tell of those in trouble."""
         super().__init__(name="tender", daemon=True)
         self._app, self._ledger, self._queues = app, ledger, queues
         self.worker, self._about = worker, about
         self._is_idle, self._taken, self._on_stall = is_idle, taken, stalled
-        self._tell_ended = ended
+        self._tell_ended, self._tell_trouble = ended, looked
+        self._looked = time.monotonic()
         self._rest = rest or Rest(None, None)
         self._stop_asked = threading.Event()
         self._progress = (0, time.monotonic())
@@ -102,8 +105,17 @@ class Tender(threading.Thread):
         may_end = self._may_end_leases() and server["uptime_in_seconds"] > policy.LEASE
         moved = sum(self._fill(queue, depth, may_end, now) for queue, depth in depths.items())
         self._tell_ended()
+        if time.monotonic() - self._looked > policy.CHECK:
+            self._looked = time.monotonic()
+            threading.Thread(target=self._look_for_trouble, name="trouble", daemon=True).start()
         self._latest_success = time.monotonic()
         return moved
+
+    def _look_for_trouble(self) -> None:
+        try:
+            self._tell_trouble()
+        except PhotochromError as error:
+            log.debug("%s", error)  # the rounds say it
 
     def _may_end_leases(self) -> bool:
         """False for the length of a lease after these rounds had a gap, whatever the reason: a
