@@ -413,6 +413,23 @@ def report(id: str, output: Path, broker: str | None) -> None:
         click.echo(printable(shlex.join(words)))
 
 
+@batch.command(epilog="Example: photochrom batch bag 20261121-7f3a9c -o glass-plates-bag/")
+@click.argument("id")
+@click.option(
+    "-o", "--output", required=True, type=WrittenPath(file_okay=False, path_type=Path),
+    metavar="BAG", help="A new folder. Where it holds the results already, as BAG/data, the bag is "
+    "made around them; else they are linked, or copied, into it.",
+)  # fmt: skip
+@broker_option
+def bag(id: str, output: Path, broker: str | None) -> None:
+    """Make a BagIt bag of the results: checksums, the report, a summary by folder."""
+    from worker.bag import make_bag
+    from worker.status import resolve
+
+    ledger = _ledger(broker)
+    click.echo(f"{output}: {make_bag(ledger, resolve(ledger, id), output)} files")
+
+
 @batch.command(epilog="Example: photochrom batch verify 20261121-7f3a9c --sample 200")
 @click.argument("id")
 @click.option("--sample", type=click.IntRange(1), help="So many, taken at random.  [default: all]")
