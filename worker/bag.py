@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from core.errors import DestinationError, OptionsError, SourceError
 from worker.ledger import Ledger
+from worker.memory import note_beside
 from worker.report import line_of, whole_file
 from worker.roots import is_remote
 
@@ -52,13 +53,14 @@ def make_bag(ledger: Ledger, batch: str, bag: Path) -> int:
 
 
 def _refuse_another(bag: Path, batch: str, in_place: bool) -> None:
+    if not bag.exists():
+        return
     info = bag / "bag-info.txt"
-    is_ours = info.exists() and f"External-Identifier: {batch}\n" in info.read_text()
-    if (
-        not is_ours
-        and bag.exists()
-        and any(path.name != "data" or not in_place for path in bag.iterdir())
-    ):
+    if info.exists() and f"External-Identifier: {batch}\n" in info.read_text():
+        return
+    results = bag / "data"
+    own = {results, note_beside(str(results))} if in_place else set()
+    if set(bag.iterdir()) - own:
         raise OptionsError(
             f"{bag} is not empty, and no bag of this batch", remedy="give -o a new folder"
         )
