@@ -24,6 +24,12 @@ class Proxy:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
+    def turn_to(self, target: int) -> None:
+        """Hands connections made from now on to another port, as a moved address does; those that
+        are open go silent."""
+        self._target = target
+        self.freeze()
+
     def freeze(self) -> int:
         """Silences every connection that is open now; how many they are."""
         with self._lock:
