@@ -4,9 +4,11 @@
 made after the fork, since neither ONNX Runtime nor libvips survives one.
 """
 
+import contextlib
 import logging
 import os
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -23,6 +25,7 @@ from worker.broker import patiently
 from worker.ledger import Ledger
 from worker.logs import Rarely
 from worker.records import Batch, Claim
+from worker.resting import Rest
 from worker.roots import Roots, is_remote
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ class Post:
     device: str
     roots: Roots
     parent: int
+    rest: Rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,15 @@ class Station:
         elif claim.verdict in _ANOTHERS and ours.colorizer is not None:
             claim = self._claim(ours)
         while claim.verdict == "yours" and ours.colorizer is not None:
-            with self.keeper.keeping(ours.batch.id, claim.scan, claim.token):
+            with self.keeper.keeping(ours.batch.id, claim):
                 try:
                     outcome = self._carry_out(ours.batch, claim, ours.colorizer)
                 except InterruptedJob:
                     log.warning("%s is no longer ours; it was stopped", claim.source)
                     return
-                goes_on = time.monotonic() < end
+                # The budget of a rate is the parent's: a message each, so that it is asked.
+                rest = self.post.rest
+                goes_on = time.monotonic() < end and not (rest.has_rate or rest.rests())
                 claim = self._tell(ours, claim, outcome, goes_on)
         if claim.verdict == "other model":
             time.sleep(policy.ROUND)  # let the others be quicker
@@ -133,10 +139,14 @@ class Station:
             lambda: self.ledger.claim(batch, scan, token, worker, ours.about, others, also_issued)
         )
         if claim.verdict not in ("yours", "turn"):
-            self._rarely.say(
-                claim.verdict, f"a scan of {batch} is left to others or to later: {claim.verdict}"
-            )
+            self._rarely.say(claim.verdict, lambda: self._left(batch, scan, claim.verdict))
         return claim
+
+    def _left(self, batch: str, scan: str, verdict: str) -> str:
+        shown = batch
+        with contextlib.suppress(PhotochromError):
+            shown = f"{self.ledger.source(batch, scan)} of {batch}" if scan else batch
+        return f"{shown} is left to others or to later: {verdict}"
 
     def _token(self) -> str:
         return f"{self.post.worker} {os.getpid()} {secrets.token_hex(4)}"
@@ -145,7 +155,7 @@ class Station:
         try:
             job = self._job(batch, claim)
         except PhotochromError as refusal:
-            log.error("refused: %s", refusal)
+            log.error("%s is refused: %s", claim.source, refusal)
             return Outcome(
                 claim.source, claim.destination, "failed", attempts=claim.begun,
                 error=Failure.of(refusal),
@@ -189,7 +199,9 @@ class Station:
         """
         batch = ours.batch
         failure, faults = outcome.error, claim.faults + 1
-        if failure and policy.is_worth_another_try(failure.kind, faults, _is_gone(batch.source)):
+        if failure and policy.is_worth_another_try(
+            failure.kind, faults, _is_gone(batch.source), claim.tried, claim.max_attempts
+        ):
             pause = policy.pause_after(faults)
             log.warning("%s: %s; again in %.0f s", claim.source, failure.message, pause)
             patiently(lambda: self.ledger.put_off(batch.id, claim, pause, failure))
@@ -237,20 +249,39 @@ class Station:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The scan at work; `deadline` in monotonic seconds."""
+
+    batch: str
+    scan: str
+    token: str
+    source: str
+    deadline: float
+
+
 class Keeper(threading.Thread):
-    """Renews the lease of the scan at work; `check` stops the work once the lease is lost."""
+    """Renews the lease of the scan at work; `check` stops the work once the lease is lost.
+
+    A scan that takes longer than its batch allows ends with its process: nothing else stops a
+    decoder that hangs.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(name="lease keeper", daemon=True)
         self._ledger = ledger
-        self._held: tuple[str, str, str] | None = None
+        self._held: _Held | None = None
         self._lost = False
+        self._renewal = 0.0
         self._begins = threading.Event()
 
-    def keeping(self, batch: str, scan: str, token: str) -> "Keeper":
+    def keeping(self, batch: str, claim: Claim) -> "Keeper":
         """A context in which the lease of the scan is renewed."""
+        now = time.monotonic()
+        deadline = now + claim.time_limit if claim.time_limit else float("inf")
         self._lost = False
-        self._held = (batch, scan, token)
+        self._renewal = now + policy.LEASE / 4
+        self._held = _Held(batch, claim.scan, claim.token, claim.source, deadline)
         self._begins.set()
         return self
 
@@ -267,17 +298,32 @@ class Keeper(threading.Thread):
             raise InterruptedJob("the scan was given to another process")
 
     def run(self) -> None:
-        pause = policy.LEASE / 4
         while True:
             self._begins.wait()
-            time.sleep(pause)
-            held, pause = self._held, policy.LEASE / 4
-            try:
-                if held and not self._ledger.renew(*held) and held == self._held:
-                    self._lost = True
-            except PhotochromError as error:
-                log.warning("the lease could not be renewed: %s", error)
-                pause = min(1.0, pause)  # a silent connection has cost a third of the lease
+            time.sleep(min(1.0, policy.LEASE / 4))
+            held = self._held
+            if held and time.monotonic() > held.deadline:
+                self._end_process(held)
+            elif held and time.monotonic() >= self._renewal:
+                self._renew(held)
+
+    def _renew(self, held: _Held) -> None:
+        try:
+            is_ours = self._ledger.renew(held.batch, held.scan, held.token)
+            if not is_ours and held is self._held:
+                self._lost = True
+        except PhotochromError as error:
+            log.warning("%s: the lease could not be renewed: %s", held.source, error)
+            return  # a silent connection has cost a third of the lease: again at once
+        self._renewal = time.monotonic() + policy.LEASE / 4
+
+    def _end_process(self, held: _Held) -> None:
+        """The lease ends at once, so that the death is counted before a message comes again."""
+        log.error("%s took longer than its batch allows; its process is ended", held.source)
+        with contextlib.suppress(PhotochromError):
+            self._ledger.expire(held.batch, held.scan, held.token)
+        if held is self._held:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def warm_up(colorizer: "Colorizer") -> None:

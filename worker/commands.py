@@ -35,6 +35,16 @@ broker_option = click.option(
     help="Redis: redis://HOST:6379/0, rediss:// for TLS.  "
     "[default: PHOTOCHROM_BROKER, the configuration file, redis://localhost:6379/0]",
 )  # fmt: skip
+max_attempts_option = click.option(
+    "--max-attempts", type=click.IntRange(1), metavar="N",
+    help="Give a scan up after so many attempts.  [default: 3 where its process dies, 8 to 15 "
+    "where the fault may pass]",
+)  # fmt: skip
+time_limit_option = click.option(
+    "--time-limit", type=click.IntRange(1), metavar="SECONDS",
+    help="One scan may take so long before its process is killed, and no longer than the worker's "
+    "own --time-limit.",
+)  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of prose.")
 
 
@@ -94,6 +104,23 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
     help="Send the status of a batch that has ended there, as JSON by POST; signed (HMAC-SHA256, "
     "X-Photochrom-Signature) where PHOTOCHROM_WEBHOOK_SECRET is set.",
 )  # fmt: skip
+@click.option(
+    "--failure-share", type=click.FloatRange(0, 1), default=0.1, show_default=True, metavar="SHARE",
+    help="Tell the webhook when more of a batch's scans have failed.",
+)  # fmt: skip
+@click.option(
+    "--stall", type=click.FloatRange(min=1), default=900, show_default=True, metavar="SECONDS",
+    help="Tell the webhook when a batch has had no result for so long.",
+)  # fmt: skip
+@click.option(
+    "--hours", metavar="FROM-TO",
+    help="Begin scans only then, as 20:00-06:00 in this machine's time; what is at work is "
+    "finished.  [default: always]",
+)  # fmt: skip
+@click.option(
+    "--rate", metavar="N/UNIT",
+    help="Begin no more scans than 2/s, 30/m or 1000/h in the long run.  [default: no limit]",
+)  # fmt: skip
 @click.option("--log-json", is_flag=True, help="Log one JSON object a line instead of text.")
 @click.pass_context
 def worker(
@@ -113,6 +140,10 @@ def worker(
     watchable: bool,
     on_end: str,
     webhook: str,
+    failure_share: float,
+    stall: float,
+    hours: str | None,
+    rate: str | None,
     log_json: bool,
 ) -> int:
     """Colour what batches ask for, until told to stop; SIGTERM finishes what is at work first."""
@@ -121,6 +152,7 @@ def worker(
     from worker.application import Limits
     from worker.broker import broker_url
     from worker.hooks import Hooks
+    from worker.resting import Hours, rate_of
     from worker.roots import Roots
     from worker.serving import Service, serve
     from worker.settings import settings
@@ -145,7 +177,9 @@ def worker(
             ),
             metrics=(metrics_host, metrics_port) if metrics_port else None,
             watchable=watchable,
-            hooks=Hooks(webhook, on_end),
+            hooks=Hooks(webhook, on_end, failure_share, stall),
+            hours=Hours.of(hours) if hours else None,
+            rate=rate_of(rate) if rate else None,
         )
     )
 
@@ -167,6 +201,8 @@ def _asks(command: Callable) -> Callable:
                      show_default=True,
                      help="While several batches wait, each step is served four times as often as "
                      "the one below. Submitting again changes it."),
+        max_attempts_option,
+        time_limit_option,
         click.option("--volatile", is_flag=True,
                      help="Accept a Redis that forgets the batch when it crashes."),
         existing_option,
@@ -237,7 +273,8 @@ def watch(folder: str, broker: str | None, as_json: bool, settle: float, **asked
 @json_option
 @broker_option
 def status(id: str | None, follow: bool, as_json: bool, broker: str | None) -> int:
-    """How a batch stands: the latest, or the one whose id begins with ID or whose name it is."""
+    """How a batch stands: the latest, or the one that ID means: the beginning of its id, its name,
+    or the folder of its results."""
     from worker import status as told
 
     ledger = _ledger(broker)
@@ -335,15 +372,22 @@ def check(id: str, heal: bool, broker: str | None) -> int:
 @batch.command(epilog="Example: photochrom batch retry 20261121-7f3a9c --failed")
 @click.argument("id")
 @click.option("--failed", is_flag=True, help="Also what failed for a reason that stays, as damage.")
+@max_attempts_option
+@time_limit_option
 @broker_option
-def retry(id: str, failed: bool, broker: str | None) -> None:
+def retry(
+    id: str, failed: bool, max_attempts: int | None, time_limit: int | None, broker: str | None
+) -> None:
     """Go on with a batch: what was cancelled, and what failed for a reason that may have passed."""
     from worker.retrying import retry as retry_batch
     from worker.status import resolve
 
     ledger = _ledger(broker)
     name = resolve(ledger, id)
-    click.echo(f"{name}: {retry_batch(ledger, name, also_permanent=failed)} scans are queued again")
+    count = retry_batch(
+        ledger, name, also_permanent=failed, max_attempts=max_attempts, time_limit=time_limit
+    )
+    click.echo(f"{name}: {count} scans are queued again")
 
 
 @batch.command(epilog="Example: photochrom batch report 20261121-7f3a9c -o night.html")
@@ -367,6 +411,23 @@ def report(id: str, output: Path, broker: str | None) -> None:
         words = ["photochrom", "batch", "submit", f"@{output}", "--tree", about.source, "-o",
                  about.destination]  # fmt: skip
         click.echo(printable(shlex.join(words)))
+
+
+@batch.command(epilog="Example: photochrom batch bag 20261121-7f3a9c -o glass-plates-bag/")
+@click.argument("id")
+@click.option(
+    "-o", "--output", required=True, type=WrittenPath(file_okay=False, path_type=Path),
+    metavar="BAG", help="A new folder. Where it holds the results already, as BAG/data, the bag is "
+    "made around them; else they are linked, or copied, into it.",
+)  # fmt: skip
+@broker_option
+def bag(id: str, output: Path, broker: str | None) -> None:
+    """Make a BagIt bag of the results: checksums, the report, a summary by folder."""
+    from worker.bag import make_bag
+    from worker.status import resolve
+
+    ledger = _ledger(broker)
+    click.echo(f"{output}: {make_bag(ledger, resolve(ledger, id), output)} files")
 
 
 @batch.command(epilog="Example: photochrom batch verify 20261121-7f3a9c --sample 200")
@@ -403,6 +464,7 @@ def _request(sources, kind: str, asked: dict[str, Any]):
     return Request(
         sources, asked["output"], like, asked["name"], asked["queue"], kind, hints,
         asked["exclude"], asked["priority"], asked["volatile"],
+        asked["max_attempts"], asked["time_limit"],
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Telling somebody that a batch has ended: a webhook, a command, or both.
+"""Telling somebody that a batch has ended, stands still, or fails much: a webhook or a command.
 
 Which, is the worker's own setting and never the batch's: whoever reaches Redis could otherwise have
 commands run. The ledger keeps a list of ended batches (lua/prelude.lua); a worker with a hook takes
@@ -15,7 +15,7 @@ import shlex
 import subprocess
 import threading
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -30,16 +30,22 @@ log = logging.getLogger(__name__)
 #: Seconds that one telling may take, and after which another worker tries it again.
 _LIMIT: Final = 30
 _TAKEN: Final = 60
+#: Finished scans before a share of failures says anything.
+_ENOUGH: Final = 20
 #: The environment variable with the word that signs what the webhook is sent.
 SECRET: Final = "PHOTOCHROM_WEBHOOK_SECRET"
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """`webhook`: a URL or ''. `command`: a command line or '', run without a shell."""
+    """`webhook`: a URL or ''. `command`: a command line or '', run without a shell when a batch
+    ends. `share` of a batch's scans that fail, and `stall` seconds without a result, after which
+    the webhook is told."""
 
     webhook: str = ""
     command: str = ""
+    share: float = 0.1
+    stall: float = 900.0
 
     def __post_init__(self) -> None:
         if self.webhook and urlsplit(self.webhook).scheme not in ("http", "https"):
@@ -55,6 +61,46 @@ def tell_ended(ledger: Ledger, hooks: Hooks) -> int:
     if due:
         threading.Thread(target=_tell, args=(ledger, hooks, due), name="hooks", daemon=True).start()
     return len(due)
+
+
+def tell_trouble(ledger: Ledger, hooks: Hooks) -> int:
+    """Tells the webhook, once each, of batches that stand still or fail much; how many.
+
+    One that moves again, or fails less, may be told of again. Where telling fails it is tried at
+    the next call.
+    """
+    told = 0
+    for batch in ledger.open_batches() if hooks.webhook else ():
+        numbers: dict[str, Any] = ledger.numbers(batch)
+        for event, is_so in (("stalled", _is_stalled(numbers, hooks.stall)),
+                             ("failing", _is_failing(numbers, hooks.share))):  # fmt: skip
+            if ledger.is_news(batch, event, is_so):
+                told += 1
+                _tell_one(ledger, hooks.webhook, batch, event)
+    return told
+
+
+def _tell_one(ledger: Ledger, webhook: str, batch: str, event: str) -> None:
+    try:
+        _post(webhook, json.dumps({"event": event, **status_of(ledger, batch).as_json()}).encode())
+    except OSError as error:
+        log.error("that %s is %s could not be told (%s); it is tried again", batch, event, error)
+        ledger.is_news(batch, event, False)
+
+
+def _is_failing(numbers: dict[str, Any], share: float) -> bool:
+    over = numbers["done"] + numbers["skipped"] + numbers["failed"]
+    return over >= _ENOUGH and numbers["failed"] > share * over
+
+
+def _is_stalled(numbers: dict[str, Any], seconds: float) -> bool:
+    latest = max(numbers["latest"], numbers["begun"], numbers["asking"], numbers["created"])
+    is_held = numbers["paused"] or numbers["cancelled"]
+    return (
+        not is_held
+        and numbers["queued"] + numbers["running"] > 0
+        and (numbers["now"] - latest > seconds)
+    )
 
 
 def _tell(ledger: Ledger, hooks: Hooks, batches: list[str]) -> None:

@@ -147,11 +147,19 @@ class Ledger:
             return Claim(verdict)
         source, destination = absolute(answer[4], self.batch(batch))
         scan = answer[5].decode()
-        return Claim(verdict, scan, token, answer[1], answer[2], answer[3], source, destination)
+        tried, attempts, seconds = answer[6:]
+        return Claim(
+            verdict, scan, token, answer[1], answer[2], answer[3], source, destination,
+            tried=tried, max_attempts=attempts, time_limit=seconds,
+        )  # fmt: skip
 
     def renew(self, batch: str, scan: str, token: str) -> bool:
         """Says that the work goes on. False where the scan is no longer the holder's."""
         return self._step("renew", batch, scan, token, policy.LEASE)[0] == b"ok"
+
+    def expire(self, batch: str, scan: str, token: str) -> None:
+        """Ends the holder's lease: its process is about to be killed."""
+        self._step("renew", batch, scan, token, 0)
 
     def finish(self, batch: str, claim: Claim, outcome: Outcome, bytes_read: int) -> str:
         """Writes an outcome, once; "ok", or why it was not written ("finished", "lost")."""
@@ -180,16 +188,17 @@ class Ledger:
 
     def tend(
         self, batch: str, room: int, may_end: bool, queue_is_empty: bool, time: float = 0.0
-    ) -> tuple[list[str], list[str]]:
-        """One round over a batch (see `worker.tender`): the scans to be published now, and those
-        that have just been quarantined. `time` is Redis' at the round's beginning."""
+    ) -> tuple[list[str], list[str], list[str]]:
+        """One round over a batch (see `worker.tender`): the scans to be published now, those whose
+        process died and that are tried again, and those that have just been quarantined. `time` is
+        Redis' at the round's beginning."""
         answer = self._step(
             "tend", batch, min(room, 1000), int(may_end), int(queue_is_empty), policy.ISSUED,
             policy.DEATHS, _KILLED, time, policy.LEASE / 2,
         )  # fmt: skip
-        dead = answer[1]
-        scans = [scan.decode() for scan in answer[2:]]
-        return scans[dead:], scans[:dead]
+        dead, died = answer[1:3]
+        scans = [scan.decode() for scan in answer[3:]]
+        return scans[dead + died :], scans[dead : dead + died], scans[:dead]
 
     def states(self, batch: str, scans: list[str]) -> dict[str, tuple[State | None, str]]:
         """What is said of some scans: (state, text); state None for one never asked for."""
@@ -224,6 +233,22 @@ class Ledger:
         """Lets a stopped or finished batch go on."""
         self._step("reopen", batch)
 
+    def is_news(self, batch: str, event: str, is_so: bool) -> bool:
+        """Whether `event` is so and has not been told yet; of those who ask one is answered yes."""
+        with in_words(self.url):
+            if is_so:
+                return bool(self.redis.hsetnx(self.key(batch), f"told {event}", 1))
+            self.redis.hdel(self.key(batch), f"told {event}")
+        return False
+
+    def limit(self, batch: str, limits: Mapping[str, int | None]) -> None:
+        """Sets those limits of a batch that are no None: `max_attempts`, and `time_limit` in
+        seconds, of each of its scans."""
+        given = {name: number for name, number in limits.items() if number is not None}
+        if given:
+            with in_words(self.url):
+                self.redis.hset(self.key(batch), mapping=given)
+
     def pause(self, batch: str, paused: bool) -> None:
         """Lets no more scans of a batch be begun, or lets it go on."""
         self._step("pause", batch, int(paused))
@@ -253,6 +278,7 @@ class Ledger:
             }
             seconds, micro = self.redis.time()
             pace = self.redis.lindex(self.key(batch) + ":pace", -1)
+            latest = self.redis.lindex(self.key(batch) + ":pace", 0)
             results = self.redis.llen(self.key(batch) + ":pace")
             waiting = self.redis.zcard(self.key(batch) + ":due")
         if not fields:
@@ -267,6 +293,7 @@ class Ledger:
         over = sum(int(fields.get(name, 0)) for name in ("running", "done", "skipped", "failed"))
         numbers |= {"queued": float(int(fields.get("scans", 0)) - over), "waiting": float(waiting)}
         numbers |= {"now": seconds + micro / 1e6, "pin": fields.get("pin", "")}
+        numbers |= {"latest": float(latest or 0)}
         numbers |= {"pace_since": float(pace or 0), "pace_results": float(results)}
         return numbers
 
@@ -412,6 +439,7 @@ def _result(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[Any, ...]:
     return (
         claim.scan, claim.token, outcome.status[0], result_text(outcome, claim.worker),
         claim.worker, bytes_read, milliseconds, worker_key(claim.token.partition(" ")[0]),
+        next((bound for bound in policy.BUCKETS if milliseconds <= 1000 * bound), "inf"),
     )  # fmt: skip
 
 
@@ -432,7 +460,8 @@ def worker_key(worker: str) -> str:
 _KILLED: Final = refusal_text(
     Failure(
         "killed-its-worker",
-        f"killed its worker {policy.DEATHS} times (memory, time limit, or a crash in a decoder)",
+        # tend.lua writes how often.
+        "killed its worker @ times (memory, time limit, or a crash in a decoder)",
     )
 )
 

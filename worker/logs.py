@@ -7,6 +7,7 @@ its number (`Rarely`).
 import json
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 from core.errors import printable
@@ -45,8 +46,8 @@ class Rarely:
         self._logger, self._every = logger, every
         self._said: dict[str, tuple[float, int]] = {}
 
-    def say(self, kind: str, text: str) -> None:
-        """An event of that kind happened; `text` describes this one."""
+    def say(self, kind: str, text: Callable[[], str]) -> None:
+        """An event of that kind happened; `text` describes this one, and is asked if it is told."""
         now = time.monotonic()
         since, more = self._said.get(kind, (now - self._every, 0))
         if now - since < self._every:
@@ -54,7 +55,7 @@ class Rarely:
             return
         self._said[kind] = (now, 0)
         self._logger.info(
-            "%s%s", text, f" (and {more} like it since the last time)" if more else ""
+            "%s%s", text(), f" (and {more} like it since the last time)" if more else ""
         )
 
 

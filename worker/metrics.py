@@ -1,22 +1,28 @@
 """What a worker tells Prometheus and an orchestrator, on a port of its own.
 
-`/metrics`: this worker's scans, seconds and bytes, the queues' depth and the unfinished batches'
-scans by state. `/ready`: 200 once it takes work. `/live`: 200 while its rounds go on and messages
-that wait are taken; Redis being away for a while is no reason to be restarted. Read from Redis when
-asked.
+`/metrics`: this worker's scans, seconds and bytes, the queues' depth, the unfinished batches' scans
+by state, the final figures of the latest ended ones. `/ready`: 200 once it takes work. `/live`: 200
+while its rounds go on and messages that wait are taken; Redis being away for a while is no reason
+to be restarted. Read from Redis when asked.
 """
 
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from core.errors import PhotochromError, ServiceError
+from worker import policy
 from worker.broker import PREFIX, in_words
 from worker.ledger import Ledger, worker_key
 
@@ -25,6 +31,9 @@ if TYPE_CHECKING:
 
 #: Seconds without a finished round of the tender after which the worker counts as stuck.
 STUCK: Final = 60.0
+
+#: Batches whose final figures are told.
+ENDED: Final = 20
 
 
 class WorkerCollector(Collector):
@@ -63,6 +72,7 @@ class WorkerCollector(Collector):
         yield CounterMetricFamily(
             "photochrom_bytes_read", "Bytes of their sources", value=float(figures.get("bytes", 0))
         )
+        yield _durations(figures)
         yield GaugeMetricFamily(
             "photochrom_processes", "Processes of this worker",
             value=float(figures.get("processes", 0)),
@@ -84,6 +94,41 @@ class WorkerCollector(Collector):
             for state in ("queued", "waiting", "running", "done", "skipped", "failed"):
                 states.add_metric([batch, state], float(numbers[state]))
         yield states
+        yield from self._ended()
+
+    def _ended(self) -> Iterator[Metric]:
+        """What became of the latest batches that are over, for as long as they are kept."""
+        scans = GaugeMetricFamily(
+            "photochrom_ended_batch_scans", "Scans of the latest ended batches",
+            labels=["batch", "state"],
+        )  # fmt: skip
+        seconds = GaugeMetricFamily(
+            "photochrom_ended_batch_seconds", "From the first scan's begin to the end",
+            labels=["batch"],
+        )  # fmt: skip
+        for batch in self._ledger.batches()[:ENDED]:
+            numbers: dict[str, Any] = self._ledger.numbers(batch)
+            if not numbers["finished"]:
+                continue
+            for state in ("done", "skipped", "failed"):
+                scans.add_metric([batch, state], numbers[state])
+            seconds.add_metric(
+                [batch], numbers["finished"] - (numbers["begun"] or numbers["created"])
+            )
+        yield scans
+        yield seconds
+
+
+def _durations(figures: dict[str, str]) -> Metric:
+    """The histogram that lua/finish.lua counts: of coloured scans alone."""
+    buckets, below = [], 0.0
+    for bound in (*policy.BUCKETS, "inf"):
+        below += float(figures.get(f"upto:{bound}", 0))
+        buckets.append(("+Inf" if bound == "inf" else str(float(bound)), below))
+    return HistogramMetricFamily(
+        "photochrom_scan_duration_seconds", "How long a coloured scan took", buckets=buckets,
+        sum_value=float(figures.get("milliseconds done", 0)) / 1000,
+    )  # fmt: skip
 
 
 def is_alive(tender: "Tender") -> bool:

@@ -76,6 +76,9 @@ KEEP: Final = 30 * 24 * 3600
 TIME_LIMIT: Final = 1800
 VISIBILITY_MARGIN: Final = 600
 
+#: Upper bounds, in seconds, of the histogram of how long a scan takes.
+BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+
 #: Messages after which a process is replaced, and MiB of memory above which it is (checked after a
 #: message): a leak in a native decoder must not grow through the night.
 SCANS_A_PROCESS: Final = 2000
@@ -89,11 +92,16 @@ def pause_after(faults: int) -> float:
     return longest * random.uniform(0.5, 1.0)
 
 
-def is_worth_another_try(kind: str, faults: int, root_is_missing: bool) -> bool:
+def is_worth_another_try(
+    kind: str, faults: int, root_is_missing: bool, tried: int = 0, max_attempts: int = 0
+) -> bool:
     """Whether a scan that failed with `kind`, for the `faults`-th time, is tried again.
 
-    `root_is_missing`: the batch's source folder itself is gone, as after a lost mount.
+    `root_is_missing`: the batch's source folder itself is gone, as after a lost mount. Where the
+    batch has a limit of attempts, it alone says when to give up: `tried` have failed before.
     """
     if not KINDS.get(kind, False):
         return False
+    if max_attempts:
+        return tried + 1 < max_attempts
     return faults < (FAULTS_OF_ALL if root_is_missing or kind in OF_ALL else FAULTS_OF_ONE)

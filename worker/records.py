@@ -50,7 +50,8 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The answer to "may I colour this scan?". `verdict` is "yours" or the reason why not; where
-    it is "turn", `turn` is the batch whose turn it is."""
+    it is "turn", `turn` is the batch whose turn it is. `tried` attempts have failed so far;
+    `max_attempts` and `time_limit` (seconds) are the batch's own limits, 0 where it has none."""
 
     verdict: str
     scan: str = ""
@@ -61,6 +62,9 @@ class Claim:
     source: str = ""
     destination: str = ""
     turn: str = ""
+    tried: int = 0
+    max_attempts: int = 0
+    time_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def write_report(ledger: Ledger, batch: str, path: Path) -> int:
             for name in filterfalse(is_remote, (entry.source, entry.destination)):
                 paths.read(Path(name), "a file of the batch")
     paths.replace(path, "-o", KINDS[path.suffix.lower()])
-    with _whole_file(path) as stream:
+    with whole_file(path) as stream:
         return write(ledger, batch, stream)
 
 
@@ -226,7 +226,7 @@ def _text(value: Any) -> str:
 
 
 @contextmanager
-def _whole_file(path: Path) -> Iterator[TextIO]:
+def whole_file(path: Path) -> Iterator[TextIO]:
     """A text file that takes its place when it is complete. Raises `DestinationError`."""
     with new_file(path, replace=True) as file:
         stream = io.TextIOWrapper(

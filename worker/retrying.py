@@ -9,14 +9,18 @@ from worker.records import Entry
 CHUNK = 500
 
 
-def retry(ledger: Ledger, batch: str, *, also_permanent: bool) -> int:
+def retry(
+    ledger: Ledger, batch: str, *, also_permanent: bool,
+    max_attempts: int | None = None, time_limit: int | None = None,
+) -> int:  # fmt: skip
     """Puts scans back into the backlog; how many.
 
     Those that failed for a reason that may have passed, or that killed their worker; with
     `also_permanent` every failed one. Also what was never begun of a cancelled batch, and what
     stands in no list, whatever happened. The batch is opened last: interrupted before that, it is
-    as it was, and the next call does all of it.
+    as it was, and the next call does all of it. Limits that are given replace the batch's.
     """
+    ledger.limit(batch, {"max_attempts": max_attempts, "time_limit": time_limit})
     was_cancelled = bool(ledger.numbers(batch)["cancelled"])
     count, chunk = 0, []
     for entry in ledger.entries(batch):

@@ -27,9 +27,10 @@ from worker import policy
 from worker.application import SCAN, Limits, application
 from worker.broker import check, connect, unproven, without_password
 from worker.colouring import Post, Station, try_model
-from worker.hooks import Hooks, tell_ended
+from worker.hooks import Hooks, tell_ended, tell_trouble
 from worker.ledger import Ledger
 from worker.restart import Restart, follow_parent, reap_children
+from worker.resting import Hours, Rest, fetch_only_awake
 from worker.roots import Roots
 from worker.tender import Tender
 
@@ -38,7 +39,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a worker is asked to be. `queues` by name; `metrics`: address and port, or None."""
+    """What a worker is asked to be. `queues` by name; `metrics`: address and port, or None;
+    `rate` in scans a second, None for no limit."""
 
     url: str
     roots: Roots
@@ -50,6 +52,8 @@ class Service:
     metrics: tuple[str, int] | None = None
     watchable: bool = False
     hooks: Hooks = field(default_factory=Hooks)
+    hours: Hours | None = None
+    rate: float | None = None
 
 
 def serve(service: Service) -> int:
@@ -67,7 +71,11 @@ def serve(service: Service) -> int:
         log.info("the worker runs as root; give it a user of its own, who owns the results")
     name = f"{socket.gethostname()}-{os.getpid()}"
     app = application(service.url, service.limits, watchable=service.watchable)
-    post = Post(service.url, name, service.model, service.device, service.roots, os.getpid())
+    rest = Rest(service.hours, service.rate, lambda: sum(state.total_count.values()))
+    fetch_only_awake(app, rest)
+    post = Post(
+        service.url, name, service.model, service.device, service.roots, os.getpid(), rest
+    )  # fmt: skip
     _add_the_task(app, post)
     restart = Restart(Ledger(service.url), name)
     hooks_ledger = Ledger(service.url)
@@ -77,6 +85,8 @@ def serve(service: Service) -> int:
         taken=lambda: sum(state.total_count.values()),
         stalled=restart.ask,
         ended=lambda: service.hooks and tell_ended(hooks_ledger, service.hooks),
+        looked=lambda: service.hooks and tell_trouble(hooks_ledger, service.hooks),
+        rest=rest,
     )  # fmt: skip
     _begin_with_celery(tender, service)
     worker: Any = app.Worker(

@@ -4,6 +4,7 @@ Everything is read from the ledger.
 """
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -13,8 +14,9 @@ from core.errors import OptionsError, ServiceError, nearest
 from worker import policy
 from worker.broker import in_words, is_transient, patiently
 from worker.ledger import Ledger, worker_key
-from worker.memory import remembered
+from worker.memory import remembered, remembered_beside
 from worker.records import Batch, Participant
+from worker.roots import is_remote
 from worker.tender import GONE, WORKERS
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,8 @@ def status_of(ledger: Ledger, batch: str) -> Status:
 
 
 def resolve(ledger: Ledger, wanted: str | None) -> str:
-    """The id of the batch that a person means by an id, its beginning, its name, or by nothing.
+    """The id of the batch that a person means: by an id, its beginning, its name, the folder that
+    its results go to, or by nothing.
 
     Raises `OptionsError` for one unknown or ambiguous, `ServiceError` for one that Redis lost.
     """
@@ -102,14 +105,24 @@ def resolve(ledger: Ledger, wanted: str | None) -> str:
     matching = matching or [name for name in known if ledger.batch(name).name == wanted]
     if len(matching) == 1:
         return matching[0]
+    if not matching and (matching := _into(ledger, known, wanted)):
+        return matching[0]
     if matching:
         raise OptionsError(
             f"{wanted!r} may be {' or '.join(matching[:5])}", remedy="give more of the id"
         )
-    lost = [note for note in remembered() if note["id"].startswith(wanted)]
+    beside = remembered_beside(os.path.abspath(wanted))  # noqa: PTH100 (links keep their names)
+    lost = [beside] if beside else []
+    lost += [note for note in remembered() if note["id"].startswith(wanted)]
     if lost:
         raise _lost(ledger, lost[0])
     raise OptionsError(f"there is no batch {wanted!r}", remedy=nearest(wanted, known[:20]))
+
+
+def _into(ledger: Ledger, known: list[str], folder: str) -> list[str]:
+    """The batches whose results go to that folder or prefix, the newest first."""
+    whole = folder if is_remote(folder) else os.path.abspath(folder)  # noqa: PTH100
+    return [name for name in known if ledger.batch(name).destination.rstrip("/") == whole]
 
 
 def _refuse_where_lost(ledger: Ledger, known: list[str]) -> None:
@@ -184,6 +197,8 @@ def _workers_in_prose(status: Status, alive: list[dict[str, str]]) -> Iterator[s
                                                 if person.name in living):  # fmt: skip
         yield "  every living worker has another model or version than the batch was begun with; "
         yield f"  let them go on with theirs: photochrom batch retry {status.batch}"
+    if not status.is_over and alive and all(worker.get("rests") == "1" for worker in alive):
+        yield "  every worker rests until its --hours"
     for worker in alive:
         if abs(float(worker.get("skew", 0))) > 5:
             yield f"  the clock of {worker['name']} is {worker['skew']} s off (harmless here)"

@@ -44,7 +44,8 @@ Asked = tuple[str, str, Failure | None]
 class Request:
     """What is submitted. `like` has options, existing and the limit of pixels; `hints` is the file
     that the options' hints were read from; `exclude` are the patterns of a `Selection`; `volatile`
-    accepts a Redis that keeps nothing on disk."""
+    accepts a Redis that keeps nothing on disk; `max_attempts` and `time_limit` (seconds) are limits
+    of each scan, None for the worker's."""
 
     sources: Sources
     destination: str
@@ -56,6 +57,8 @@ class Request:
     exclude: tuple[str, ...] = ()
     priority: str = "normal"
     volatile: bool = False
+    max_attempts: int | None = None
+    time_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,7 @@ def open_batch(ledger: Ledger, request: Request) -> str:
         recolour=request.like.recolour,
     )
     batch = ledger.open_batch(wanted, fingerprint, priority=request.priority)
+    ledger.limit(batch, {"max_attempts": request.max_attempts, "time_limit": request.time_limit})
     memory.remember(ledger.batch(batch), ledger.url_shown)
     return batch
 

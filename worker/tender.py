@@ -25,6 +25,7 @@ from worker.application import publish
 from worker.broker import PREFIX, in_words
 from worker.invariant import heal
 from worker.ledger import Ledger, worker_key
+from worker.resting import Rest
 from worker.roots import is_remote
 
 log = logging.getLogger(__name__)
@@ -41,16 +42,20 @@ class Tender(threading.Thread):
     def __init__(
         self, app: Celery, ledger: Ledger, queues: list[str], worker: str, about: dict[str, Any],
         is_idle: Callable[[], bool], taken: Callable[[], int], stalled: Callable[[], None],
-        ended: Callable[[], object] = lambda: None,
+        ended: Callable[[], object] = lambda: None, looked: Callable[[], object] = lambda: None,
+        rest: Rest | None = None,
     ) -> None:  # fmt: skip
         """`about`: what status shows of this worker. `is_idle`: whether a process is free;
         `taken`: how many messages have been taken so far; `stalled` is called when none is taken
-        any more although there are some; `ended` each round, to tell of batches that have ended."""
+        any more although there are some; `ended` each round, to tell of batches that have ended,
+        `looked` every `policy.CHECK` seconds, to tell of those in trouble."""
         super().__init__(name="tender", daemon=True)
         self._app, self._ledger, self._queues = app, ledger, queues
         self.worker, self._about = worker, about
         self._is_idle, self._taken, self._on_stall = is_idle, taken, stalled
-        self._tell_ended = ended
+        self._tell_ended, self._tell_trouble = ended, looked
+        self._looked = time.monotonic()
+        self._rest = rest or Rest(None, None)
         self._stop_asked = threading.Event()
         self._progress = (0, time.monotonic())
         self._latest_success: float | None = None
@@ -100,8 +105,17 @@ class Tender(threading.Thread):
         may_end = self._may_end_leases() and server["uptime_in_seconds"] > policy.LEASE
         moved = sum(self._fill(queue, depth, may_end, now) for queue, depth in depths.items())
         self._tell_ended()
+        if time.monotonic() - self._looked > policy.CHECK:
+            self._looked = time.monotonic()
+            threading.Thread(target=self._look_for_trouble, name="trouble", daemon=True).start()
         self._latest_success = time.monotonic()
         return moved
+
+    def _look_for_trouble(self) -> None:
+        try:
+            self._tell_trouble()
+        except PhotochromError as error:
+            log.debug("%s", error)  # the rounds say it
 
     def _may_end_leases(self) -> bool:
         """False for the length of a lease after these rounds had a gap, whatever the reason: a
@@ -134,6 +148,7 @@ class Tender(threading.Thread):
         """Says that this worker is alive; `skew` is its clock against Redis', in seconds."""
         key = worker_key(self.worker)
         about = self._about | {"beat": now, "skew": round(time.time() - now, 1)}
+        about["rests"] = int(self._rest.is_out_of_hours())
         with self._ledger.redis.pipeline() as pipe:
             pipe.hset(key, mapping=about)
             pipe.expire(key, round(3 * GONE))
@@ -148,7 +163,7 @@ class Tender(threading.Thread):
         """
         taken, now = self._taken(), time.monotonic()
         patience = policy.STALLED if taken else policy.STALLED_AT_FIRST
-        if depth == 0 or taken != self._progress[0]:
+        if depth == 0 or self._rest.rests() or taken != self._progress[0]:
             self._progress, self.is_stalled = (taken, now), False
         elif now - self._progress[1] > patience:
             self._progress = (taken, now)
@@ -179,12 +194,15 @@ def fill(
     for place, batch in enumerate(batches):
         share = (policy.AHEAD - depth - moved) // (len(batches) - place)
         try:
-            scans, dead = ledger.tend(batch, max(0, share), may_end, depth == 0, now)
+            scans, died, dead = ledger.tend(batch, max(0, share), may_end, depth == 0, now)
         except PhotochromError as error:
             log.warning("%s", error)
             continue
         publish(app, queue, batch, scans)
         moved += len(scans)
+        for scan in died:
+            source = ledger.source(batch, scan)
+            log.warning("%s of %s: its process died; it is tried again", source, batch)
         for scan in dead:
             source = ledger.source(batch, scan)
             log.error("%s of %s killed its worker too often and is given up", source, batch)

@@ -268,7 +268,8 @@ def test_the_dashboard_shows_what_the_worker_tells(tmp_path: Path):
     server = RedisServer(tmp_path)
     try:
         ledger = Ledger(server.url, connect(server.url))
-        told = {metric.name + ("_total" if metric.type == "counter" else "")
+        ending = {"counter": "_total", "histogram": "_bucket"}
+        told = {metric.name + ending.get(metric.type, "")
                 for metric in WorkerCollector(ledger, "nobody", ["scans"]).collect()}  # fmt: skip
     finally:
         server.kill()

@@ -24,6 +24,12 @@ class Proxy:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
+    def turn_to(self, target: int) -> None:
+        """Hands connections made from now on to another port, as a moved address does; those that
+        are open go silent."""
+        self._target = target
+        self.freeze()
+
     def freeze(self) -> int:
         """Silences every connection that is open now; how many they are."""
         with self._lock:
@@ -39,9 +45,13 @@ class Proxy:
         while True:
             try:
                 client, _ = self._listener.accept()
+            except OSError:
+                return  # closed
+            try:
                 server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
-                return
+                client.close()  # Redis is away: this connection is refused, the next one may not be
+                continue
             line = _Line(client, server)
             with self._lock:
                 self._open.append(line)

@@ -255,6 +255,10 @@ def test_metrics_and_probes_tell_what_the_worker_does(stage: Stage):
     assert page("ready") == "ready\n" and page("live") == "alive\n"
     text = page("metrics")
     assert 'photochrom_scans_total{status="done"} 5.0' in text
+    assert f'photochrom_ended_batch_scans{{batch="{batch}",state="done"}} 5.0' in text
+    assert f'photochrom_ended_batch_seconds{{batch="{batch}"}}' in text
+    assert 'photochrom_scan_duration_seconds_bucket{le="1800.0"} 5.0' in text
+    assert "photochrom_scan_duration_seconds_count 5.0" in text
     assert 'photochrom_queue_depth{queue="scans"} 0.0' in text and "photochrom_redis_up 1.0" in text
     size = sum(path.stat().st_size for path in stage.scans.rglob("*.jpg"))
     assert f"photochrom_bytes_read_total {size}.0" in text

@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from tests.photographs import gray, save
 from tests.worker.stage import Stage, make_scans, wait_until
 
 
-def test_the_end_of_a_batch_is_sent_signed_and_runs_a_command_once(stage: Stage):
+@pytest.fixture
+def receiver() -> Iterator[tuple[str, list[tuple[bytes, str]]]]:
+    """A webhook's URL, and what was sent there: body and signature."""
     sent: list[tuple[bytes, str]] = []
 
     class Receiver(http.server.BaseHTTPRequestHandler):
@@ -30,25 +33,50 @@ def test_the_end_of_a_batch_is_sent_signed_and_runs_a_command_once(stage: Stage)
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/", sent
+    server.shutdown()
+
+
+def test_the_end_of_a_batch_is_sent_signed_and_runs_a_command_once(stage: Stage, receiver):
+    url, sent = receiver
     told = stage.folder / "told"
     program = "import os, sys; open(sys.argv[1], 'a').write(os.environ['PHOTOCHROM_BATCH'] + '\\n')"
     command = shlex.join([sys.executable, "-c", program, str(told)])
     for _ in range(2):  # two workers, one telling
         stage.worker(
-            "--webhook", f"http://127.0.0.1:{server.server_port}/", "--on-end", command,
+            "--webhook", url, "--on-end", command,
             concurrency=1, trouble="nothing", PHOTOCHROM_WEBHOOK_SECRET="word",
         )  # fmt: skip
     make_scans(stage.scans, 3)
     batch = stage.submit()
     stage.wait(batch)
     wait_until(lambda: not stage.redis.client.zcard("photochrom:ended"), "the end to be told")
-    server.shutdown()
     [(body, signature)] = sent
     assert signature == "sha256=" + hmac.new(b"word", body, hashlib.sha256).hexdigest()
     said = json.loads(body)
     assert (said["event"], said["batch"], said["state"]) == ("ended", batch, "finished")
     assert said["done"] == 3
     assert told.read_text() == f"{batch}\n"
+
+
+def test_a_batch_that_fails_much_or_stands_still_is_told_once_each(stage: Stage, receiver):
+    url, sent = receiver
+    for number in range(30):
+        (stage.scans / f"{number}.jpg").parent.mkdir(exist_ok=True)
+        (stage.scans / f"{number}.jpg").write_text("no picture")
+    batch = stage.submit()
+    gone = stage.scans / "9.jpg"
+    gone.unlink()  # put off again and again, so that the batch does not end
+    for _ in range(2):
+        stage.worker(
+            "--webhook", url, "--stall", 2, concurrency=1, patience={"CHECK": 0.5},
+        )  # fmt: skip
+    wait_until(lambda: len(sent) >= 2, "both to be told")
+    told = [json.loads(body) for body, _ in sent]
+    assert {line["batch"] for line in told} == {batch}
+    assert sorted(line["event"] for line in told) == ["failing", "stalled"]
+    failing = next(line for line in told if line["event"] == "failing")
+    assert failing["failed"] >= 20
 
 
 def test_a_webhook_that_is_no_url_is_refused(stage: Stage):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -9,7 +10,7 @@ import psutil
 import pytest
 
 from tests.worker.proxy import Proxy
-from tests.worker.stage import Stage, free_port, make_scans, wait_until
+from tests.worker.stage import RedisServer, Stage, free_port, make_scans, wait_until
 
 #: Seconds within which a worker must be at work again; `IMPATIENT` makes its patience shorter.
 AGAIN = 60
@@ -48,6 +49,35 @@ def test_a_worker_whose_connections_all_went_silent_is_at_work_again_within_a_mi
     assert numbers == {"scans": count, "running": 0, "done": count, "skipped": 0, "failed": 0}
     assert {line["attempts"] for line in stage.report(batch)} == {1}
     assert not stage.strays()
+
+
+def test_a_replica_that_was_made_primary_goes_on_with_the_batch(
+    proxied: tuple[Stage, Proxy], tmp_path: Path
+):
+    """The guide's failover (deploy/README.md), its commands as they stand there."""
+    stage, proxy = proxied
+    guide = (Path(__file__).parents[2] / "deploy" / "README.md").read_text()
+    assert "replicaof no one" in guide and "replicaof FIRST 6379" in guide
+    replica = RedisServer(tmp_path / "replica")
+    try:
+        replica.client.execute_command("replicaof", "localhost", stage.redis.port)
+        wait_until(lambda: replica.client.info()["master_link_status"] == "up", "it to follow")
+        make_scans(stage.scans, 40)
+        batch = stage.submit()
+        worker = stage.worker("--broker", proxy.url, trouble="slow", patience={"ANSWER": 1.0})
+        wait_until(lambda: stage.over(batch) > 5, "some scans")
+        stage.redis.kill()
+        replica.client.execute_command("replicaof", "no", "one")
+        proxy.turn_to(replica.port)  # the address that all of them use moves
+        stage.redis, first = replica, stage.redis
+        numbers = stage.wait(batch)
+        assert numbers["done"] + numbers["skipped"] == 40 and numbers["failed"] == 0
+        assert len(list(stage.results.rglob("*.jpg"))) == 40 and not stage.strays()
+        told = stage.call("batch", "check", batch, "--broker", proxy.url)
+        assert "0 of them misplaced" in told, worker.log.read_text()
+        first.kill()
+    finally:
+        replica.kill()
 
 
 def test_a_worker_whose_main_thread_is_stuck_says_so_and_is_replaced(stage: Stage):

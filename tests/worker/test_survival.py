@@ -84,9 +84,14 @@ def test_a_redis_that_keeps_nothing_loses_the_batch_and_says_so(new_stage):
     said = stage.call("batch", "status", batch, code=3)
     assert "has lost the batch" in said and f"batch submit {stage.scans}" in said
     assert "has lost the batch" in stage.call("batch", "status", code=3)
+    # Another user, who knows the results alone, finds the note beside them.
+    elsewhere = {"XDG_STATE_HOME": str(stage.folder / "another")}
+    said = stage.call("batch", "status", stage.results, code=3, **elsewhere)
+    assert f"has lost the batch {batch}" in said
     already = len(list(files_under(stage.results)))
     again = stage.submit("--volatile")
     assert again != batch
+    assert again in stage.call("batch", "status", stage.results, **elsewhere)
     numbers = stage.wait(again)
     assert numbers["skipped"] >= min(already, 6) and numbers["failed"] == 0
     assert_whole(stage, again, 40)

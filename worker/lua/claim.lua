@@ -4,8 +4,14 @@
 -- Without a model (version '') it is handed on. Who asks again with the same token, since the first
 -- answer was lost on its way, is given the same scan again. Who names a scan has come by a message,
 -- and may be sent to another batch whose turn it is: {'turn', batch}.
--- Answers {'yours', begun, faults, worker's number, asked, scan} or why not.
+-- Answers {'yours', begun, faults, worker's number, asked, scan, tried, attempts allowed and seconds
+-- allowed (0: the worker's own)} or why not.
 local scan, token, lease, worker, description, pin, elsewhere, also_issued, others = unpack(ARGV)
+local function yours(scan, begun, deaths, faults, number)
+  local attempts, seconds = unpack(redis.call('HMGET', P, 'max_attempts', 'time_limit'))
+  return {'yours', begun, faults, tonumber(number), redis.call('HGET', P .. ':asked', scan), scan,
+    deaths + faults, tonumber(attempts or 0), tonumber(seconds or 0)}
+end
 local function wait_again()
   if redis.call('ZREM', P .. ':issued', scan) == 1 and read(scan) == 'q' then
     redis.call('LPUSH', P .. ':backlog', scan)
@@ -14,11 +20,11 @@ end
 if redis.call('HEXISTS', P, 'cancelled') == 1 then return {'cancelled'} end
 local same = redis.call('HGET', P .. ':tokens', token)
 if same then
-  local state, begun, _, faults, holder = read(same)
+  local state, begun, deaths, faults, holder = read(same)
   if state == 'r' and holder == token then
     redis.call('ZADD', P .. ':leases', now() + lease, same)
     local number = redis.call('HGET', P .. ':workers', worker .. '|' .. pin)
-    return {'yours', begun, faults, tonumber(number), redis.call('HGET', P .. ':asked', same), same}
+    return yours(same, begun, deaths, faults, number)
   end
 end
 local is_paused = redis.call('HEXISTS', P, 'paused') == 1
@@ -43,8 +49,7 @@ if scan == '' then
   end
   if not scan then return {'nothing'} end
 end
-local asked = redis.call('HGET', P .. ':asked', scan)
-if not asked then return {'unknown'} end
+if redis.call('HEXISTS', P .. ':asked', scan) == 0 then return {'unknown'} end
 local state, begun, deaths, faults = read(scan)
 if state == 'r' then return {'running'} end
 if state ~= 'q' then return {'finished'} end
@@ -71,4 +76,4 @@ redis.call('ZREM', P .. ':issued', scan)
 redis.call('ZADD', P .. ':leases', now() + lease, scan)
 redis.call('HSET', P .. ':tokens', token, scan)
 took_turn()
-return {'yours', begun + 1, faults, tonumber(number), asked, scan}
+return yours(scan, begun + 1, deaths, faults, number)

@@ -1,7 +1,7 @@
 -- Writes a result, once. ARGV: scan, token, state (d, s, f), text, worker's number, bytes read,
--- milliseconds, worker's key. Who has lost his lease is still believed when he says that the file is there,
+-- milliseconds, worker's key, bound of its bucket. Who has lost his lease is still believed when he says that the file is there,
 -- since it is; not when he says that it failed.
-local scan, token, state, text, number, bytes, milliseconds, worker = unpack(ARGV)
+local scan, token, state, text, number, bytes, milliseconds, worker, bucket = unpack(ARGV)
 local was, begun, deaths, faults, holder = read(scan)
 if was ~= 'q' and was ~= 'r' then return {'finished'} end
 local mine = was == 'q' or holder == token
@@ -22,6 +22,10 @@ if redis.call('EXISTS', worker) == 1 then  -- what its metrics tell
   redis.call('HINCRBY', worker, COUNTER[state], 1)
   redis.call('HINCRBY', worker, 'bytes', bytes)
   redis.call('HINCRBY', worker, 'milliseconds', milliseconds)
+  if state == 'd' then  -- a histogram of how long colouring took: `BUCKETS` of worker/policy.py
+    redis.call('HINCRBY', worker, 'upto:' .. bucket, 1)
+    redis.call('HINCRBY', worker, 'milliseconds done', milliseconds)
+  end
 end
 close()
 return {'ok'}

@@ -1,9 +1,11 @@
 -- One round of the tender over one batch. ARGV: room in the queue, 1 if leases may end (0 just
 -- after Redis was down, when nobody could renew), 1 if the queue is empty, seconds after which an
--- issued scan then counts as lost, deaths allowed, text of the result for one that died too often,
+-- issued scan then counts as lost, deaths allowed (the batch's own number of attempts goes before),
+-- text of the result for one that died too often,
 -- the asker's time, seconds by which it may be old. A command that lay in a socket while Redis was
 -- stopped must not end the leases that nobody could renew meanwhile.
--- Answers {'ok', number of scans that died too often, they, scans to be published ...}.
+-- Answers {'ok', number of scans that died too often, number of those that died and are tried again,
+-- the ones, the others, scans to be published ...}.
 local room, may_end, is_empty, issued, deaths_allowed, killed, asked_at, age = unpack(ARGV)
 local function take(key, until_when, what)
   for _, scan in ipairs(redis.call('ZRANGEBYSCORE', P .. key, '-inf', until_when, 'LIMIT', 0, 500)) do
@@ -15,11 +17,13 @@ local function put_back(scan)
   if read(scan) == 'q' then redis.call('RPUSH', P .. ':backlog', scan) end
 end
 local time = now()
-local dead = {}
+local attempts = tonumber(redis.call('HGET', P, 'max_attempts') or 0)
+local dead, died = {}, {}
 local function answer(scans)
-  local said = {'ok', #dead}
-  for _, scan in ipairs(dead) do said[#said + 1] = scan end
-  for _, scan in ipairs(scans) do said[#said + 1] = scan end
+  local said = {'ok', #dead, #died}
+  for _, some in ipairs({dead, died, scans}) do
+    for _, scan in ipairs(some) do said[#said + 1] = scan end
+  end
   return said
 end
 if may_end == '1' and time - asked_at < tonumber(age) then
@@ -27,11 +31,16 @@ if may_end == '1' and time - asked_at < tonumber(age) then
     local state, begun, deaths, faults, holder = read(scan)
     if state ~= 'r' then return end
     redis.call('HDEL', P .. ':tokens', holder)
-    if deaths + 1 >= tonumber(deaths_allowed) then
-      write(scan, 'r', 'f', begun, deaths + 1, faults, killed)
+    deaths = deaths + 1
+    local is_last = deaths >= tonumber(deaths_allowed)
+    if attempts > 0 then is_last = deaths + faults >= attempts end
+    if is_last then
+      local text = string.gsub(killed, '@ times', deaths == 1 and 'once' or deaths .. ' times')
+      write(scan, 'r', 'f', begun, deaths, faults, text)
       dead[#dead + 1] = scan
     else
-      write(scan, 'r', 'q', begun, deaths + 1, faults, '')
+      died[#died + 1] = scan
+      write(scan, 'r', 'q', begun, deaths, faults, '')
       redis.call('LPUSH', P .. ':backlog', scan)
     end
   end)

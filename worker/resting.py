@@ -1,0 +1,109 @@
+"""When a worker takes work: at certain hours of the day, and no more than so many scans a time.
+
+`Rest` says whether it rests now; Celery asks it before it fetches a message (`fetch_only_awake`),
+the processes before they go on with a next scan. What is at work is always finished.
+"""
+
+import re
+import threading
+import time
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from celery import Celery, bootsteps
+
+from core.errors import OptionsError
+
+_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """From one minute of the day to another, in the machine's own time zone; over midnight too."""
+
+    begin: int
+    end: int
+
+    @classmethod
+    def of(cls, text: str) -> "Hours":
+        """'20:00-06:00'. Raises `OptionsError`."""
+        found = re.fullmatch(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)", text.strip())
+        numbers = [int(part) for part in found.groups()] if found else []
+        if not numbers or any(h > 24 for h in numbers[::2]) or any(m > 59 for m in numbers[1::2]):
+            raise OptionsError(f"--hours {text!r} is no time of day", remedy="give 20:00-06:00")
+        begin, end = (60 * numbers[i] + numbers[i + 1] for i in (0, 2))
+        if begin == end or max(begin, end) > 24 * 60:
+            raise OptionsError(f"--hours {text!r} is no time of day", remedy="give 20:00-06:00")
+        return cls(begin, end)
+
+    def has(self, minute: int) -> bool:
+        """Whether a minute of the day, 0 to 1439, lies in them."""
+        if self.begin < self.end:
+            return self.begin <= minute < self.end
+        return minute >= self.begin or minute < self.end
+
+
+def rate_of(text: str) -> float:
+    """Scans a second of '2/s', '30/m' or '1000/h'. Raises `OptionsError`."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)/([smh])", text.strip())
+    if not found or float(found[1]) == 0:
+        raise OptionsError(f"--rate {text!r} is none", remedy="give 2/s, 30/m or 1000/h")
+    return float(found[1]) / _UNITS[found[2]]
+
+
+class Rest:
+    """Whether a worker rests. `taken`: how many messages it has taken so far, a scan each."""
+
+    def __init__(
+        self, hours: Hours | None, rate: float | None, taken: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._hours, self._rate, self._taken = hours, rate, taken
+        self._latest, self._counted = time.monotonic(), 0
+        self._budget = 1.0
+        self._lock = threading.Lock()  # Celery's thread and the tender's ask
+
+    @property
+    def has_rate(self) -> bool:
+        return self._rate is not None
+
+    def is_out_of_hours(self) -> bool:
+        """Whether this is no time of the day to work at."""
+        now = time.localtime()
+        return self._hours is not None and not self._hours.has(60 * now.tm_hour + now.tm_min)
+
+    def rests(self) -> bool:
+        """Whether nothing is to be begun now."""
+        return self.is_out_of_hours() or (self._rate is not None and not self._can_afford(1))
+
+    def _can_afford(self, scans: float) -> bool:
+        """A budget grows with time, by no more than a second's scans ahead; each scan costs one."""
+        with self._lock:
+            rate, now, taken = self._rate or 0.0, time.monotonic(), self._taken()
+            gained, spent = rate * (now - self._latest), taken - self._counted
+            self._budget = min(self._budget - spent + gained, max(1.0, rate))
+            self._latest, self._counted = now, taken
+            return self._budget >= scans
+
+
+def fetch_only_awake(app: Celery, rest: Rest) -> None:
+    """Makes the application's worker fetch no message while it rests."""
+
+    class Awake(bootsteps.StartStopStep):
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+        timer: Any = None
+
+        def start(self, parent: Any) -> None:
+            qos = parent.task_consumer.channel.qos
+            original = qos.can_consume
+            qos.can_consume = types.MethodType(lambda _: not rest.rests() and original(), qos)
+            # Else nothing makes the loop ask again, when no message and no process speaks.
+            self.timer = parent.timer.call_repeatedly(0.2 if rest.has_rate else 5.0, lambda: None)
+
+        def stop(self, parent: Any) -> None:
+            if self.timer is not None:
+                self.timer.cancel()
+                self.timer = None
+
+    app.steps["consumer"].add(Awake)
