@@ -97,6 +97,7 @@ def convert(
     del net, graph
     _give_back_memory()
     compare(path, kept)
+    _give_back_memory()  # whoever opens the file next needs it
     return path, Converted(name, digest, known, float16, rounding)
 
 
@@ -235,6 +236,7 @@ def write(net: Any, path: Path, about: export.About, *, float16: bool) -> None:
             casts.append(helper.make_node("Cast", [name + _HALVED], [name], to=TensorProto.FLOAT))
             name, array = name + _HALVED, array.astype(np.float16)
         graph.initializer.append(numpy_helper.from_array(array, name))
+        del array
     own = [node for node in graph.input if node.name in ("lightness", "hints")]
     del graph.input[:]
     graph.input.extend(own)
