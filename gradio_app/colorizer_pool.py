@@ -6,6 +6,7 @@ API share one pool.
 """
 
 import asyncio
+import gc
 import os
 import shutil
 import stat
@@ -22,7 +23,8 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 from filelock import FileLock, Timeout
 
 from core.errors import InterruptedJob, ModelError, OptionsError, nearest
-from core.model.store import installed
+from core.model.memory import fits, refuse_without_memory
+from core.model.store import file_of, installed, resolve
 from gradio_app.discovery import is_alive
 from gradio_app.problems import Busy, Refused, needs_room
 from gradio_app.settings import Settings
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Warm models at once, the server's own beside them: a model holds 20 to 150 MB.
+#: Warm models at once, the server's own beside them: a small model holds 20 to 150 MB.
 WARM_MODELS: Final = 2
 _FOLDER_PREFIX: Final = "photochrom-server-"
 #: The file in a server's folder that its server holds a lock on, some moments after making both.
@@ -105,6 +107,8 @@ class ColorizerPool:
         from core.colorizer import Colorizer
 
         self.settings = settings
+        if model := file_of(settings.model):
+            refuse_without_memory(model)
         self.colorizer = Colorizer.open(settings.model, settings.device)
         self._others: OrderedDict[str, Colorizer] = OrderedDict()
         self._opening = threading.Lock()
@@ -195,15 +199,26 @@ class ColorizerPool:
             )
         with self._opening:
             if model not in self._others:
+                self._make_room_for(model)
                 self._others[model] = Colorizer.open(model, self.settings.device)
             self._others.move_to_end(model)
             if len(self._others) > WARM_MODELS:
                 self._others.popitem(last=False)
             return self._others[model]
 
+    def _make_room_for(self, model: str) -> None:
+        """Lets other models go where a large one needs their memory; raises where that is not enough.
+
+        A picture at work keeps its model until it is finished.
+        """
+        while self._others and not fits(resolve(model)):
+            self._others.popitem(last=False)
+            gc.collect()
+        refuse_without_memory(resolve(model))
+
     def descriptions(self) -> "dict[str, ModelDescription]":
-        """name -> description of every model that loads; to be called in the pool."""
-        from core.model.session import open_session
+        """name -> description of every model that is one; to be called in the pool."""
+        from core.model.header import description_of
 
         own = self.colorizer.session.description
         result = {own.name: own}
@@ -214,7 +229,7 @@ class ColorizerPool:
             known = self._descriptions.get(found.path)
             if known is None or known[0] != changed:
                 try:
-                    known = changed, open_session(found.path, "cpu").description
+                    known = changed, description_of(found.path)
                 except ModelError:  # listed by `photochrom models`, with its reason
                     continue
                 self._descriptions[found.path] = known

@@ -68,7 +68,7 @@ def convert(
         with tempfile.TemporaryDirectory(dir=folder, prefix=".convert-") as part:
             path, converted = conversion.convert(file, Path(part), choices, click.echo)
             if output is None:
-                name = import_model(path).name
+                name = import_model(path, opened=True).name
             else:
                 path.replace(output)
                 name = str(output)

@@ -232,9 +232,12 @@ class Station:
     def _colorizer(self, model: str) -> "Colorizer":
         if model not in self._colorizers:
             from core.colorizer import Colorizer
+            from core.model.memory import refuse_without_memory
+            from core.model.store import resolve
 
             if len(self._colorizers) >= MODELS:
                 self._colorizers.pop(next(iter(self._colorizers)))
+            refuse_without_memory(resolve(model))
             self._colorizers[model] = Colorizer.open(model, self.post.device)
         return self._colorizers[model]
 

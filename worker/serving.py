@@ -13,7 +13,7 @@ import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -23,6 +23,8 @@ from celery.exceptions import SecurityWarning
 from celery.worker import state
 
 from core.errors import EXIT_DONE, PhotochromError, ServiceError
+from core.model.memory import needed, processes_that_fit
+from core.model.store import file_of
 from worker import policy
 from worker.application import SCAN, Limits, application
 from worker.broker import check, connect, unproven, without_password
@@ -66,6 +68,7 @@ def serve(service: Service) -> int:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     client = connect(service.url)
     check(client, service.url, time_limit=service.limits.time, visibility=service.limits.visibility)
+    service = with_room_for_its_model(service)
     _try_in_a_process_of_its_own(service.model, service.device)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         log.info("the worker runs as root; give it a user of its own, who owns the results")
@@ -114,6 +117,27 @@ def serve(service: Service) -> int:
     if restart.is_asked:
         restart.carry_out()
     return EXIT_DONE
+
+
+def with_room_for_its_model(service: Service) -> Service:
+    """Fewer processes where a large model does not fit more often, and each with room for it.
+
+    Raises `PhotochromError` of kind out-of-memory where it does not fit once.
+    """
+    model = file_of(service.model)
+    if model is None or service.device not in ("auto", "cpu"):
+        return service
+    processes = processes_that_fit(model, service.concurrency)
+    if processes < service.concurrency:
+        log.warning(
+            "%d instead of %d processes: %.1f GB each",
+            processes, service.concurrency, needed(model) / 1e9,
+        )  # fmt: skip
+    # or each would be replaced after each scan
+    memory = max(service.limits.memory, int(1.5 * needed(model) / 2**20))
+    return replace(
+        service, concurrency=processes, limits=replace(service.limits, memory=memory)
+    )
 
 
 def _add_the_task(app: Celery, post: Post) -> None:

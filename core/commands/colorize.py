@@ -269,11 +269,15 @@ def _colorize_pipe(
     """Standard input, spooled to a file since a picture is read twice, to a file or a pipe."""
     from core.job import run_all
     from core.job.planning import into_file
+    from core.model.memory import refuse_without_memory
+    from core.model.store import file_of
 
     if sources != (PIPE,):
         raise OptionsError("- must be the only source")
     name = Path("standard input")
     job = replace(like, source=name, destination=Path("standard output"))
+    if (model := file_of(like.options.model)) and device in ("auto", "cpu"):
+        refuse_without_memory(model)
     paths.read_standard_input()
     if output != PIPE:
         job = into_file(name, Path(output), like)

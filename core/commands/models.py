@@ -22,13 +22,13 @@ def models() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line a model.")
 def list_models(as_json: bool) -> int:
     """List the models by name: bundled ones and your own."""
-    from core.model.session import open_session
+    from core.model.header import description_of
     from core.model.store import installed
 
     failed = False
     for found in installed():
         try:
-            description = open_session(found.path, "cpu").description
+            description = description_of(found.path)
         except ModelError as error:  # the others are there all the same
             failed = True
             click.echo(f"photochrom: {error}", err=True)
@@ -64,20 +64,21 @@ def list_models(as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print the metadata as JSON.")
 def info_model(model: str, as_json: bool) -> int:
     """Show a model's card: data, licences, figures, what it gets wrong."""
-    from core.model.session import open_session
+    from core.model.header import description_of
+    from core.model.session import sha256_of
     from core.model.store import resolve
 
-    session = open_session(resolve(model), "cpu")
-    description = asdict(session.description)
+    path = resolve(model)
+    description, digest = asdict(description_of(path)), sha256_of(path)
     if as_json:
-        click.echo(json.dumps(description | {"sha256": session.sha256, "path": str(session.path)}))
+        click.echo(json.dumps(description | {"sha256": digest, "path": str(path)}))
         return EXIT_DONE
     from rich.console import Console
     from rich.markdown import Markdown
 
     console = Console()
     console.print(
-        f"{session.path}\nsha256 {session.sha256}", markup=False, highlight=False, soft_wrap=True
+        f"{path}\nsha256 {digest}", markup=False, highlight=False, soft_wrap=True
     )
     for key in ("name", "version", "license", "side", "multiple", "stride", "training"):
         console.print(f"{key}: {description[key]}", markup=False, highlight=False, soft_wrap=True)

@@ -25,18 +25,27 @@ def needed(model: Path) -> float:
     return TIMES_FILE * size + LAYERS if size >= LARGE else 0.0
 
 
-def processes_that_fit(model: Path, wanted: int) -> int:
-    """`wanted`, or as many as the memory that is free now holds.
+def fits(model: Path) -> bool:
+    """Whether the memory that is free now holds one process with this model."""
+    available = available_memory()
+    return available is None or needed(model) <= available
 
-    Raises `PhotochromError` of kind out-of-memory where it does not hold one.
-    """
-    each, available = needed(model), available_memory()
-    if not each or available is None:
-        return wanted
-    if available < each:
+
+def refuse_without_memory(model: Path) -> None:
+    """Raises `PhotochromError` of kind out-of-memory where the free memory does not hold it."""
+    if not fits(model):
+        available = available_memory() or 0.0
         raise PhotochromError(
-            f"the model takes {each / 1e9:.1f} GB of memory and this machine has "
+            f"the model takes {needed(model) / 1e9:.1f} GB of memory and this machine has "
             f"{available / 1e9:.1f} free", file=model, kind="out-of-memory",
             remedy="close other programs, or choose a smaller model",
         )  # fmt: skip
+
+
+def processes_that_fit(model: Path, wanted: int) -> int:
+    """`wanted`, or as many as the memory that is free now holds; raises where that is none."""
+    refuse_without_memory(model)
+    each, available = needed(model), available_memory()
+    if not each or available is None:
+        return wanted
     return max(1, min(wanted, int(available / each)))

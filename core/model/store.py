@@ -16,6 +16,7 @@ from typing import Final
 import platformdirs
 
 from core.errors import DestinationError, ModelError, nearest
+from core.model.header import description_of
 from core.model.session import open_session
 from core.paths import Paths
 
@@ -72,11 +73,15 @@ def file_of(model: str) -> Path | None:
         return None
 
 
-def import_model(source: Path) -> ModelFile:
-    """Checks the file against contract 1 and copies it into the user's folder under its name."""
+def import_model(source: Path, *, opened: bool = False) -> ModelFile:
+    """Checks the file against contract 1 and copies it into the user's folder under its name.
+
+    `opened`: that the model runs was seen by whoever made the file; a large one takes gigabytes.
+    """
     if not source.is_file():
         raise ModelError("no such model file", file=source)
-    name = open_session(source, "cpu").description.name
+    description = description_of(source) if opened else open_session(source, "cpu").description
+    name = description.name
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name[0] == ".":
         raise ModelError(f"the model's name {name!r} cannot be a file's name", file=source)
     if any(found.name == name and found.bundled for found in installed()):

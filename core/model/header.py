@@ -1,0 +1,148 @@
+"""What a model file says of itself, read without its weights.
+
+A session of a large model takes seconds and gigabytes to open; a list of models needs a few hundred
+bytes of it. An ONNX file is one protobuf message, in which every field says its length: weights and
+nodes are stepped over. Wire format: https://protobuf.dev/programming-guides/encoding/; field
+numbers: `onnx.proto`.
+"""
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from core.errors import ModelError
+from core.model.contract import ModelDescription, Tensor
+
+#: Fields of onnx.ModelProto, GraphProto, ValueInfoProto, TypeProto, its Tensor, Dimension, entry.
+_GRAPH, _METADATA = 7, 14
+_INPUT, _OUTPUT = 11, 12
+_NAME, _TYPE = 1, 2
+_TENSOR: Final = 1
+_ELEMENT, _SHAPE = 1, 2
+_DIMENSION: Final = 1
+_SIZE, _SYMBOL = 1, 2
+_KEY, _VALUE = 1, 2
+_ELEMENTS: Final = {1: "float32", 10: "float16"}
+#: Bytes of one input's, output's or metadata entry's description, which is text: more is damage.
+_LONGEST: Final = 16_000_000
+
+
+def description_of(path: Path) -> ModelDescription:
+    """The description in a model file; raises ModelError as `open_session` does for its contract.
+
+    That the weights are whole, and that the graph runs, is not looked at.
+    """
+    inputs: dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
+    metadata: dict[str, str] = {}
+    try:
+        with path.open("rb") as file:
+            for field, end in _fields(file, path.stat().st_size):
+                if field == _METADATA:
+                    entry = _message(_read(file, end))
+                    metadata[_text(entry, _KEY)] = _text(entry, _VALUE)
+                elif field == _GRAPH:
+                    for part, stop in _fields(file, end):
+                        if part in (_INPUT, _OUTPUT):
+                            name, tensor = _tensor(_read(file, stop))
+                            (inputs if part == _INPUT else outputs)[name] = tensor
+    except OSError as error:
+        raise ModelError(f"cannot be read ({error.strerror})", file=path) from error
+    except (ValueError, IndexError) as error:
+        raise ModelError(
+            "cannot be loaded as a model: it is damaged, or no ONNX file",
+            file=path, remedy="copy or export the file again",
+        ) from error  # fmt: skip
+    return ModelDescription.read(inputs, outputs, metadata, path)
+
+
+def _fields(file: BinaryIO, end: int) -> Iterator[tuple[int, int]]:
+    """The number of each field with a length, and where it ends; the file stands at its content.
+
+    The consumer may read in it or not; what has no length (a number) is passed over.
+    """
+    while file.tell() < end:
+        key = _whole(file)
+        field, kind = key >> 3, key & 7
+        if kind == 0:
+            _whole(file)
+            continue
+        if kind != 2:  # ModelProto and GraphProto have only numbers and what has a length
+            raise ValueError(f"wire type {kind}")
+        stop = _whole(file) + file.tell()
+        if not field or stop > end:
+            raise ValueError("a field beyond its message")
+        yield field, stop
+        file.seek(stop)
+
+
+def _whole(file: BinaryIO) -> int:
+    """A whole number in the wire's form: seven bits a byte, the least first."""
+    value = 0
+    for shift in range(0, 64, 7):
+        byte = file.read(1)[0]
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value
+    raise ValueError("a number without an end")
+
+
+def _read(file: BinaryIO, end: int) -> bytes:
+    size = end - file.tell()
+    if size > _LONGEST:
+        raise ValueError("a description of megabytes")
+    return file.read(size)
+
+
+def _message(content: bytes) -> dict[int, list[bytes | int]]:
+    """The fields of a small message: bytes, or numbers."""
+    found: dict[int, list[bytes | int]] = {}
+    file = BytesIO(content)
+    while file.tell() < len(content):
+        key = _whole(file)
+        if key & 7 == 0:
+            value: bytes | int = _whole(file)
+        elif key & 7 == 2:
+            size = _whole(file)
+            value = file.read(size)
+            if len(value) != size:
+                raise ValueError("a field beyond its message")
+        else:
+            raise ValueError(f"wire type {key & 7}")
+        found.setdefault(key >> 3, []).append(value)
+    return found
+
+
+def _text(message: dict[int, list[bytes | int]], field: int) -> str:
+    """A text of the message, "" where it has none; the last one counts, as protobuf says."""
+    content = message.get(field, [b""])[-1]
+    if isinstance(content, int):
+        raise ValueError("a number instead of text")
+    return content.decode("utf-8")
+
+
+def _part(message: dict[int, list[bytes | int]], field: int) -> dict[int, list[bytes | int]]:
+    content = message.get(field, [b""])[-1]
+    if isinstance(content, int):
+        raise ValueError("a number instead of a message")
+    return _message(content)
+
+
+def _tensor(content: bytes) -> tuple[str, Tensor]:
+    """Name, element type and shape of an onnx.ValueInfoProto."""
+    value = _message(content)
+    tensor = _part(_part(value, _TYPE), _TENSOR)
+    element = tensor.get(_ELEMENT, [0])[-1]
+    shape: list[int | str | None] = []
+    for dimension in _part(tensor, _SHAPE).get(_DIMENSION, []):
+        if isinstance(dimension, int):
+            raise ValueError("a number instead of a dimension")
+        size = _message(dimension)
+        if _SIZE in size:
+            number = size[_SIZE][-1]
+            shape.append(number if isinstance(number, int) else None)
+        else:
+            shape.append(_text(size, _SYMBOL) or None)
+    kind = _ELEMENTS.get(element, str(element)) if isinstance(element, int) else "?"
+    return _text(value, _NAME), Tensor(kind, tuple(shape))
