@@ -135,9 +135,7 @@ def with_room_for_its_model(service: Service) -> Service:
         )  # fmt: skip
     # or each would be replaced after each scan
     memory = max(service.limits.memory, int(1.5 * needed(model) / 2**20))
-    return replace(
-        service, concurrency=processes, limits=replace(service.limits, memory=memory)
-    )
+    return replace(service, concurrency=processes, limits=replace(service.limits, memory=memory))
 
 
 def _add_the_task(app: Celery, post: Post) -> None:

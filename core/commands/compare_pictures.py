@@ -70,8 +70,10 @@ def compare_pictures(
     from core.image.atomic import write_file
 
     paths = Paths()
-    for folder in (photographs, truth, *(Path(name) for name in sources if Path(name).exists())):
-        paths.read(folder, "a source")
+    for name in sources:
+        paths.read_tree(Path(name), "a source")
+    paths.read_tree(photographs, "--photographs")
+    paths.read_tree(truth, "--truth")
     paths.replace(html, "--html", PAGE)
     opened = _opened(sources, truth, device)
     against = None if truth is None else TRUTH

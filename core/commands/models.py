@@ -77,9 +77,7 @@ def info_model(model: str, as_json: bool) -> int:
     from rich.markdown import Markdown
 
     console = Console()
-    console.print(
-        f"{path}\nsha256 {digest}", markup=False, highlight=False, soft_wrap=True
-    )
+    console.print(f"{path}\nsha256 {digest}", markup=False, highlight=False, soft_wrap=True)
     for key in ("name", "version", "license", "side", "multiple", "stride", "training"):
         console.print(f"{key}: {description[key]}", markup=False, highlight=False, soft_wrap=True)
     console.print(Markdown(description["card"]))

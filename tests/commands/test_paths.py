@@ -43,6 +43,9 @@ CASES: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
         (*EVALUATE, "--sheet", "TARGET"), ("photo.png", "masks/mask.png")),
     ("evaluate", "html"): (
         (*EVALUATE, "--html", "TARGET"), ("model.onnx", "photo.png", "masks/mask.png")),
+    ("compare-pictures", "html"): (
+        ("compare-pictures", "model.onnx", "masks", "--photographs", "masks", "--html", "TARGET"),
+        ("model.onnx", "masks/mask.png")),
     ("compare", "output"): (
         ("compare", "recipe.toml", "--data", "photo.png", "--eval", "photo.png",
          "-o", "TARGET", "--budget", "1s"),

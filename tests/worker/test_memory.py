@@ -12,7 +12,9 @@ from worker.serving import Service, with_room_for_its_model
 
 def test_as_many_processes_as_fit_each_with_room_for_the_model(tmp_path, monkeypatch):
     model = sparse(tmp_path / "large.onnx", 1_000_000_000)
-    service = Service("", Roots((str(tmp_path),)), [], 8, str(model), limits=Limits(600, 700, 1000, 10))
+    service = Service(
+        "", Roots((str(tmp_path),)), [], 8, str(model), limits=Limits(600, 700, 1000, 10)
+    )
     monkeypatch.setattr(memory, "available_memory", lambda: 15e9)
     roomy = with_room_for_its_model(service)
     assert roomy.concurrency == 2 and roomy.limits.memory * 2**20 > memory.needed(model)
