@@ -207,7 +207,7 @@ class ColorizerPool:
             return self._others[model]
 
     def _make_room_for(self, model: str) -> None:
-        """Lets other models go where a large one needs their memory; raises where that is not enough.
+        """Lets other models go where a large one needs their memory; raises where it stays short.
 
         A picture at work keeps its model until it is finished.
         """

@@ -55,6 +55,7 @@ CASES: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
 ELSEWHERE = {
     ("train", "out"), ("train", "cache"), ("compare", "runs"), ("compare", "cache"),
     ("batch submit", "output"), ("batch watch", "output"), ("batch report", "output"),
+    ("batch bag", "output"),
     ("gimp install", "profile"), ("gimp uninstall", "profile"), ("gimp doctor", "profile"),
 }  # fmt: skip
 

@@ -1,6 +1,5 @@
 """A model file's header says what a session says, and reads none of its weights."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -63,7 +62,7 @@ def test_weights_are_stepped_over(tmp_path: Path):
     with path.open("ab") as file:  # a second part of the graph, which protobuf merges
         file.write(b"\x3a" + _number(len(graph) + size) + graph)
         file.truncate(file.tell() + size)
-    assert path.stat().st_size > size > os.stat(path).st_blocks * 512
+    assert path.stat().st_size > size > path.stat().st_blocks * 512
     assert description_of(path).name == "tiny"
 
 
