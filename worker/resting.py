@@ -106,4 +106,5 @@ def fetch_only_awake(app: Celery, rest: Rest) -> None:
                 self.timer.cancel()
                 self.timer = None
 
+    assert app.steps is not None, "Celery's own application has steps"
     app.steps["consumer"].add(Awake)

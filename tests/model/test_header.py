@@ -1,6 +1,7 @@
 """A model file's header says what a session says, and reads none of its weights."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -24,7 +25,7 @@ def test_it_says_what_a_session_says(tmp_path: Path):
 
 
 @pytest.mark.parametrize("change", [{"contract": "2"}, {"card": ""}, {"side": "many"}])
-def test_it_refuses_as_a_session_does(tmp_path: Path, change: dict[str, str]):
+def test_it_refuses_as_a_session_does(tmp_path: Path, change: dict[str, Any]):
     path = write_model(tmp_path / "tiny.onnx", **change)
     said = []
     for reader in (description_of, lambda path: open_session(path, "cpu")):
