@@ -248,10 +248,9 @@ def evaluate(
         return
     requested = RequestedMeasures(masks, segments, realism, inception, lpips or None)
     measures, extremes = ExtendedMeasures(requested), WorstAndBest()
-    also = [measures.add, extremes.add] if html else [measures.add]
     reach = HintReach(judged.colour)
-    if hints == "stray":
-        also.append(reach.add)
+    rulers = (measures, *([extremes] if html else []), *([reach] if hints == "stray" else []))
+    also = [ruler.add for ruler in rulers]
     result = judge_all(judged, data, hints=hints or "", old_look=old_look, also=also)
     result |= measures.result()
     if hints == "stray":

@@ -46,19 +46,18 @@ class HintReach:
         self._pixels: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
         self._seen = 0
 
-    def add(self, photograph: Photograph, automatic: np.ndarray) -> None:
-        """`automatic`: a*, b* 2,H,W that the model gives without hints."""
+    def add(self, photograph: Photograph, ours: np.ndarray) -> None:
+        """`ours`: a*, b* 2,H,W that the model gives without hints."""
         random = np.random.default_rng(zlib.crc32(photograph.name.encode()))
         labels = segments(photograph.lightness, photograph.chroma)
         radius = RADII[self._seen % len(RADII)]
         self._seen += 1
+        names = random.permutation(np.unique(labels))[: max(COUNTS)]
+        asked = [_mean(photograph.chroma, labels == name) for name in names]
         for count in COUNTS:
-            names = random.permutation(np.unique(labels))[:count]
-            asked = [_mean(photograph.chroma, labels == name) for name in names]
-            self._try("", photograph, automatic, labels, names, asked, radius)
-        self._try(
-            "_free", photograph, automatic, labels, names[:1], [_turned(asked[0], random)], radius
-        )
+            self._try("", photograph, ours, labels, names[:count], asked[:count], radius)
+        free = [_turned(asked[0], random)]
+        self._try("_free", photograph, ours, labels, names[:1], free, radius)
 
     def result(self) -> dict[str, float]:
         """`inside`, `stray` and both with `_free`, shares of 0 to 1; {} without pictures."""
