@@ -328,10 +328,18 @@ def _feed(net: Any, lightness: np.ndarray, hints: np.ndarray) -> dict[str, np.nd
     return {LIGHTNESS: lightness, HINTS: hints} if net.takes_hints else {LIGHTNESS: lightness}
 
 
-def open_file(path: Path):
+def open_file(path: Path, *, rewritten: bool = True):
+    """A session of the file; not `rewritten`: its graph as it stands, which takes half the memory.
+
+    What ONNX Runtime makes of a graph to be quicker has all weights once more.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    if not rewritten:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        options.enable_cpu_mem_arena = False
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -34,6 +34,7 @@ def mounted(pool: ColorizerPool, folder: Path, uploads: Uploads) -> FastAPI:
     app.add_middleware(
         PageRoutes,
         uploads=uploads,
+        pictures=pictures,
         shown=folder,
         port=pool.settings.port,
         largest_upload=pool.settings.max_upload,

@@ -211,9 +211,16 @@ class OpenPictures:
                 _chroma_lock=threading.Lock(), _result_lock=threading.Lock(),
                 _shown_lock=threading.Lock(),
             )  # fmt: skip
-        former.is_left = True
         self._keep(picture)
+        former.is_left = True  # afterwards: it was asked for just now, and is not the one to go
         return picture
+
+    def seen(self, id: str) -> None:
+        """A page has said that it has this picture open: it is no longer thought to be left."""
+        with self._lock:
+            if id in self._open:
+                self._open.move_to_end(id)
+                self._open[id].is_left = False
 
     def _keep(self, picture: OpenPicture) -> None:
         with self._lock:

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.receiving import Receiver
 from gradio_app.page.uploads import Uploads
 from gradio_app.problems import Refused, problem, problem_of
@@ -49,10 +50,17 @@ class PageRoutes:
     """ASGI middleware before the page. `shown` is the folder in which previews lie."""
 
     def __init__(
-        self, app: ASGIApp, uploads: Uploads, shown: Path, port: int, largest_upload: int
+        self,
+        app: ASGIApp,
+        uploads: Uploads,
+        pictures: OpenPictures,
+        shown: Path,
+        port: int,
+        largest_upload: int,
     ) -> None:
         self.app = app
         self._uploads = uploads
+        self._pictures = pictures
         self._receiver = Receiver(uploads, largest_upload)
         self._shown = shown
         self._cookie = f"photochrom-browser-{port}"
@@ -90,6 +98,7 @@ class PageRoutes:
         beat = _BEAT.fullmatch(path)
         if method == "POST" and beat and owner:
             self._uploads.seen(owner, beat[1])
+            self._pictures.seen(request.query_params.get("picture", ""))
             return Response(status_code=204, headers={SERVER_HEADER: self._server})
         return _nothing()
 

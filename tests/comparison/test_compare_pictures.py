@@ -179,7 +179,7 @@ def test_votes_of_two_people_are_added_up_and_a_copy_is_refused(cli, tmp_path: P
         (("{reds}", "--html", "{new}"), "name another"),
         (("{reds}", "{reds}", "--html", "{new}"), "named twice"),
         (("{reds}", "{empty}", "--html", "{new}"), "no photograph to compare"),
-        (("{reds}", "{blues}", "--html", "{reds}/0.png"), "write over this file"),
+        (("{reds}", "{blues}", "--html", "{reds}/0.png"), "is the same as"),
         (("{model}", "photochrom-lite", "--html", "{new}"), "give --photographs"),
         (("--count", "{reds}/0.png"), "no file of votes"),
     ],

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from core.colorizer import Colorizer
+from core.errors import OptionsError
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page.handlers import Handlers
-from gradio_app.page.pictures import OpenPictures
+from gradio_app.page.pictures import MOST_OPEN, OpenPictures
 from gradio_app.page.uploads import Uploads
 from gradio_app.settings import Settings
 from tests.gradio_app.pictures import file_of, gray
@@ -61,3 +62,23 @@ def test_a_closer_look_says_how_far_it_is_and_gives_the_picture_at_its_end(pool,
     status, progress = asyncio.run(told())[-1]
     assert session.go_on.is_set()
     assert "coloured in" in status and progress == ""
+
+
+def test_a_duplicated_tab_costs_the_first_one_nothing_however_many_are_open(tmp_path):
+    """Who was asked for just now, or has said to be open, is not the one to go."""
+    pictures = OpenPictures(tmp_path)
+    upload = tmp_path / "scan.png"
+
+    def opened() -> str:
+        upload.write_bytes(file_of(gray(30, 40), "PNG"))
+        return pictures.open(upload, 10**6).id
+
+    first, *others = [opened() for _ in range(MOST_OPEN)]
+    twin = pictures.fork(first).id  # one more than may be open
+    assert pictures.find(first).id == first
+    pictures.fork(others[-1])
+    pictures.seen(others[-1])
+    opened()
+    assert pictures.find(others[-1]) and pictures.find(twin)
+    with pytest.raises(OptionsError):
+        pictures.find(others[0])  # unasked for longest

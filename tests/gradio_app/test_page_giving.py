@@ -7,6 +7,7 @@ import numpy as np
 from playwright.sync_api import Page, expect
 
 from tests.gradio_app.browsing import (
+    PATIENCE_MS,
     SKY,
     after,
     choose,
@@ -114,18 +115,30 @@ def test_a_server_that_was_restarted_gets_photograph_and_strokes_again(window, t
         page.get_by_role("button", name="Sky").click()
         hinted = after(page, lambda: stroke(page, 0.3, 0.5))
         port = first.state["port"]
+        former = open_picture(page)
     assert hue_distance(part(hinted, 0.35, 0.5), SKY) < 30
     with server(tmp_path, port=port):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # looked at again
-        expect_to_be_back(page, hinted)
+        expect_to_be_back(page, hinted, former)
+        former = open_picture(page)
     with server(tmp_path, port=port):
         page.reload()
-        expect_to_be_back(page, hinted)
+        expect_to_be_back(page, hinted, former)
         assert download(page)[0] == "scan-photochrom.png"
 
 
-def expect_to_be_back(page: Page, hinted: np.ndarray) -> None:
+def open_picture(page: Page) -> str:
+    """The server's name of the picture that the page has open; '' without one."""
+    return page.evaluate("window.photochrom.lastId()")
+
+
+def expect_to_be_back(page: Page, hinted: np.ndarray, former: str) -> None:
     expect(page.locator("#notice")).to_contain_text("started anew. Your photograph is opened again")
+    page.wait_for_function(  # what was open stays in view until it is put away
+        "former => !['', former].includes(window.photochrom.lastId())",
+        arg=former,
+        timeout=PATIENCE_MS,
+    )
     expect(page.locator("#download")).to_be_visible()
     to_stage(page)
     expect(page.locator(".stage-undo")).to_be_enabled()

@@ -32,7 +32,7 @@ def test_its_model_file_answers_as_the_network_at_sizes_never_traced(name: str, 
     torch.manual_seed(1)
     net = MAKERS[name]().eval()
     path = tmp_path / "tried.onnx"
-    conversion.write(net, path, ABOUT, float16=False)
+    conversion.write(conversion.traced(net, tmp_path), net, path, ABOUT, float16=False)
     conversion.compare(path, conversion.answers(net))
     description = open_session(path, "cpu").description
     assert description.takes_hints == net.takes_hints

@@ -6,16 +6,16 @@ once, and these networks have up to 900 MB. Nothing is left behind where it fail
 """
 
 import contextlib
+import copy
 import ctypes
 import gc
 import math
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -36,6 +36,9 @@ MEMORY_FACTOR, MEMORY_BASE = 2.5, 0.5e9
 #: Sizes, in multiples of what the network takes, at which the file must answer as the network.
 TRIED = ((2, 3), (4, 1))
 _HALVED = ".float16"
+#: What stands before a graph in a model, and before a tensor in a graph: field 7, field 5, and that
+#: a length follows.
+_MODEL_GRAPH, _GRAPH_INITIALIZER = b"\x3a", b"\x2a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,13 @@ def convert(
     """
     digest, known = published(source)
     _refuse_without_room(source, folder)
-    state = read(source)
-    name = _chosen(recognise(state, known, source), choices, source)
+    name = _chosen(recognise(read(source), known, source), choices, source)
     say(recognised(name, known, digest))
     net = build(name, **_settings(name, choices))
-    put(net, state, source)
-    del state
     graph = Squashed(net, GUESTS[name].side) if choices.squash else net
+    # before the weights are read again: the exporter needs as much memory for itself
+    model = traced(graph, folder)
+    put(net, read(source), source)
     exact = answers(graph)
     rounding = math.nan
     if not choices.float32:
@@ -89,12 +92,12 @@ def convert(
     about = _about(name, digest, known, choices)
     path = folder / f"{name}.onnx"
     try:
-        write(graph, path, about, float16=float16)
+        write(model, graph, path, about, float16=float16)
     except OSError as error:
         raise DestinationError(f"cannot be written ({error.strerror})", file=path) from error
     kept = answers(graph) if float16 else exact
     # the file's session needs the room that the network has
-    del net, graph
+    del net, graph, model
     _give_back_memory()
     compare(path, kept)
     _give_back_memory()  # whoever opens the file next needs it
@@ -200,7 +203,7 @@ def answers(net: Any) -> list[Answer]:
 
 def compare(path: Path, expected: list[Answer]) -> None:
     """Raises ModelError where the file does not answer as the network did."""
-    session = export.open_file(path)
+    session = export.open_file(path, rewritten=False)
     for answer in expected:
         feed = {"lightness": answer.lightness}
         if answer.hints is not None:
@@ -213,30 +216,54 @@ def compare(path: Path, expected: list[Answer]) -> None:
             )  # fmt: skip
 
 
-def write(net: Any, path: Path, about: export.About, *, float16: bool) -> None:
-    """The network as a model file: its graph, then its weights, one after the other."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
+def traced(net: Any, folder: Path) -> Any:
+    """The network's graph as an onnx.ModelProto, in which its tensors are inputs by their names.
 
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".convert-") as folder:
-        plain = Path(folder) / "graph.onnx"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            export.trace(net, plain, weights=False)
-        model = onnx.load(plain)
+    The network may have no values yet. `folder` is for the exporter's own file.
+    """
+    import onnx
+
+    plain = folder / "graph.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        export.trace(_hollow(net), plain, weights=False)
+    model = onnx.load(plain)
+    plain.unlink()
+    _give_back_memory()
+    return model
+
+
+def _hollow(net: nn.Module) -> nn.Module:
+    """The same network with tensors of one value each.
+
+    Each has another one, since the exporter takes equal tensors for one.
+    """
+    own = (*net.parameters(), *net.buffers())
+    hollow = {
+        id(tensor): torch.full((), index + 1, dtype=tensor.dtype).expand(tensor.shape)
+        for index, tensor in enumerate(own)
+    }
+    parameters = {id(tensor) for tensor in net.parameters()}
+    return copy.deepcopy(
+        net, {k: nn.Parameter(t, False) if k in parameters else t for k, t in hollow.items()}
+    )
+
+
+def write(model: Any, net: Any, path: Path, about: export.About, *, float16: bool) -> None:
+    """The model file: the graph `model` that `traced` gave, then the weights, one after the other.
+
+    Takes `model` apart.
+    """
+    from onnx import TensorProto, helper
+
     graph = model.graph
     wanted = {node.name for node in graph.input}
-    casts = []
-    for name, tensor in net.state_dict().items():
-        name = f"net.{name}"
-        if name not in wanted:
-            continue  # counters, and layers that say nothing about the answer
-        array = tensor.numpy()
-        if float16 and array.ndim > 1:
-            casts.append(helper.make_node("Cast", [name + _HALVED], [name], to=TensorProto.FLOAT))
-            name, array = name + _HALVED, array.astype(np.float16)
-        graph.initializer.append(numpy_helper.from_array(array, name))
-        del array
+    # without counters, and layers that say nothing about the answer
+    tensors = {f"net.{k}": t for k, t in net.state_dict().items() if f"net.{k}" in wanted}
+    halved = [name for name, tensor in tensors.items() if float16 and tensor.dim() > 1]
+    casts = [
+        helper.make_node("Cast", [name + _HALVED], [name], to=TensorProto.FLOAT) for name in halved
+    ]
     own = [node for node in graph.input if node.name in ("lightness", "hints")]
     del graph.input[:]
     graph.input.extend(own)
@@ -244,7 +271,43 @@ def write(net: Any, path: Path, about: export.About, *, float16: bool) -> None:
     del graph.node[:]
     graph.node.extend(nodes)
     export.describe(model, net, about)
-    onnx.save(model, path)
+    weights = [(name, tensor, name in halved) for name, tensor in tensors.items()]
+    with path.open("wb") as file:
+        _save(model, weights, file)
+
+
+def _save(model: Any, weights: list[tuple[str, Tensor, bool]], file: BinaryIO) -> None:
+    """The model, its graph last, and of that the weights last: one is in memory at a time.
+
+    Each with its name and whether it is stored as float16. `onnx.save` holds all of them twice.
+    """
+    graph = model.graph.SerializeToString(deterministic=True)
+    model.ClearField("graph")
+    file.write(model.SerializeToString(deterministic=True))
+    sizes = [_initializer(*weight).ByteSize() for weight in weights]
+    heads = [_GRAPH_INITIALIZER + _whole(size) for size in sizes]
+    file.write(_MODEL_GRAPH + _whole(len(graph) + sum(map(len, heads)) + sum(sizes)) + graph)
+    for head, weight in zip(heads, weights, strict=True):
+        file.write(head + _initializer(*weight).SerializeToString(deterministic=True))
+
+
+def _initializer(name: str, tensor: Tensor, halved: bool) -> Any:
+    from onnx import numpy_helper
+
+    array = tensor.numpy()
+    if halved:
+        return numpy_helper.from_array(array.astype(np.float16), name + _HALVED)
+    return numpy_helper.from_array(array, name)
+
+
+def _whole(number: int) -> bytes:
+    """A length in protobuf's form: seven bits a byte, the least first."""
+    written = bytearray()
+    while number > 0x7F:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
 
 
 def _about(name: str, digest: str, known: Published | None, choices: Choices) -> export.About:

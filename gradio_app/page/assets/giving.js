@@ -1,9 +1,10 @@
 // How photographs get to the page: chosen, pasted, or dropped anywhere in the window.
 
-// The server keeps what this page has uploaded for as long as it hears that the page is open. A
+// The server keeps what this page has uploaded, and its picture, while it hears that it is open. A
 // request a minute, not a stream: a browser has six connections to a server, and people more tabs.
 const PAGE = [...crypto.getRandomValues(new Uint8Array(16))].map((x) => x.toString(16).padStart(2, "0")).join("");
-const beat = () => fetch(`page/open/${PAGE}`, { method: "POST" }).then(window.photochrom.heard, () => {});
+const beat = () => fetch(`page/open/${PAGE}?picture=${encodeURIComponent(window.photochrom.lastId())}`, { method: "POST" })
+  .then(window.photochrom.heard, () => {});
 beat();
 setInterval(beat, 60_000);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) beat(); });
