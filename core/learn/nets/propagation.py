@@ -41,7 +41,7 @@ class Propagation(nn.Module):
         self.key = nn.Linear(channels, heads * width)
         self.nobody = nn.Parameter(torch.zeros(1, heads * width))
         self.bias = nn.Parameter(torch.full((heads,), -1.0))  # of listening to nobody
-        # logarithms per head: the cost of a distance in short sides, of one in lightness, of a border
+        # logarithms per head: what a distance in short sides costs, one of lightness, a border
         self.far = nn.Parameter(torch.linspace(4.5, 1.5, heads))
         self.unlike = nn.Parameter(torch.linspace(2.0, 3.5, heads))
         self.crossing = nn.Parameter(torch.linspace(2.0, 0.5, heads))
