@@ -47,7 +47,7 @@ class Propagation(nn.Module):
         self.crossing = nn.Parameter(torch.linspace(2.0, 0.5, heads))
         self.border = nn.Linear(channels, 1)
         nn.init.constant_(self.border.bias, -4.0)
-        self.steep = nn.Parameter(torch.tensor(2.0))  # a step of lightness as a border: a logarithm
+        self.steep = nn.Parameter(torch.tensor(1.0))  # a step of lightness as a border: a logarithm
         self.colour = nn.Parameter(torch.zeros(heads))  # the colour, not what is missing: a logit
         self.share = nn.Parameter(torch.zeros(heads))  # logits
 
