@@ -178,7 +178,9 @@ def export(
 @click.argument("model", type=_FILE)
 @click.option("--data", type=_EXISTING, required=True, help="A tar or folder of colour pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
-@click.option("--hints", type=click.Choice(["grid", "worst"]), help="Also judge with hints.")
+@click.option(
+    "--hints", type=click.Choice(["grid", "worst", "stray"]), help="Also judge with hints."
+)
 @click.option("--sides", metavar="A,B", help="Also: how far colours move between two short sides.")
 @click.option("--crop", type=click.FloatRange(0, 0.5), help="Also: how far they move under a crop.")
 @click.option("--sheet", type=_NEW_FILE, help="Write a contact sheet (PNG): gray, ours, truth.")
@@ -219,6 +221,7 @@ def evaluate(
     from train.evaluate import evaluate as judge_all
     from train.evaluate import sheet as draw_sheet
     from train.extended_measures import ExtendedMeasures, RequestedMeasures
+    from train.hint_reach import HintReach
     from train.report import PAGE, WorstAndBest, plain, write
 
     pair = parse_sides(sides) if sides else ()
@@ -245,10 +248,13 @@ def evaluate(
         return
     requested = RequestedMeasures(masks, segments, realism, inception, lpips or None)
     measures, extremes = ExtendedMeasures(requested), WorstAndBest()
-    also = [measures.add, extremes.add] if html else [measures.add]
-    result = (
-        judge_all(judged, data, hints=hints or "", old_look=old_look, also=also) | measures.result()
-    )
+    reach = HintReach(judged.colour)
+    rulers = (measures, *([extremes] if html else []), *([reach] if hints == "stray" else []))
+    also = [ruler.add for ruler in rulers]
+    result = judge_all(judged, data, hints=hints or "", old_look=old_look, also=also)
+    result |= measures.result()
+    if hints == "stray":
+        result["hints_stray"] = reach.result()
     if pair or crop:
         result |= stability(judged, data, sides=pair, crop=crop or 0.0)
     if sheet:
@@ -381,6 +387,8 @@ def table(result: dict) -> str:
     if cell := result.get("hints_worst"):
         before, after = cell["cell_rmse"], cell["cell_rmse_hinted"]
         lines.append(f"worst cell: ab RMSE {before:.2f}, {after:.2f} with one hint in it")
+    if reach := result.get("hints_stray"):
+        lines += [f"hints: {name.replace('_', ', ')} {share:.1%}" for name, share in reach.items()]
     return "\n".join(lines)
 
 

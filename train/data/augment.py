@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -25,6 +26,13 @@ PANCHROMATIC = (0.2126, 0.7152, 0.0722)
 
 #: A picture's at most.
 MOST_HINTS = 64
+
+#: How unlike L*, a*, b* of one thing are, its size as a share of the short side, how sharp its
+#: border is (1: a third of that), and the chroma of a free colour.
+_ALIKE = (25.0, 12.0, 12.0)
+_NEAR = 0.35
+_EDGE = 8.0
+_FREE_CHROMA = (15.0, 50.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,7 @@ class Augment:
     hints: float = 0.5
     many_hints: float = 0.02
     hint_radius: float = 4.0
+    recoloured: float = 0.0  # one thing has a free colour, also in the truth, and a few hints of it
 
     @property
     def warps(self) -> bool:
@@ -97,7 +106,10 @@ def dressed(pixels: Tensor, settings: Augment, seed: int) -> TrainingBatch:
     chance = Chance(seed, len(rgb), rgb.device)
     lab = srgb_to_lab(rgb)
     lightness, chroma = lab[:, :1], lab[:, 1:]
-    hints = draw_hints(chroma, settings, chance)
+    thing = None
+    if settings.recoloured:
+        chroma, thing = recoloured(lightness, chroma, settings.recoloured, chance)
+    hints = draw_hints(chroma, settings, chance, thing)
     if settings.old_film:
         is_old = chance.happens(settings.old_film)
         old, rim = old_film(rgb, lightness, settings, chance)
@@ -149,11 +161,48 @@ def _emulsion(rgb: Tensor, strength: Tensor) -> Tensor:
     return 116 * torch.where(luminance > 216 / 24389, root, luminance * 7.787 + 16 / 116) - 16
 
 
-def draw_hints(chroma: Tensor, settings: Augment, chance: Chance) -> Tensor:
+class Things(NamedTuple):
+    """Where pictures were recoloured: `chosen`, `y`, `x`, each N,1,1,1; positions in pixels."""
+
+    chosen: Tensor
+    y: Tensor
+    x: Tensor
+
+
+def recoloured(
+    lightness: Tensor, chroma: Tensor, share: float, chance: Chance
+) -> tuple[Tensor, Things]:
+    """`chroma` N,2,H,W in which a share of the pictures has a thing of a free colour, and where.
+
+    A thing is what is near a random place in colour, lightness and distance, with soft borders; its
+    shades stay. So hints are learnt that colour their thing, whatever its colour, and end there.
+    """
+    height, width = chroma.shape[-2:]
+    chosen = chance.happens(share)
+    y, x = chance.uniform(0, height), chance.uniform(0, width)
+    rows = torch.arange(height, device=chroma.device)[:, None] + 0.5
+    columns = torch.arange(width, device=chroma.device)[None] + 0.5
+    place = y.floor().long() * width + x.floor().long()  # N,1,1,1
+    lab = F.avg_pool2d(torch.cat((lightness, chroma), 1), 3, 1, 1, count_include_pad=False)
+    there = lab.flatten(2).gather(2, place.flatten(1)[:, None].expand(-1, 3, -1))[..., None]
+    apart = (lab - there) / torch.tensor(_ALIKE, device=chroma.device)[:, None, None]
+    far = ((rows - y) ** 2 + (columns - x) ** 2) / (_NEAR * min(height, width)) ** 2
+    distance = (apart.square().sum(1, keepdim=True) + far).sqrt()
+    thing = torch.sigmoid((1 - distance) * _EDGE)
+    angle, strength = chance.uniform(0, 2 * np.pi), chance.uniform(*_FREE_CHROMA)
+    free = torch.cat((strength * angle.cos(), strength * angle.sin()), 1)
+    changed = chroma + thing * (free - there[:, 1:])
+    return torch.where(chosen, changed, chroma), Things(chosen, y, x)
+
+
+def draw_hints(
+    chroma: Tensor, settings: Augment, chance: Chance, things: Things | None = None
+) -> Tensor:
     """N,3,H,W of a*, b*, mask: a few discs and squares with the true mean colour under them.
 
     A share of the pictures has some: a geometric number (p = 1/8, Zhang 2017), sometimes many.
-    Where two meet, the later one lies on top.
+    Where two meet, the later one lies on top. A recoloured picture has one to four, of which the
+    first lies on its thing.
     """
     count, _, height, width = chroma.shape
     if not settings.hints:
@@ -164,6 +213,12 @@ def draw_hints(chroma: Tensor, settings: Augment, chance: Chance) -> Tensor:
     number = number * chance.happens(settings.hints, 1)
     radius = chance.uniform(0.5, settings.hint_radius + 1, most, 1, 1)
     y, x = chance.uniform(0, height, most, 1, 1), chance.uniform(0, width, most, 1, 1)
+    if things is not None:
+        few = chance.uniform(1, 5, 1).floor()
+        number = torch.where(things.chosen[:, :, 0, 0], few, number)
+        first = torch.arange(most, device=chroma.device).view(1, -1, 1, 1) == 0
+        y = torch.where(things.chosen & first, things.y, y)
+        x = torch.where(things.chosen & first, things.x, x)
     is_disc = chance.happens(0.6, most, 1, 1)
 
     # each hint's own patch: N,hints,P,P

@@ -171,11 +171,10 @@ class Lite2Encoder(nn.Module):
         self.taps.append(len(blocks) - 1)
         self._blocks = nn.ModuleList(blocks)
 
-    def forward(self, gray: Tensor, hints: Tensor, hint_weight: Tensor) -> list[Tensor]:
-        """`gray` N,1,H,W; `hints` N,C,H,W enter beside it by `hint_weight` 32,C,3,3."""
-        # the same gray on all three channels of the stem, and the hints: one convolution for all
-        weight = torch.cat((self._conv_stem.weight.sum(1, keepdim=True), hint_weight), 1)
-        x = F.conv2d(torch.cat((gray, hints), 1), weight, stride=2, padding=1)
+    def forward(self, gray: Tensor) -> list[Tensor]:
+        """From `gray` N,1,H,W."""
+        # the same gray on all three channels of the stem
+        x = F.conv2d(gray, self._conv_stem.weight.sum(1, keepdim=True), stride=2, padding=1)
         x = F.relu6(self._bn0(x))
         tapped = []
         for index, block in enumerate(self._blocks):

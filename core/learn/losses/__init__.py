@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from core.learn.batch import NetworkOutput, TrainingBatch
 from core.learn.losses.bins import smooth_l1, soft_cross_entropy
 from core.learn.losses.gan import adversarial
+from core.learn.losses.hint_reach import stray
 from core.learn.losses.projected_gan import projected
 from core.learn.losses.regression import (
     chroma_weighted,
@@ -30,6 +31,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "soft_cross_entropy": soft_cross_entropy,
     "smooth_l1": smooth_l1,
     "hint_l1": hint_l1,
+    "stray": stray,
     "mse": mse,
     "sse": sse,
     "l1": l1,

@@ -1,6 +1,6 @@
 """`lite`: an EfficientNet-Lite2 encoder and a small feature-pyramid decoder.
 
-5,751,638 parameters with the widths it has by default, 5,296,426 with those of its recipe.
+5,746,886 parameters with the widths it has by default, 5,291,674 with those of its recipe.
 
 Classifies a* b* into 260 in-gamut bins at stride 4 (after Zhang, Isola, Efros 2016, with their
 annealed mean) and refines the edges at stride 2. 2.5 or 1.7 GMAC at 256 x 256.
@@ -36,13 +36,6 @@ def _conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
 
 def _double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-
-
-def _gathered(hints: Tensor, cell: int) -> Tensor:
-    """Hints N,3,H,W by cells: the mean colour of the hinted pixels, and whether there are any."""
-    mean = F.avg_pool2d(hints, cell)
-    covered = mean[:, 2:]
-    return torch.cat((mean[:, :2] / covered.clamp_min(1e-6), (covered * cell**2).clamp_max(1)), 1)
 
 
 #: Layers whose output channels are the decoder's widths -> the weights that read those channels,
@@ -102,19 +95,12 @@ class Lite(nn.Module):
         #: per-channel factor on the answer, set by calibration on the validation pictures
         self.register_buffer("gain", torch.ones(2))
         self.enc = Lite2Encoder(drop_path)
-        self.hint = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
-        nn.init.zeros_(self.hint.weight)  # at the start a hint changes nothing
         self.l32 = _conv(352, 256, 1)
         self.dropped = nn.Dropout2d(dropout)
         self.ctx = nn.Sequential(nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 256))
         w16, w8, w4 = widths
         self.p16, self.d16 = _conv(120, 96, 1), _conv(256 + 96, w16, 3)
         self.p8, self.d8 = _conv(48, 48, 1), _conv(w16 + 48, w8, 3)
-        # hints again, where a convolution reaches from one to the next and over a whole object
-        self.h16 = nn.Conv2d(3, 96, 3, padding=1, bias=False)
-        self.h8 = nn.Conv2d(3, 48, 3, padding=1, bias=False)
-        nn.init.zeros_(self.h16.weight)
-        nn.init.zeros_(self.h8.weight)
         self.p4 = _conv(24, 32, 1)
         self.d4 = nn.Sequential(_conv(w8 + 32, w4, 3), _conv(w4, w4, 3))
         self.head = nn.Conv2d(w4, len(bins), 1)
@@ -139,8 +125,8 @@ class Lite(nn.Module):
         if hints is None:
             hints = torch.zeros_like(lightness).expand(-1, 3, -1, -1)
         hints = torch.cat((hints[:, :2] / AB_SCALE, hints[:, 2:]), 1)
-        near, *taps = self.enc(gray, hints, self.hint.weight)
-        *scales, features = self._decoded(taps, hints)
+        near, *taps = self.enc(gray)
+        *scales, features = self._decoded(taps)
         # bins last: ONNX Runtime's softmax over a strided axis took a quarter of the whole
         cells = features.permute(0, 2, 3, 1)
         sharp = self._classified(cells)
@@ -159,15 +145,13 @@ class Lite(nn.Module):
         logits = sharp.permute(0, 3, 1, 2) * self.temperature
         return NetworkOutput(chroma * self.gain[:, None, None], logits)
 
-    def _decoded(self, taps: list[Tensor], hints: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _decoded(self, taps: list[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What the picture shows, N,C,h,w at strides 32, 16, 8, 4, from the encoder's taps."""
         t4, t8, t16, t32 = taps
         x = self.dropped(self.l32(t32))
         x32 = x + self.ctx(x.mean((2, 3)))[:, :, None, None]
-        near16 = self.p16(t16) + self.h16(_gathered(hints, 16))
-        x16 = self.d16(torch.cat((_double(x32), near16), 1))
-        near8 = self.p8(t8) + self.h8(_gathered(hints, 8))
-        x8 = self.d8(torch.cat((_double(x16), near8), 1))
+        x16 = self.d16(torch.cat((_double(x32), self.p16(t16)), 1))
+        x8 = self.d8(torch.cat((_double(x16), self.p8(t8)), 1))
         return x32, x16, x8, self.d4(torch.cat((_double(x8), self.p4(t4)), 1))
 
     def _classified(self, cells: Tensor) -> Tensor:

@@ -1,10 +1,11 @@
 """How far a hint's colour reaches: attention from every cell of the picture to the hinted ones.
 
-Convolutions carry a hint a few cells far. Here every cell is a query, and every hinted cell a key
-(after the propagation of iColoriT, Yun et al. 2023). The logits fall with the distance between the
-two and with their difference in lightness (Levin, Lischinski, Weiss 2004):
+Every cell is a query, and every hinted cell a key (after the propagation of iColoriT, Yun et al.
+2023). The logits fall with the distance between the two, with their difference in lightness (Levin,
+Lischinski, Weiss 2004), and with the highest border on the straight line from one to the other (the
+intervening contour of Leung and Malik 1998), so that a hint colours its thing up to its edges:
 
-    w = softmax([q n / sqrt(d) + b, q k / sqrt(d) - far r^2 - unlike (l - l')^2])
+    w = softmax([q n / sqrt(d) + b, q k / sqrt(d) - far r^2 - unlike (l - l')^2 - crossing c])
     added = sum over heads of share (missing + colour (hint_colour - weight_sum answer - missing))
 
 where `n` is the key of "no hint" with its bias `b`, `missing` = sum of w (hint - answer under the
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 #: So many hinted cells are asked at most, evenly chosen, whatever is painted: memory has its end.
 #: In training so many a picture, so that the hints of a batch do not displace each other.
 MOST_CELLS = 256
+#: Borders are looked for at so many points of the line from a cell to a hint.
+POINTS = 10
 
 
 class Propagation(nn.Module):
@@ -38,9 +41,13 @@ class Propagation(nn.Module):
         self.key = nn.Linear(channels, heads * width)
         self.nobody = nn.Parameter(torch.zeros(1, heads * width))
         self.bias = nn.Parameter(torch.full((heads,), -1.0))  # of listening to nobody
-        # per head, as logarithms: what a distance of the short side costs, and one of lightness
+        # logarithms per head: what a distance in short sides costs, one of lightness, a border
         self.far = nn.Parameter(torch.linspace(4.5, 1.5, heads))
         self.unlike = nn.Parameter(torch.linspace(2.0, 3.5, heads))
+        self.crossing = nn.Parameter(torch.linspace(2.0, 0.5, heads))
+        self.border = nn.Linear(channels, 1)
+        nn.init.constant_(self.border.bias, -4.0)
+        self.steep = nn.Parameter(torch.tensor(1.0))  # a step of lightness as a border: a logarithm
         self.colour = nn.Parameter(torch.zeros(heads))  # the colour, not what is missing: a logit
         self.share = nn.Parameter(torch.zeros(heads))  # logits
 
@@ -76,6 +83,8 @@ class Propagation(nn.Module):
         squared = squared + (columns.flatten()[:end, None] - (2 * column + 1)) ** 2
         squared = squared / torch.minimum(rows.max(), columns.max()) ** 2  # hw,K
         differ = (dull - lightness[:, 0]) ** 2  # N,hw,K
+        borders = self._borders(features, gray)
+        crossed = _highest_on_the_way(borders, picture, 2 * row + 0.5, 2 * column + 0.5, end)
         # another picture's hints are none of ours
         pictures = (answer[:, 0, 0, 0] * 0 + 1).cumsum(0) - 1
         other = (picture != pictures[:, None]).to(answer.dtype)[:, None] * 1e4  # N,1,K
@@ -85,6 +94,7 @@ class Propagation(nn.Module):
         for head in range(self.heads):  # one after the other: the memory of one
             scores = queries[head] @ keys[head].T * scale  # N,hw,1+K
             cost = self.far[head].exp() * squared + self.unlike[head].exp() * differ + other
+            cost = cost + self.crossing[head].exp() * crossed
             logits = torch.cat((scores[..., :1] + self.bias[head], scores[..., 1:] - cost), 2)
             attended = logits.softmax(2) @ values  # N,hw,5
             missing, hint_colour, weight_sum = attended.split((2, 2, 1), 2)
@@ -92,6 +102,32 @@ class Propagation(nn.Module):
             added.append(share[head] * (missing + colour[head] * more))
         zeros = answer.flatten(1, 2)[:, end:] * 0
         return torch.cat((sum(added[1:], added[0]), zeros), 1).reshape_as(answer)
+
+    def _borders(self, features: Tensor, gray: Tensor) -> Tensor:
+        """How much of a border each place is: N,h,w, from 0, of what is seen and of lightness."""
+        down = F.pad((gray[:, 1:] - gray[:, :-1]).abs(), (0, 0, 0, 0, 0, 1))
+        right = F.pad((gray[:, :, 1:] - gray[:, :, :-1]).abs(), (0, 0, 0, 1))
+        return F.softplus(self.border(features) + self.steep.exp() * (down + right))[..., 0]
+
+
+def _highest_on_the_way(
+    borders: Tensor, picture: Tensor, row: Tensor, column: Tensor, end: Tensor
+) -> Tensor:
+    """The highest of `borders` N,h,w on the lines from the first `end` places to K hints: end,K.
+
+    The hints' `picture`, `row` and `column` are K each; the ends of a line are left out.
+    """
+    height, width = borders.shape[1:]
+    ones = borders[0] * 0 + 1
+    rows, columns = ((ones.cumsum(axis) - 1).flatten()[:end, None] for axis in (0, 1))
+    flat, start = borders.flatten(), picture * (height * width)
+    highest = rows * row * 0
+    for part in range(1, POINTS + 1):
+        share = part / (POINTS + 1)
+        y = (rows + (row - rows) * share).round().long().clamp(0, height - 1)
+        x = (columns + (column - columns) * share).round().long().clamp(0, width - 1)
+        highest = torch.maximum(highest, flat[start + y * width + x])
+    return highest
 
 
 def _evenly_chosen(places: Tensor, most: int) -> Tensor:

@@ -69,8 +69,7 @@ CASES = {
     "lite": Case(
         lite,
         ("soft_cross_entropy", "smooth_l1", "hint_l1"),
-        ("hint.", "h16.", "h8."),  # without hints
-        lambda: chapters.parameters(build("lite")),
+        counted=lambda: chapters.parameters(build("lite")),
     ),
     "compact_cnn": case("compact_cnn"),
     "in_living_color": case("in_living_color", "mse", "neutral_penalty"),

@@ -7,32 +7,13 @@ import torch
 
 from core.learn.backbones.efficientnet_lite import InvertedResidual
 from core.learn.losses import Term, objective
-from core.learn.nets.lite import Lite, _gathered
+from core.learn.nets.lite import Lite
 from tests.learn.nets import chapters
 
 
 def make(drop_path: float = 0.0, dropout: float = 0.0) -> Lite:
     torch.manual_seed(1)
     return Lite(drop_path=drop_path, dropout=dropout)
-
-
-def test_hints_teach_the_hint_convolutions():
-    net = make().train()
-    given = chapters.batch(64, 64)
-    given.hints[:, :2, 20:30, 20:30] = given.chroma[:, :, 20:30, 20:30]
-    given.hints[:, 2, 20:30, 20:30] = 1
-    prediction = net(given.lightness, given.hints)
-    objective([Term("soft_cross_entropy", 1.0, {})], prediction, given, net)[0].backward()
-    for hint in (net.hint, net.h16, net.h8):
-        assert hint.weight.grad is not None and hint.weight.grad.abs().max() > 0
-
-
-def test_a_hint_counts_by_its_colour_not_by_how_much_of_a_cell_it_covers():
-    hints = torch.zeros(1, 3, 16, 16)
-    hints[0, :, 2:4, 5] = torch.tensor([0.3, -0.2, 1.0])[:, None]
-    gathered = _gathered(hints, 8)
-    torch.testing.assert_close(gathered[0, :, 0, 0], torch.tensor([0.3, -0.2, 1.0]))
-    assert not gathered[0, :, 1:].any() and not gathered[0, :, 0, 1].any()
 
 
 @pytest.mark.parametrize(("drop_path", "dropout"), [(0.5, 0), (0, 0.5)])

@@ -40,9 +40,21 @@ def test_no_hint_adds_nothing():
 def test_a_hint_colours_what_is_as_light_and_stops_at_the_edge():
     net, features, gray, answer = scene()
     a, b = net(features, gray, answer, asked(answer, (32, 36, 40, -20)))[0].unbind(2)
-    assert a[8, 11] > 15 and b[8, 11] == pytest.approx(-a[8, 11].item() / 2, rel=1e-4)
+    assert a[8, 11] > 14 and b[8, 11] == pytest.approx(-a[8, 11].item() / 2, rel=1e-4)
     assert a[8, 9] > a[8, 3] > 1  # the nearer the more
     assert a[8, 12:].abs().max() < 0.1 * a[8, 11]
+
+
+@torch.no_grad()
+def test_a_hint_stops_at_a_border_though_what_lies_behind_is_as_light():
+    net, features, gray, answer = scene()
+    gray[:, :, 12:] = -0.5  # one lightness everywhere, but for a line
+    hint = asked(answer, (32, 36, 40, -20))
+    a_before = net(features, gray, answer, hint)[0, ..., 0]
+    gray[:, :, 13] = 1
+    a_after = net(features, gray, answer, hint)[0, ..., 0]
+    assert a_before[8, 15] > 5 and a_after[8, 15] < 0.5 * a_before[8, 15]
+    torch.testing.assert_close(a_after[:, :12], a_before[:, :12])
 
 
 @torch.no_grad()
