@@ -297,8 +297,8 @@ def _colorize_pipe(
             job = replace(job, destination=Path(folder, job.destination))
         job.source.write_bytes(sys.stdin.buffer.read())
         (outcome,) = run_all([job], model=like.options.model, device=device)
-        told = outcome.output and (outcome.output if output != PIPE else job.destination.name)
-        progress.tell(replace(outcome, source=job.source.name, output=told))
+        shown = outcome.output and (outcome.output if output != PIPE else job.destination.name)
+        progress.tell(replace(outcome, source=job.source.name, output=shown))
         if outcome.error:
             return EXIT_SOME_FAILED
         if outcome.is_left_alone:  # and who waits at the pipe's end gets nothing

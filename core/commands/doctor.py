@@ -90,7 +90,7 @@ def _kernels() -> Iterator[Finding]:
         from core.colour.kernels import warm
 
         warm()
-    except Exception as error:  # whatever numba or LLVM says, it is told
+    except Exception as error:  # whatever numba or LLVM raises is shown
         yield Finding(
             "kernels",
             False,
