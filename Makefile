@@ -20,7 +20,7 @@ RUNTIME := core/system.py core/image core/job
 
 # The tests of the half that colours, which need no torch, Redis, browser or GIMP.
 RUNTIME_TESTS := tests/colour tests/commands tests/image tests/job tests/model tests/photochrom \
-	tests/test_colorizer.py tests/test_detail.py tests/test_errors.py tests/test_hints.py \
+	tests/test_colorizer.py tests/test_tiles.py tests/test_errors.py tests/test_hints.py \
 	tests/test_installation.py tests/test_options.py tests/test_system.py
 
 # What the least of the runtime half's statements that its tests run may be, in per cent.

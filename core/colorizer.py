@@ -2,9 +2,9 @@
 
 One model, warm, for pictures of any size. `field` asks the network once, on a thumbnail, for the
 picture's chroma; `painter_of` gives what lays it over full-size strips and keeps their lightness
-(contract 2); `colorize` does all of it for pixels in memory. This is the one place where look,
-thumbnail, field and painter follow each other. Files are `core.job`'s subject. Results depend on
-the picture, the model and the options alone.
+(contract 2); `colorize` does all of it for pixels in memory. This is the one place where
+sizes, thumbnail, field and painter follow each other. Files are `core.job`'s subject. Results
+depend on the picture, the model and the options alone.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from core.colour.field import ChromaField
-from core.detail import places, with_details
 from core.errors import HintsError, ModelError
 from core.hints import is_empty, planes
 from core.model.session import Prediction, Session, open_session
 from core.model.store import resolve
 from core.options import Options
+from core.tiles import places, with_details
 
 if TYPE_CHECKING:
     from core.image.page import Page
@@ -33,17 +33,17 @@ MAX_ASPECT: Final = 4
 #: row is the picture's row `top`.
 Painter = Callable[[np.ndarray, int, np.ndarray], None]
 
-#: watch(done, whole) is called before each look that the network takes at a picture, one where no
-#: `detail` is asked for; what it raises ends the work.
+#: watch(done, whole) is called before each inference for a picture, one where no `detail` is asked
+#: for; what it raises ends the work.
 Watch = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Look:
-    """What the network sees of a picture: sizes as (height, width) in pixels.
+class ThumbnailSizes:
+    """How large the network sees a picture: sizes as (height, width) in pixels.
 
     `thumbnail` is what is to be made of the picture; `whole` is the size at which the network sees
-    all of it, smaller than that where it looks for details too.
+    all of it, smaller than that where tiles of it are shown too.
     """
 
     picture: tuple[int, int]
@@ -76,14 +76,14 @@ class Colorizer:
         """The model of that name or path on that device; raises what `open_session` raises."""
         return cls(open_session(resolve(model), device))
 
-    def look(self, height: int, width: int, options: Options) -> Look:
+    def sizes_of(self, height: int, width: int, options: Options) -> ThumbnailSizes:
         """The sizes at which a picture of `height` x `width` pixels is shown to the network."""
         side = options.side or self.session.description.side
         scale = min(side / min(height, width), MAX_ASPECT * side / max(height, width))
         whole = max(1, round(height * scale)), max(1, round(width * scale))
         # no nearer than the picture has pixels
         nearer = max(1, min(options.detail, height // whole[0], width // whole[1]))
-        return Look((height, width), (nearer * whole[0], nearer * whole[1]), whole)
+        return ThumbnailSizes((height, width), (nearer * whole[0], nearer * whole[1]), whole)
 
     def field(
         self, picture: Picture, options: Options, watch: Watch = lambda *_: None
@@ -93,19 +93,19 @@ class Colorizer:
         Raises `HintsError` for hints that do not fit, `ModelError` where the model fails, what
         `watch` raises, and what the picture's thumbnail raises.
         """
-        look = self.look(picture.height, picture.width, options)
-        thumbnail = _thumbnail(picture, look)
+        sizes = self.sizes_of(picture.height, picture.width, options)
+        thumbnail = _thumbnail(picture, sizes)
         stride = self.session.description.stride
-        tiles = self._tiles(look)
+        tiles = self._tiles(sizes)
         watch(0, 1 + len(tiles))
-        grid = self._whole(thumbnail, look, options).chroma
+        grid = self._whole(thumbnail, sizes, options).chroma
         if tiles:
-            grid = self._with_details(grid, thumbnail, look, options, watch)
+            grid = self._with_details(grid, thumbnail, sizes, options, watch)
         return ChromaField(
             grid=np.ascontiguousarray(grid, np.float32),
-            extent=(look.thumbnail[0] / stride, look.thumbnail[1] / stride),
-            height=look.picture[0],
-            width=look.picture[1],
+            extent=(sizes.thumbnail[0] / stride, sizes.thumbnail[1] / stride),
+            height=sizes.picture[0],
+            width=sizes.picture[1],
         )
 
     def painter_of(
@@ -122,14 +122,14 @@ class Colorizer:
         description = self.session.description
         if not description.has_distribution:
             raise ModelError(f"the model {description.name} knows no alternatives")
-        look = self.look(picture.height, picture.width, options)
-        thumbnail = _thumbnail(picture, look)
-        found = self._whole(thumbnail, look, options, distribution=True).distribution
+        sizes = self.sizes_of(picture.height, picture.width, options)
+        thumbnail = _thumbnail(picture, sizes)
+        found = self._whole(thumbnail, sizes, options, distribution=True).distribution
         assert found is not None, "the session answers with what it was asked for"
         place = [
             min(max(int(at * whole / size * cells / self._padded(whole)), 0), cells - 1)
             for at, whole, size, cells in zip(
-                (y, x), look.whole, look.picture, found.shape[1:], strict=True
+                (y, x), sizes.whole, sizes.picture, found.shape[1:], strict=True
             )
         ]
         return found[:, place[0], place[1]]
@@ -155,50 +155,60 @@ class Colorizer:
         return out
 
     def _whole(
-        self, thumbnail: np.ndarray, look: Look, options: Options, *, distribution: bool = False
+        self,
+        thumbnail: np.ndarray,
+        sizes: ThumbnailSizes,
+        options: Options,
+        *,
+        distribution: bool = False,
     ) -> Prediction:
         """What the network says of all of the picture."""
         from core.colour.kernels import lightness_of
         from core.image.page import page_in_memory
 
-        if look.thumbnail != look.whole:
-            thumbnail = page_in_memory(thumbnail).thumbnail(*reversed(look.whole))
-        hints = self._hints(look.picture, look.whole, options)
+        if sizes.thumbnail != sizes.whole:
+            thumbnail = page_in_memory(thumbnail).thumbnail(*reversed(sizes.whole))
+        hints = self._hints(sizes.picture, sizes.whole, options)
         return self._predict(lightness_of(thumbnail), hints, distribution=distribution)
 
-    def _tiles(self, look: Look) -> list[tuple[int, int]]:
-        """Where the network looks again from nearer, in cells of the finer grid."""
-        return [] if look.thumbnail == look.whole else places(*self._finer_grid(look))
+    def _tiles(self, sizes: ThumbnailSizes) -> list[tuple[int, int]]:
+        """(top, left) of the tiles for details, in cells of the finer grid."""
+        return [] if sizes.thumbnail == sizes.whole else places(*self._finer_grid(sizes))
 
-    def _finer_grid(self, look: Look) -> tuple[tuple[int, int], int]:
+    def _finer_grid(self, sizes: ThumbnailSizes) -> tuple[tuple[int, int], int]:
         """((height, width), side of a tile) of the grid for details, in its cells."""
         stride = self.session.description.stride
-        shape = -(-look.thumbnail[0] // stride), -(-look.thumbnail[1] // stride)
-        return shape, self._padded(min(look.whole)) // stride
+        shape = -(-sizes.thumbnail[0] // stride), -(-sizes.thumbnail[1] // stride)
+        return shape, self._padded(min(sizes.whole)) // stride
 
     def _with_details(
-        self, whole: np.ndarray, thumbnail: np.ndarray, look: Look, options: Options, watch: Watch
+        self,
+        whole: np.ndarray,
+        thumbnail: np.ndarray,
+        sizes: ThumbnailSizes,
+        options: Options,
+        watch: Watch,
     ) -> np.ndarray:
-        """The chroma of `whole`, finer: see `core.detail`."""
+        """The chroma of `whole`, finer: see `core.tiles`."""
         from core.colour.kernels import lightness_of
 
         stride = self.session.description.stride
         lightness = lightness_of(thumbnail)
-        hints = self._hints(look.picture, look.thumbnail, options)
+        hints = self._hints(sizes.picture, sizes.thumbnail, options)
 
-        shape, tile = self._finer_grid(look)
-        looks = 1 + len(self._tiles(look))
-        done = count(1)  # the look at the whole
+        shape, tile = self._finer_grid(sizes)
+        inferences = 1 + len(self._tiles(sizes))
+        done = count(1)  # that for the whole picture
 
         def ask(top: int, left: int, height: int, width: int) -> np.ndarray:
-            watch(next(done), looks)
+            watch(next(done), inferences)
             box = np.s_[
                 ..., top * stride : (top + height) * stride, left * stride : (left + width) * stride
             ]
-            seen = self._predict(lightness[box], None if hints is None else hints[box])
-            return seen.chroma[:, :height, :width]
+            prediction = self._predict(lightness[box], None if hints is None else hints[box])
+            return prediction.chroma[:, :height, :width]
 
-        nearer = look.thumbnail[0] // look.whole[0]
+        nearer = sizes.thumbnail[0] // sizes.whole[0]
         return with_details(whole, nearer, shape, tile, ask)
 
     def _predict(
@@ -241,8 +251,8 @@ def _check_samples(samples: np.ndarray) -> None:
         )
 
 
-def _thumbnail(picture: Picture, look: Look) -> np.ndarray:
-    height, width = look.thumbnail
+def _thumbnail(picture: Picture, sizes: ThumbnailSizes) -> np.ndarray:
+    height, width = sizes.thumbnail
     return picture.thumbnail(width, height)
 
 

@@ -228,8 +228,10 @@ def _strokes(data: bytes, file: object) -> np.ndarray:
         if image.width * image.height > MAX_PIXELS:
             raise HintsError(
                 f"the hints picture of {image.width}x{image.height} is larger than "
-                f"{MAX_PIXELS / 1e6:g} megapixels", file=file, remedy="give the hints as points",
-            )  # fmt: skip
+                f"{MAX_PIXELS / 1e6:g} megapixels",
+                file=file,
+                remedy="give the hints as points",
+            )
         return image.colourspace("srgb").cast("uchar").numpy()
     except (SourceError, library().Error) as error:
         raise HintsError("the hints picture cannot be read as a PNG", file=file) from error

@@ -6,13 +6,10 @@ import signal
 
 from hypothesis import settings
 
+# Hypothesis fails an example that takes 0.2 s.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 # A shell starts background jobs with SIGINT ignored, and children inherit that; the tests that
 # press Ctrl-C on a child mean a child that was started as a person starts it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-# Hypothesis fails an example that takes 0.2 s: a timed test, which a busy machine fails.
-settings.register_profile("photochrom", deadline=None)
-settings.load_profile("photochrom")

@@ -17,9 +17,16 @@ CARD = "# Test model\n\nPaints bright things warm and dark things cool. Gets eve
 def metadata(name: str = "tiny", stride: int = 4, **changes: str) -> dict[str, str]:
     """Complete contract metadata; `changes` override, a value of '' removes the key."""
     values = {
-        "contract": "1", "name": name, "version": "1", "license": "Apache-2.0", "side": "64",
-        "multiple": "32", "stride": str(stride), "card": CARD, "training": "none: written by hand",
-    } | changes  # fmt: skip
+        "contract": "1",
+        "name": name,
+        "version": "1",
+        "license": "Apache-2.0",
+        "side": "64",
+        "multiple": "32",
+        "stride": str(stride),
+        "card": CARD,
+        "training": "none: written by hand",
+    } | changes
     return {f"photochrom.{key}": value for key, value in values.items() if value != ""}
 
 

@@ -65,11 +65,11 @@ def test_every_small_or_thin_picture_works(colorizer, size):
 @settings(max_examples=200)
 @given(st.integers(1, 100_000), st.integers(1, 100_000), st.integers(1, 2048))
 def test_every_thumbnail_keeps_the_aspect_and_a_bounded_size(colorizer, height, width, side):
-    look = colorizer.look(height, width, Options(side=side))
-    assert look.thumbnail == look.whole
-    assert max(look.thumbnail) <= MAX_ASPECT * side + 1
+    sizes = colorizer.sizes_of(height, width, Options(side=side))
+    assert sizes.thumbnail == sizes.whole
+    assert max(sizes.thumbnail) <= MAX_ASPECT * side + 1
     if max(height, width) <= MAX_ASPECT * min(height, width):
-        assert min(look.thumbnail) == side
+        assert min(sizes.thumbnail) == side
 
 
 def test_a_hint_moves_the_colour_under_it_toward_itself(colorizer):

@@ -19,7 +19,7 @@ from core.paths import Kind
 from train.compare import Conditions
 from train.evaluate import EvaluatedModel, Photograph, photographs, show
 from train.plots import curves, histograms
-from train.report import page, picture, table
+from train.report import drawing, page, picture, table
 
 #: So many pictures stand on the contact sheet.
 SHEET_PICTURES = 6
@@ -65,13 +65,14 @@ def write(
             parts.append(f"<p>{escape(result['name'])} failed: {escape(result['error'])}</p>")
     # also those without a curve: a name has one colour in all the drawings
     lines = {r["name"]: [(look[0], look[2]) for look in r["curve"]] for r in done}
-    parts += ["<h2>Learning</h2>", curves(lines, x="minutes", y="ab RMSE at the true chroma")]
+    learning = curves(lines, x="minutes", y="ab RMSE at the true chroma")
+    parts += ["<h2>Learning</h2>", drawing(learning, "ab RMSE while each network learns")]
     parts.append("<h2>How far the colours reach</h2>")
     for channel, name in enumerate(("a* (green to red)", "b* (blue to yellow)")):
         counts = {r["name"]: r["histograms"]["ours"][channel] for r in done}
         if done:
             counts["true"] = done[0]["histograms"]["truth"][channel]
-        parts.append(histograms(counts, first=-128, x=name))
+        parts.append(drawing(histograms(counts, first=-128, x=name), f"Histogram of {name}"))
     parts += ["<h2>Pictures</h2>", contact_sheet(done, sheet)]
     write_file(path, page("Networks compared", "\n".join(parts)).encode())
     # where a model lies is this machine's business

@@ -38,7 +38,7 @@ table { border-collapse: collapse; margin: 1em 0 } td, th { padding: .2em .8em; 
 th { border-bottom: 1px solid #999 } td:first-child, th:first-child { text-align: left }
 tr:nth-child(even) td { background: #f4f4f4 } .table { overflow-x: auto }
 figure { display: inline-block; margin: 0 1em 1em 0 } figcaption { font-size: 12px; color: #555 }
-figure img { display: block; max-width: 100% }
+figure img { display: block } img { max-width: 100% }
 """
 
 
@@ -102,7 +102,7 @@ def write(
     ]
     for channel, name in enumerate(("a* (green to red)", "b* (blue to yellow)")):
         counts = {"ours": reach["ours"][channel], "true": reach["truth"][channel]}
-        parts.append(histograms(counts, first=-128, x=name))
+        parts.append(drawing(histograms(counts, first=-128, x=name), f"Histogram of {name}"))
     parts += ["<h2>Worst</h2>", _figures(gallery.worst), "<h2>Best</h2>", _figures(gallery.best)]
     write_file(path, page(title, "\n".join(parts)).encode())
     return path
@@ -139,6 +139,11 @@ def picture(data: bytes, kind: str = "jpeg", alt: str = "") -> str:
     """An image element with its bytes inside."""
     encoded = base64.b64encode(data).decode()
     return f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{encoded}">'
+
+
+def drawing(svg: str, alt: str) -> str:
+    """An image element with a drawing of `train.plots` inside; "" where nothing was drawn."""
+    return f"<p>{picture(svg.encode(), 'svg+xml', alt)}</p>" if svg else ""
 
 
 def plain(value: Any) -> Any:

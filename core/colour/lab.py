@@ -1,8 +1,8 @@
 """sRGB and CIELAB in float64: the reference that every faster path is held against.
 
-Everything here may be called from outside. It stands on numpy and on three texts: IEC 61966-2-1
-(sRGB: primaries, white point and transfer curve), CIE 15 (CIELAB, with the exact fractions of its
-third edition onwards) and SMPTE RP 177 (how primaries become a matrix). The white is sRGB's own
+Everything here may be called from outside. Sources: IEC 61966-2-1 (sRGB: primaries, white point
+and transfer curve), CIE 15 (CIELAB, with the exact fractions of its third edition onwards) and
+SMPTE RP 177 (how primaries become a matrix). The white is sRGB's own
 D65, x 0.3127, y 0.3290, on both sides, so that R = G = B is a* = b* = 0 exactly.
 """
 

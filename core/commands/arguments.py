@@ -50,9 +50,12 @@ class WrittenPath(_NamedPath):
 
 
 device_option = click.option(
-    "--device", type=Choice(DEVICES), default="auto", show_default=True,
+    "--device",
+    type=Choice(DEVICES),
+    default="auto",
+    show_default=True,
     help="What to compute on; auto takes the best that loads.",
-)  # fmt: skip
+)
 
 
 def _say_more(context: click.Context, _: click.Parameter, verbose: bool) -> None:
@@ -63,9 +66,13 @@ def _say_more(context: click.Context, _: click.Parameter, verbose: bool) -> None
 
 #: Takes effect at once, before the command or after it.
 verbose_option = click.option(
-    "--verbose", is_flag=True, is_eager=True, expose_value=False, callback=_say_more,
+    "--verbose",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_say_more,
     help="Say more, with tracebacks.",
-)  # fmt: skip
+)
 
 
 class Pixels(click.ParamType):
@@ -107,10 +114,14 @@ max_pixels_option = max_pixels_option_of(1000)
 
 
 existing_option = click.option(
-    "--existing", type=Choice(list(EXISTING)), default="same", show_default=True,
+    "--existing",
+    type=Choice(list(EXISTING)),
+    default="same",
+    show_default=True,
     help="Where a result's name is taken: "
-    + "; ".join(f"{choice} = {meaning}" for choice, meaning in EXISTING.items()) + ".",
-)  # fmt: skip
+    + "; ".join(f"{choice} = {meaning}" for choice, meaning in EXISTING.items())
+    + ".",
+)
 
 
 recolour_option = click.option(

@@ -41,9 +41,13 @@ PIPE = "-"
 @click.command(epilog="Example: photochrom colorize scans/ -o coloured/ --report night.jsonl")
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...", type=ReadPath(readable=False))
 @click.option(
-    "-o", "--output", type=WrittenPath(readable=False), required=True, metavar="DEST",
+    "-o",
+    "--output",
+    type=WrittenPath(readable=False),
+    required=True,
+    metavar="DEST",
     help="A folder (the tree of SRC is mirrored in it), a file name for one SRC, or - for a pipe.",
-)  # fmt: skip
+)
 @picture_options
 @device_option
 @existing_option
@@ -54,14 +58,18 @@ PIPE = "-"
 @click.option("--dry-run", is_flag=True, help="Say what would be done, touch nothing.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails.")
 @click.option(
-    "--report", type=WrittenPath(dir_okay=False, readable=False, path_type=Path),
-    metavar="FILE.jsonl", help="Append one JSON line a file to this file.",
-)  # fmt: skip
+    "--report",
+    type=WrittenPath(dir_okay=False, readable=False, path_type=Path),
+    metavar="FILE.jsonl",
+    help="Append one JSON line a file to this file.",
+)
 @click.option(
-    "--before-after", type=WrittenPath(readable=False), metavar="DEST",
+    "--before-after",
+    type=WrittenPath(readable=False),
+    metavar="DEST",
     help="Also write a picture before and after: a name that ends in .png for one SRC, or a folder "
     "for one of each.",
-)  # fmt: skip
+)
 @click.option(
     "--json",
     "as_json",
@@ -289,8 +297,8 @@ def _colorize_pipe(
             job = replace(job, destination=Path(folder, job.destination))
         job.source.write_bytes(sys.stdin.buffer.read())
         (outcome,) = run_all([job], model=like.options.model, device=device)
-        told = outcome.output and (outcome.output if output != PIPE else job.destination.name)
-        progress.tell(replace(outcome, source=job.source.name, output=told))
+        shown = outcome.output and (outcome.output if output != PIPE else job.destination.name)
+        progress.tell(replace(outcome, source=job.source.name, output=shown))
         if outcome.error:
             return EXIT_SOME_FAILED
         if outcome.is_left_alone:  # and who waits at the pipe's end gets nothing

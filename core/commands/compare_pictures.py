@@ -22,22 +22,50 @@ TRUTH = "the true photograph"
     "--html vote.html",
 )
 @click.argument("sources", nargs=-1, metavar="A B ...")
-@click.option("--photographs", type=ReadPath(exists=True, file_okay=False, path_type=Path),
-              help="Folder of the photographs; needed where no source is a folder.")  # fmt: skip
-@click.option("--truth", type=ReadPath(exists=True, file_okay=False, path_type=Path),
-              help="Folder of true colour photographs: one side shows one of them, and the "
-              "question is which is real.")  # fmt: skip
-@click.option("--html", type=WrittenPath(dir_okay=False, path_type=Path),
-              help="Write the page here: one file, to be opened in any browser.")  # fmt: skip
-@click.option("--blind/--named", default=True, show_default=True,
-              help="Say only at the end whose pictures they are.")  # fmt: skip
-@click.option("--seed", type=int, default=1, show_default=True,
-              help="Draws the order of the photographs and the sides.")  # fmt: skip
-@click.option("--height", type=click.IntRange(64, 2160), default=480, show_default=True,
-              help="Height of the pictures in pixels.")  # fmt: skip
-@click.option("--count", "counted", multiple=True, metavar="FILE",
-              type=ReadPath(exists=True, dir_okay=False, path_type=Path),
-              help="Add up saved votes; can be given several times.")  # fmt: skip
+@click.option(
+    "--photographs",
+    type=ReadPath(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the photographs; needed where no source is a folder.",
+)
+@click.option(
+    "--truth",
+    type=ReadPath(exists=True, file_okay=False, path_type=Path),
+    help="Folder of true colour photographs: one side shows one of them, and the "
+    "question is which is real.",
+)
+@click.option(
+    "--html",
+    type=WrittenPath(dir_okay=False, path_type=Path),
+    help="Write the page here: one file, to be opened in any browser.",
+)
+@click.option(
+    "--blind/--named",
+    default=True,
+    show_default=True,
+    help="Say only at the end whose pictures they are.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Draws the order of the photographs and the sides.",
+)
+@click.option(
+    "--height",
+    type=click.IntRange(64, 2160),
+    default=480,
+    show_default=True,
+    help="Height of the pictures in pixels.",
+)
+@click.option(
+    "--count",
+    "counted",
+    multiple=True,
+    metavar="FILE",
+    type=ReadPath(exists=True, dir_okay=False, path_type=Path),
+    help="Add up saved votes; can be given several times.",
+)
 @device_option
 def compare_pictures(
     sources: tuple[str, ...],

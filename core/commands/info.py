@@ -33,10 +33,15 @@ def _facts(path: Path) -> dict:
 
     with open_source(path, max_pixels=sys.maxsize) as source:  # its headers are small enough
         pages = [
-            {"width": p.width, "height": p.height, "depth": p.depth, "channels": p.channels,
-             "alpha": p.has_alpha}
+            {
+                "width": p.width,
+                "height": p.height,
+                "depth": p.depth,
+                "channels": p.channels,
+                "alpha": p.has_alpha,
+            }
             for p in source.pages
-        ]  # fmt: skip
+        ]
         provenance = read_provenance(path)
         return {
             "file": str(path),

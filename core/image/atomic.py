@@ -25,9 +25,17 @@ _TEMPORARY: Final = re.compile(r"\..*\.photochrom-(\d+)-[0-9a-f]{8}\.tmp", re.DO
 _SHARING_VIOLATION: Final = 32
 #: What a file system says that has no hard links, or no locks.
 _CANNOT: Final = frozenset(
-    (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.ENOLCK,
-     errno.EINVAL, errno.EXDEV)
-)  # fmt: skip
+    (
+        errno.EPERM,
+        errno.ENOTSUP,
+        errno.EOPNOTSUPP,
+        errno.ENOSYS,
+        errno.EMLINK,
+        errno.ENOLCK,
+        errno.EINVAL,
+        errno.EXDEV,
+    )
+)
 
 
 @contextlib.contextmanager

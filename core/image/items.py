@@ -18,7 +18,7 @@ Read = Callable[[int, int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ItemLocation:
     """Where an item's data stands, and the fields (place, size in bytes) that say so.
 
     The data begins at the sum of `base` and `offset`.
@@ -50,15 +50,15 @@ class Items:
 
     `primary` is the number of its picture; `kinds` has the four letters of each item by its number;
     `points` the colours of the picture by code points (None: unstated); `is_premultiplied` whether
-    its colours are multiplied by its alpha; `places` has the items that
-    lie in one piece; `frames` is how many pictures its longest track has (0: no track).
+    its colours are multiplied by its alpha; `locations` has those of the items that lie in one
+    piece; `frames` is how many pictures its longest track has (0: no track).
     """
 
     primary: int = 0
     kinds: dict[int, bytes] = field(default_factory=dict)
     points: CodePoints | None = None
     is_premultiplied: bool = False
-    places: dict[int, Place] = field(default_factory=dict)
+    locations: dict[int, ItemLocation] = field(default_factory=dict)
     frames: int = 0
 
 
@@ -87,7 +87,7 @@ def _read_meta(read: Read, at: int, end: int, items: Items) -> None:
             elif kind == b"iref":
                 premultiplied |= _premultiplied(read, start, stop)
             elif kind == b"iloc":
-                _read_places(data, start, items)
+                _read_locations(data, start, items)
             elif kind == b"iprp":
                 for part, first, last in boxes(read, start, stop):
                     if part == b"ipco":
@@ -124,7 +124,7 @@ def _premultiplied(read: Read, start: int, stop: int) -> set[int]:
     }
 
 
-def _read_places(data: bytes, start: int, items: Items) -> None:
+def _read_locations(data: bytes, start: int, items: Items) -> None:
     version, sizes, more = data[0], data[4], data[5]
     offset_size, length_size, base_size = sizes >> 4, sizes & 15, more >> 4
     index_size = more & 15 if version else 0
@@ -143,7 +143,7 @@ def _read_places(data: bytes, start: int, items: Items) -> None:
             offset = int.from_bytes(data[at : at + offset_size], "big")
             length_at = at + offset_size
             length = int.from_bytes(data[length_at : length_at + length_size], "big")
-            items.places[number] = Place(
+            items.locations[number] = ItemLocation(
                 base + offset,
                 length,
                 (start + base_at, base_size),

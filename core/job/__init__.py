@@ -6,7 +6,7 @@ each. The command line, the queue and the server all call these.
 """
 
 from core.job.job import Job, Outcome, job_key, report_line
-from core.job.life import run
+from core.job.one_file import run
 from core.job.planning import plan
 from core.job.pool import run_all
 from core.job.selection import Selection

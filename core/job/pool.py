@@ -47,7 +47,7 @@ def run_all(
     jobs = _into_swept_folders(jobs)
     if processes == 1:
         from core.colorizer import Colorizer
-        from core.job.life import run
+        from core.job.one_file import run
 
         colorizer = Colorizer.open(model, device)
         with Interruption(signal.SIGINT, signal.SIGTERM) as interruption:
@@ -196,7 +196,7 @@ def _serve(parent: connection.Connection, model: str, device: str) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where `deaf_to_ctrl_c` can do nothing
     from core.colorizer import Colorizer
-    from core.job.life import run
+    from core.job.one_file import run
 
     with Interruption(signal.SIGTERM) as interruption:
         threading.Thread(target=_stop_with_the_parent, args=(interruption,), daemon=True).start()

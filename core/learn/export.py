@@ -270,10 +270,10 @@ def check_against(net: Any, path: Path, tolerance: float, *, seed: int = 0) -> f
         y, x = (int(random.integers(0, side - 8)) for side in (height, width))
         hinted[0, :, y : y + 8, x : x + 8] = np.array([30, -20, 1], np.float32)[:, None, None]
         for hints in (none, hinted) if net.takes_hints else (none,):
-            ours = session.run([CHROMA], _feed(net, lightness, hints))[0]
+            answer = session.run([CHROMA], _feed(net, lightness, hints))[0]
             with torch.inference_mode():
-                theirs = net(torch.from_numpy(lightness), torch.from_numpy(hints)).chroma.numpy()
-            worst = max(worst, float(np.abs(ours - theirs).max()))
+                expected = net(torch.from_numpy(lightness), torch.from_numpy(hints)).chroma.numpy()
+            worst = max(worst, float(np.abs(answer - expected).max()))
         with torch.inference_mode():
             zeros, nothing = (
                 net(torch.from_numpy(lightness), given).chroma
@@ -293,10 +293,10 @@ def _check_mean(net: Any, path: Path, planes: list[np.ndarray]) -> None:
     differences = []
     for plane in planes[:8]:
         lightness, hints = _inputs(net, plane)
-        ours = session.run([CHROMA], _feed(net, lightness, hints))[0]
+        answer = session.run([CHROMA], _feed(net, lightness, hints))[0]
         with torch.inference_mode():
-            theirs = net(torch.from_numpy(lightness), torch.from_numpy(hints)).chroma.numpy()
-        differences.append(np.abs(ours - theirs).mean())
+            expected = net(torch.from_numpy(lightness), torch.from_numpy(hints)).chroma.numpy()
+        differences.append(np.abs(answer - expected).mean())
     mean = float(np.mean(differences))
     if not mean <= INT8_MEAN_TOLERANCE:
         raise ModelError(

@@ -1,4 +1,4 @@
-"""Several processes that train as one, under `torchrun`: who I am, the mean gradient, agreement.
+"""Several processes that train as one, under `torchrun`: their numbers, the mean gradient, maxima.
 
 Each process draws its share of every batch and has the same weights throughout; without torchrun
 all of this is one process and costs nothing. NCCL where there are GPUs, gloo elsewhere.
@@ -56,7 +56,7 @@ def average_gradients(net: nn.Module) -> None:
 
 
 def largest(value: float, device: torch.device) -> float:
-    """The largest of all processes' values: what one of them knows, all of them heed."""
+    """The largest of all processes' values, in every process: so they end in the same step."""
     if not dist.is_initialized():
         return value
     shared = torch.tensor(value, dtype=torch.float64, device=device)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.learn.losses.bins import soft_encode
+from core.learn.losses.classification import soft_encode
 
 #: Chroma is averaged to this stride first, as the classifiers' grids are.
 STRIDE = 4

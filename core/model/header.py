@@ -52,8 +52,9 @@ def description_of(path: Path) -> ModelDescription:
     except (ValueError, IndexError) as error:
         raise ModelError(
             "cannot be loaded as a model: it is damaged, or no ONNX file",
-            file=path, remedy="copy or export the file again",
-        ) from error  # fmt: skip
+            file=path,
+            remedy="copy or export the file again",
+        ) from error
     return ModelDescription.read(inputs, outputs, metadata, path)
 
 

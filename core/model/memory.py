@@ -37,9 +37,11 @@ def refuse_without_memory(model: Path) -> None:
         available = available_memory() or 0.0
         raise PhotochromError(
             f"the model takes {needed(model) / 1e9:.1f} GB of memory and this machine has "
-            f"{available / 1e9:.1f} free", file=model, kind="out-of-memory",
+            f"{available / 1e9:.1f} free",
+            file=model,
+            kind="out-of-memory",
             remedy="close other programs, or choose a smaller model",
-        )  # fmt: skip
+        )
 
 
 def processes_that_fit(model: Path, wanted: int) -> int:

@@ -129,7 +129,7 @@ def test_colours_equal_the_float64_reference(kind, depth, into, deviation):
         assert (apart == 0).mean() >= 0.995  # what differs: rounding, and green's neighbour codes
         assert apart[~inside & ~near_yellow(asked)].max(initial=0) <= 1
     else:
-        assert np.quantile(apart[~inside], 0.999) <= 4 if not inside.all() else True
+        assert np.count_nonzero(apart[~inside] > 4) <= 0.001 * np.count_nonzero(~inside)
 
 
 def near_yellow(asked):

@@ -51,8 +51,15 @@ def test_json_has_one_line_a_figure(told):
     _, lines, asked = told("--json", "--quick")
     assert asked == [True]
     own, missed, not_measured = map(json.loads, lines)
-    assert own == {"what": "own", "value": 1.25, "unit": "x", "must": 1.4, "at_least": False,
-                   "note": "", "met": True}  # fmt: skip
+    assert own == {
+        "what": "own",
+        "value": 1.25,
+        "unit": "x",
+        "must": 1.4,
+        "at_least": False,
+        "note": "",
+        "met": True,
+    }
     assert missed["met"] is False and not_measured["met"] is None
 
 

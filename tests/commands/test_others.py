@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.image.pictures import tiff
 from tests.model_files import write_model
 from tests.photographs import gray, save
 
@@ -159,3 +160,14 @@ def test_doctor_says_what_the_machine_can_do_and_how_to_mend_the_rest(cli):
     assert answer.code == 0
     assert checks["image files"]["works"] and checks["device cpu"]["works"]
     assert all(check["remedy"] for check in checks.values() if not check["works"])
+
+
+def test_doctor_calls_nothing_unread_that_is_read(cli, tmp_path, model):
+    compressions = ("zstd", "lzma", "lerc")
+    (tmp_path / "in").mkdir()
+    for name in compressions:
+        (tmp_path / "in" / f"{name}.tif").write_bytes(tiff(gray(), compression=name))
+    assert cli("colorize", tmp_path / "in", "-o", tmp_path / "out", "--model", model).code == 0
+    findings = map(json.loads, cli("doctor", "--json").out.splitlines())
+    (unread,) = (finding["says"] for finding in findings if finding["name"] == "not read")
+    assert not any(name in unread.lower() for name in compressions)

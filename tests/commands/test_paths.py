@@ -29,35 +29,58 @@ NAMES: dict[str, Callable[[Path, Path], str]] = {
 COLORIZE = ("colorize", "photo.png", "--model", "model.onnx", "--hints", "hints.png")
 EVALUATE = ("evaluate", "model.onnx", "--data", "photo.png", "--masks", "masks")
 CASES: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
-    ("colorize", "output"): (
-        (*COLORIZE, "-o", "TARGET"), ("photo.png", "hints.png")),
+    ("colorize", "output"): ((*COLORIZE, "-o", "TARGET"), ("photo.png", "hints.png")),
     ("colorize", "report"): (
         (*COLORIZE, "-o", "new.png", "--report", "TARGET"),
-        ("photo.png", "model.onnx", "hints.png")),
+        ("photo.png", "model.onnx", "hints.png"),
+    ),
     ("colorize", "before_after"): (
         (*COLORIZE, "-o", "new.png", "--before-after", "TARGET"),
-        ("photo.png", "hints.png")),
+        ("photo.png", "hints.png"),
+    ),
     ("export", "output"): (
-        ("export", "run.pt", "-o", "TARGET", "--card", "card.md"), ("run.pt", "card.md")),
-    ("evaluate", "sheet"): (
-        (*EVALUATE, "--sheet", "TARGET"), ("photo.png", "masks/mask.png")),
+        ("export", "run.pt", "-o", "TARGET", "--card", "card.md"),
+        ("run.pt", "card.md"),
+    ),
+    ("evaluate", "sheet"): ((*EVALUATE, "--sheet", "TARGET"), ("photo.png", "masks/mask.png")),
     ("evaluate", "html"): (
-        (*EVALUATE, "--html", "TARGET"), ("model.onnx", "photo.png", "masks/mask.png")),
+        (*EVALUATE, "--html", "TARGET"),
+        ("model.onnx", "photo.png", "masks/mask.png"),
+    ),
     ("compare-pictures", "html"): (
         ("compare-pictures", "model.onnx", "masks", "--photographs", "masks", "--html", "TARGET"),
-        ("model.onnx", "masks/mask.png")),
+        ("model.onnx", "masks/mask.png"),
+    ),
     ("compare", "output"): (
-        ("compare", "recipe.toml", "--data", "photo.png", "--eval", "photo.png",
-         "-o", "TARGET", "--budget", "1s"),
-        ("recipe.toml", "photo.png")),
-}  # fmt: skip
+        (
+            "compare",
+            "recipe.toml",
+            "--data",
+            "photo.png",
+            "--eval",
+            "photo.png",
+            "-o",
+            "TARGET",
+            "--budget",
+            "1s",
+        ),
+        ("recipe.toml", "photo.png"),
+    ),
+}
 #: Options that write folders, or need a broker or GIMP: each is tested in its own room.
 ELSEWHERE = {
-    ("train", "out"), ("train", "cache"), ("compare", "runs"), ("compare", "cache"),
-    ("batch submit", "output"), ("batch watch", "output"), ("batch report", "output"),
+    ("train", "out"),
+    ("train", "cache"),
+    ("compare", "runs"),
+    ("compare", "cache"),
+    ("batch submit", "output"),
+    ("batch watch", "output"),
+    ("batch report", "output"),
     ("batch bag", "output"),
-    ("gimp install", "profile"), ("gimp uninstall", "profile"), ("gimp doctor", "profile"),
-}  # fmt: skip
+    ("gimp install", "profile"),
+    ("gimp uninstall", "profile"),
+    ("gimp doctor", "profile"),
+}
 
 
 def _linked(link: Path, target: Path) -> str:
@@ -122,8 +145,13 @@ def test_no_two_results_are_one_file(cli, desk, tmp_path):
     for first, second in (("--report", "--before-after"), ("-o", "--before-after")):
         words = {"-o": "new.png", first: "same.png", second: "same.png"}
         before = content(tmp_path)
-        answer = cli("colorize", "photo.png", "--model", desk / "model.onnx",
-                     *(word for pair in words.items() for word in pair))  # fmt: skip
+        answer = cli(
+            "colorize",
+            "photo.png",
+            "--model",
+            desk / "model.onnx",
+            *(word for pair in words.items() for word in pair),
+        )
         assert (answer.code, content(tmp_path)) == (2, before)
 
 
@@ -131,15 +159,33 @@ def test_no_two_results_are_one_file(cli, desk, tmp_path):
 def test_a_photograph_of_somebody_else_is_not_written_over_by_a_slip(cli, desk, option):
     save(desk / "other.png")
     before = content(desk)
-    answer = cli("colorize", "photo.png", "-o", "new.png", "--model", desk / "model.onnx",
-                 option, "other.png")  # fmt: skip
+    answer = cli(
+        "colorize",
+        "photo.png",
+        "-o",
+        "new.png",
+        "--model",
+        desk / "model.onnx",
+        option,
+        "other.png",
+    )
     assert (answer.code, content(desk)) == (2, before)
     assert option in answer.err and "other.png" in answer.err
 
 
 def test_a_sheet_and_a_report_of_the_last_run_are_taken_up_again(cli, desk):
-    words = ("colorize", "photo.png", "-o", "new.png", "--model", desk / "model.onnx",
-             "--report", "night.jsonl", "--before-after", "sheet.png")  # fmt: skip
+    words = (
+        "colorize",
+        "photo.png",
+        "-o",
+        "new.png",
+        "--model",
+        desk / "model.onnx",
+        "--report",
+        "night.jsonl",
+        "--before-after",
+        "sheet.png",
+    )
     assert [cli(*words).code for _ in range(2)] == [0, 0]
     assert len((desk / "night.jsonl").read_text().splitlines()) == 2
 

@@ -21,27 +21,47 @@ RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "photochrom.rules.
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 #: What Prometheus takes for a file of rules (its documentation, "alerting rules").
 FORM = {
-    "type": "object", "required": ["groups"], "additionalProperties": False,
-    "properties": {"groups": {"type": "array", "minItems": 1, "items": {
-        "type": "object", "required": ["name", "rules"], "additionalProperties": False,
-        "properties": {"name": {"type": "string"}, "interval": {"type": "string"},
-                       "rules": {"type": "array", "minItems": 1, "items": {
-            "type": "object", "required": ["alert", "expr", "labels", "annotations"],
-            "additionalProperties": False,
-            "properties": {
-                "alert": {"type": "string", "pattern": "^[A-Z][A-Za-z]+$"},
-                "expr": {"type": "string"},
-                "for": {"type": "string", "pattern": r"^\d+(s|m|h)$"},
-                "labels": _TEXTS, "annotations": _TEXTS,
+    "type": "object",
+    "required": ["groups"],
+    "additionalProperties": False,
+    "properties": {
+        "groups": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["name", "rules"],
+                "additionalProperties": False,
+                "properties": {
+                    "name": {"type": "string"},
+                    "interval": {"type": "string"},
+                    "rules": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {
+                            "type": "object",
+                            "required": ["alert", "expr", "labels", "annotations"],
+                            "additionalProperties": False,
+                            "properties": {
+                                "alert": {"type": "string", "pattern": "^[A-Z][A-Za-z]+$"},
+                                "expr": {"type": "string"},
+                                "for": {"type": "string", "pattern": r"^\d+(s|m|h)$"},
+                                "labels": _TEXTS,
+                                "annotations": _TEXTS,
+                            },
+                        },
+                    },
+                },
             },
-        }}},
-    }}},
-}  # fmt: skip
+        }
+    },
+}
 
 
 def alerts() -> list[dict[str, Any]]:
-    return [rule for group in yaml.safe_load(RULES.read_text())["groups"]
-            for rule in group["rules"]]  # fmt: skip
+    return [
+        rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]
+    ]
 
 
 def test_the_rules_have_the_form_of_a_rule_file():
@@ -71,8 +91,11 @@ def test_every_alert_asks_for_metrics_labels_and_states_that_workers_tell(tmp_pa
         page = generate_latest(registry).decode()
     finally:
         stage.end()
-    told = {sample.name: sample.labels for family in text_string_to_metric_families(page)
-            for sample in family.samples}  # fmt: skip
+    told = {
+        sample.name: sample.labels
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
     states = set(re.findall(r'state="(\w+)"', page))
     for alert in alerts():
         expression = alert["expr"]

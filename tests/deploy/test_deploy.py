@@ -100,8 +100,10 @@ def test_compose_asks_for_what_it_cannot_invent():
     assert "${REDIS_PASSWORD:?" in text and "${SCANS:?" in text
     example = (DEPLOY / ".env.example").read_text()
     assert {line.split("=")[0] for line in example.split()} == {
-        "REDIS_PASSWORD", "SCANS", "PHOTOCHROM_USER"
-    }  # fmt: skip
+        "REDIS_PASSWORD",
+        "SCANS",
+        "PHOTOCHROM_USER",
+    }
 
 
 def test_every_container_is_hardened_and_outlives_a_scan():
@@ -186,8 +188,9 @@ def test_the_unit_is_exposed_to_little(tmp_path: Path):
     copy.write_text(unit.read_text().replace("/opt/photochrom/bin/photochrom", sys.executable))
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=yes", "--threshold=25", copy],
-        capture_output=True, text=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout[-400:]
 
 
@@ -209,15 +212,22 @@ def test_the_manifests_are_all_applied_and_refer_to_each_other():
     assert sorted(kustomization["resources"]) == sorted(
         path.name for path in MANIFESTS if path.name != "kustomization.yaml"
     )
-    everything = {(d["kind"], d["metadata"]["name"]): d for path in MANIFESTS
-                  for d in documents(path) if "metadata" in d}  # fmt: skip
+    everything = {
+        (d["kind"], d["metadata"]["name"]): d
+        for path in MANIFESTS
+        for d in documents(path)
+        if "metadata" in d
+    }
     scaled = everything["ScaledObject", "worker"]["spec"]
     assert ("Deployment", scaled["scaleTargetRef"]["name"]) in everything
     for trigger in scaled["triggers"]:
         assert ("TriggerAuthentication", trigger["authenticationRef"]["name"]) in everything
     pod = everything["Deployment", "worker"]["spec"]["template"]["spec"]
-    claims = [v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"]
-              if "persistentVolumeClaim" in v]  # fmt: skip
+    claims = [
+        v["persistentVolumeClaim"]["claimName"]
+        for v in pod["volumes"]
+        if "persistentVolumeClaim" in v
+    ]
     assert claims and all(("PersistentVolumeClaim", claim) in everything for claim in claims)
     assert (
         everything["ConfigMap", "redis"]["data"]["redis.conf"]
@@ -269,15 +279,22 @@ def test_the_dashboard_shows_what_the_worker_tells(tmp_path: Path):
     try:
         ledger = Ledger(server.url, connect(server.url))
         ending = {"counter": "_total", "histogram": "_bucket"}
-        told = {metric.name + ending.get(metric.type, "")
-                for metric in WorkerCollector(ledger, "nobody", ["scans"]).collect()}  # fmt: skip
+        told = {
+            metric.name + ending.get(metric.type, "")
+            for metric in WorkerCollector(ledger, "nobody", ["scans"]).collect()
+        }
     finally:
         server.kill()
     text = (DEPLOY / "grafana" / "photochrom.json").read_text()
     dashboard = json.loads(text)
-    shown = set(re.findall(r"photochrom_\w+", " ".join(
-        target["expr"] for panel in dashboard["panels"] for target in panel["targets"]
-    )))  # fmt: skip
+    shown = set(
+        re.findall(
+            r"photochrom_\w+",
+            " ".join(
+                target["expr"] for panel in dashboard["panels"] for target in panel["targets"]
+            ),
+        )
+    )
     assert shown == told
 
 
@@ -322,16 +339,22 @@ def test_the_images_command_works_as_their_user_with_nothing_writable_but_its_fo
             writable.mkdir(mode=0o777)
             writable.chmod(0o777)
         told = stage.environment | {
-            "PHOTOCHROM_ROOTS": f"{stage.scans}:{stage.results}", "HOME": str(folder / "tmp"),
-            "TMPDIR": str(folder / "tmp"), "NUMBA_CACHE_DIR": str(folder / "cache"),
+            "PHOTOCHROM_ROOTS": f"{stage.scans}:{stage.results}",
+            "HOME": str(folder / "tmp"),
+            "TMPDIR": str(folder / "tmp"),
+            "NUMBA_CACHE_DIR": str(folder / "cache"),
             "PYTHONDONTWRITEBYTECODE": "1",
-        }  # fmt: skip
+        }
         told.pop("XDG_STATE_HOME")
         program = "from core.commands.main import main; main()"
         worker = subprocess.Popen(
             [*user, sys.executable, "-c", program, *words, "--model", "tiny", "--concurrency", "1"],
-            env=told, cwd=DEPLOY.parent, start_new_session=True, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            env=told,
+            cwd=DEPLOY.parent,
+            start_new_session=True,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         try:
             numbers = stage.wait(stage.submit())
             assert numbers["done"] == 2

@@ -48,9 +48,15 @@ def test_the_wheel_has_the_product_and_nothing_else(tmp_path):
     files = (tmp_path / "files.txt").read_text().split()
     assert release.strangers(files) == []
     assert release.strangers(["tests/a.py", "core/bench/rivals.py", "docs/x.py"]) != []
-    for name in ("photochrom/py.typed", "photochrom/calls.py", "worker/lua/claim.lua",
-                 "core/model/bundled/photochrom-lite.onnx", "gimp_plugin/photochrom/client.py",
-                 "train/recipes/lite.toml", "gradio_app/page/assets/page.css"):  # fmt: skip
+    for name in (
+        "photochrom/py.typed",
+        "photochrom/calls.py",
+        "worker/lua/claim.lua",
+        "core/model/bundled/photochrom-lite.onnx",
+        "gimp_plugin/photochrom/client.py",
+        "train/recipes/lite.toml",
+        "gradio_app/page/assets/page.css",
+    ):
         assert name in files, name
 
 
@@ -74,8 +80,11 @@ def test_a_released_tag_and_every_change_run_the_targets_of_the_makefile():
     for path in (TOP / ".github/workflows").glob("*.yml"):
         for job in yaml.safe_load(path.read_text())["jobs"].values():
             lines += [step["run"] for step in job["steps"] if "run" in step]
-    words = [line.split("make ")[1].split()[0] for line in lines if line.find("make ") >= 0
-             and "install make" not in line]  # fmt: skip
+    words = [
+        line.split("make ")[1].split()[0]
+        for line in lines
+        if line.find("make ") >= 0 and "install make" not in line
+    ]
     assert {"lint", "test", "test-runtime", "coverage", "docs", "wheel"} <= set(words)
     assert all(f"\n{word}:" in targets for word in words)
 

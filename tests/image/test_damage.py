@@ -78,8 +78,16 @@ def test_every_damaged_file_is_refused_or_unharmed_or_deceives_a_witness_too(nam
 
 
 #: A checksum, or codes so dense that no other ones make sense: no damage inside goes unnoticed.
-SAFE = ["png", "png 16", "interlaced png", "tiff deflate tiles", "tiff deflate planes",
-        "tiff deflate 16", "avif", "colour avif"]  # fmt: skip
+SAFE = [
+    "png",
+    "png 16",
+    "interlaced png",
+    "tiff deflate tiles",
+    "tiff deflate planes",
+    "tiff deflate 16",
+    "avif",
+    "colour avif",
+]
 
 
 @pytest.mark.parametrize("name", SAFE)
@@ -169,8 +177,17 @@ def test_a_deflated_strip_that_holds_more_than_its_page_is_no_damage():
     np.testing.assert_array_equal(all_samples(moved)[0], picture)
 
 
-SUFFIXES = {"jpeg": "jpg", "cmyk": "jpg", "progressive": "jpg", "png": "png", "tiff": "tif",
-            "bigtiff": "tif", "webp": "webp", "avif": "avif", "jp2": "jp2"}  # fmt: skip
+SUFFIXES = {
+    "jpeg": "jpg",
+    "cmyk": "jpg",
+    "progressive": "jpg",
+    "png": "png",
+    "tiff": "tif",
+    "bigtiff": "tif",
+    "webp": "webp",
+    "avif": "avif",
+    "jp2": "jp2",
+}
 
 
 def _file_name(name: str) -> str:

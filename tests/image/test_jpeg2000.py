@@ -76,11 +76,15 @@ def jp2(
     height, width, *more = components.shape
     depth = bits or components.itemsize * 8
     size = struct.pack(">IIHBBBB", height, width, more[0] if more else 1, depth - 1, 7, 0, 0)
-    return b"".join((
-        SIGNATURE, box(b"ftyp", b"jp2 \0\0\0\0jp2 "),
-        box(b"jp2h", box(b"ihdr", size) + b"".join(header)),
-        box(b"jp2c", stream(components, bits)), rest,
-    ))  # fmt: skip
+    return b"".join(
+        (
+            SIGNATURE,
+            box(b"ftyp", b"jp2 \0\0\0\0jp2 "),
+            box(b"jp2h", box(b"ihdr", size) + b"".join(header)),
+            box(b"jp2c", stream(components, bits)),
+            rest,
+        )
+    )
 
 
 def refusal(data: bytes) -> SourceError:
@@ -135,9 +139,12 @@ def test_cmyk_has_the_lightness_that_its_profile_gives_it(declared, with_alpha):
         Image.fromarray(ink, "CMYK"),
         ImageCms.buildTransform(
             ImageCms.ImageCmsProfile(io.BytesIO(cmyk_profile())),
-            ImageCms.createProfile("LAB"), "CMYK", "LAB", ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.createProfile("LAB"),
+            "CMYK",
+            "LAB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
         ),
-    )  # fmt: skip
+    )
     assert lab is not None
     expected = np.asarray(lab)[..., 0] / 2.55
     components = np.dstack((ink, ALPHA)) if with_alpha else ink
@@ -187,9 +194,20 @@ def test_cmy_and_black_as_one_are_turned_round():
 
 @pytest.mark.parametrize(
     ("space", "name"),
-    [(1, "BT.709"), (4, "BT.601"), (9, "PhotoYCC"), (19, "CIEJab"), (20, "e-sRGB"),
-     (21, "ROMM-RGB"), (22, "YPbPr"), (23, "YPbPr"), (24, "e-sYCC"), (25, "scRGB"), (99, "99")],
-)  # fmt: skip
+    [
+        (1, "BT.709"),
+        (4, "BT.601"),
+        (9, "PhotoYCC"),
+        (19, "CIEJab"),
+        (20, "e-sRGB"),
+        (21, "ROMM-RGB"),
+        (22, "YPbPr"),
+        (23, "YPbPr"),
+        (24, "e-sYCC"),
+        (25, "scRGB"),
+        (99, "99"),
+    ],
+)
 def test_another_colour_space_is_refused_by_name(space, name):
     error = refusal(jp2(RGB, colr(space)))
     assert error.kind == "unsupported"
@@ -251,9 +269,10 @@ def test_premultiplied_colours_stay_so_and_are_divided_for_other_formats():
 
 def test_a_channel_that_is_no_colour_is_left_out_and_a_note_says_so():
     data = jp2(
-        np.dstack((RGB, GRAY, ALPHA)), colr(SRGB),
+        np.dstack((RGB, GRAY, ALPHA)),
+        colr(SRGB),
         cdef((0, 0, 1), (1, 0, 2), (2, 0, 3), (3, 0xFFFF, 0xFFFF), (4, 1, 0)),
-    )  # fmt: skip
+    )
     with open_source(data) as source:
         np.testing.assert_array_equal(samples_of(source), RGB)
         np.testing.assert_array_equal(alpha_of(source), ALPHA)
@@ -302,10 +321,12 @@ def test_a_palette_may_have_its_transparency_and_its_order_from_other_boxes():
     index = (GRAY // 16).astype(np.uint8)
     entries = np.random.default_rng(3).integers(0, 256, (16, 3))
     data = jp2(
-        np.dstack((index, ALPHA)), colr(SRGB), pclr(entries),
+        np.dstack((index, ALPHA)),
+        colr(SRGB),
+        pclr(entries),
         cmap((1, 0, 0), (0, 1, 2), (0, 1, 1), (0, 1, 0)),
         cdef((0, 1, 0), (1, 0, 3), (2, 0, 2), (3, 0, 1)),
-    )  # fmt: skip
+    )
     with open_source(data) as source:
         np.testing.assert_array_equal(samples_of(source), entries[index])
         np.testing.assert_array_equal(alpha_of(source), ALPHA)
@@ -313,9 +334,13 @@ def test_a_palette_may_have_its_transparency_and_its_order_from_other_boxes():
 
 @pytest.mark.parametrize(
     "header",
-    [(pclr(np.zeros((4, 3))),), (pclr(np.zeros((4, 3))), cmap((0, 1, 5))),
-     (pclr(np.zeros((4, 3))), cmap((3, 1, 0))), (box(b"pclr", b"\0\4\3\7\7\7\0"), cmap((0, 1, 0)))],
-)  # fmt: skip
+    [
+        (pclr(np.zeros((4, 3))),),
+        (pclr(np.zeros((4, 3))), cmap((0, 1, 5))),
+        (pclr(np.zeros((4, 3))), cmap((3, 1, 0))),
+        (box(b"pclr", b"\0\4\3\7\7\7\0"), cmap((0, 1, 0))),
+    ],
+)
 def test_a_damaged_palette_is_refused(header):
     assert refusal(jp2(GRAY, colr(SRGB), *header)).kind == "truncated"
 

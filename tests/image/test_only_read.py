@@ -183,14 +183,15 @@ def test_a_file_that_is_cut_short_is_refused(name, part):
 
 REFUSED = {
     "coded rows": (
-        b"BM" + struct.pack("<IHHI", 100, 0, 0, 54)
+        b"BM"
+        + struct.pack("<IHHI", 100, 0, 0, 54)
         + struct.pack("<IiiHHIIiiII", 40, 83, 61, 1, 8, 1, 0, 0, 0, 0, 0),
         "coded rows",
     ),
     "two pictures": (pillow(GRAY, "PPM") * 2, "more than one picture"),
     "lab": (_psd(_planes(RGB), 9, packed=False), "Lab"),
     "float": (b"8BPS" + struct.pack(">H6xHIIHHIII", 1, 3, 61, 83, 32, 3, 0, 0, 0), "32 bits"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -77,9 +77,7 @@ CASES: dict[str, bytes] = {
     "png gray gamma": pillow(gray(), "PNG", icc_profile=GAMMA),
     "png adobe rgb": pillow(colour(), "PNG", icc_profile=ADOBE_RGB),
     "png one transparent gray 16": pillow(gray(depth=16), "PNG", transparency=99),
-    "png palette with alpha": pillow(
-        Image.fromarray(WITH_ALPHA["rgb", 8]).quantize(64), "PNG"
-    ),
+    "png palette with alpha": pillow(Image.fromarray(WITH_ALPHA["rgb", 8]).quantize(64), "PNG"),
     "png one transparent gray": pillow(gray(), "PNG", transparency=99),
     "png one transparent colour": pillow(colour(), "PNG", transparency=tuple(colour()[9, 9])),
     "tiff adobe rgb": tiff(colour(), iccprofile=ADOBE_RGB),
@@ -98,7 +96,8 @@ CASES: dict[str, bytes] = {
     ),
     "tiff bits turned round, lzw": file_of(
         Dir(
-            gray(), segments=[TURNED[np.frombuffer(LZW, np.uint8)].tobytes()],
+            gray(),
+            segments=[TURNED[np.frombuffer(LZW, np.uint8)].tobytes()],
             tags={259: (3, [5]), 266: (3, [2])},
         )
     ),
@@ -114,8 +113,12 @@ CASES: dict[str, bytes] = {
     "tiff one tile": tiff(gray(), tile=(128, 128), compression="lzw", predictor=2),
     **{
         f"tiff tiles of one channel, {compression} {depth}": tiff(
-            np.moveaxis(colour(depth=depth), 2, 0), photometric="rgb", planarconfig="separate",
-            tile=(32, 48), compression=compression, predictor=compression != "packbits" and 2,
+            np.moveaxis(colour(depth=depth), 2, 0),
+            photometric="rgb",
+            planarconfig="separate",
+            tile=(32, 48),
+            compression=compression,
+            predictor=compression != "packbits" and 2,
             byteorder=">",
         )
         for compression in ("lzw", "zlib", "packbits")
@@ -130,9 +133,7 @@ CASES: dict[str, bytes] = {
     "avif": pillow(colour(), "AVIF"),
     "avif 4:4:4": pillow(colour(), "AVIF", subsampling="4:4:4"),
     "avif alpha": pillow(WITH_ALPHA["rgb", 8], "AVIF", quality=95),
-    "avif premultiplied": premultiplied_avif(
-        np.dstack((colour(), np.maximum(alpha(), 64)))
-    ),
+    "avif premultiplied": premultiplied_avif(np.dstack((colour(), np.maximum(alpha(), 64)))),
     "avif gray": pillow(gray(), "AVIF", subsampling="4:0:0"),
     "avif limited range": pillow(colour(), "AVIF", range="limited"),
     "avif adobe rgb": pillow(colour(), "AVIF", icc_profile=ADOBE_RGB),
@@ -148,15 +149,16 @@ CASES: dict[str, bytes] = {
     "jp2 sycc 16": boxes.jp2(boxes.sycc_of(0.2 + 0.6 * colour() / 255, 16), boxes.colr(18)),
     "jp2 cmyk": boxes.jp2(INKS, boxes.colr(12)),
     "jp2 adobe rgb": boxes.jp2(colour(), boxes.icc(ADOBE_RGB)),
-    "jp2 bgr": boxes.jp2(
-        colour(), boxes.colr(16), boxes.cdef((0, 0, 3), (1, 0, 2), (2, 0, 1))
-    ),
+    "jp2 bgr": boxes.jp2(colour(), boxes.colr(16), boxes.cdef((0, 0, 3), (1, 0, 2), (2, 0, 1))),
     "jp2 alpha first": boxes.jp2(
-        np.roll(WITH_ALPHA["rgb", 8], 1, axis=2), boxes.colr(16),
+        np.roll(WITH_ALPHA["rgb", 8], 1, axis=2),
+        boxes.colr(16),
         boxes.cdef((0, 1, 0), (1, 0, 1), (2, 0, 2), (3, 0, 3)),
     ),
     "jp2 palette": boxes.jp2(
-        (gray() // 16).astype(np.uint8), boxes.colr(16), boxes.pclr(colour(4, 4).reshape(16, 3)),
+        (gray() // 16).astype(np.uint8),
+        boxes.colr(16),
+        boxes.pclr(colour(4, 4).reshape(16, 3)),
         boxes.cmap((0, 1, 0), (0, 1, 1), (0, 1, 2)),
     ),
     "jp2 12 bits": boxes.jp2(gray(depth=16) >> 4, boxes.colr(17), bits=12),
@@ -178,7 +180,7 @@ CASES: dict[str, bytes] = {
         for container in ("JPEG", "PNG", "TIFF", "WEBP")
         for number in range(2, 9)
     },
-}  # fmt: skip
+}
 
 #: What each of our own formats looks like when it is written from these sources.
 WRITTEN = {

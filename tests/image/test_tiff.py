@@ -103,7 +103,7 @@ PYRAMIDS = {
         file_of(Dir(STALE, tags=REDUCED, below=[Dir(STALE_HALF, tags=REDUCED), Dir(MASTER)])),
         2,
     ),
-}  # fmt: skip
+}
 
 
 def all_directories(data: bytes) -> list[tifffile.TiffPage]:
@@ -172,8 +172,9 @@ def test_what_tiff_ep_says_before_the_thumbnail_is_said_of_the_master_too():
 
 def test_a_turned_master_has_turned_overviews():
     turned = {274: (3, [6])}
-    data = file_of(Dir(MASTER, tags=turned), Dir(STALE, tags=REDUCED | turned),
-                   Dir(STALE_HALF, tags=REDUCED))  # fmt: skip
+    data = file_of(
+        Dir(MASTER, tags=turned), Dir(STALE, tags=REDUCED | turned), Dir(STALE_HALF, tags=REDUCED)
+    )
     pages = pages_of(through(data, sepia))
     assert [page.shape for page in pages] == [(160, 120, 3), (40, 30, 3), (80, 60, 3)]
     expected = shrunk(in_sepia(np.rot90(MASTER, -1)), 4)
@@ -404,9 +405,11 @@ def test_samples_of_12_bits_are_spread_over_16(coding):
     code = {"none": 1, "lzw": 5, "deflate": 8, "zstd": 50000}[coding]
     packed = packed_12(picture)
     encode = {
-        "none": bytes, "lzw": imagecodecs.lzw_encode, "deflate": zlib.compress,
+        "none": bytes,
+        "lzw": imagecodecs.lzw_encode,
+        "deflate": zlib.compress,
         "zstd": imagecodecs.zstd_encode,
-    }[coding]  # fmt: skip
+    }[coding]
     data = file_of(Dir(picture, segments=[encode(packed)], tags={258: (3, [12]), 259: (3, [code])}))
     with open_source(data) as source:
         page = source.pages[0]

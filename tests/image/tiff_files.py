@@ -52,10 +52,16 @@ def _add(data: bytearray, directory: Dir, order: Literal["<", ">"]) -> tuple[int
         offsets.append(len(data))
         data += segment + b"\0" * (len(segment) % 2)
     tags: dict[int, Any] = {
-        256: (4, [width]), 257: (4, [height]), 258: (3, [picture.itemsize * 8] * samples),
-        259: (3, [1]), 262: (3, [1 if samples == 1 else 2]), 273: (4, offsets),
-        277: (3, [samples]), 278: (4, [rows]), 279: (4, [len(segment) for segment in segments]),
-    }  # fmt: skip
+        256: (4, [width]),
+        257: (4, [height]),
+        258: (3, [picture.itemsize * 8] * samples),
+        259: (3, [1]),
+        262: (3, [1 if samples == 1 else 2]),
+        273: (4, offsets),
+        277: (3, [samples]),
+        278: (4, [rows]),
+        279: (4, [len(segment) for segment in segments]),
+    }
     if below:
         tags[330] = (4, below)
     tags |= directory.tags

@@ -25,9 +25,16 @@ def test_the_key_depends_on_the_source_the_model_and_the_options_alone():
 def test_a_report_line_has_the_contracts_keys_and_none_without_a_value():
     outcome = Outcome("a.tif", "out/a.tif", "done", "k", 12, 0.123456, "lite", "CPU", 1)
     assert json.loads(report_line(outcome)) == {
-        "source": "a.tif", "output": "out/a.tif", "status": "done", "key": "k", "pixels": 12,
-        "seconds": 0.1235, "model": "lite", "provider": "CPU", "attempts": 1,
-    }  # fmt: skip
+        "source": "a.tif",
+        "output": "out/a.tif",
+        "status": "done",
+        "key": "k",
+        "pixels": 12,
+        "seconds": 0.1235,
+        "model": "lite",
+        "provider": "CPU",
+        "attempts": 1,
+    }
 
 
 def test_a_failure_stands_in_the_line_with_kind_and_message():

@@ -48,15 +48,21 @@ def test_another_format_changes_the_suffix(tmp_path):
 def test_what_comes_of_a_bare_codestream_is_a_jp2_file(tmp_path):
     touch(tmp_path / "s/a.j2k", tmp_path / "s/b.JPC", tmp_path / "s/b.jp2", tmp_path / "s/c.jpx")
     assert planned([tmp_path / "s"], tmp_path / "out") == {
-        "a.j2k": "a.jp2", "b.JPC": "b.JPC.jp2", "b.jp2": "b.jp2", "c.jpx": "c.jpx",
-    }  # fmt: skip
+        "a.j2k": "a.jp2",
+        "b.JPC": "b.JPC.jp2",
+        "b.jp2": "b.jp2",
+        "c.jpx": "c.jpx",
+    }
 
 
 def test_names_that_would_meet_keep_their_whole_name(tmp_path):
     touch(tmp_path / "s/a.tif", tmp_path / "s/a.jpg", tmp_path / "s/A.webp", tmp_path / "s/b.jpg")
     assert planned([tmp_path / "s"], tmp_path / "out", "png") == {
-        "A.webp": "A.webp.png", "a.jpg": "a.jpg.png", "a.tif": "a.tif.png", "b.jpg": "b.png",
-    }  # fmt: skip
+        "A.webp": "A.webp.png",
+        "a.jpg": "a.jpg.png",
+        "a.tif": "a.tif.png",
+        "b.jpg": "b.png",
+    }
 
 
 def test_two_files_of_one_name_from_two_folders_are_a_conflict_for_the_second(tmp_path):

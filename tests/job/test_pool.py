@@ -53,10 +53,22 @@ def test_a_long_name_of_the_temporary_folder_is_no_hindrance(tmp_path, model, le
     with tempfile.TemporaryDirectory(prefix=name, dir="/tmp") as folder:
         assert len(folder) == length
         subprocess.run(
-            [sys.executable, "-c", "from core.commands.main import main; main()", "colorize",
-             *sources, "-o", tmp_path / "out", "--model", model, "--jobs", "2"],
-            env=os.environ | {"TMPDIR": folder}, check=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-c",
+                "from core.commands.main import main; main()",
+                "colorize",
+                *sources,
+                "-o",
+                tmp_path / "out",
+                "--model",
+                model,
+                "--jobs",
+                "2",
+            ],
+            env=os.environ | {"TMPDIR": folder},
+            check=True,
+        )
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.learn.losses.bins import soft_encode
+from core.learn.losses.classification import soft_encode
 from core.learn.nets.zhang import Zhang
 from core.learn.prior import is_measured, measure
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from core.learn import throughput
 from core.learn.throughput import DevicePeak, Throughput, peak_of
@@ -96,3 +96,12 @@ def test_a_cpus_peak_is_measured_and_named_so(precision: str):
     peak = peak_of(CPU, precision)
     assert 1e8 < peak.flops < 1e14
     assert str(peak).endswith(f"GFLOP/s (a matrix product measured here, {precision})")
+    assert peak_of(CPU, precision) == peak  # found once
+
+
+def test_where_a_product_is_slow_the_peak_is_that_of_a_few(monkeypatch: pytest.MonkeyPatch):
+    clock = Clock()
+    monkeypatch.setattr(time, "perf_counter", clock)
+    monkeypatch.setattr(Tensor, "__matmul__", lambda a, b: clock.wait(0.4) or a)
+    assert throughput._measured.__wrapped__(CPU, "float32") == pytest.approx(2 * 512**3 / 0.4)
+    assert clock.now == pytest.approx(100 + 3 * 0.4)

@@ -74,9 +74,13 @@ def test_every_cell_of_the_notebook_runs_in_order(capsys, monkeypatch):
 LINES = [
     {"source": "a.jpg", "status": "done", "pixels": 2_000_000, "seconds": 1.25, "attempts": 1},
     {"source": "b.jpg", "status": "done", "pixels": 1_000_000, "seconds": 0.5, "attempts": 1},
-    {"source": "c.jpg", "status": "failed", "attempts": 1,
-     "error": {"kind": "truncated", "message": "it ends early"}},
-]  # fmt: skip
+    {
+        "source": "c.jpg",
+        "status": "failed",
+        "attempts": 1,
+        "error": {"kind": "truncated", "message": "it ends early"},
+    },
+]
 
 
 @pytest.mark.parametrize("pandas", [True, False], ids=["with pandas", "without"])

@@ -100,7 +100,7 @@ def test_an_ensemble_is_made_of_the_runs_compared(results: list[dict]):
 def test_the_report_stands_alone_with_curves_and_pictures(work: Path, results: list[dict]):
     text = (work / "report.html").read_text()
     assert text.count("data:image/jpeg;base64,") == 3 * (2 + len(results))
-    assert "<polyline" in text and "http-equiv" not in text
+    assert text.count("data:image/svg+xml;base64,") == 3 and "http-equiv" not in text
     assert "Each learnt for 2 steps with seed 1" in text
 
 

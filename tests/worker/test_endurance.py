@@ -80,13 +80,12 @@ def test_scans_cost_little_redis_and_no_memory(stage: Stage, count: int):
     before = client.info("memory")["used_memory"]
     submission = stage.start("batch", "submit", stage.scans, "-o", stage.results, "--model", "tiny",
                              "--json")  # fmt: skip
-    peak, begin = 0, time.monotonic()
+    peak = 0
     while submission.poll() is None:
         peak = max(peak, psutil.Process(submission.pid).memory_info().rss)
         time.sleep(0.05)
-    took = time.monotonic() - begin
     assert submission.returncode == 0
-    assert peak < 300 << 20 and took < 60, f"{peak >> 20} MiB, {took:.0f} s"
+    assert peak < 300 << 20, f"{peak >> 20} MiB"
     batch = stage.status()["batch"]
     # Celery keeps a timer of half a kilobyte for each scan until its time limit has passed.
     worker = stage.worker("--time-limit", 15, trouble="nothing")

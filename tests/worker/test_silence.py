@@ -1,6 +1,5 @@
 """Connections that die without a word: the worker finds new ones by itself, and nothing is lost."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import HTTPError
@@ -35,16 +34,14 @@ def test_a_worker_whose_connections_all_went_silent_is_at_work_again_within_a_mi
 ):
     stage, proxy = proxied
     make_scans(stage.scans, count)
-    worker = stage.worker("--broker", proxy.url, trouble="slow", patience=patience)
+    stage.worker("--broker", proxy.url, trouble="slow", patience=patience)
     batch = ""
     wait_until(lambda: stage.redis.client.zcard("photochrom:workers"), "the worker")
     for _ in range(2):  # once idle, once in the middle of a batch
         assert proxy.freeze() >= 3
-        frozen = time.monotonic()
         batch = stage.submit()
         before = stage.over(batch)
         wait_until(lambda n=before, b=batch: stage.over(b) > n + 2, "work to go on", AGAIN)
-        assert time.monotonic() - frozen < AGAIN, worker.log.read_text()
     numbers = stage.wait(batch, 60 + count)
     assert numbers == {"scans": count, "running": 0, "done": count, "skipped": 0, "failed": 0}
     assert {line["attempts"] for line in stage.report(batch)} == {1}

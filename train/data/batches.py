@@ -21,10 +21,10 @@ from train.data.workers import made_ahead
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a batch depends on beside its number. Can be sent to another process.
+    """All that a batch depends on beside its number; it can be sent to another process.
 
-    `sizes` are (side, pictures a batch); each step draws one of them. `part` (number, of how many):
-    every so manyth picture of each batch, for one of several processes.
+    `sizes` are (side, pictures a batch); each step draws one of them. `part` (k, n):
+    every n-th picture of each batch from the k-th on, for process k of n.
     """
 
     pictures: Pictures
@@ -40,7 +40,7 @@ class Plan:
         return self.sizes[int(drawn)]
 
     def crops(self, step: int) -> Tensor:
-        """uint8 N,S,S,3 of sRGB: the same whoever asks, and whenever."""
+        """uint8 N,S,S,3 of sRGB: the same in every process and at any time."""
         side, drawn = self._drawn(step)
         rows = [crop(self.pictures.picture(i), side, self.settings, random) for i, random in drawn]
         return torch.from_numpy(np.stack(rows))

@@ -123,13 +123,13 @@ def _with_exif(data: bytes, block: bytes) -> bytes:
     """
     items = items_of(lambda at, size: data[at : at + size], len(data))
     number = next((number for number, kind in items.kinds.items() if kind == b"Exif"), None)
-    place = items.places.get(number) if number is not None else None
-    if place is None:
+    location = items.locations.get(number) if number is not None else None
+    if location is None:
         return data
     item = _EXIF_ITEM + block
     patched = bytearray(data)
-    patched[place.start : place.start + place.length] = bytes(place.length)
-    for at, value in place.moved(len(data) + 8, len(item)):
+    patched[location.start : location.start + location.length] = bytes(location.length)
+    for at, value in location.moved(len(data) + 8, len(item)):
         patched[at : at + len(value)] = value
     # `is_whole` takes zeros at the file's end for a copy's, and blocks may end in zeros.
     return bytes(patched) + box(b"mdat", item + b"\xff" * _END_BYTES)

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from core.learn.batch import NetworkOutput, TrainingBatch
-from core.learn.losses.bins import smooth_l1, soft_cross_entropy
+from core.learn.losses.classification import smooth_l1, soft_cross_entropy
 from core.learn.losses.gan import adversarial
 from core.learn.losses.hint_reach import stray
 from core.learn.losses.projected_gan import projected

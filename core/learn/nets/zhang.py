@@ -119,9 +119,9 @@ def _untempered(given: dict[str, Tensor], bins: Tensor) -> Tensor:
     for leaf in ("weight", "bias"):
         if (name := f"model8.6.{leaf}") in given:
             given[name] = given[name] * TEMPERATURE
-    theirs = given["model_out.weight"].flatten(1).T * RELEASED_UNIT
-    alike = theirs.shape == bins.shape and torch.allclose(theirs, bins, atol=0.05, rtol=0)
-    return bins if alike else theirs.contiguous()
+    released = given["model_out.weight"].flatten(1).T * RELEASED_UNIT
+    alike = released.shape == bins.shape and torch.allclose(released, bins, atol=0.05, rtol=0)
+    return bins if alike else released.contiguous()
 
 
 def block(

@@ -37,11 +37,26 @@ from core.image.metadata.directories import (
 
 #: Compressions that are read: code -> name.
 _READ: Final = {
-    1: "none", 2: "ccitt-rle", 3: "ccitt-g3", 4: "ccitt-g4", 5: "lzw", 6: "old-jpeg", 7: "jpeg",
-    8: "deflate", 32771: "ccitt-rle-word", 32773: "packbits", 32946: "deflate", 33005: "jpeg2000",
-    34712: "jpeg2000", 34887: "lerc", 34925: "lzma", 50000: "zstd", 50001: "webp", 50002: "jpegxl",
+    1: "none",
+    2: "ccitt-rle",
+    3: "ccitt-g3",
+    4: "ccitt-g4",
+    5: "lzw",
+    6: "old-jpeg",
+    7: "jpeg",
+    8: "deflate",
+    32771: "ccitt-rle-word",
+    32773: "packbits",
+    32946: "deflate",
+    33005: "jpeg2000",
+    34712: "jpeg2000",
+    34887: "lerc",
+    34925: "lzma",
+    50000: "zstd",
+    50001: "webp",
+    50002: "jpegxl",
     52546: "jpegxl",
-}  # fmt: skip
+}
 #: Those that libvips' own libtiff does not decode.
 _DECODED_HERE: Final = frozenset(("old-jpeg", "jpeg2000", "lerc", "lzma", "zstd", "jpegxl"))
 #: Those whose decoders give samples of 8 or 16 bits, one beside the other.
@@ -49,9 +64,12 @@ _OF_SAMPLES: Final = frozenset(("old-jpeg", "jpeg2000", "lerc", "jpegxl"))
 #: Those whose decoders give bytes.
 _OF_BYTES: Final = frozenset(("none", "lzw", "deflate", "packbits", "lzma", "zstd"))
 _NOT_READ: Final = {
-    33003: "JPEG 2000 in YCbCr", 34661: "JBIG", 34676: "SGI LogLuv", 34677: "SGI LogLuv",
+    33003: "JPEG 2000 in YCbCr",
+    34661: "JBIG",
+    34676: "SGI LogLuv",
+    34677: "SGI LogLuv",
     32809: "ThunderScan",
-}  # fmt: skip
+}
 #: A tile of more pixels is no program's, and an attack where its own pixels are never read.
 _LARGEST_TILE: Final = 1 << 24
 #: Smaller versions of so many times the page's pixels are an attack: a pyramid has a third.
@@ -62,9 +80,15 @@ _GRAY: Final = (0, 1)
 _RGB, _PALETTE, _CMYK, _YCBCR = 2, 3, 5, 6
 _RAW: Final = (32803, 34892)
 _NOT_READ_PHOTOMETRIC: Final = {
-    8: "CIELAB", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32803: "a camera's raw mosaic",
-    34892: "linear raw", 32844: "LogL", 32845: "LogLuv", 4: "a transparency mask",
-}  # fmt: skip
+    8: "CIELAB",
+    9: "ICC L*a*b*",
+    10: "ITU L*a*b*",
+    32803: "a camera's raw mosaic",
+    34892: "linear raw",
+    32844: "LogL",
+    32845: "LogLuv",
+    4: "a transparency mask",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,15 +23,32 @@ from core.image.vips import explain, library
 _GRAY, _RGB = 1, 2
 #: Tags that say how coded segments are to be read.
 _OF_CODES: Final = (
-    tags.COMPRESSION, tags.FILL_ORDER, tags.PREDICTOR, tags.JPEG_TABLES,
-    tags.GROUP_3_OPTIONS, tags.GROUP_4_OPTIONS, tags.BITS, tags.PHOTOMETRIC,
-)  # fmt: skip
+    tags.COMPRESSION,
+    tags.FILL_ORDER,
+    tags.PREDICTOR,
+    tags.JPEG_TABLES,
+    tags.GROUP_3_OPTIONS,
+    tags.GROUP_4_OPTIONS,
+    tags.BITS,
+    tags.PHOTOMETRIC,
+)
 #: Tags that say what samples mean and where they stand.
 _OF_SAMPLES: Final = (
-    tags.WIDTH, tags.HEIGHT, tags.SAMPLES, tags.PLANAR, tags.ROWS_PER_STRIP, tags.TILE_WIDTH,
-    tags.TILE_HEIGHT, tags.EXTRA_SAMPLES, tags.COLOUR_MAP, tags.INK_SET, tags.YCBCR_COEFFICIENTS,
-    tags.YCBCR_SUBSAMPLING, tags.YCBCR_POSITIONING, tags.REFERENCE_BLACK_WHITE,
-)  # fmt: skip
+    tags.WIDTH,
+    tags.HEIGHT,
+    tags.SAMPLES,
+    tags.PLANAR,
+    tags.ROWS_PER_STRIP,
+    tags.TILE_WIDTH,
+    tags.TILE_HEIGHT,
+    tags.EXTRA_SAMPLES,
+    tags.COLOUR_MAP,
+    tags.INK_SET,
+    tags.YCBCR_COEFFICIENTS,
+    tags.YCBCR_SUBSAMPLING,
+    tags.YCBCR_POSITIONING,
+    tags.REFERENCE_BLACK_WHITE,
+)
 
 
 class RewrittenPage:

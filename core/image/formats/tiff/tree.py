@@ -109,7 +109,7 @@ def read_nodes(read: Reader, header: BlockHeader) -> Iterator[Node]:
 def _below(
     node: Node, read: Reader, header: BlockHeader, seen: set[int], depth: int
 ) -> Iterator[Node]:
-    """The sub-directories of a directory, and theirs."""
+    """The sub-directories of a directory, and the sub-directories of these."""
     pointers = node.directory.get(tags.SUB_DIRECTORIES)
     number = node.number
     for offset in pointers.integers if pointers and depth <= _DEEPEST else ():

@@ -42,14 +42,26 @@ CLASSIC_BYTES: Final = (4 << 30) - (64 << 20)
 #: What the colours are compressed with where the source has: our name -> TIFF's number. CCITT is
 #: for black and white only, so that those scans become LZW; what few can read becomes Deflate.
 _CODES: Final = {
-    "none": 1, "lzw": 5, "jpeg": 7, "deflate": 8, "packbits": 32773, "lzma": 34925, "zstd": 50000,
-}  # fmt: skip
+    "none": 1,
+    "lzw": 5,
+    "jpeg": 7,
+    "deflate": 8,
+    "packbits": 32773,
+    "lzma": 34925,
+    "zstd": 50000,
+}
 _WITH_PREDICTOR: Final = ("lzw", "deflate", "lzma", "zstd")
 _BECOMES: Final = {
-    "ccitt-rle": "lzw", "ccitt-rle-word": "lzw", "ccitt-g3": "lzw", "ccitt-g4": "lzw",
-    "webp": "deflate", "lerc": "deflate", "jpeg2000": "deflate", "jpegxl": "deflate",
+    "ccitt-rle": "lzw",
+    "ccitt-rle-word": "lzw",
+    "ccitt-g3": "lzw",
+    "ccitt-g4": "lzw",
+    "webp": "deflate",
+    "lerc": "deflate",
+    "jpeg2000": "deflate",
+    "jpegxl": "deflate",
     "old-jpeg": "jpeg",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)

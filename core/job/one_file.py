@@ -104,7 +104,7 @@ def _done_or_colour(
 
     def thumbnail(index: int) -> np.ndarray:
         page = seen(index)
-        height, width = colorizer.look(page.height, page.width, job.options).thumbnail
+        height, width = colorizer.sizes_of(page.height, page.width, job.options).thumbnail
         return page.thumbnail(width, height)
 
     taken: DestinationError | None = None

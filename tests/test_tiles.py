@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.colorizer import Colorizer
-from core.detail import starts, with_details
 from core.errors import InterruptedJob
 from core.hints import document_of
 from core.image.page import page_in_memory
 from core.model.session import Prediction, open_session
 from core.options import Options
+from core.tiles import starts, with_details
 from tests.model_files import write_model
 from tests.photographs import gray
 

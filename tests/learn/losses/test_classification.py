@@ -8,7 +8,7 @@ import torch
 
 from core.learn.batch import NetworkOutput, TrainingBatch
 from core.learn.bins import in_gamut_bins
-from core.learn.losses.bins import rebalancing, smooth_l1, soft_cross_entropy, soft_encode
+from core.learn.losses.classification import rebalancing, smooth_l1, soft_cross_entropy, soft_encode
 from core.learn.losses.regression import hint_l1
 
 BINS = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [40.0, 40.0]])
