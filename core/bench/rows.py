@@ -1,7 +1,6 @@
 """The figures that the README states, each measured here and nowhere else."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
