@@ -15,8 +15,8 @@ SHEETS ?= out/before-after
 
 APT_TEST := redis-server chromium openssl libjpeg-turbo-progs
 
-# What is checked as for Windows and macOS too.
-RUNTIME := core/system.py core/image core/job
+# What is checked as for Windows and macOS too: all but torch's half and the worker, whose pool forks.
+RUNTIME := $(filter-out core/learn core/__pycache__,$(wildcard core/*)) photochrom gradio_app gimp_plugin
 
 # The tests of the half that colours, which need no torch, Redis, browser or GIMP.
 RUNTIME_TESTS := tests/colour tests/commands tests/image tests/job tests/model tests/photochrom \

@@ -5,6 +5,7 @@ use it, as for Linux, Windows and macOS (`make lint`).
 """
 
 import errno
+import math
 import os
 import re
 import sys
@@ -80,6 +81,11 @@ def available_processors() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def load_average() -> float:
+    """Processes that ran or waited in the last minute; nan where the system does not count them."""
+    return math.nan if sys.platform == "win32" else os.getloadavg()[0]
 
 
 def available_memory() -> float | None:

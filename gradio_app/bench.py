@@ -27,6 +27,7 @@ from core.colorizer import Colorizer
 from core.image.vips import library
 from core.job import Job, run
 from core.options import DEFAULT_MODEL, Options
+from core.system import load_average
 
 REPEATS: Final = 5
 TRIES: Final = 3  # of what only wall time can tell; the least counts
@@ -141,7 +142,7 @@ def _cold_start(folder: Path, source: Path, model: str) -> Iterator[Row]:
 
 def _load() -> str:
     """What else the machine does: wall times mean little on a busy one."""
-    return f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
+    return f"load average {load_average():.1f} on {os.cpu_count()} processors"
 
 
 def _cpu_beside_the_command(

@@ -7,6 +7,7 @@ library and platformdirs alone.
 
 import json
 import os
+import sys
 import urllib.error
 import urllib.request
 from contextlib import suppress
@@ -67,7 +68,7 @@ def _write_secret(path: Path, text: str) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Without a session's own runtime folder it lies in /tmp, where a stranger may have been
         # before us: a token is written into no folder but our own.
-        if hasattr(os, "getuid") and path.parent.stat().st_uid != os.getuid():
+        if sys.platform != "win32" and path.parent.stat().st_uid != os.getuid():
             raise ServiceError(f"{path.parent} belongs to another user", remedy="remove it")
         part.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -18,7 +18,7 @@ SIZE: Final = (7.0, 4.0)
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 DASHES: Final = ("solid", "dashed", "dotted")
 #: Text stays text, and every point of a line is kept; the salt makes ids the same in every run.
-STYLE: Final = {
+STYLE: Final[Any] = {
     "font.size": 9,
     "path.simplify": False,
     "svg.fonttype": "none",
@@ -65,7 +65,7 @@ def _drawing(
         _legend(figure, handles, list(lines))
         file = io.StringIO()
         # a date would make each report another one; the rest says what every reader knows
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        nothing: Any = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(file, format="svg", metadata=nothing)
     return file.getvalue()
 

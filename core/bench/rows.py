@@ -1,7 +1,6 @@
 """The figures that the README states, each measured here and nowhere else."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from core.image.vips import library
 from core.job import Job, Outcome, run
 from core.model.session import Prediction
 from core.options import DEFAULT_MODEL
+from core.system import load_average
 
 #: Name of a picture -> its grain. At quality 92 they take about 0.9 and 1.6 bits a pixel.
 PICTURES: Final = {"smooth": 1.5, "grainy": 3.0}
@@ -173,8 +173,7 @@ def _folder_on_two_processes(folder: Path) -> Iterator[Row]:
         start = time.perf_counter()
         _command("colorize", scans, "-o", folder / f"with-{jobs}", "--jobs", jobs, "--quiet")
         walls.append(time.perf_counter() - start)
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    note = f"wall clock; load average {load:.1f}; means something on two idle cores only"
+    note = f"wall clock; load average {load_average():.1f}; means something on two idle cores only"
     what = "200 two-megapixel JPEGs: --jobs 2 / --jobs 1, throughput"
     yield Row(what, walls[0] / walls[1], "x", 1.7, True, note)
 

@@ -150,7 +150,7 @@ def _state(state_file: Path) -> Server | None:
     The file of another user could send this user's pictures to a stranger's server.
     """
     try:
-        if hasattr(os, "getuid") and state_file.stat().st_uid != os.getuid():
+        if sys.platform != "win32" and state_file.stat().st_uid != os.getuid():
             return None
         state = json.loads(state_file.read_text("utf-8"))
         return Server("127.0.0.1", int(state["port"]), str(state.get("token") or ""))

@@ -18,7 +18,7 @@ from core.colour.kernels import lightness_of
 from core.errors import InterruptedJob, OptionsError, PhotochromError
 from core.options import Options
 from gradio_app.colorizer_pool import ColorizerPool
-from gradio_app.page import words
+from gradio_app.page import examples, words
 from gradio_app.page.batch import MOST_FILES, ZipBatches
 from gradio_app.page.notes import in_a_sentence, say
 from gradio_app.page.pictures import OpenPicture, OpenPictures
@@ -82,9 +82,7 @@ class Handlers:
         self, model: str, side: int, vividness: float, small_faces: bool, chosen: gr.SelectData
     ):
         """Opens one of the examples, by its number."""
-        from gradio_app.page.layout import example_paths
-
-        path = example_paths()[int(chosen.index)]  # type: ignore[arg-type]
+        path = examples.paths()[int(chosen.index)]  # type: ignore[arg-type]
         with self._pool.folder_for_one() as folder:
             own = Path(shutil.copy(path, folder / path.name))
             return await self._open(own, model, side, vividness, small_faces)

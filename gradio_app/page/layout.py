@@ -14,13 +14,11 @@ import gradio as gr
 
 from core.options import declared
 from gradio_app.colorizer_pool import ColorizerPool
-from gradio_app.page import words
+from gradio_app.page import examples, words
 from gradio_app.page.handlers import Handlers
 from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.stage import stage
 from gradio_app.page.uploads import Uploads
-
-EXAMPLES: Final = Path(__file__).with_name("examples")
 
 _SIDES: Final = (("As the model likes it", 0), ("384 px", 384), ("512 px", 512), ("768 px", 768))
 
@@ -63,7 +61,10 @@ def blocks(pool: ColorizerPool, pictures: OpenPictures, uploads: Uploads) -> gr.
     Every file that it shows lies in Gradio's own folder already, so that Gradio copies none.
     """
     handlers = Handlers(pool, pictures, uploads)
-    examples = shutil.copytree(EXAMPLES, pictures.folder / "examples", dirs_exist_ok=True)
+    folder = pictures.folder / "examples"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in examples.paths():
+        shutil.copy(path, folder)
     with gr.Blocks(title="photochrom", analytics_enabled=False) as page:
         gr.HTML(words.HEADER, js_on_load=None, elem_id="masthead")
         id_box = gr.Textbox(visible="hidden", elem_id="picture-id", label="picture")
@@ -71,7 +72,7 @@ def blocks(pool: ColorizerPool, pictures: OpenPictures, uploads: Uploads) -> gr.
             with gr.Column(scale=7, min_width=320, elem_id="views"):
                 with gr.Tabs(elem_id="tabs") as tabs:
                     with gr.Tab("Photograph", id="photograph", elem_id="tab-photograph"):
-                        chooser, upload, gallery = _chooser(examples)
+                        chooser, upload, gallery = _chooser(folder)
                         opened, slider = _before_and_after()
                     # Mounted from the start: it is there that strokes are kept.
                     with gr.Tab(
@@ -115,7 +116,7 @@ def _chooser(folder: Path) -> tuple[gr.Column, gr.File, gr.Gallery]:
         upload = gr.File(label=words.CHOOSE, type="filepath", height=260, elem_id="drop")
         gr.HTML(f"<h2>{words.EXAMPLES}</h2>", js_on_load=None)
         gallery = gr.Gallery(
-            [(str(path), words.EXAMPLE_NAMES[path.stem]) for path in example_paths(folder)],
+            [(str(path), words.EXAMPLE_NAMES[path.stem]) for path in examples.paths(folder)],
             columns=5,
             height="auto",
             object_fit="cover",
@@ -127,11 +128,6 @@ def _chooser(folder: Path) -> tuple[gr.Column, gr.File, gr.Gallery]:
             label="Example photographs",
         )
     return chooser, upload, gallery
-
-
-def example_paths(folder: Path = EXAMPLES) -> list[Path]:
-    """The example photographs, in the order in which they are shown."""
-    return sorted(folder.glob("*.jpg"))
 
 
 def _before_and_after() -> tuple[gr.Column, gr.ImageSlider]:
