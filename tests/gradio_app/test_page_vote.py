@@ -98,7 +98,7 @@ def test_a_vote_takes_whole_votes_on_its_own_rows_alone(client):
     ]
     whole = {"photochrom_votes": 1, "voter": "anna", "votes": votes}
     others = [
-        None, 5, [], {}, {"votes": votes}, whole | {"votes": votes[:1]}, whole | {"voter": None},
+        5, [], {}, {"votes": votes}, whole | {"votes": votes[:1]}, whole | {"voter": None},
         whole | {"votes": votes[::-1] if rows[0] != rows[1] else []}, whole | {"voter": "x" * 99},
         whole | {"votes": [votes[0], votes[1] | {"preferred": "somebody"}]},
         whole | {"votes": [votes[0], votes[1] | {"faults": {rows[1][1]: ["a <b>fault</b>"]}}]},
@@ -123,7 +123,7 @@ def test_a_vote_takes_whole_votes_on_its_own_rows_alone(client):
         ({6: "tiny"}, "set alike"),
         ({0: None}, "choose some here"),
         ({10: ("other.png", PNG)}, "nothing to vote on"),
-        ({10: ("broken.png", PNG[:300])}, "broken.png: This picture is damaged"),
+        ({10: ("letter.png", b"no picture")}, "letter.png: This is not a picture"),
     ],
 )
 def test_what_cannot_be_voted_on_is_said_in_a_sentence(client, changes, says):

@@ -321,11 +321,9 @@ def head(size: int, query: str = "", kind: str = "image/png") -> bytes:
     ).encode()
 
 
-def post(running: Running, size: int) -> socket.socket:
-    """A connection by which a body of that size is announced."""
-    connection = socket.create_connection(("127.0.0.1", running.state["port"]), 30)
-    connection.sendall(head(size))
-    return connection
+def connected(running: Running) -> socket.socket:
+    """A connection of its own to a server."""
+    return socket.create_connection(("127.0.0.1", running.state["port"]), 30)
 
 
 def test_of_too_many_bodies_the_slowest_makes_room():
@@ -371,15 +369,15 @@ def test_a_full_queue_says_when_to_come_again_and_a_client_that_leaves_makes_roo
         server(tmp_path, "--workers", "1", "--queue", "0") as running,
         running.client() as client,
         contextlib.ExitStack() as stalled,
-        socket.create_connection(("127.0.0.1", running.state["port"]), 30) as holder,
     ):
         body = file_of(gray(30, 30), "PNG")
         # Bodies that stall have no place in the queue.
         for _ in range(60):
-            stalled.enter_context(post(running, 100_000)).sendall(b"12345")
+            stalled.enter_context(connected(running)).sendall(head(100_000) + b"12345")
         assert client.post("/v1/colorize", content=body, headers=PNG).status_code == 200
         side = 4000  # and a detail that keeps it at work for long
         query = f"?width={side}&height={side}&channels=1&depth=8&space=gray&detail=4"
+        holder = stalled.enter_context(connected(running))
         holder.sendall(head(side * side, query, "application/octet-stream") + bytes(side * side))
         deadline = time.monotonic() + 10
         answer = client.post("/v1/colorize", content=body, headers=PNG)
