@@ -1,6 +1,6 @@
 """The routes under `/v1/` (contract 4): health, models, colorize, cancel.
 
-A request takes its slot in the pool first, then its body is read to disk, coloured by
+A request's body is read to disk, takes its place in the pool when it has come whole, is coloured by
 `core.job.run` (files) or `raw.colour` (samples), and sent from disk.
 """
 
@@ -172,14 +172,14 @@ async def _colorize(pool: ColorizerPool, request: Request) -> Response:
         raise OptionsError("id is 1 to 64 letters, digits, dots, dashes and underscores")
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     with needs_room(), ExitStack() as held:
-        slot = held.enter_context(pool.slot(name))
+        slot = held.enter_context(pool.slot(name, at_once=False))
         folder = held.enter_context(pool.folder_for_one())
         if media_type == raw.MEDIA_TYPE:
             answer = await _of_raw(pool, request, slot, folder, values)
         elif media_type == "multipart/form-data":
             answer = await _of_form(pool, request, slot, folder, values)
         elif media_type.startswith("image/"):
-            size = await spool(request, folder / "source", pool.settings.max_upload)
+            size = await spool(request, folder / "source", pool.settings.max_upload, pool.bodies)
             _refuse_empty(size)
             answer = await _of_file(
                 pool, request, slot, folder / "source", values, given_name="", hints=b""
@@ -199,7 +199,7 @@ async def _of_raw(
 ) -> FileAnswer:
     shape = _shape(values, pool)
     options = _options(values, b"", pool)
-    size = await spool(request, folder / "source", pool.settings.max_upload)
+    size = await spool(request, folder / "source", pool.settings.max_upload, pool.bodies)
     raw.check_size(shape, size)
     return await _of_samples(pool, request, slot, folder / "source", shape, options)
 
@@ -207,7 +207,7 @@ async def _of_raw(
 async def _of_form(
     pool: ColorizerPool, request: Request, slot: Slot, folder: Path, values: dict[str, str]
 ) -> FileAnswer:
-    form = await spool_form(request, folder, pool.settings.max_upload)
+    form = await spool_form(request, folder, pool.settings.max_upload, pool.bodies)
     for name, text in form.fields.items():
         if name in values:
             raise OptionsError(f"{name} is given twice, in the query and in the body")
@@ -239,6 +239,7 @@ async def _of_file(
     def work() -> Outcome:
         return run(job, pool.colorizer_of(options.model), check=slot.stop.check)
 
+    slot.take_place()
     outcome = await slot.run_while(_client_left(request), work)
     _log_report(replace(outcome, source=given_name or "upload", output=None))
     if outcome.error:
@@ -266,6 +267,7 @@ async def _of_samples(
         session = colorizer.session
         return session.description.name, session.provider, time.perf_counter() - start
 
+    slot.take_place()
     model, provider, seconds = await slot.run_while(_client_left(request), work)
     outcome = Outcome(
         "raw samples", None, "done", pixels=shape.width * shape.height, seconds=seconds,

@@ -1,8 +1,8 @@
 """Warm models, and a bounded number of slots in which pictures are coloured.
 
-A request takes a slot before its body is read and gives it back with its answer; beyond the
-queue it is told to come again (`Busy`), so that memory and disk stay bounded. The page and the
-API share one pool.
+A request takes its place when its body has come, and gives it back with its answer; beyond the
+queue it is told to come again (`Busy`), before its body comes too, so that memory and disk stay
+bounded. The page and the API share one pool.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from core.errors import InterruptedJob, ModelError, OptionsError, nearest
 from core.model.memory import fits, refuse_without_memory
 from core.model.store import file_of, installed, resolve
+from gradio_app.bodies import Bodies
 from gradio_app.discovery import is_alive
 from gradio_app.problems import Busy, Refused, needs_room
 from gradio_app.settings import Settings
@@ -61,10 +62,11 @@ class Cancellation:
 
 
 class Slot:
-    """One admitted request: its `stop`, and `run` to work in a thread."""
+    """One request: its `stop`, `take_place` in the queue, and `run` to work in a thread."""
 
-    def __init__(self, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, threads: ThreadPoolExecutor, take_place: Callable[[], None]) -> None:
         self.stop = Cancellation()
+        self.take_place = take_place
         self._threads = threads
         self._work: asyncio.Future | None = None
 
@@ -114,6 +116,7 @@ class ColorizerPool:
         self._opening = threading.Lock()
         self._threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="photochrom")
         self._slots: dict[str, Slot] = {}
+        self.bodies = Bodies()
         self._taken = 0
         self._seconds = 1.0  # what a picture took lately, for Retry-After
         self._descriptions: dict[Path, tuple[float, ModelDescription]] = {}
@@ -130,24 +133,39 @@ class ColorizerPool:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
-    def slot(self, name: str = ""):
-        """A slot for one request, known to `cancel` as `name`. Raises `Busy`, `Refused`."""
+    def slot(self, name: str = "", *, at_once: bool = True):
+        """A slot for one request, known to `cancel` as `name`. Raises `Busy`, `Refused`.
+
+        Where it does not take its place `at_once`, the request does so itself when it is ready.
+        """
+        self._refuse_if_full()
+        if name and name in self._slots:
+            raise Refused(409, f"the id {name!r} is at work already")
+        start: float | None = None
+
+        def take_place() -> None:
+            nonlocal start
+            self._refuse_if_full()
+            self._taken += 1
+            start = time.monotonic()
+
+        slot = Slot(self._threads, take_place)
+        if at_once:
+            take_place()
+        key = name or f"\0{id(slot)}"
+        self._slots[key] = slot
+        try:
+            yield slot
+            if start is not None:
+                self._seconds += 0.2 * (time.monotonic() - start - self._seconds)
+        finally:
+            self._taken -= start is not None
+            del self._slots[key]
+
+    def _refuse_if_full(self) -> None:
         if self._taken >= self.settings.workers + self.settings.queue:
             waiting = self._taken - self.settings.workers
             raise Busy(waiting, waiting * self._seconds / self.settings.workers)
-        if name and name in self._slots:
-            raise Refused(409, f"the id {name!r} is at work already")
-        slot = Slot(self._threads)
-        key = name or f"\0{id(slot)}"
-        self._slots[key] = slot
-        self._taken += 1
-        start = time.monotonic()
-        try:
-            yield slot
-            self._seconds += 0.2 * (time.monotonic() - start - self._seconds)
-        finally:
-            self._taken -= 1
-            del self._slots[key]
 
     def cancel(self, name: str) -> bool:
         """Cancels the request of that name; False where there is none."""

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.errors import InterruptedJob
 from gradio_app import upload
 from gradio_app.login import LOGIN, LOGIN_ONCE, Login
 from gradio_app.problems import Refused, problem_of
@@ -93,6 +94,8 @@ class Guard:
             # Only now: a stranger could find the token out by what is refused as one.
             if answer is None and any(self._login.is_token(value) for _, value in _query(request)):
                 raise _token_in_url()
+        except InterruptedJob:  # the client left
+            return
         except Refused as refusal:
             answer = problem_of(refusal)
         if answer is not None:

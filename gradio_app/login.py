@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gradio_app.network import lan_url
-from gradio_app.problems import Refused, TooManyTries
+from gradio_app.problems import TooManyTries
 from gradio_app.settings import Settings
+from gradio_app.upload import body_of
 from gradio_app.wrong_tokens import WrongTokens
 
 LOGIN: Final = "/login"
@@ -97,7 +98,9 @@ class Login:
         if not self._settings.needs_token:
             return RedirectResponse(home, 303)
         if request.method == "POST":
-            fields = dict(parse_qsl((await _body(request)).decode("utf-8", "replace")))
+            # In bounds: whoever is not known yet could hold connections for ever.
+            body = b"".join([chunk async for chunk in body_of(request, _LONGEST_FORM)])
+            fields = dict(parse_qsl(body.decode("utf-8", "replace")))
             try:
                 passes = self.check(request, fields.get("token", "").strip())
             except TooManyTries as error:
@@ -130,15 +133,6 @@ class Login:
         """Whether a code was good; it never is again."""
         issued = self._codes.pop(code, None)
         return issued is not None and self._clock() - issued < ONCE_S
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LONGEST_FORM:
-            raise Refused(413, "the form is too long", kind="too-large")
-    return body
 
 
 _FORM: Final = """<!doctype html><html lang="en"><meta charset="utf-8">

@@ -17,6 +17,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from core.errors import InterruptedJob
+from gradio_app.bodies import Bodies, Body
 from gradio_app.problems import Refused
 
 #: A body comes at least this fast on average, after a grace; a pause is never longer than that.
@@ -42,20 +43,20 @@ class Form:
     files: dict[str, tuple[Path, str]] = field(default_factory=dict)
 
 
-async def spool(request: Request, target: Path, limit: int) -> int:
+async def spool(request: Request, target: Path, limit: int, bodies: Bodies) -> int:
     """Writes the request's body to `target` and says how many bytes it had."""
     size = 0
     with target.open("wb") as stream:
-        async for chunk in body_of(request, limit):
+        async for chunk in body_of(request, limit, bodies):
             stream.write(chunk)
             size += len(chunk)
     return size
 
 
-async def spool_form(request: Request, folder: Path, limit: int) -> Form:
+async def spool_form(request: Request, folder: Path, limit: int, bodies: Bodies) -> Form:
     """Reads a multipart body; every file part goes to a file of its own in `folder`."""
     parser = MultiPartParser(
-        request.headers, body_of(request, limit),
+        request.headers, body_of(request, limit, bodies),
         max_files=3, max_fields=MULTIPART_FIELDS, max_part_size=LONGEST_FIELD,
     )  # fmt: skip
     try:
@@ -81,16 +82,34 @@ async def spool_form(request: Request, folder: Path, limit: int) -> Form:
     return form
 
 
-async def body_of(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    """The body's chunks; `Refused` for what is too large (413), slow (408) or compressed (415)."""
+async def body_of(
+    request: Request, limit: int, bodies: Bodies | None = None
+) -> AsyncGenerator[bytes, None]:
+    """The body's chunks; `Refused` for what is too large (413), slow (408) or compressed (415).
+
+    Where it is one of several `bodies`, it may have to make room for another (503).
+    """
     _check_headers(request.headers, limit)
+    bodies = bodies or Bodies()  # one alone has no other to make room for
+    with bodies.coming() as body:
+        async for chunk in _chunks(request, limit, body):
+            bodies.add(body, len(chunk))
+            yield chunk
+
+
+async def _chunks(request: Request, limit: int, body: Body) -> AsyncGenerator[bytes, None]:
     size, start = 0, time.monotonic()
     stream = request.stream()
     while True:
         try:
-            async with asyncio.timeout(GRACE_S):  # wait_for makes a task for every chunk
+            async with asyncio.timeout(GRACE_S) as body.wait:  # wait_for makes a task for each
                 chunk = await anext(stream, None)
         except TimeoutError:
+            if body.is_given_up:
+                raise Refused(
+                    503, "many pictures are being sent, and this one came too slowly; try again",
+                    kind="busy",
+                ) from None  # fmt: skip
             raise Refused(408, "the body stopped coming", kind="timeout") from None
         except ClientDisconnect:
             raise InterruptedJob("the client left") from None
@@ -134,7 +153,8 @@ def _check_headers(headers: Mapping[str, str], limit: int) -> None:
 
 
 def _too_large(limit: int) -> Refused:
-    return Refused(413, f"the body is larger than {limit >> 20} MiB", kind="too-large")
+    size = f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
+    return Refused(413, f"the body is larger than {size}", kind="too-large")
 
 
 #: What no file's name may hold: controls, separators, quotes, and what Windows forbids.

@@ -6,7 +6,7 @@ a browser, and `tally` counts the votes that such pages saved.
 
 from core.comparison.rows import ComparedFolder, ComparedModel, Comparison, Row, Source, gather
 from core.comparison.sheet import PAGE, written_page
-from core.comparison.votes import FAULTS, Tally, read_votes, tally
+from core.comparison.votes import FAULTS, Tally, read_votes, tally, votes_in
 
 __all__ = [
     "FAULTS",
@@ -20,5 +20,6 @@ __all__ = [
     "gather",
     "read_votes",
     "tally",
+    "votes_in",
     "written_page",
 ]

@@ -5,7 +5,7 @@ program's, or true colour photographs. A folder's file belongs to the photograph
 its own folder is the same but for the suffix.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -48,10 +48,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class ComparedFolder:
-    """A folder of coloured files."""
+    """A folder of coloured files, or files that were put together like one."""
 
     name: str
-    files: dict[str, Path]
+    files: Mapping[str, Path]
 
     @classmethod
     def open(cls, name: str, folder: Path) -> "ComparedFolder":
@@ -101,7 +101,7 @@ class Comparison:
 
 
 def gather(
-    photographs: Path | None,
+    photographs: Path | Mapping[str, Path] | None,
     sources: Sequence[Source],
     *,
     seed: int,
@@ -109,7 +109,7 @@ def gather(
     height: int = 480,
     watch: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
-    """The comparison of every pair of `sources` over the photographs of a folder.
+    """The comparison of every pair of `sources` over photographs: a folder's, or named ones.
 
     `against` names a source that is one of each pair. Without `photographs` the first folder among
     the sources says which there are, and its lightness is the gray picture. `height` is that of
@@ -120,7 +120,10 @@ def gather(
     names = [source.name for source in sources]
     if len(set(names)) != len(names):
         raise OptionsError("the same source is named twice", remedy="give two different ones")
-    files = _pictures_below(photographs) if photographs else _files_of_first_folder(sources)
+    if photographs is None:
+        files = _files_of_first_folder(sources)
+    else:
+        files = _pictures_below(photographs) if isinstance(photographs, Path) else photographs
     random = Random(seed)
     rows: list[Row] = []
     left_out: list[str] = []
@@ -165,7 +168,7 @@ def _rows_of(
         yield Row(name, _jpeg(gray), (encoded[left], encoded[right]), (left, right))
 
 
-def _files_of_first_folder(sources: Sequence[Source]) -> dict[str, Path]:
+def _files_of_first_folder(sources: Sequence[Source]) -> Mapping[str, Path]:
     for source in sources:
         if isinstance(source, ComparedFolder):
             return source.files

@@ -22,9 +22,19 @@ PAGE: Final = Kind("a page of a comparison", (b"<!doctype html>",), b"photochrom
 
 
 def written_page(
-    comparison: Comparison, question: Question = "better", *, blind: bool = True
+    comparison: Comparison,
+    question: Question = "better",
+    *,
+    blind: bool = True,
+    collects: bool = False,
 ) -> str:
-    """The page of a comparison; `blind` hides the sources' names until all rows are answered."""
+    """The page of a comparison; `blind` hides the sources' names until all rows are answered.
+
+    A page that `collects` posts what was answered to the address that it was loaded from, each time
+    all rows are answered, with a `voter` by which the same person's later answers are known. It
+    shows what it is answered, `{"voters": n, "pairs": [{"names", "won", "ties", "faults"}]}`, and
+    can be answered by one person after another.
+    """
     rows = [
         {
             "photograph": row.photograph,
@@ -38,6 +48,7 @@ def written_page(
         "comparison": sha256(json.dumps(rows).encode()).hexdigest()[:12],
         "question": question,
         "blind": blind,
+        "collects": collects,
         "faults": FAULTS,
         "rows": rows,
     }

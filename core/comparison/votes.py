@@ -96,6 +96,17 @@ def tally(votes: Iterable[dict[str, Any]]) -> list[Tally]:
     ]
 
 
+def votes_in(value: Any) -> list[dict[str, Any]]:
+    """The votes of a JSON value as a page saves it; raises `ValueError` where it is none."""
+    try:
+        entries = value["votes"]
+        if value["photochrom_votes"] != 1 or not all(map(_is_vote, entries)):
+            raise ValueError("this is no file of votes")
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("this is no file of votes") from None
+    return entries
+
+
 def read_votes(files: Sequence[Path]) -> list[dict[str, Any]]:
     """The votes of several files; raises `OptionsError` for a file that is none, or a copy."""
     votes: list[dict[str, Any]] = []
@@ -103,12 +114,10 @@ def read_votes(files: Sequence[Path]) -> list[dict[str, Any]]:
     for file in files:
         try:
             value = json.loads(file.read_text("utf-8"))
-            entries = value["votes"]
-            if value["photochrom_votes"] != 1 or not all(map(_is_vote, entries)):
-                raise ValueError
+            entries = votes_in(value)
         except OSError as error:
             raise OptionsError(f"{file} cannot be read: {error.strerror}") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except ValueError:
             raise OptionsError(
                 f"{file} is no file of votes", remedy="give what the page of a comparison saved"
             ) from None

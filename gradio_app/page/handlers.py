@@ -8,6 +8,7 @@ import asyncio
 import secrets
 import shutil
 import time
+from html import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,17 +22,16 @@ from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page import examples, words
 from gradio_app.page.batch import MOST_FILES, ZipBatches
 from gradio_app.page.notes import in_a_sentence, say
+from gradio_app.page.payloads import detail_of, file_path, files_of, numbers_in
 from gradio_app.page.pictures import OpenPicture, OpenPictures
 from gradio_app.page.preview import as_address, coloured, histogram, jpeg_of
 from gradio_app.page.routes import owner_of
 from gradio_app.page.stage import alternatives, document_of_strokes
-from gradio_app.page.uploads import NOT_YOURS, Uploads
+from gradio_app.page.uploads import Uploads
 from gradio_app.problems import Refused
 
 #: How often a person is told how far the work is.
 _TELL_S: Final = 0.4
-#: What "Small faces" stands for: the option `detail` that finds them in a group.
-SMALL_FACES_DETAIL: Final = 2
 #: How many parts of the page there are of each kind; see `layout._Photograph`.
 _PRESENT: Final = 6
 _CONTROLS: Final = 4
@@ -74,15 +74,19 @@ class Handlers:
             return gr.skip()
         owner = owner_of(_scope(request))
         with self._pool.folder_for_one() as folder:
-            own = await asyncio.to_thread(self._uploads.take, _path(file), owner, folder)
+            own = await asyncio.to_thread(self._uploads.take, file_path(file), owner, folder)
             return await self._open(own, model, side, vividness, small_faces)
 
     @in_a_sentence()
     async def open_example(
-        self, model: str, side: int, vividness: float, small_faces: bool, chosen: gr.SelectData
+        self, model: str, side: int, vividness: float, small_faces: bool, event: gr.EventData
     ):
         """Opens one of the examples, by its number."""
-        path = examples.paths()[int(chosen.index)]  # type: ignore[arg-type]
+        [number] = numbers_in(event._data, "index")
+        paths = examples.paths()
+        if number not in range(len(paths)):
+            raise Refused(422, "there is no such example")
+        path = paths[int(number)]
         with self._pool.folder_for_one() as folder:
             own = Path(shutil.copy(path, folder / path.name))
             return await self._open(own, model, side, vividness, small_faces)
@@ -138,7 +142,7 @@ class Handlers:
     ):
         """Another set of strokes."""
         picture = self._pictures.find(id)
-        strokes = event._data.get("strokes") or []
+        strokes = (event._data or {}).get("strokes") or []
         document_of_strokes(strokes, picture.width, picture.height)  # refused before it is kept
         picture.strokes = strokes
         async for shown in self._recolour(id, model, side, vividness, small_faces):
@@ -156,7 +160,7 @@ class Handlers:
     ):
         """What else one point could be."""
         picture = self._pictures.find(id)
-        x, y, radius = (float(event._data[name]) for name in ("x", "y", "radius"))
+        x, y, radius = numbers_in(event._data, "x", "y", "radius")
 
         def work() -> list[dict[str, Any]]:
             colorizer = self._with(model)
@@ -191,25 +195,35 @@ class Handlers:
         return self._pictures.offer(path)
 
     @in_a_sentence()
-    async def compare(self, id: str, left: str, right: str):
-        """The open picture by two models, for a slider between them."""
+    async def compare(self, id: str, *settings: Any):
+        """The open picture in two ways, for a slider between them.
+
+        `settings` are those of the left picture, then those of the right one.
+        """
         if not id:
             raise Refused(422, "Open a photograph first, then compare.")
         picture = self._pictures.find(id)
+        left, right = (
+            self._options(picture, *way) for way in (settings[:_CONTROLS], settings[_CONTROLS:])
+        )
+        if left == right:
+            raise Refused(422, words.ALIKE)
 
-        def work(side: str, model: str) -> tuple[str, float]:
+        def work(side: str, options: Options) -> tuple[str, float]:
             start = time.perf_counter()
-            colorizer = self._with(model)
-            options = Options(model=model, vividness=picture.options.vividness)
-            field = colorizer.field(picture, options)
+            colorizer = self._with(options.model)
+            field = colorizer.field(picture, options, lambda *_: slot.stop.check())
             data = jpeg_of(coloured(picture.before, field, options.vividness))
             return str(picture.show(side, data)), time.perf_counter() - start
 
         with self._pool.slot() as slot:
             one, one_s = await slot.run(work, "left", left)
             two, two_s = await slot.run(work, "right", right)
-        said = f"Left: {left}, {one_s * 1000:.0f} ms. Right: {right}, {two_s * 1000:.0f} ms."
-        return (one, two), f'<p class="status" role="status">{said} Hints are left out.</p>'
+        said = [
+            f"{side}: {words.way(options, self.model_names)}, {words.duration(seconds)}."
+            for side, options, seconds in (("Left", left, one_s), ("Right", right, two_s))
+        ]
+        return (one, two), f'<p class="status" role="status">{escape(" ".join(said))}</p>'
 
     async def batch(
         self, files: Any, model: str, vividness: float, small_faces: bool, request: gr.Request
@@ -217,8 +231,8 @@ class Handlers:
         """Many files, one after another, into a ZIP; yields the report as it grows."""
         owner, page = owner_of(_scope(request)), request.session_hash or ""
         try:
-            options = Options(model=model, vividness=vividness, detail=_detail(small_faces))
-            paths = [_path(file) for file in _listed(files)]
+            options = Options(model=model, vividness=vividness, detail=detail_of(small_faces))
+            paths = files_of(files, MOST_FILES)
             batch = await asyncio.to_thread(
                 self._batches.begin,
                 owner,
@@ -233,7 +247,12 @@ class Handlers:
         try:
             for key in batch.left:
                 batch.current = key
-                yield gr.skip(), words.batch_report(batch), gr.update(visible=False)
+                yield (
+                    gr.skip(),
+                    words.batch_report(batch),
+                    gr.update(visible=True),
+                    gr.update(visible=False),
+                )
                 with self._pool.slot() as slot:
                     check = batch.at(slot)
                     await slot.run(lambda key=key: batch.add(key, self._with(model), check))  # noqa: B023
@@ -249,6 +268,7 @@ class Handlers:
         yield (
             None if is_done else gr.skip(),
             words.batch_report(batch),
+            gr.update(visible=False),
             gr.update(visible=has_failed),
         )
 
@@ -306,7 +326,7 @@ class Handlers:
         return Options(
             model=model,
             side=int(side),
-            detail=_detail(small_faces),
+            detail=detail_of(small_faces),
             vividness=float(vividness),
             hints=hints,
         )
@@ -330,16 +350,9 @@ class Handlers:
 
     def _present(self, *, is_open: bool) -> list[Any]:
         """What is to be seen: chooser; picture, painting area, comparison, panel; and which tab."""
-        there, compared = gr.update(visible=is_open), is_open and len(self.model_names) > 1
+        there = gr.update(visible=is_open)
         tab = gr.skip() if is_open else gr.update(selected="photograph")
-        return [
-            gr.update(visible=not is_open),
-            there,
-            there,
-            gr.update(visible=compared),
-            there,
-            tab,
-        ]
+        return [gr.update(visible=not is_open), *[there] * (_PRESENT - 2), tab]
 
     async def _shown(self, picture: OpenPicture, *, restore: bool = False) -> list[Any]:
         """Values of slider, stage, status line, facts, histogram, and no progress."""
@@ -377,26 +390,6 @@ class Handlers:
 def _scope(request: gr.Request) -> Any:
     """The request behind an event, as `PageRoutes` passed it on."""
     return request.request.scope if request.request else {}
-
-
-def _detail(small_faces: Any) -> int:
-    return SMALL_FACES_DETAIL if small_faces else 1
-
-
-def _path(file: Any) -> str:
-    """Where a file lies, as a browser says; `Uploads` alone knows whether that is true."""
-    path = file.get("path") if isinstance(file, dict) else None
-    if not isinstance(path, str):
-        raise Refused(422, NOT_YOURS, kind="upload")
-    return path
-
-
-def _listed(files: Any) -> list[Any]:
-    if not isinstance(files, list) or not 0 < len(files) <= MOST_FILES:
-        raise Refused(
-            422, f"Choose 1 to {MOST_FILES} photographs here; the command line has no limit"
-        )
-    return files
 
 
 def _lightness_at(picture: OpenPicture, x: float, y: float) -> float:

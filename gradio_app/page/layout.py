@@ -12,17 +12,20 @@ from typing import Any, Final
 
 import gradio as gr
 
-from core.options import declared
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page import examples, words
 from gradio_app.page.handlers import Handlers
 from gradio_app.page.pictures import OpenPictures
+from gradio_app.page.settings_parts import (
+    model_choice,
+    side_choice,
+    small_faces_switch,
+    two_ways,
+    vividness_slider,
+)
 from gradio_app.page.stage import stage
 from gradio_app.page.uploads import Uploads
-
-_SIDES: Final = (("As the model likes it", 0), ("384 px", 384), ("512 px", 512), ("768 px", 768))
-
-_OPTIONS: Final = {name: (default, limits) for name, _, default, limits in declared()}
+from gradio_app.page.voting import Voting
 
 _FETCH: Final = """(address) => {
   if (!address) return;
@@ -31,6 +34,11 @@ _FETCH: Final = """(address) => {
   document.body.append(link); link.click(); link.remove();
 }"""
 _NOTHING: Final = "() => null"
+#: How many files are listed, which a list that scrolls does not show.
+_COUNT: Final = """(files) => {
+  const count = files ? files.length : 0, noun = count > 1 ? "files" : "file";
+  return count ? `<p class="status" role="status">${count} ${noun} chosen</p>` : "";
+}"""
 #: What page.js remembers of the photograph, so that it finds it again after a reload or a restart.
 _OPENED: Final = "(id) => { window.photochrom.opened(id); }"
 _RESTORED: Final = "(id) => { window.photochrom.restored(id); }"
@@ -55,7 +63,9 @@ class _Photograph:
         return [self.id_box, self.chooser, *self.present, *self.controls, *self.shown]
 
 
-def blocks(pool: ColorizerPool, pictures: OpenPictures, uploads: Uploads) -> gr.Blocks:
+def blocks(
+    pool: ColorizerPool, pictures: OpenPictures, uploads: Uploads, voting: Voting
+) -> gr.Blocks:
     """The page, ready to be mounted.
 
     Every file that it shows lies in Gradio's own folder already, so that Gradio copies none.
@@ -88,6 +98,8 @@ def blocks(pool: ColorizerPool, pictures: OpenPictures, uploads: Uploads) -> gr.
                         "Compare", id="compare", elem_id="tab-compare", visible=False
                     ) as compare_tab:
                         _comparison(handlers, id_box)
+                    with gr.Tab("Vote", id="vote", elem_id="tab-vote"):
+                        _vote(voting, handlers.model_names, id_box)
                     with gr.Tab("Many files", id="many", elem_id="tab-many"):
                         _many_files(page, handlers)
                     with gr.Tab("Limits", id="limits", elem_id="tab-limits"):
@@ -149,26 +161,14 @@ def _before_and_after() -> tuple[gr.Column, gr.ImageSlider]:
 def _controls(handlers: Handlers) -> tuple[list[Any], list[Any], gr.Markdown]:
     """What can be set, in the order of the handlers' arguments; parts that tell; the card."""
     names = handlers.model_names
-    vividness = _vividness(info=words.VIVIDNESS, elem_id="vividness")
-    small_faces = _small_faces(elem_id="small-faces")
+    vividness = vividness_slider(info=words.VIVIDNESS, elem_id="vividness")
+    small_faces = small_faces_switch(elem_id="small-faces")
     looking = gr.HTML(elem_id="looking", js_on_load=None)
-    model = gr.Dropdown(
-        names,
-        value=names[0],
-        label="Model",
-        elem_id="model",
-        visible=True if len(names) > 1 else "hidden",
-    )
+    model = model_choice(names, elem_id="model")
     with gr.Accordion("More", open=False, elem_id="more"):
         facts = gr.HTML(elem_id="facts", js_on_load=None)
         histogram = gr.HTML(label="Colours", elem_id="histogram", js_on_load=None)
-        side = gr.Dropdown(
-            list(_SIDES),
-            value=0,
-            label="How large the model sees the picture",
-            elem_id="side",
-            info="Its short side; more is not always better",
-        )
+        side = side_choice(elem_id="side")
         with gr.Accordion("About this model", open=False):
             card = gr.Markdown(handlers.card(names[0]), elem_id="card")
     return [model, side, vividness, small_faces], [facts, histogram, looking], card
@@ -250,72 +250,72 @@ def _fetching(handlers: Handlers, photograph: _Photograph, download: gr.Button) 
     ).success(None, address, js=_FETCH)
 
 
-def _vividness(**settings: Any) -> gr.Slider:
-    default, limits = _OPTIONS["vividness"]
-    return gr.Slider(
-        limits["low"], limits["high"], default, step=0.05, label="Vividness", **settings
-    )
-
-
-def _small_faces(**settings: Any) -> gr.Checkbox:
-    return gr.Checkbox(False, label="Small faces (slower)", info=words.SMALL_FACES, **settings)
-
-
 def _comparison(handlers: Handlers, id_box: gr.Textbox) -> None:
-    names = handlers.model_names
-    with gr.Row():
-        left = gr.Dropdown(names, value=names[0], label="Left", elem_id="left-model", min_width=240)
-        right = gr.Dropdown(
-            names, value=names[-1], label="Right", elem_id="right-model", min_width=240
-        )
-        go = gr.Button("Compare", variant="primary", elem_id="compare-go")
+    ways = two_ways(handlers.model_names, "Left", "Right", "compare-ways")
+    go = gr.Button("Compare", variant="primary", elem_id="compare-go")
     slider = gr.ImageSlider(
-        label="Left and right model",
+        label="Left and right",
         show_label=False,
         interactive=False,
         type="filepath",
         format="jpeg",
         buttons=["fullscreen"],
         max_height=900,
-        elem_id="models-slider",
+        elem_id="compare-slider",
         container=False,
     )
     result = gr.HTML(js_on_load=None, elem_id="compare-said")
     go.click(
         handlers.compare,
-        [id_box, left, right],
+        [id_box, *ways],
         [slider, result],
         api_name="compare",
         concurrency_limit=None,
     )
 
 
-def _many_files(page: gr.Blocks, handlers: Handlers) -> None:
-    names = handlers.model_names
-    gr.HTML(f"<p class='lead'>{words.BATCH}</p>", js_on_load=None)
-    files = gr.File(
-        label=words.CHOOSE_MANY,
-        file_count="multiple",
-        type="filepath",
-        height=180,
-        elem_id="many-drop",
+def _vote(voting: Voting, names: list[str], id_box: gr.Textbox) -> None:
+    gr.HTML(f"<p class='lead'>{words.VOTE}</p>", js_on_load=None)
+    photographs = _files(words.CHOOSE_FOR_VOTE, elem_id="vote-drop")
+    ways = two_ways(names, "First way", "Second way", "vote-ways")
+    with gr.Accordion("Or pictures that were coloured elsewhere", open=False, elem_id="vote-own"):
+        gr.HTML(f"<p class='note'>{words.OWN_PICTURES}</p>", js_on_load=None)
+        with gr.Row():
+            own = [
+                _files(f"Pictures of the {which} way", elem_id=f"vote-own-{which}", min_width=220)
+                for which in ("first", "second")
+            ]
+    go = gr.Button("Make the vote", variant="primary", elem_id="vote-go")
+    result = gr.HTML(js_on_load=None, elem_id="vote-said")
+    go.click(
+        voting.make,
+        [photographs, id_box, *ways, *own],
+        result,
+        api_name="vote",
+        concurrency_limit=None,
+        preprocess=False,
     )
+
+
+def _files(label: str, **settings: Any) -> gr.File:
+    return gr.File(label=label, file_count="multiple", type="filepath", **settings)
+
+
+def _many_files(page: gr.Blocks, handlers: Handlers) -> None:
+    gr.HTML(f"<p class='lead'>{words.BATCH}</p>", js_on_load=None)
+    files = _files(words.CHOOSE_MANY, elem_id="many-drop")
+    count = gr.HTML(js_on_load=None, elem_id="many-count")
+    files.change(None, files, count, js=_COUNT)
     with gr.Row(elem_id="many-controls"):
-        model = gr.Dropdown(
-            names,
-            value=names[0],
-            label="Model",
-            min_width=240,
-            visible=True if len(names) > 1 else "hidden",
-        )
-        vividness = _vividness(min_width=240)
-        small_faces = _small_faces(elem_id="many-small-faces", min_width=240)
+        model = model_choice(handlers.model_names, min_width=240)
+        vividness = vividness_slider(min_width=240)
+        small_faces = small_faces_switch(elem_id="many-small-faces", min_width=240)
     with gr.Row(elem_id="many-acts"):
         go = gr.Button("Colour them", variant="primary", elem_id="many-go")
-        stop = gr.Button("Stop", elem_id="many-stop")
+        stop = gr.Button("Stop", visible=False, elem_id="many-stop")
         again = gr.Button("Try the failed ones again", visible=False, elem_id="many-again")
     report = gr.HTML(js_on_load=None, elem_id="many-report")
-    given, shown = [files, model, vividness, small_faces], [files, report, again]
+    given, shown = [files, model, vividness, small_faces], [files, report, stop, again]
     settings: dict[str, Any] = {
         "show_progress": "hidden",
         "concurrency_limit": None,

@@ -10,10 +10,12 @@ from gradio import processing_utils
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page.assets import text_of
 from gradio_app.page.layout import blocks
+from gradio_app.page.payloads import Payloads
 from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.routes import PageRoutes
 from gradio_app.page.theme import THEME
 from gradio_app.page.uploads import Uploads
+from gradio_app.page.voting import Voting
 
 #: In this order: each uses what stands in those before it.
 _SCRIPTS: Final = ("keeping.js", "stream.js", "giving.js", "divider.js")
@@ -23,7 +25,8 @@ def mounted(pool: ColorizerPool, folder: Path, uploads: Uploads) -> FastAPI:
     """The page as an application whose root is the page. `folder` is Gradio's own."""
     _fetch_nothing()
     pictures = OpenPictures(folder)
-    page = blocks(pool, pictures, uploads)
+    voting = Voting(pool, pictures, uploads)
+    page = blocks(pool, pictures, uploads, voting)
     # Gradio takes a page that it did not launch itself for one under construction, and then looks
     # at no path that it is given. `PageRoutes` and `Uploads` stand without it; this is one more.
     page.has_launched = True
@@ -31,11 +34,13 @@ def mounted(pool: ColorizerPool, folder: Path, uploads: Uploads) -> FastAPI:
     page.queue(max_size=pool.settings.queue * 4, default_concurrency_limit=None)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     pictures.add_routes(app)
+    voting.add_routes(app)
     app.add_middleware(
         PageRoutes,
         uploads=uploads,
         pictures=pictures,
         shown=folder,
+        payloads=Payloads(page),
         port=pool.settings.port,
         largest_upload=pool.settings.max_upload,
     )

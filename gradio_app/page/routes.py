@@ -12,15 +12,22 @@ import secrets
 from pathlib import Path
 from typing import Any, Final
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.errors import InterruptedJob, SourceError
+from core.image.formats import HEAD_BYTES, recognize
+from core.image.read import open_source
+from gradio_app.page import words
+from gradio_app.page.payloads import Payloads
 from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.receiving import Receiver
-from gradio_app.page.uploads import Uploads
-from gradio_app.problems import Refused, problem, problem_of
-from gradio_app.upload import UPLOAD_PATH
+from gradio_app.page.streams import Streams
+from gradio_app.page.uploads import Uploads, read_regular
+from gradio_app.problems import STATUS, Refused, problem, problem_of
+from gradio_app.upload import UPLOAD_PATH, body_of
 
 #: Where the layer notes whose request it is; read by `owner_of`.
 _OWNER: Final = "photochrom.owner"
@@ -29,18 +36,27 @@ _OWNER_NAME: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 #: An event holds the strokes of a picture at most.
 LONGEST_EVENT: Final = 8 << 20  # bytes
 DEEPEST_EVENT: Final = 32
+#: First bytes of a file, by which its kind is known.
+LONGEST_HEAD: Final = 64 << 10
 
-_EVENTS: Final = re.compile(r"/gradio_api/(queue/join|call/[a-z_]{1,40})")
+_EVENTS: Final = re.compile(r"/gradio_api/(queue/join|call/(?P<call>[a-z_]{1,40}))")
+#: What stays open until the server has something to say.
+_STREAM: Final = re.compile(
+    r"/gradio_api/(queue/data|upload_progress|call/[a-z_]{1,40}/[0-9a-f]{32})"
+)
+_VOTE: Final = re.compile(r"/page/vote/[\w-]+")
 _PROGRESS: Final = "/gradio_api/upload_progress"
 _FILE: Final = "/gradio_api/file="
 #: With the page's heartbeat and events: which run of the server answers.
 SERVER_HEADER: Final = "X-Photochrom-Server"
+#: Asked with a file's first bytes, before the file is uploaded.
+_RECOGNIZE: Final = "/page/recognize"
 _BEAT: Final = re.compile(r"/page/open/([A-Za-z0-9_-]{8,64})")
 #: What else is passed on. Gradio has some eighty routes more, none of which the page uses.
 _PASSED: Final = re.compile(
     r"/|/config/?|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/assets/.+|/static/.+"
     r"|/gradio_api/(info/?|theme\.css|startup-events|queue/data|call/[a-z_]{1,40}/[0-9a-f]{32})"
-    r"|/page/(preview/[\w-]+/[a-z]+|(result|thumbnail)/[\w-]+)"
+    r"|/page/(preview/[\w-]+/[a-z]+|(result|thumbnail|vote)/[\w-]+)"
 )
 #: Pictures that the page shows as files: previews of an open picture, and the examples.
 _SHOWN: Final = re.compile(r"(picture-[\w-]+/(before|after|left|right)-\d+|examples/[\w-]+)\.jpg")
@@ -55,6 +71,7 @@ class PageRoutes:
         uploads: Uploads,
         pictures: OpenPictures,
         shown: Path,
+        payloads: Payloads,
         port: int,
         largest_upload: int,
     ) -> None:
@@ -63,6 +80,8 @@ class PageRoutes:
         self._pictures = pictures
         self._receiver = Receiver(uploads, largest_upload)
         self._shown = shown
+        self._payloads = payloads
+        self._streams = Streams()
         self._cookie = f"photochrom-browser-{port}"
         self._server = secrets.token_hex(8)  # another one says to a page that it was restarted
 
@@ -79,9 +98,23 @@ class PageRoutes:
             owner = secrets.token_urlsafe(24)
             send = self._introducing(send, owner)
         scope[_OWNER] = owner
-        if method == "POST" and _EVENTS.fullmatch(path):
-            await self._event(request, owner, send)
+        if method == "GET" and _STREAM.fullmatch(path):
+            try:
+                with self._streams.one_more(owner):
+                    await self._answer(request, owner, send)
+            except Refused as refusal:
+                await problem_of(refusal)(scope, receive, send)
+        else:
+            await self._answer(request, owner, send)
+
+    async def _answer(self, request: Request, owner: str, send: Send) -> None:
+        scope, receive = request.scope, request.receive
+        path, method = scope["path"], scope["method"]
+        if method == "POST" and (event := _EVENTS.fullmatch(path)):
+            await self._event(request, owner, event["call"] or "", _in_plain_words(send))
         elif method in ("GET", "HEAD") and _PASSED.fullmatch(path):
+            await self.app(scope, receive, _in_plain_words(send))
+        elif method == "POST" and _VOTE.fullmatch(path):
             await self.app(scope, receive, send)
         else:
             answer = await self._own_answer(request, method, path, owner)
@@ -95,6 +128,8 @@ class PageRoutes:
             return self._receiver.tell(request.query_params.get("upload_id", "")[:100])
         if method == "GET" and path.startswith(_FILE):
             return await asyncio.to_thread(self._file, path.removeprefix(_FILE), owner)
+        if (method, path) == ("POST", _RECOGNIZE):
+            return await _recognized(request)
         beat = _BEAT.fullmatch(path)
         if method == "POST" and beat and owner:
             self._uploads.seen(owner, beat[1])
@@ -107,7 +142,7 @@ class PageRoutes:
         shown = path.removeprefix(f"{self._shown}/")
         if shown != path and _SHOWN.fullmatch(shown):
             try:
-                return Response((self._shown / shown).read_bytes(), media_type="image/jpeg")
+                return Response(read_regular(self._shown / shown), media_type="image/jpeg")
             except OSError:
                 return _nothing()
         try:
@@ -119,11 +154,14 @@ class PageRoutes:
             upload.path, media_type="application/octet-stream", filename=upload.path.name
         )
 
-    async def _event(self, request: Request, owner: str, send: Send) -> None:
-        """Passes on an event whose files are its sender's own, written anew."""
+    async def _event(self, request: Request, owner: str, call: str, send: Send) -> None:
+        """Passes on an event whose files are its sender's own, written anew.
+
+        `call` is the event's name; '' where the event has a number.
+        """
         try:
             event = _parsed(await _body(request))
-            body = await asyncio.to_thread(self._checked, event, owner)
+            body = await asyncio.to_thread(self._checked, event, owner, call)
         except ClientDisconnect:
             return
         except Refused as refusal:
@@ -140,7 +178,7 @@ class PageRoutes:
         send = _with_header(send, SERVER_HEADER, self._server)
         await self.app(scope, _replaying(body, request.receive), send)
 
-    def _checked(self, event: dict[str, Any], owner: str) -> bytes:
+    def _checked(self, event: dict[str, Any], owner: str, call: str) -> bytes:
         """The event as Gradio gets it: known fields alone, files replaced by the owner's own."""
 
         def checked(value: Any, depth: int) -> Any:
@@ -157,6 +195,7 @@ class PageRoutes:
             return {name: checked(entry, depth + 1) for name, entry in value.items()}
 
         fields: dict[str, Any] = {"data": checked(event["data"], 0)}
+        self._payloads.check(call, event | fields)
         if event.get("event_data") is not None:
             fields["event_data"] = _without_files(event["event_data"], 0)
         for name, kind in (("session_hash", str), ("fn_index", int), ("trigger_id", int)):
@@ -170,6 +209,22 @@ class PageRoutes:
         return _with_header(send, "Set-Cookie", cookie)
 
 
+async def _recognized(request: Request) -> Response:
+    """204 for what begins like a picture that is read here, else a problem for people to read."""
+    try:
+        head = b"".join([chunk async for chunk in body_of(request, LONGEST_HEAD)])
+        if recognize(head[:HEAD_BYTES]) is None:
+            with open_source(head):  # which says what it is instead
+                pass
+    except InterruptedJob:
+        return _nothing()
+    except Refused as error:
+        return problem_of(error)
+    except SourceError as error:
+        return problem(STATUS.get(error.kind, 400), error.kind, words.plain(error))
+    return Response(status_code=204)
+
+
 def _with_header(send: Send, name: str, value: str) -> Send:
     """`send`, which adds one header to the answer."""
 
@@ -180,6 +235,33 @@ def _with_header(send: Send, name: str, value: str) -> Send:
         await send(message)
 
     return send_with_header
+
+
+def _in_plain_words(send: Send) -> Send:
+    """`send` for Gradio's answers: where it refuses a request in JSON, we do in one sentence."""
+    status = 0
+
+    async def send_plain(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            kind = Headers(raw=message.get("headers", [])).get("content-type", "")
+            if message["status"] >= 400 and kind.startswith("application/json"):
+                status = message["status"]
+                return
+        if not status:
+            await send(message)
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            kind, sentence = (
+                ("internal", "the server made a mistake; its log says more")
+                if status >= 500
+                else ("request", "this is no request of the page")
+            )
+            answer = problem(status, kind, sentence)
+            start = {"type": "http.response.start", "status": status}
+            await send(start | {"headers": answer.raw_headers})
+            await send({"type": "http.response.body", "body": bytes(answer.body)})
+
+    return send_plain
 
 
 def owner_of(scope: Scope) -> str:

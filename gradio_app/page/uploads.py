@@ -6,6 +6,7 @@ goes by age alone, never while a page is open that may still list it.
 """
 
 import contextlib
+import errno
 import hmac
 import os
 import secrets
@@ -44,6 +45,15 @@ _OPEN_FLAGS: Final = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
+
+
+def read_regular(path: Path) -> bytes:
+    """A regular file's bytes; raises `OSError` for a link, a pipe, a device."""
+    descriptor = os.open(path, _OPEN_FLAGS)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "no regular file")
+        return stream.read()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """What the page says in sentences; everything longer than a label stands here."""
 
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 from core.errors import Failure
+from core.options import Options
 from gradio_app.problems import Refused
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ HEADER: Final = """
 
 CHOOSE: Final = "Choose a photograph, drop it anywhere in this window, or paste it"
 CHOOSE_MANY: Final = "Choose photographs, or drop them anywhere in this window"
+CHOOSE_FOR_VOTE: Final = "Choose the photographs, or drop them anywhere in this window"
 EXAMPLES: Final = "Or try one of these"
 #: An example's file -> what is to be seen in it.
 EXAMPLE_NAMES: Final = {
@@ -34,8 +37,22 @@ HINTS: Final = (
     "Pick a colour and paint over a part of the photograph; the rest is coloured to match. A short "
     "dab is often enough. Two fingers, or the wheel, zoom."
 )
+SIDE: Final = "Its short side; more is not always better"
 VIVIDNESS: Final = "0 is the photograph as it was"
 SMALL_FACES: Final = "Looks again from nearer, as in a group; takes about ten times as long"
+VOTE: Final = (
+    "Which colours do people like better? Photographs are coloured in two ways and shown without "
+    "saying which is which; who won is told at the end. Everybody who can open this page can vote."
+)
+OWN_PICTURES: Final = (
+    "Results of another program, or of an earlier day: one for each photograph, named like it."
+)
+NO_PHOTOGRAPHS: Final = "Open a photograph, or choose some here, to vote on"
+NOTHING_COMPARED: Final = (
+    "There is nothing to vote on: no photograph has a whole picture from both ways. Pictures that "
+    "were coloured elsewhere need the names of their photographs"
+)
+ALIKE: Final = "Both ways are set alike: change one of them, then there is something to compare"
 
 CANNOT_KNOW: Final = """
 ## What a colorizer cannot know
@@ -70,7 +87,7 @@ def status(megapixels: float, format: str, pages: int, seconds: float) -> str:
     paged = f" &middot; page 1 of {pages}; the download has all" if pages > 1 else ""
     return (
         f'<p class="status" role="status">{escape(format)}, {megapixels:.1f} megapixels{paged} '
-        f"&middot; coloured in {_duration(seconds)}</p>"
+        f"&middot; coloured in {duration(seconds)}</p>"
     )
 
 
@@ -79,6 +96,27 @@ def facts(width: int, height: int, depth: int, model: str, provider: str) -> str
     return (
         f'<p class="status">{width:,} &times; {height:,} pixels, {depth} bits a channel. Coloured '
         f"by <b>{escape(model)}</b> on <b>{escape(provider)}</b>.</p>"
+    )
+
+
+def way(options: Options, models: Sequence[str]) -> str:
+    """How a picture is coloured, in words; the model's name where there are several `models`."""
+    parts = [options.model] if len(models) > 1 else []
+    parts.append(f"vividness {options.vividness:g}")
+    if options.side:
+        parts.append(f"seen at {options.side} px")
+    if options.detail > 1:
+        parts.append("small faces")
+    return ", ".join(parts)
+
+
+def vote_is_ready(address: str, pairs: int, left_out: int) -> str:
+    """Where people vote, on how many pairs of pictures."""
+    count = "1 pair of pictures" if pairs == 1 else f"{pairs} pairs of pictures"
+    missing = f" {left_out} left out: damaged, or missing from one way." if left_out else ""
+    return (
+        f'<p class="status" role="status">Ready: {count} to vote on.{missing}</p>'
+        f'<p><a class="zip" href="{escape(address)}" target="_blank">Vote</a></p>'
     )
 
 
@@ -123,7 +161,8 @@ def looking(done: int, whole: int) -> str:
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds for people: '120 ms', '2.5 s'."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 

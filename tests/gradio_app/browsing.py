@@ -80,3 +80,18 @@ def download(page: Page) -> tuple[str, bytes]:
     with page.expect_download(timeout=PATIENCE_MS) as coming:
         page.locator("#download").click()
     return coming.value.suggested_filename, coming.value.path().read_bytes()
+
+
+def compared(page: Page) -> list[np.ndarray]:
+    """The left and the right picture after Compare is pressed, uint8 (h, w, 3) each."""
+    images = page.locator("#compare-slider img")
+    former = images.first.get_attribute("src") if images.count() else None
+    page.locator("#compare-go").click()
+    if former:
+        expect(images.first).not_to_have_attribute("src", former)
+    expect(images).to_have_count(2)
+    addresses = [image.get_attribute("src") for image in images.all()]
+    return [
+        np.asarray(Image.open(io.BytesIO(page.request.get(str(address)).body())))
+        for address in addresses
+    ]

@@ -12,7 +12,8 @@ NAMED: dict[str, list[Any]] = {
     "open": ["FILE", "tiny", 0, 1.0, False],
     "batch": [["FILE"], "tiny", 1.0, False],
     "full_size": ["FILE", "tiny", 0, 1.0, False],
-    "compare": ["FILE", "tiny", "plain"],
+    "compare": ["FILE", "tiny", 0, 1.0, False, "plain", 0, 1.0, False],
+    "vote": [["FILE"], "", "tiny", 0, 1.0, False, "plain", 0, 1.0, False, None, None],
 }
 
 

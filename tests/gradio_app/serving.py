@@ -18,7 +18,7 @@ import httpx
 from tests.model_files import write_model
 
 TOKEN = "a-secret-of-some-length"
-PATIENCE_S = 60.0  # a loaded machine with an empty numba cache compiles for a while
+PATIENCE_S = 120.0  # a loaded machine with an empty numba cache compiles for a while
 
 
 @dataclass

@@ -26,6 +26,10 @@ PNG = file_of(gray(60, 80), "PNG")
 
 def to_many(page: Page, *files: tuple[str, bytes]) -> None:
     page.get_by_role("tab", name="Many files").click()
+    says = page.locator('#many-drop [data-testid="upload-text"]').evaluate(
+        "part => getComputedStyle(part, '::before').content"
+    )
+    assert says == '"Choose photographs"'
     page.set_input_files(
         '#many-drop input[type="file"]',
         [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files],
@@ -46,10 +50,14 @@ LARGE = file_of(np.tile(gray(500, 800), (4, 4)), "PNG", compress_level=1)
 def test_after_stop_the_done_ones_are_offered_and_the_rest_is_done_by_pressing_again(page):
     names = [f"{number}.png" for number in range(6)]
     to_many(page, (names[0], PNG), *((name, LARGE) for name in names[1:]))
+    expect(page.locator("#many-count")).to_contain_text("6 files chosen")
+    stop = page.get_by_role("button", name="Stop")
+    expect(stop).to_have_count(0)  # there is nothing to stop
     page.locator("#many-go").click()
     expect(page.locator("#many-report")).to_contain_text(re.compile("[1-5] of 6 done"))
-    page.locator("#many-stop").click()
+    stop.click()
     expect(page.locator("#many-report")).to_contain_text("stopped")
+    expect(stop).to_have_count(0)
     done = fetched_zip(page).namelist()
     assert 1 <= len(done) < 6 and "0-photochrom.png" in done
     expect(page.locator("#many-drop tr.file")).to_have_count(6)  # still listed

@@ -1,14 +1,18 @@
 """The token where it is needed: asked of programs and of people, also on loopback."""
 
+import asyncio
 import importlib
 import re
 import stat
 import time
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
+from gradio_app import upload
 from gradio_app.login import ONCE_S, Login
+from gradio_app.problems import Refused
 from gradio_app.settings import Settings
 from gradio_app.wrong_tokens import FORGOTTEN_S, FREE, WrongTokens
 from tests.gradio_app.browsing import choose
@@ -16,6 +20,7 @@ from tests.gradio_app.page_client import UPLOAD
 from tests.gradio_app.pictures import file_of, gray
 from tests.gradio_app.serving import TOKEN, server
 from tests.gradio_app.test_life import demo
+from tests.gradio_app.test_refusals import request_with
 
 HTML = {"Accept": "text/html"}
 
@@ -185,6 +190,42 @@ def test_a_client_with_a_whole_network_of_addresses_is_one_client():
     for number in range(5000):
         tokens.add(f"2001:db8:{number:x}::1")
     assert len(tokens._clients) <= 4096
+
+
+def test_a_form_that_stalls_is_given_up(monkeypatch):
+    """Whoever is not known yet cannot hold a connection."""
+    monkeypatch.setattr(upload, "GRACE_S", 0.1)
+    login = Login(Settings(token=TOKEN, ask_token=True))
+    with pytest.raises(Refused, match="stopped coming"):
+        asyncio.run(login.answer(request_with((0, b"token=", True), (60, b"x", False))))
+    with pytest.raises(Refused, match="larger than 4 KiB"):
+        asyncio.run(login.answer(request_with((0, b"x" * 5000, False))))
+
+
+def test_no_secret_stands_in_the_log_in_an_answer_or_in_a_referrer(tmp_path):
+    with server(tmp_path, "--open", "--token", TOKEN) as running, running.client() as client:
+        once = re.search(r"once=(\S+)", running.log.read_text())
+        assert once
+        before = running.log.read_text()
+        answers = [
+            client.post("/login", data={"token": f"{TOKEN}x"}),
+            client.get("/v1/health", headers={"Authorization": f"Bearer {TOKEN}x"}),
+            client.get("/v1/health", headers={"Authorization": f"Bearer {TOKEN}"}),
+            client.get(f"/login?once={once[1]}x"),
+            client.head(f"/login?once={once[1]}"),  # who only looks does not use it up
+            client.get(f"/login?once={once[1]}"),
+            client.get(f"/login?once={once[1]}", headers={"Cookie": ""}),
+            client.get(f"/?token={TOKEN}"),
+        ]
+        assert [answer.status_code for answer in answers][3:6] == [401, 401, 303]
+        for answer in answers:
+            shown = answer.text + str(answer.headers)
+            assert TOKEN not in shown and once[1] not in shown
+            assert answer.headers["referrer-policy"] == "same-origin"
+        cookie = answers[5].headers["set-cookie"]
+        assert "HttpOnly" in cookie and "SameSite=lax" in cookie
+        added = running.log.read_text().removeprefix(before)
+        assert TOKEN not in added and once[1] not in added
 
 
 def test_a_short_token_is_refused_on_loopback_too(tmp_path):

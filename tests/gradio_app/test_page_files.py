@@ -1,5 +1,6 @@
 """The page reads what its own browser uploaded and nothing else on the machine."""
 
+import contextlib
 import inspect
 import os
 import re
@@ -52,7 +53,14 @@ def planted(client, secret):
         Path(once_ours).unlink()
         plant(Path(once_ours))
         replaced.append(once_ours)
+    # The folder of an upload is a link to somebody else's, which has a file of that name.
+    [once_ours] = upload(client, (secret.name, PNG))
+    Path(once_ours).unlink()
+    Path(once_ours).parent.rmdir()
+    Path(once_ours).parent.symlink_to(secret.parent, target_is_directory=True)
+    replaced.append(once_ours)
     yield [str(link), str(fifo), str(hard), *replaced, str(folder), f"{path}/", f"{path}\0"]
+    replaced[-1] = str(Path(once_ours).parent)
     for place in (link, fifo, hard, *map(Path, replaced)):
         place.unlink(missing_ok=True)
 
@@ -93,12 +101,12 @@ def test_no_endpoint_takes_a_path_that_was_not_handed_out(client, secret, plante
     assert sentence.startswith("422 ") and "this browser has uploaded no such file" in sentence
 
 
-@pytest.mark.parametrize("name", ["open", "batch"])
+@pytest.mark.parametrize("name", ["open", "batch", "vote"])
 def test_a_bare_text_is_no_file(client, secret, planted, name):
     [own] = upload(client, ("a.png", PNG))
     for path in [own, *outside(secret), *planted]:
         said = call(client, name, with_file(NAMED[name], path))
-        assert "event: error" in said and "picture-" not in said and "Mostly" not in said
+        assert said.startswith("422 ") and "this browser has uploaded no such file" in said
     there, missing = str(secret), str(secret.with_name("absent.png"))
     answers = [call(client, name, with_file(NAMED[name], path)) for path in (there, missing)]
     assert answers[0].replace("secret", "absent") == answers[1]
@@ -124,11 +132,75 @@ def test_every_event_of_the_page_is_checked_by_whatever_number_it_is_called(clie
 
 
 def test_a_file_in_what_an_event_tells_of_itself_is_dropped(client, secret, planted):
+    numbers = {one["api_name"]: one["id"] for one in client.get("/config").json()["dependencies"]}
     for path in (str(secret), "/dev/zero", *planted[:6]):
-        body = {"data": ["tiny", 0, 1.0, 1], "fn_index": 2, "session_hash": "attacker-2",
+        number = numbers["open_example"]
+        body = {"data": ["tiny", 0, 1.0, 1], "fn_index": number, "session_hash": "attacker-2",
                 "event_data": {"index": 0, "value": {"image": file_data(path)}}}  # fmt: skip
         assert client.post("/gradio_api/queue/join", json=body).status_code == 200
     assert client.get("/v1/health").status_code == 200
+
+
+ODD = [None, 5, -1, 1.5, "x", True, [], {}, [[]], {"a": 1}, "x" * 5000]
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_an_odd_value_is_refused_in_one_plain_sentence(client, name):
+    [path] = upload(client, ("a.png", PNG))
+    good = with_file(NAMED[name], file_data(path))
+    datas = [[*good[:place], odd, *good[place + 1 :]] for place in range(len(good)) for odd in ODD]
+    refused = 0
+    for data in [*datas, [], good[1:], [*good, 1]]:
+        answer = client.post(f"/gradio_api/call/{name}", json={"data": data})
+        if answer.status_code == 200:  # a value that this part may have, such as a file not given
+            event = answer.json()["event_id"]
+            assert "event: error" not in client.get(f"/gradio_api/call/{name}/{event}").text
+            continue
+        refused += 1
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.status_code == 422 and "\n" not in answer.json()["detail"], data
+        assert not re.search(r"valid|pydantic|Error|gradio", answer.text), answer.text
+    assert refused > 0.6 * len(datas)
+
+
+def test_what_an_event_says_of_itself_is_looked_at_too(client):
+    numbers = {one["api_name"]: one["id"] for one in client.get("/config").json()["dependencies"]}
+    [path] = upload(client, ("a.png", PNG))
+    id = opened(client, path)
+    given = ["tiny", 0, 1.0, False]
+    for name, data in (("paint", [id, *given]), ("ask", [id, *given]), ("open_example", given)):
+        for number, event_data in enumerate(
+            (None, {}, {"index": 99, "strokes": 5, "x": "a"}, {"index": [0], "strokes": [[]]})
+        ):
+            session = f"odd-{name}-{number}"
+            body = {"data": data, "fn_index": numbers[name], "session_hash": session,
+                    "event_data": event_data}  # fmt: skip
+            assert client.post("/gradio_api/queue/join", json=body).status_code == 200
+            said = client.get("/gradio_api/queue/data", params={"session_hash": session}).text
+            assert "process_completed" in said and not re.search("has no|Error|Traceback", said)
+        answer = client.post("/gradio_api/queue/join", json=body | {"event_data": [1]})
+        assert answer.status_code == 422
+    for path, status in (("/gradio_api/queue/data", 422), ("/assets/nothing.js", 404)):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (
+            status, "application/problem+json",
+        )  # fmt: skip
+
+
+def test_one_browser_cannot_hold_all_connections_by_streams(served, client):
+    from gradio_app.page.streams import MOST_OF_ONE
+
+    request = "GET /gradio_api/upload_progress?upload_id={} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with contextlib.ExitStack() as held:
+        said = []
+        for number in range(MOST_OF_ONE + 3):
+            stream = socket.create_connection(("127.0.0.1", served.state["port"]), 60)
+            held.enter_context(stream)
+            stream.sendall(request.format(f"flood-{number}").encode())
+            said.append(stream.recv(12))
+        assert said == [b"HTTP/1.1 200"] * MOST_OF_ONE + [b"HTTP/1.1 429"] * 3
+        [path] = upload(client, ("a.png", PNG))  # which makes this one another browser
+        assert opened(client, path)
 
 
 def test_what_stands_beside_a_good_path_is_not_read(client, secret):
@@ -237,13 +309,18 @@ def test_only_previews_examples_and_ones_own_uploads_are_served_as_files(client,
     page = folder_of(path).parent
     id = opened(client, upload(client, ("a.png", PNG))[0])
     [source] = page.glob(f"picture-{id}/source.*")
+    links = [page / f"picture-{id}" / "left-77.jpg", page / "examples" / "link.jpg"]
+    for link in links:  # which would be previews if they were files
+        link.symlink_to(secret)
     said = set()
-    for other in (*outside(secret), *planted, str(source), str(page), f"{page}/uploads/../examples",
+    for other in (*outside(secret), *planted, *map(str, links), str(source), str(page),
+                  f"{page}/uploads/../examples",
                   f"{page}/picture-{id}/../../../x", f"{page}/nothing"):  # fmt: skip
         if "\0" in other or other.startswith("http"):
             continue
         answer = client.get(f"/gradio_api/file={other}")
         said.add((answer.status_code, answer.text))
+    links[1].unlink()
     assert len(said) == 1 and said.pop()[0] == 404
 
 

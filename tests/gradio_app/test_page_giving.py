@@ -77,7 +77,6 @@ def test_what_went_wrong_is_said_in_words_for_people(page):
     for data, says in (
         (HEIC, "HEIC|damaged"),  # a machine that can read it finds this one damaged
         (file_of(gray(300, 400), "JPEG")[:3000], "damaged"),
-        (b"nothing of the kind", "not a picture"),
     ):
         give(page, data, "IMG_1.jpg", "image/jpeg")
         toast = page.get_by_test_id("toast-body")
@@ -107,24 +106,48 @@ def test_an_upload_says_how_much_of_it_is_sent(page):
     expect(page.locator("#sending")).to_have_count(0)
 
 
-def test_a_server_that_was_restarted_gets_photograph_and_strokes_again(window, tmp_path):
+PDF = b"%PDF-1.7\n" + bytes(5_000_000)
+
+
+def test_what_is_no_picture_is_refused_before_it_is_sent(page):
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url.rpartition("/")[2]))
+    notice = page.locator("#notice")
+    give(page, PDF, "letter.pdf", "application/pdf")
+    expect(notice).to_contain_text(re.compile("letter.pdf: It is a PDF.*, which is not read"))
+    give(page, b"nothing of the kind", "IMG_1.jpg", "image/jpeg")
+    expect(notice).to_contain_text("IMG_1.jpg: This is not a picture")
+    assert "upload" not in [name.partition("?")[0] for name in sent]
+    choose(page, PNG)  # and the chooser is as good as before
+    # What was dropped by mistake does not put the open photograph away.
+    drop(page, "body", ("letter.pdf", PDF))
+    expect(notice).to_contain_text("letter.pdf")
+    assert download(page)[0] == "scan-photochrom.png"
+    drop(page, "body", ("1.png", PNG), ("letter.pdf", PDF), ("2.png", PNG), ("notes.txt", b"no"))
+    expect(notice).to_contain_text("2 files are left out")
+    expect(notice).to_contain_text("letter.pdf, notes.txt")
+    expect(page.locator("#many-drop tr.file")).to_have_count(2)
+
+
+def test_a_server_that_was_killed_and_started_gets_photograph_and_strokes_again(window, tmp_path):
     with server(tmp_path) as first:
-        page = window(first.url)
-        choose(page, file_of(gray(300, 400), "PNG"))
-        to_stage(page)
-        page.get_by_role("button", name="Sky").click()
-        hinted = after(page, lambda: stroke(page, 0.3, 0.5))
-        port = first.state["port"]
-        former = open_picture(page)
-    assert hue_distance(part(hinted, 0.35, 0.5), SKY) < 30
-    with server(tmp_path, port=port):
-        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # looked at again
-        expect_to_be_back(page, hinted, former)
-        former = open_picture(page)
-    with server(tmp_path, port=port):
-        page.reload()
-        expect_to_be_back(page, hinted, former)
-        assert download(page)[0] == "scan-photochrom.png"
+        pages = [window(first.url), window(first.url)]
+        for page in pages:
+            choose(page, file_of(gray(300, 400), "PNG"))
+            to_stage(page)
+            page.get_by_role("button", name="Sky").click()
+            hinted = after(page, lambda page=page: stroke(page, 0.3, 0.5))
+            assert hue_distance(part(hinted, 0.35, 0.5), SKY) < 30
+        former = [open_picture(page) for page in pages]
+        first.process.kill()
+        first.process.wait()
+    with server(tmp_path, port=first.state["port"]):
+        kept, loaded = pages
+        kept.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # looked at again
+        loaded.reload()
+        for page, id in zip(pages, former, strict=True):
+            expect_to_be_back(page, hinted, id)
+        assert download(loaded)[0] == "scan-photochrom.png"
 
 
 def open_picture(page: Page) -> str:
@@ -140,7 +163,7 @@ def expect_to_be_back(page: Page, hinted: np.ndarray, former: str) -> None:
         timeout=PATIENCE_MS,
     )
     expect(page.locator("#download")).to_be_visible()
-    to_stage(page)
+    expect(page.locator("#tab-paint-button")).to_have_attribute("aria-selected", "true")
     expect(page.locator(".stage-undo")).to_be_enabled()
     expect(page.locator(".stage-busy")).to_be_hidden()
     assert np.array_equal(shown(page), hinted)

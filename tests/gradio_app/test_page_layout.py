@@ -1,9 +1,12 @@
 """What is to be seen without scrolling, and what is not there because it would be of no use."""
 
+import re
+
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.gradio_app.browsing import after, choose, shown, stroke, to_stage
+from tests.gradio_app.browsing import after, choose, compared, shown, stroke, to_stage
 from tests.gradio_app.pictures import file_of, gray
 from tests.gradio_app.serving import server
 
@@ -54,17 +57,28 @@ def test_the_tabs_are_one_row_beside_the_name_of_the_program(page):
     tops = page.locator("[role=tab], h1").evaluate_all(
         "all => all.map(part => part.getBoundingClientRect()).map(box => box.y + box.height / 2)"
     )
-    assert len(tops) == 6 and max(tops) - min(tops) < 12 and max(tops) < 50
+    assert len(tops) == 7 and max(tops) - min(tops) < 12 and max(tops) < 50
+    page.set_viewport_size({"width": 390, "height": 844})  # where the name stands above them
+    for name in ("Photograph", "Paint", "Compare", "Vote", "Many files", "Limits"):
+        expect(page.get_by_role("tab", name=name)).to_be_visible()
 
 
-def test_with_one_model_there_is_nothing_to_choose_and_nothing_to_compare(window, tmp_path):
+def test_with_one_model_there_is_none_to_choose_and_settings_are_compared(window, tmp_path):
     models = tmp_path / "one"
     models.mkdir()
     with server(tmp_path, "--model", "photochrom-lite", models=str(models)) as running:
         page = window(running.url)
         choose(page, WIDE)
-        expect(page.get_by_role("tab", name="Compare")).to_have_count(0)
         expect(page.locator("#model")).to_be_hidden()
+        page.get_by_role("tab", name="Compare").click()
+        expect(page.locator("#compare-ways-left-model")).to_be_hidden()
+        field = page.locator("#compare-ways-left").get_by_role("spinbutton")
+        field.fill("0")
+        field.press("Tab")
+        gray_one, vivid = compared(page)
+        assert np.ptp(gray_one.astype(int), axis=-1).max() <= 2 < np.ptp(vivid, axis=-1).mean()
+        said = re.compile("Left: vividness 0, .* Right: vividness 1.3, ")
+        expect(page.locator("#compare-said")).to_contain_text(said)
         # An alternative is shown as it would look, and looks so when it is chosen.
         to_stage(page)
         page.get_by_role("button", name="What else could it be?").click()

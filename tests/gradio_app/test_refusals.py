@@ -1,6 +1,7 @@
 """Bad input and bad neighbours: each gets its status and one sentence, and the server lives on."""
 
 import asyncio
+import contextlib
 import gzip
 import socket
 import time
@@ -16,11 +17,12 @@ from starlette.requests import Request
 
 from gradio_app import upload
 from gradio_app.api import attachment
+from gradio_app.bodies import Bodies
 from gradio_app.guard import _bounded
 from gradio_app.problems import Refused
 from gradio_app.upload import file_name
 from tests.gradio_app.pictures import file_of, gray, huge_png_header, png_with
-from tests.gradio_app.serving import server
+from tests.gradio_app.serving import Running, server
 
 PNG = {"Content-Type": "image/png"}
 RAW = {"Content-Type": "application/octet-stream"}
@@ -309,17 +311,72 @@ def test_headers_that_never_end_are_given_up(served):
         assert slow.recv(100) == b""  # where it is kept open, reading gives up and fails
 
 
+def head(size: int, query: str = "", kind: str = "image/png") -> bytes:
+    """The head of a request whose body has `size` bytes."""
+    return (
+        f"POST /v1/colorize{query} HTTP/1.1\r\nHost: localhost\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {size}\r\n\r\n"
+    ).encode()
+
+
+def connected(running: Running) -> socket.socket:
+    """A connection of its own to a server."""
+    return socket.create_connection(("127.0.0.1", running.state["port"]), 30)
+
+
+def test_of_too_many_bodies_the_slowest_makes_room():
+    now = [0.0]
+    bodies = Bodies(most=3, clock=lambda: now[0])
+
+    async def scenario() -> None:
+        with bodies.coming() as quick, bodies.coming() as slow, bodies.coming() as paused:
+            with pytest.raises(Refused, match="being sent already"), bodies.coming():
+                pass  # nobody has had the time to be slow
+            for now[0], sizes in ((1.5, (900, 90, 5000)), (2.2, (900, 90, 0))):
+                for body, size in zip((quick, slow, paused), sizes, strict=True):
+                    if size:
+                        bodies.add(body, size)
+            now[0] = 2.6
+            with bodies.coming() as fourth:
+                assert paused.is_given_up and not (quick.is_given_up or slow.is_given_up)
+                with bodies.coming():
+                    assert slow.is_given_up and not (quick.is_given_up or fourth.is_given_up)
+
+    asyncio.run(scenario())
+
+
+def test_a_body_that_is_given_up_says_so_at_once():
+    bodies = Bodies(most=1)
+    stopped = request_with((0, b"a", True), (60, b"b", False))
+
+    async def scenario() -> None:
+        chunks = upload.body_of(stopped, 1000, bodies)
+        assert await anext(chunks) == b"a"
+        waiting = asyncio.ensure_future(anext(chunks))
+        await asyncio.sleep(0)
+        bodies._coming[0].give_up()
+        with pytest.raises(Refused, match="too slowly") as refusal:
+            await waiting
+        assert refusal.value.status == 503
+
+    asyncio.run(scenario())
+
+
 def test_a_full_queue_says_when_to_come_again_and_a_client_that_leaves_makes_room(tmp_path):
     with (
         server(tmp_path, "--workers", "1", "--queue", "0") as running,
         running.client() as client,
-        socket.create_connection(("127.0.0.1", running.state["port"]), 30) as holder,
+        contextlib.ExitStack() as stalled,
     ):
-        holder.sendall(
-            b"POST /v1/colorize HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
-            b"Content-Length: 100000\r\n\r\n12345"
-        )
         body = file_of(gray(30, 30), "PNG")
+        # Bodies that stall have no place in the queue.
+        for _ in range(60):
+            stalled.enter_context(connected(running)).sendall(head(100_000) + b"12345")
+        assert client.post("/v1/colorize", content=body, headers=PNG).status_code == 200
+        side = 4000  # and a detail that keeps it at work for long
+        query = f"?width={side}&height={side}&channels=1&depth=8&space=gray&detail=4"
+        holder = stalled.enter_context(connected(running))
+        holder.sendall(head(side * side, query, "application/octet-stream") + bytes(side * side))
         deadline = time.monotonic() + 10
         answer = client.post("/v1/colorize", content=body, headers=PNG)
         while answer.status_code == 200 and time.monotonic() < deadline:

@@ -1,7 +1,7 @@
 // What Gradio leaves out of its slider between two pictures: names, keys, and who can see it move.
 document.documentElement.lang = "en";
 
-const NAMES = { "before-after": ["Before", "After, in colour"], "models-slider": ["Left model", "Right model"] };
+const NAMES = { "before-after": ["Before", "After, in colour"], "compare-slider": ["Left", "Right"] };
 
 function place(handle) {
   const x = new DOMMatrix(getComputedStyle(handle).transform).m41;
@@ -23,7 +23,7 @@ function drag(handle, percent) {
 }
 
 function furnish(handle) {
-  const names = NAMES[handle.closest("[id]")?.closest("#before-after, #models-slider")?.id];
+  const names = NAMES[handle.closest("[id]")?.closest("#before-after, #compare-slider")?.id];
   handle.closest(".wrap")?.querySelectorAll("img").forEach((image, i) => { if (names) image.alt = names[i]; });
   if (handle.tabIndex === 0) return;
   handle.tabIndex = 0;

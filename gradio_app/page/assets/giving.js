@@ -9,7 +9,7 @@ beat();
 setInterval(beat, 60_000);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) beat(); });
 
-const ONE = "#drop", MANY = "#many-drop";
+const ONE = "#drop", MANY = "#many-drop", VOTE = "#vote-drop";
 const chooser = (which) => document.querySelector(`${which} input[type="file"]`);
 const tabOf = (name) => document.querySelector(`#tab-${name}-button`);
 const isThere = (name) => tabOf(name)?.getAttribute("aria-selected") === "true";
@@ -18,6 +18,32 @@ function putAway() {
   if (!chooser(ONE)) document.querySelector("#another")?.click();
 }
 
+// Who chose a PDF or a film by mistake hears of it before anything is sent: the server is asked what
+// the first bytes of each file are.
+const HEAD = 64, NAMED = 3; // bytes; files that a notice names
+
+async function refusalOf(file) {
+  try {
+    const answer = await fetch("page/recognize", { method: "POST", body: file.slice(0, HEAD) });
+    return [400, 415].includes(answer.status) ? (await answer.json()).detail : "";
+  } catch { return ""; } // the upload itself will say what is wrong
+}
+
+// Those of some files that begin like pictures; says which do not.
+async function picturesAmong(files) {
+  const reasons = await Promise.all(files.map(refusalOf));
+  const others = files.filter((_, i) => reasons[i]);
+  if (others.length === 1) window.photochrom.tell(`${others[0].name}: ${reasons.find(Boolean)}`);
+  else if (others.length) {
+    const names = others.slice(0, NAMED).map((file) => file.name).join(", ");
+    const more = others.length > NAMED ? ` and ${others.length - NAMED} more` : "";
+    window.photochrom.tell(`${others.length} files are left out, since they are not pictures: ${names}${more}`);
+  }
+  return files.filter((_, i) => !reasons[i]);
+}
+
+const given = new WeakSet(); // events of files that were looked at
+
 // The chooser may not stand there yet: the page is loading, or another picture is being put away.
 function give(which, files) {
   const input = chooser(which);
@@ -25,7 +51,9 @@ function give(which, files) {
   const carrier = new DataTransfer();
   for (const file of files) carrier.items.add(file);
   input.files = carrier.files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
+  const event = new Event("change", { bubbles: true });
+  given.add(event);
+  input.dispatchEvent(event);
 }
 
 function giveOne(file) {
@@ -35,12 +63,14 @@ function giveOne(file) {
 }
 
 function giveMany(files) {
+  if (isThere("vote")) return give(VOTE, files);
   tabOf("many")?.click();
   give(MANY, files);
 }
 
-const take = (files) => {
-  if (files.length > 1 || (files.length && isThere("many"))) giveMany(files);
+const take = async (all) => {
+  const files = await picturesAmong(all);
+  if (files.length > 1 || (files.length && (isThere("many") || isThere("vote")))) giveMany(files);
   else if (files.length) giveOne(files[0]);
 };
 
@@ -51,10 +81,18 @@ document.addEventListener("paste", (event) => {
   take(files);
 });
 
-// What is kept for a restart. An example is kept like any photograph.
-document.addEventListener("change", (event) => {
-  if (event.target.matches?.(`${ONE} input[type="file"]`)) window.photochrom.giving(event.target.files[0]);
+document.addEventListener("change", async (event) => {
+  const input = event.target, which = [ONE, MANY, VOTE].find((part) => input === chooser(part));
+  if (!which) return;
+  const files = [...input.files];
+  if (!given.has(event)) {
+    event.stopImmediatePropagation();
+    input.value = ""; // the same file may be chosen again
+    const pictures = await picturesAmong(files);
+    if (pictures.length) give(which, pictures);
+  } else if (which === ONE) window.photochrom.giving(files[0]); // kept for a restart
 }, true);
+// An example is kept like any photograph.
 document.addEventListener("click", async (event) => {
   const image = event.target.closest?.("#examples button")?.querySelector("img");
   if (!image) return;
@@ -109,7 +147,7 @@ async function filesIn(entry) {
 // iPhone then sends JPEG for HEIC. Elsewhere every file may be chosen: suffixes say little.
 if (matchMedia("(pointer: coarse)").matches)
   new MutationObserver(() => {
-    for (const which of [ONE, MANY]) {
+    for (const which of [ONE, MANY, VOTE]) {
       const input = chooser(which);
       if (input && !input.accept) input.accept = "image/*,.tif,.tiff,.jp2,.j2k,.jpe,.jfif";
     }

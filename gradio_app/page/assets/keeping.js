@@ -4,10 +4,13 @@
 window.photochrom = (() => {
   const KEPT_MS = 24 * 3600 * 1000;
   const PHOTOGRAPHS = "photographs", STROKES = "strokes";
-  const OPEN = "photochrom"; // of the tab's storage: the id of the picture that it has open
+  // Of the tab's storage: the id of the picture that it has open; whether a person painted on it when
+  // the page was left.
+  const OPEN = "photochrom", PAINTING = "photochrom-painting";
   const RESTARTED = "photochrom was started anew.";
   let given = null; // the file that was given last; it may not be a picture
   let carried = null; // strokes for the next picture that is opened
+  let isToPaint = false; // whether that one is to be painted on
   let server = null, isReturning = false;
 
   const database = new Promise((done, failed) => {
@@ -57,13 +60,14 @@ window.photochrom = (() => {
   const lastId = () => sessionStorage.getItem(OPEN) || "";
   const remember = (id) => sessionStorage.setItem(OPEN, id);
 
-  async function bringBack(id) {
+  async function bringBack(id, wasPainting) {
     if (isReturning) return;
     isReturning = true;
     const [photograph, strokes] = await Promise.all([read(PHOTOGRAPHS, id), read(STROKES, id)]);
     if (photograph) {
       tell(`${RESTARTED} Your photograph is opened again${strokes?.value.length ? ", with its strokes" : ""}.`);
       carried = strokes?.value || null;
+      isToPaint = wasPainting;
       giveOne(photograph.value);
     } else {
       tell(`${RESTARTED} Choose your photograph again.`);
@@ -71,6 +75,14 @@ window.photochrom = (() => {
     }
     isReturning = false;
   }
+
+  // The tab of the painting area comes a moment after the picture.
+  function goPainting(tries = 100) {
+    if (!isThere("paint")) tabOf("paint")?.click();
+    if (!isThere("paint") && tries) setTimeout(goPainting, 50, tries - 1);
+  }
+
+  addEventListener("pagehide", () => sessionStorage.setItem(PAINTING, isThere("paint") ? "yes" : ""));
 
   // Who works without a mouse goes on at what came in place of what they used.
   function goOnAt(selector, tries = 40) {
@@ -90,7 +102,9 @@ window.photochrom = (() => {
       const former = lastId(), file = given;
       given = null;
       if (!id || id === former) return;
-      goOnAt('#before-after [data-testid="slider"]');
+      if (isToPaint) goPainting();
+      else goOnAt('#before-after [data-testid="slider"]');
+      isToPaint = false;
       remember(id);
       if (former) remove(former);
       if (file) await put(PHOTOGRAPHS, id, file);
@@ -101,7 +115,7 @@ window.photochrom = (() => {
       if (!former || id === former) return;
       if (!id) {
         sessionStorage.removeItem(OPEN);
-        return bringBack(former);
+        return bringBack(former, sessionStorage.getItem(PAINTING) === "yes");
       }
       remember(id);
       for (const store of [PHOTOGRAPHS, STROKES]) {
@@ -128,7 +142,7 @@ window.photochrom = (() => {
       const isOther = server && server !== name;
       server = name;
       if (!isOther) return;
-      if (lastId()) bringBack(lastId());
+      if (lastId()) bringBack(lastId(), isThere("paint"));
       else tell(RESTARTED);
     },
     // How far an upload is, 0 to 1; null when it has ended.

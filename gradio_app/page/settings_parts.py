@@ -1,0 +1,68 @@
+"""The parts by which a person says how to colour: model, side, vividness, small faces.
+
+`Handlers` take their values in that order, wherever on the page they stand.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import gradio as gr
+
+from core.options import declared
+from gradio_app.page import words
+
+_SIDES: Final = (("As the model likes it", 0), ("384 px", 384), ("512 px", 512), ("768 px", 768))
+_OPTIONS: Final = {name: (default, limits) for name, _, default, limits in declared()}
+
+
+def model_choice(names: Sequence[str], **settings: Any) -> gr.Dropdown:
+    """Which model; not to be seen where there is one alone."""
+    settings = {"value": names[0], "label": "Model"} | settings
+    return gr.Dropdown(list(names), visible=True if len(names) > 1 else "hidden", **settings)
+
+
+def side_choice(**settings: Any) -> gr.Dropdown:
+    """How large the model sees the picture: its short side in px, 0 = as the model likes it."""
+    settings = {"info": words.SIDE} | settings
+    return gr.Dropdown(
+        list(_SIDES), value=0, label="How large the model sees the picture", **settings
+    )
+
+
+def vividness_slider(**settings: Any) -> gr.Slider:
+    """How strong the colours are."""
+    default, limits = _OPTIONS["vividness"]
+    settings = {"value": default, "label": "Vividness"} | settings
+    return gr.Slider(limits["low"], limits["high"], step=0.05, **settings)
+
+
+def small_faces_switch(**settings: Any) -> gr.Checkbox:
+    """Whether the model looks again from nearer."""
+    settings = {"info": words.SMALL_FACES} | settings
+    return gr.Checkbox(False, label="Small faces (slower)", **settings)
+
+
+#: The second of two ways is a little more vivid at first, so that they differ.
+_SECOND_VIVIDNESS: Final = 1.3
+
+
+def two_ways(names: Sequence[str], first: str, second: str, elem_id: str) -> list[Any]:
+    """Two columns of settings under their titles: the first way's parts, then the second's."""
+    parts: list[Any] = []
+    default = _OPTIONS["vividness"][0]
+    differ_by_model = len(names) > 1
+    with gr.Row(elem_classes="ways", elem_id=elem_id):
+        for title, name, vividness in (
+            (first, names[0], default),
+            (second, names[-1], default if differ_by_model else _SECOND_VIVIDNESS),
+        ):
+            key = title.split()[0].lower()
+            with gr.Column(min_width=220, elem_id=f"{elem_id}-{key}"):
+                gr.HTML(f"<h2>{title}</h2>", js_on_load=None)
+                parts += [
+                    model_choice(names, value=name, elem_id=f"{elem_id}-{key}-model"),
+                    side_choice(info=None, elem_id=f"{elem_id}-{key}-side"),
+                    vividness_slider(value=vividness, elem_id=f"{elem_id}-{key}-vividness"),
+                    small_faces_switch(info=None, elem_id=f"{elem_id}-{key}-faces"),
+                ]
+    return parts
