@@ -1,7 +1,8 @@
-"""What guests cost and gain: `python -m tests.guests.bench [--json] [--quick]`, or `make bench-guests`.
+"""What guests cost and gain: `make bench-guests`, or `python -m tests.guests.bench`.
 
 Prints the figures of docs/guests.md. Weights are filled by a rule (`fill`), so that none need be
-at hand. `--quick` leaves the conversion of the large network out, which takes 4 GB of memory.
+at hand. `--json` prints JSON lines, `--quick` leaves the conversion of the large network out, which
+takes 4 GB of memory.
 """
 
 import subprocess
@@ -28,7 +29,7 @@ from tests.guests.published import PROGRAMS, script
 
 SAMPLE = Path(__file__).parents[2] / "docs" / "images" / "sample.jpg"
 #: How many times its side the sample is enlarged, so that the network's answer has cells to show.
-ENLARGED = 4
+ENLARGED = 3
 #: Seconds that a conversion may take.
 SECONDS = {"ddcolor-tiny": 60, "ddcolor-large": 240}
 #: Peak memory of a conversion as a multiple of the file of weights.
@@ -159,7 +160,9 @@ def conversions(folder: Path, quick: bool) -> Iterator[Row]:
         note = f"{float(said[-2]):.0f} s of CPU"
         yield Row(f"conversion of {name}, wall clock", wall, "s", must, note=note)
         note = f"{peak / MEGABYTE:.0f} MB for a file of {size / MEGABYTE:.0f}"
-        yield Row(f"conversion of {name}: peak memory / file", peak / size, "x", TIMES_FILE, note=note)
+        yield Row(
+            f"conversion of {name}: peak memory / file", peak / size, "x", TIMES_FILE, note=note
+        )
         weights.unlink()
         model.unlink()
 

@@ -1,4 +1,4 @@
-"""One converted guest for all tests of this room: the smallest one, its weights filled by a rule."""
+"""One converted guest for all tests of this room: the smallest, its weights filled by a rule."""
 
 from pathlib import Path
 

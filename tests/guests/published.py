@@ -5,6 +5,8 @@ network's a*, b* (float32 2,h,w), and gives 8-bit RGB. None of them keeps a colo
 show from changing its lightness and hue: they clip.
 """
 
+import warnings
+
 import numpy as np
 
 #: BT.601, and the scales of OpenCV's 8-bit YUV.
@@ -13,10 +15,13 @@ U, V = 0.492, 0.877
 
 
 def linear_skimage(gray: np.ndarray, chroma: np.ndarray) -> np.ndarray:
-    """ECCV16 and SIGGRAPH17: a*, b* enlarged linearly, L* of the picture, scikit-image's lab2rgb."""
+    """ECCV16 and SIGGRAPH17: a*, b* enlarged linearly, the picture's L*, scikit-image's lab2rgb."""
     from skimage.color import lab2rgb
 
-    return _bytes(lab2rgb(np.dstack((_lightness(gray), *_enlarged(chroma, gray.shape, "linear")))))
+    lab = np.dstack((_lightness(gray), *_enlarged(chroma, gray.shape, "linear")))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of colours that no light can have
+        return _bytes(lab2rgb(lab))
 
 
 def nearest_opencv(gray: np.ndarray, chroma: np.ndarray) -> np.ndarray:

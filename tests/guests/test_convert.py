@@ -70,9 +70,7 @@ def test_two_commands_colour_a_photograph_and_hints_count(
     assert (np.asarray(Image.open(hinted)) != np.asarray(Image.open(plain))).any()
 
 
-def test_the_same_file_gives_the_same_bytes(
-    call, weights: Path, converted: Path, tmp_path: Path
-):
+def test_the_same_file_gives_the_same_bytes(call, weights: Path, converted: Path, tmp_path: Path):
     assert call("models", "convert", weights, "-o", tmp_path / "again.onnx")[0] == 0
     assert (tmp_path / "again.onnx").read_bytes() == converted.read_bytes()
 
@@ -90,7 +88,10 @@ def test_whole_storage_is_asked_for_or_taken_where_float16_would_change_the_colo
     save_file(state, tmp_path / "large.bin")
     code, said, _ = call("models", "convert", tmp_path / "large.bin", "-o",
                          tmp_path / "taken.onnx")  # fmt: skip
-    assert code == 0 and "icolorit-tiny: stored as float32, since float16 cannot hold its weights" in said
+    assert (
+        code == 0
+        and "icolorit-tiny: stored as float32, since float16 cannot hold its weights" in said
+    )
     whole = [(tmp_path / name).stat().st_size for name in ("asked.onnx", "taken.onnx")]
     assert min(whole) > 1.8 * converted.stat().st_size
 
