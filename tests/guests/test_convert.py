@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,20 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from core.commands.main import main
 from tests.guests.files import filled
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    def called(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["photochrom", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
-
-    return called
 
 
 @pytest.fixture(scope="module")
