@@ -26,8 +26,8 @@ RUNTIME_TESTS := tests/colour tests/commands tests/image tests/job tests/model t
 # What the least of the runtime half's statements that its tests run may be, in per cent.
 COVERAGE_FLOOR := 90
 
-.PHONY: colorize test test-runtime coverage lint docs wheel bench bench-queue soak guests gimp \
-	gimp-gui clean
+.PHONY: colorize test test-runtime coverage lint docs wheel bench bench-queue bench-guests soak \
+	guests gimp gimp-gui clean
 
 colorize: $(VENV)/runtime.stamp
 	@$(BIN)/photochrom colorize "$(PHOTO)" -o "$(OUT)" --existing overwrite \
@@ -82,9 +82,15 @@ bench-queue: $(VENV)/development.stamp $(VENV)/system.stamp
 soak: $(VENV)/development.stamp $(VENV)/system.stamp
 	$(BIN)/pytest -q -m soak tests/job tests/worker $(ARGS)
 
-# All published networks, the large ones too, against their recorded answers; about 3 GB of memory.
+# All published networks, the large ones too: against their recorded answers, or against the records
+# in ARGS; and from a file of weights to a coloured photograph. Minutes, about 4 GB of memory.
 guests: $(VENV)/development.stamp
 	$(BIN)/python -m tests.guests.parity $(ARGS)
+	$(BIN)/pytest -q -m guests tests/guests/test_every_guest.py
+
+# The figures of docs/guests.md.
+bench-guests: $(VENV)/development.stamp
+	$(BIN)/python -m tests.guests.bench $(ARGS)
 
 # A real GIMP 3 in a folder of its own; `make test` makes it too, this says where it is.
 gimp:

@@ -2,7 +2,7 @@
 
 The payload is linked where the file system can, else copied: a bag costs no second set of files on
 one disk. Where the results lie in a folder `data` already, the bag is made around it. Beside the
-checksums stand the report of every scan and a summary by folder.
+checksums stand the report of every scan, the same as PREMIS, and a summary by folder.
 """
 
 import csv
@@ -20,6 +20,7 @@ from typing import Any, Final
 from core.errors import DestinationError, OptionsError, SourceError
 from worker.ledger import Ledger
 from worker.memory import note_beside
+from worker.premis import write_premis
 from worker.report import line_of, whole_file
 from worker.roots import is_remote
 
@@ -74,8 +75,7 @@ def _collect(ledger: Ledger, batch: str, results: Path, data: Path) -> None:
         if entry.outcome is None or entry.outcome.output is None or entry.state == "failed":
             continue
         source = Path(entry.outcome.output)
-        name = os.path.relpath(source, results)
-        target = data / (name if not name.startswith("..") else source.name)
+        target = data / _in_bag(entry.outcome.output, results)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         try:
@@ -84,6 +84,12 @@ def _collect(ledger: Ledger, batch: str, results: Path, data: Path) -> None:
             raise SourceError("the result is gone", file=source, kind="vanished") from error
         except OSError:  # another file system, or one that knows no links
             shutil.copy2(source, target)
+
+
+def _in_bag(result: str, results: Path) -> str:
+    """The name of a result below the bag's payload."""
+    name = os.path.relpath(result, results)
+    return name if not name.startswith("..") else Path(result).name
 
 
 def _write_manifest(bag: Path) -> tuple[int, int]:
@@ -101,17 +107,26 @@ def _write_tags(ledger: Ledger, batch: str, bag: Path, count: int, size: int) ->
     with whole_file(bag / "report.jsonl") as report:
         for entry in ledger.entries(batch):
             report.write(json.dumps(line_of(entry)) + "\n")
+    about = ledger.batch(batch)
+    results = Path(about.destination)
+    with whole_file(bag / "premis.xml") as stream:
+        write_premis(
+            ledger, batch, _payload(bag), lambda name: _coded(f"data/{_in_bag(name, results)}"),
+            stream,
+        )  # fmt: skip
     with whole_file(bag / "folders.csv") as stream:
         write_folders(ledger, batch, stream)
     (bag / "bagit.txt").write_text("BagIt-Version: 0.97\nTag-File-Character-Encoding: UTF-8\n")
-    about = ledger.batch(batch)
     (bag / "bag-info.txt").write_text(
         f"Bag-Software-Agent: photochrom {version('photochrom')}\n"
         f"Bagging-Date: {time.strftime('%Y-%m-%d')}\nExternal-Identifier: {batch}\n"
         f"External-Description: {_one_line(about.name)}, coloured from {_one_line(about.source)}\n"
         f"Payload-Oxum: {size}.{count}\n", encoding="utf-8", errors="backslashreplace",
     )  # fmt: skip
-    tags = ("bagit.txt", "bag-info.txt", "folders.csv", "manifest-sha256.txt", "report.jsonl")
+    tags = (
+        "bagit.txt", "bag-info.txt", "folders.csv", "manifest-sha256.txt", "premis.xml",
+        "report.jsonl",
+    )  # fmt: skip
     with whole_file(bag / "tagmanifest-sha256.txt") as lines:
         for name in tags:
             lines.write(_line(bag, bag / name))
@@ -143,18 +158,29 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def _payload(bag: Path) -> Iterator[tuple[str, str, int]]:
+    """Name, SHA-256 and bytes of each file of the payload, in the manifest's order."""
+    manifest = bag / "manifest-sha256.txt"
+    with manifest.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+        for line, path in zip(lines, _files(bag / "data"), strict=True):
+            digest, name = line.removesuffix("\n").split("  ", 1)
+            yield name, digest, path.stat().st_size
+
+
 def _line(bag: Path, path: Path) -> str:
-    """A manifest's line, line feed and return of a name as codes.
+    """A manifest's line."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return f"{digest}  {_coded(path.relative_to(bag).as_posix())}\n"
+
+
+def _coded(name: str) -> str:
+    """A name as a manifest has it: line feed and return as codes.
 
     Version 1.0 wants the percent sign coded too, which the `bagit` program, the one that archives
     use, does not understand; hence 0.97.
     """
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    name = path.relative_to(bag).as_posix()
-    for letter, code in (("\n", "%0A"), ("\r", "%0D")):
-        name = name.replace(letter, code)
-    return f"{digest}  {name}\n"
+    return name.replace("\n", "%0A").replace("\r", "%0D")
 
 
 def _one_line(text: str) -> str:

@@ -41,10 +41,17 @@ _START_ONE: Final = (
 def broker_url(option: str | None = None) -> str:
     """The broker's URL: the option, else `PHOTOCHROM_BROKER`, else the configuration file.
 
-    Raises `OptionsError` for what is no Redis URL.
+    Raises `OptionsError` for what is no Redis URL, or Sentinel's: two parts of the program (the
+    ledger, Celery's transport) would each ask who is primary, and could be told differently.
     """
     url = option or settings().broker or DEFAULT_URL
     parts = urlsplit(url)
+    if "sentinel" in parts.scheme:
+        raise OptionsError(
+            f"Sentinel's own addresses ({parts.scheme}://) are not spoken",
+            remedy="give redis:// with a name that means the primary: see deploy/README.md, "
+            "More machines",
+        )
     if parts.scheme not in ("redis", "rediss"):
         raise OptionsError(
             f"the broker {without_password(url)!r} is not Redis",

@@ -84,7 +84,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 )  # fmt: skip
 @click.option(
     "--metrics-port", type=_PORT, default=0, metavar="PORT",
-    help="Serve /metrics for Prometheus, /live and /ready on this port.  [default: none]",
+    help="Serve /metrics for Prometheus, /live and /ready on this port, and at / a page with the "
+    "batches' progress for people.  [default: none]",
 )  # fmt: skip
 @click.option(
     "--metrics-host", default="127.0.0.1", show_default=True, metavar="ADDRESS",

@@ -3,7 +3,7 @@
 `/metrics`: this worker's scans, seconds and bytes, the queues' depth, the unfinished batches' scans
 by state, the final figures of the latest ended ones. `/ready`: 200 once it takes work. `/live`: 200
 while its rounds go on and messages that wait are taken; Redis being away for a while is no reason
-to be restarted. Read from Redis when asked.
+to be restarted. `/`: a page with the batches' progress for people. Read from Redis when asked.
 """
 
 import threading
@@ -22,7 +22,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from core.errors import PhotochromError, ServiceError
-from worker import policy
+from worker import policy, progress_page
 from worker.broker import PREFIX, in_words
 from worker.ledger import Ledger, worker_key
 
@@ -147,18 +147,23 @@ def serve_metrics(
         def do_GET(self) -> None:  # the name is http.server's
             if self.path == "/metrics":
                 self._answer(200, generate_latest(registry), "text/plain; version=0.0.4")
+            elif self.path == "/":
+                code, text = progress_page.page(ledger)
+                self._answer(code, text.encode("utf-8", "replace"), "text/html; charset=utf-8")
             elif self.path == "/ready":
                 self._answer(200, b"ready\n")
             elif self.path == "/live":
                 alive = is_alive(tender)
                 self._answer(200 if alive else 503, b"alive\n" if alive else b"stuck\n")
             else:
-                self._answer(404, b"there is /metrics, /ready and /live\n")
+                self._answer(404, b"there is /, /metrics, /ready and /live\n")
 
         def _answer(self, code: int, body: bytes, kind: str = "text/plain") -> None:
             self.send_response(code)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Security-Policy", progress_page.POLICY)
+            self.send_header("X-Content-Type-Options", "nosniff")
             self.end_headers()
             self.wfile.write(body)
 

@@ -15,10 +15,11 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from billiard.util import get_logger
 from celery import Celery, signals
+from celery.apps import worker as celery_worker
 from celery.exceptions import SecurityWarning
 from celery.worker import state
 
@@ -31,10 +32,14 @@ from worker.broker import check, connect, unproven, without_password
 from worker.colouring import Post, Station, try_model
 from worker.hooks import Hooks, tell_ended, tell_trouble
 from worker.ledger import Ledger
+from worker.request import name_scans
 from worker.restart import Restart, follow_parent, reap_children
 from worker.resting import Hours, Rest, fetch_only_awake
 from worker.roots import Roots
 from worker.tender import Tender
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +147,7 @@ def _add_the_task(app: Celery, post: Post) -> None:
     """The one task, and the station of each process, made after the fork."""
     here: list[Station | PhotochromError] = []
 
-    @app.task(name=SCAN, Strategy="worker.messages:strategy")
+    @app.task(name=SCAN, Strategy="worker.messages:strategy", Request="worker.request:ScanRequest")
     def scan(batch: str, scan: str) -> None:
         station = here[0]
         if isinstance(station, PhotochromError):
@@ -163,10 +168,14 @@ def _add_the_task(app: Celery, post: Post) -> None:
 
 
 def _begin_with_celery(tender: Tender, service: Service) -> None:
+    # Celery prints that it stops, past all logging, into what should be JSON; ours is logged below.
+    celery_worker.safe_say = lambda *_: None
+
     @signals.setup_logging.connect(weak=False)
     def _(**_: object) -> None:
         """Celery leaves logging to us, when anybody listens here; its pool's lines come too."""
         get_logger().propagate = True
+        name_scans(Ledger(service.url, _quick(service.url)))
 
     @signals.worker_ready.connect(weak=False)
     def _(**_: object) -> None:
@@ -175,13 +184,17 @@ def _begin_with_celery(tender: Tender, service: Service) -> None:
             from worker.metrics import serve_metrics
 
             # Prometheus waits for ten seconds; a Redis that is frozen must be told well before.
-            quick = unproven(service.url, answer_within=0.8, ask_health=False)
-            ledger = Ledger(service.url, quick)
+            ledger = Ledger(service.url, _quick(service.url))
             serve_metrics(service.metrics, ledger, tender, service.queues)
 
     @signals.worker_shutting_down.connect(weak=False)
     def _(**_: object) -> None:
         log.info("stopping; what is at work is finished, the rest goes back")
+
+
+def _quick(url: str) -> "Redis":
+    """A client that soon gives a silent Redis up."""
+    return unproven(url, answer_within=0.8, ask_health=False)
 
 
 def _about(service: Service) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Files of weights as their authors publish them, with tensors that a rule fills."""
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,12 @@ def shapes(network: str) -> dict[str, list[int]]:
 
 def filled(network: str) -> dict[str, Tensor]:
     """The authors' state dict; what networks compute by themselves is left out."""
-    return {k: torch.from_numpy(v) for k, v in fill.fill_state(network, shapes(network)).items()}
+    return {name: torch.from_numpy(array.copy()) for name, array in _arrays(network).items()}
+
+
+@lru_cache(maxsize=1)
+def _arrays(network: str) -> dict[str, np.ndarray]:
+    return fill.fill_state(network, shapes(network))
 
 
 def empty(network: str) -> dict[str, Tensor]:

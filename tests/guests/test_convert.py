@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,27 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from core.commands.main import main
 from tests.guests.files import filled
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    def called(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["photochrom", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
-
-    return called
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "something.pth"
-    torch.save({"model": filled("icolorit-tiny")}, path)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +56,30 @@ def test_two_commands_colour_a_photograph_and_hints_count(
     assert (np.asarray(Image.open(hinted)) != np.asarray(Image.open(plain))).any()
 
 
-def test_the_same_file_gives_the_same_bytes(call, weights: Path, tmp_path: Path):
-    for name in ("one.onnx", "two.onnx"):
-        assert call("models", "convert", weights, "-o", tmp_path / name)[0] == 0
-    assert (tmp_path / "one.onnx").read_bytes() == (tmp_path / "two.onnx").read_bytes()
+def test_the_same_file_gives_the_same_bytes(call, weights: Path, converted: Path, tmp_path: Path):
+    assert call("models", "convert", weights, "-o", tmp_path / "again.onnx")[0] == 0
+    assert (tmp_path / "again.onnx").read_bytes() == converted.read_bytes()
+
+
+def test_whole_storage_is_asked_for_or_taken_where_float16_would_change_the_colours(
+    call, converted: Path, tmp_path: Path
+):
+    """By a file in bfloat16, whose range is that of float32."""
+    state = {key: tensor.bfloat16() for key, tensor in filled("icolorit-tiny").items()}
+    torch.save(state, tmp_path / "half.pt")
+    code, said, _ = call("models", "convert", "--float32", tmp_path / "half.pt", "-o",
+                         tmp_path / "asked.onnx")  # fmt: skip
+    assert code == 0 and "stored as" not in said
+    state["blocks.0.mlp.fc1.weight"][0] = 1e6  # float16 ends at 65504
+    save_file(state, tmp_path / "large.bin")
+    code, said, _ = call("models", "convert", tmp_path / "large.bin", "-o",
+                         tmp_path / "taken.onnx")  # fmt: skip
+    assert (
+        code == 0
+        and "icolorit-tiny: stored as float32, since float16 cannot hold its weights" in said
+    )
+    whole = [(tmp_path / name).stat().st_size for name in ("asked.onnx", "taken.onnx")]
+    assert min(whole) > 1.8 * converted.stat().st_size
 
 
 class Evil:
@@ -95,7 +94,15 @@ def _truncated(path: Path, weights: Path) -> None:
 def _without_numbers(path: Path, _: Path) -> None:
     state = filled("icolorit-tiny")
     state["norm.bias"][0] = float("inf")
+    state["norm.weight"][0] = float("nan")
     torch.save(state, path)
+
+
+def _with_other_tensors(path: Path, _: Path) -> None:
+    state = filled("icolorit-tiny")
+    del state["norm.bias"]
+    state["norm.weight"] = torch.zeros(3)
+    save_file(state, path)
 
 
 BAD = {
@@ -116,7 +123,15 @@ BAD = {
         lambda path, _: torch.save({"state": {0: torch.zeros(2)}, "param_groups": []}, path),
         "holds no network's tensors but an optimizer's",
     ),
-    "no numbers": (_without_numbers, "has values that are no numbers in norm.bias"),
+    "no numbers": (_without_numbers, "has values that are no numbers in norm.weight, norm.bias"),
+    "other tensors": (
+        _with_other_tensors,
+        "lacks norm.bias and has misshapen norm.weight (3, wanted 192); get the authors' file",
+    ),
+    "Caffe under another name": (
+        lambda path, _: path.write_bytes(b"\n\x05LtoAB\xa2\x06\x90\x01" + bytes(300)),
+        "is a Caffe model, which is not read here; get the authors' PyTorch file",
+    ),
     "text": (lambda path, _: path.write_text("hello"), "is damaged, or no file of weights"),
     "empty": (lambda path, _: path.write_bytes(b""), "is damaged, or no file of weights"),
 }

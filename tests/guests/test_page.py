@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from core.learn.guests import GUESTS
 from core.learn.guests.catalogue import COST, FILES, family_of
 
@@ -19,7 +21,12 @@ def test_every_known_file_stands_there_with_its_hash_and_licence():
 
 
 def test_every_guest_stands_there_with_its_side_and_cost():
-    rows = re.findall(r"^\| `([a-z0-9-]+)` \| [^|]+ \| (\d+) \| ([\d.]+) \|", PAGE, re.M)
-    assert {name: (int(side), float(cost)) for name, side, cost in rows} == {
+    [ours] = re.findall(r"what the bundled model multiplies \(([\d.]+) G", PAGE)
+    rows = re.findall(
+        r"^\| `([a-z0-9-]+)` \| [^|]+ \| (\d+) \| ([\d.]+) \| ([\d.]+) \|", PAGE, re.M
+    )
+    assert {name: (int(side), float(cost)) for name, side, cost, _ in rows} == {
         name: (guest.side, COST[name]) for name, guest in GUESTS.items()
     }
+    for _, _, cost, ratio in rows:
+        assert float(ratio) == pytest.approx(float(cost) / float(ours), rel=0.05)

@@ -238,12 +238,13 @@ def test_a_watched_folder_takes_what_has_stopped_growing_and_survives_a_restart(
 
 
 def test_metrics_and_probes_tell_what_the_worker_does(stage: Stage):
+    from urllib.error import HTTPError
     from urllib.request import urlopen
 
     from tests.worker.stage import free_port
 
     make_scans(stage.scans, 5)
-    batch = stage.submit()
+    batch = stage.submit("--name", "<plates>")
     port = free_port()
     stage.worker("--metrics-port", port, concurrency=1)
     stage.wait(batch)
@@ -253,6 +254,10 @@ def test_metrics_and_probes_tell_what_the_worker_does(stage: Stage):
             return answer.read().decode()
 
     assert page("ready") == "ready\n" and page("live") == "alive\n"
+    people = page("")
+    assert "<h2>&lt;plates&gt;: finished</h2>" in people and "1 worker alive" in people
+    assert '<progress max="5" value="5" aria-label="5 of 5 scans">' in people
+    assert "<script" not in people and "<form" not in people
     text = page("metrics")
     assert 'photochrom_scans_total{status="done"} 5.0' in text
     assert f'photochrom_ended_batch_scans{{batch="{batch}",state="done"}} 5.0' in text
@@ -268,6 +273,9 @@ def test_metrics_and_probes_tell_what_the_worker_does(stage: Stage):
     wait_until(lambda: "photochrom_redis_up 1.0" in page("metrics"), "it to be seen again")
     stage.redis.kill()
     assert "photochrom_redis_up 0.0" in page("metrics")
+    with pytest.raises(HTTPError) as away:
+        page("")
+    assert away.value.code == 503 and "Redis" in away.value.read().decode()
 
 
 def test_following_a_batch_waits_for_a_redis_that_restarts(stage: Stage):

@@ -136,6 +136,16 @@ def test_passwords_are_shown_nowhere():
     assert without_password(url) == "rediss://redis.example:6380/2"
 
 
+@pytest.mark.parametrize("url", [
+    "sentinel://:secret@a:26379/0", "sentinel://:secret@a:26379;sentinel://:secret@b:26379",
+    "redis+sentinel://a:26379",
+])  # fmt: skip
+def test_sentinels_addresses_are_refused_with_what_to_give_instead(url: str):
+    with pytest.raises(OptionsError, match="a name that means the primary") as refused:
+        broker_url(url)
+    assert "secret" not in str(refused.value)
+
+
 def test_certificates_are_checked_unless_the_url_says_otherwise(caplog):
     import ssl
 

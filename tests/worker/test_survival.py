@@ -109,10 +109,14 @@ def test_a_poison_scan_is_given_up_and_the_others_go_on(stage: Stage):
     assert failed["error"]["kind"] == "killed-its-worker" and failed["attempts"] == 3
     assert "killed its worker" in failed["error"]["message"]
     assert worker.is_alive() and not stage.strays()
+    worker.terminate()
+    assert worker.process.wait(60) == 0
     told = [json.loads(line) for line in worker.log.read_text().splitlines()]
     assert all({"time", "level", "process", "message"} <= line.keys() for line in told)
     [given_up] = [line for line in told if "given up" in line["message"]]
     assert given_up["level"] == "error" and failed["source"] in given_up["message"]
+    lost = [line["message"] for line in told if "WorkerLostError" in line["message"]]
+    assert lost and all(f"; its message names {stage.scans}/" in line for line in lost)
 
 
 def test_the_same_batch_submitted_twice_at_once_is_one_set_of_work(stage: Stage):

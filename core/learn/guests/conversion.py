@@ -87,7 +87,10 @@ def convert(
         rounding = _round(net, graph, exact)
     float16 = rounding <= export.FLOAT16_TOLERANCE
     if not (float16 or choices.float32):  # nan too: a weight beyond float16's range
-        say(f"{name}: stored as float32, since float16 would move its colours by {rounding:.2g}")
+        would = f"would move its colours by {rounding:.2g}"
+        if not math.isfinite(rounding):
+            would = "cannot hold its weights"
+        say(f"{name}: stored as float32, since float16 {would}")
         put(net, read(source), source)
     about = _about(name, digest, known, choices)
     path = folder / f"{name}.onnx"

@@ -74,7 +74,7 @@ def _unwrapped(state: Any) -> dict[Any, Any]:
 def _refuse_foreign(path: Path) -> None:
     """Raises ModelError for files that are known, and are not read here."""
     begin = _begin(path)
-    if path.suffix == ".caffemodel" or b"Caffe" in begin:
+    if path.suffix == ".caffemodel" or b"Caffe" in begin or _is_caffe(begin):
         raise ModelError(
             "is a Caffe model, which is not read here", file=path,
             remedy="get the authors' PyTorch file of the same network: see docs/guests.md",
@@ -83,6 +83,11 @@ def _refuse_foreign(path: Path) -> None:
         raise ModelError(
             "is an ONNX file already", file=path, remedy="use `photochrom models import`"
         )
+
+
+def _is_caffe(begin: bytes) -> bool:
+    """Whether a network's name (field 1) and its first layer (field 100) begin the file."""
+    return begin[:1] == b"\n" and begin[2 + begin[1] :][:2] == b"\xa2\x06" if begin[1:] else False
 
 
 def _begin(path: Path) -> bytes:

@@ -1,0 +1,142 @@
+"""A batch as PREMIS 3.0 (the Library of Congress' preservation metadata): `premis.xml` of a bag.
+
+Each result is an object with its checksum, each colouring an event, done or failed, each model that
+took part an agent. The ledger keeps no time for one scan: an event has that of the
+batch's end, and says in its detail since when.
+"""
+
+import mimetypes
+import re
+import time
+from collections.abc import Callable, Iterable
+from typing import Final, TextIO
+from xml.sax.saxutils import escape
+
+from worker.ledger import Ledger
+from worker.records import Entry, Participant
+
+NAMESPACE: Final = "http://www.loc.gov/premis/v3"
+_HEAD: Final = f"""<?xml version="1.0" encoding="UTF-8"?>
+<premis xmlns="{NAMESPACE}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
+ xsi:schemaLocation="{NAMESPACE} http://www.loc.gov/standards/premis/premis.xsd" version="3.0">
+"""
+#: Characters that XML 1.0 cannot hold, and bytes of a name that are no UTF-8.
+_FOREIGN: Final = re.compile("[\0-\x08\x0b-\x1f\udc80-\udcff\ufffe\uffff]")
+#: How a name is one: in the bag, on the machines that coloured it, in the ledger.
+_IN_BAG, _PATH, _OURS = "path in the bag", "path", "photochrom"
+
+
+def write_premis(
+    ledger: Ledger,
+    batch: str,
+    payload: Iterable[tuple[str, str, int]],
+    in_bag: Callable[[str], str],
+    stream: TextIO,
+) -> None:
+    """Writes the document. `payload`: name in the bag, SHA-256 and bytes of each of its files;
+    `in_bag` gives the name of a result."""
+    numbers, people = ledger.numbers(batch), ledger.participants(batch).values()
+    since = float(numbers["created"])
+    end = float(numbers["finished"]) or float(numbers["now"])
+    span = f"between {_moment(since)} and {_moment(end)}"
+    by_name = {person.name: person for person in people}
+    stream.write(_HEAD)
+    for name, digest, size in payload:
+        stream.write(_object(name, digest, size))
+    for entry in ledger.entries(batch):
+        if entry.state in ("done", "failed"):  # what is skipped was made before this batch
+            result = in_bag(entry.destination) if entry.state == "done" else ""
+            identity = f"{batch}/{entry.scan}"
+            person = by_name.get(entry.worker or "")
+            stream.write(_event(entry, identity, result, person, (_moment(end), span)))
+    for agent in sorted({_agent(person) for person in people}):
+        stream.write(agent)
+    stream.write("</premis>\n")
+
+
+def _object(name: str, digest: str, size: int) -> str:
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    characteristics = _tree(
+        "objectCharacteristics",
+        _tree("fixity", _text("messageDigestAlgorithm", "SHA-256"), _text("messageDigest", digest)),
+        _text("size", str(size)),
+        _tree("format", _tree("formatDesignation", _text("formatName", kind))),
+    )
+    identity = _identifier("objectIdentifier", _IN_BAG, name)
+    return f'<object xsi:type="file">{identity}{characteristics}</object>\n'
+
+
+def _event(
+    entry: Entry, identity: str, result: str, person: Participant | None, when: tuple[str, str]
+) -> str:
+    """`result`: its name in the bag, '' for none; `when`: the moment, and in words."""
+    outcome = entry.outcome
+    assert outcome is not None
+    detail = f"coloured from a black-and-white photograph, {when[1]}"
+    if outcome.key:
+        detail += f"; job key {outcome.key}"
+    error = outcome.error
+    notes = [f"{error.kind}: {error.message}"] if error else outcome.notes
+    parts = [
+        _identifier("eventIdentifier", _OURS, identity),
+        _text("eventType", "creation"),
+        _text("eventDateTime", when[0]),
+        _tree("eventDetailInformation", _text("eventDetail", detail)),
+        _tree(
+            "eventOutcomeInformation",
+            _text("eventOutcome", "fail" if error else "success"),
+            *(_tree("eventOutcomeDetail", _text("eventOutcomeDetailNote", n)) for n in notes),
+        ),
+    ]
+    if person:
+        parts.append(_identifier("linkingAgentIdentifier", _OURS, _agent_name(person)))
+    parts.append(_linked(_PATH, entry.source, "source"))
+    if result:
+        parts.append(_linked(_IN_BAG, result, "outcome"))
+    return _tree("event", *parts) + "\n"
+
+
+def _agent(person: Participant) -> str:
+    note = f"model {person.model}, sha256 {person.model_sha256}, on {person.provider}"
+    return _tree(
+        "agent",
+        _identifier("agentIdentifier", _OURS, _agent_name(person)),
+        _text("agentName", "photochrom"),
+        _text("agentType", "software"),
+        _text("agentVersion", person.version),
+        _text("agentNote", note),
+    ) + "\n"  # fmt: skip
+
+
+def _agent_name(person: Participant) -> str:
+    return f"{person.version} {person.model_sha256[:12]} {person.provider}"
+
+
+def _linked(kind: str, value: str, role: str) -> str:
+    name = "linkingObjectIdentifier"
+    return _tree(
+        name,
+        _text(name + "Type", kind),
+        _text(name + "Value", value),
+        _text("linkingObjectRole", role),
+    )
+
+
+def _identifier(name: str, kind: str, value: str) -> str:
+    return _tree(name, _text(name + "Type", kind), _text(name + "Value", value))
+
+
+def _tree(name: str, *parts: str) -> str:
+    return f"<{name}>{''.join(parts)}</{name}>"
+
+
+def _text(name: str, text: str) -> str:
+    return f"<{name}>{escape(_FOREIGN.sub(_coded, text))}</{name}>"
+
+
+def _coded(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogateescape"))
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
