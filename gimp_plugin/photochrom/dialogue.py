@@ -16,6 +16,7 @@ import server  # noqa: E402
 from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
 from layers import Target  # noqa: E402
 from marks import all_layers  # noqa: E402
+from preview import Preview  # noqa: E402
 from trouble import Trouble  # noqa: E402
 
 ADVANCED = ["server", "token"]
@@ -25,15 +26,38 @@ SPACING = 6
 def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, target: Target) -> bool:
     """Shows the dialog; True when the user agrees. His choices are then in `config`."""
     GimpUi.init("photochrom")
+    dialog, close = build(procedure, config, target)
+    agreed = dialog.run()
+    close()
+    dialog.destroy()
+    return agreed
+
+
+def build(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, target: Target
+) -> tuple[GimpUi.ProcedureDialog, Callable[[], None]]:
+    """The dialog, and what is to be called when it closes."""
     dialog = GimpUi.ProcedureDialog.new(procedure, config, "Photochrom: Colorize Layer")
     dialog.set_ok_label("C_olorize")
     content = dialog.get_content_area()
-    models = _Models(config)
+    status = _note("Looking for the colour server…")
+    preview = Preview(target.layer, config.get_property("vividness"), status.set_text)
+    models = _Models(config, status, lambda found: ask_again(found))
+
+    def ask_again(found: server.Server | None = None) -> None:
+        preview.ask(found, config.get_property("model") or "", config.get_property("hints"))
+
+    for name in ("model", "hints"):
+        config.connect(f"notify::{name}", lambda *_: ask_again())
+    config.connect(
+        "notify::vividness", lambda *_: preview.set_vividness(config.get_property("vividness"))
+    )
     layers = _hints_row(config, target)
     vividness = dialog.get_scale_entry("vividness", 1.0)
     vividness.set_digits(2)
     output = dialog.get_widget("output", GObject.TYPE_NONE)
     _align(models.label, vividness.get_label(), output.get_label(), layers.get_children()[0])
+    content.pack_start(preview.widget, False, False, 0)
     content.pack_start(models.row, False, False, 0)
     dialog.fill(["vividness", "output"])
     content.pack_start(layers, False, False, 0)
@@ -48,12 +72,14 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, target: Target)
     expander = dialog.fill_expander("advanced", "advanced-label", False, "advanced-rows")
     expander.set_expanded(bool(config.get_property("server")))
     dialog.fill(["advanced"])
-    content.pack_start(models.status, False, False, 0)
+    content.pack_start(status, False, False, 0)
     models.load()
-    agreed = dialog.run()
-    models.forget()
-    dialog.destroy()
-    return agreed
+
+    def close() -> None:
+        models.forget()
+        preview.close()
+
+    return dialog, close
 
 
 def confirm_conversion() -> bool:
@@ -79,8 +105,15 @@ class _Models:
     Which models there are is known by the server alone, so they arrive while the dialog is open.
     """
 
-    def __init__(self, config: Gimp.ProcedureConfig) -> None:
+    def __init__(
+        self,
+        config: Gimp.ProcedureConfig,
+        status: Gtk.Label,
+        ready: Callable[[server.Server], None],
+    ) -> None:
         self._config = config
+        self._status = status
+        self._ready = ready
         self._open = True
         self._box = Gtk.ComboBoxText()
         self._box.append("", "The server's own choice")
@@ -90,7 +123,6 @@ class _Models:
         _bind(self._box, config, "model", lambda chosen: chosen, lambda name: name or "")
         self.row = _row("_Model", self._box)
         self.label = self.row.get_children()[0]
-        self.status = _note("Looking for the colour server…")
 
     def load(self) -> None:
         """Find or start the server without keeping the dialog waiting."""
@@ -111,15 +143,15 @@ class _Models:
 
         try:
             found = server.ensure(address, token, report)
-            GLib.idle_add(self._show, server.models(found))
+            GLib.idle_add(self._show, found, server.models(found))
         except Trouble as trouble:
             GLib.idle_add(self._say, f"{trouble}.")
 
     def _say(self, text: str) -> None:
         if self._open:
-            self.status.set_text(text)
+            self._status.set_text(text)
 
-    def _show(self, models: list[dict[str, Any]]) -> None:
+    def _show(self, found: server.Server, models: list[dict[str, Any]]) -> None:
         if not self._open:
             return
         wanted = self._box.get_active_id() or ""
@@ -132,7 +164,8 @@ class _Models:
             version = f" {model['version']}" if model.get("version") else ""
             self._box.append(str(model["name"]), f"{model['name']}{version}{takes}")
         self._box.set_active_id(wanted if wanted in names else "")
-        self.status.set_text("The colour server is ready.")
+        self._status.set_text("The colour server is ready.")
+        self._ready(found)
 
 
 def _hints_row(config: Gimp.ProcedureConfig, target: Target) -> Gtk.Box:

@@ -17,6 +17,7 @@ from pixels import NOTHING_OUTSIDE, STRIP_BYTES
 
 NAME = "Hints: {}"
 PAINTED = "R'G'B'A u8"
+SOME_PAINT = bytes(32) + bytes([255]) * 224  # of every alpha: whether a small pixel is painted
 
 
 def new_hints_layer(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer:
@@ -68,6 +69,21 @@ def as_png(hints: Gimp.Layer, photograph: Gimp.Layer) -> bytes:
         packed += packer.compress(_scanlines(pixels, 4 * width))
     packed += packer.flush()
     return _png(width, height, bytes(packed)) if painted else b""
+
+
+def as_small_png(hints: Gimp.Layer, photograph: Gimp.Layer, width: int, height: int) -> bytes:
+    """The paint over a thumbnail of the photograph, as a PNG of that size.
+
+    A dab may be smaller than a pixel there: what has some paint in it counts as painted.
+    """
+    scale = width / photograph.get_width()
+    places = zip(photograph.get_offsets()[1:], hints.get_offsets()[1:], strict=True)
+    x, y = (round((own - other) * scale) for own, other in places)
+    area = Gegl.Rectangle.new(x, y, width, height)
+    pixels = bytearray(hints.get_buffer().get(area, scale, PAINTED, NOTHING_OUTSIDE))
+    pixels[3::4] = bytes(pixels[3::4]).translate(SOME_PAINT)
+    packed = zlib.compress(_scanlines(bytes(pixels), 4 * width), 1)
+    return _png(width, height, packed) if any(pixels[3::4]) else b""
 
 
 def _scanlines(pixels: bytes, row_bytes: int) -> bytes:
