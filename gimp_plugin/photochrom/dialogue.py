@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import gi
@@ -23,10 +24,10 @@ ADVANCED = ["server", "token"]
 SPACING = 6
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, target: Target) -> bool:
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, targets: list[Target]) -> bool:
     """Shows the dialog; True when the user agrees. His choices are then in `config`."""
     GimpUi.init("photochrom")
-    dialog, close = build(procedure, config, target)
+    dialog, close = build(procedure, config, targets)
     agreed = dialog.run()
     close()
     dialog.destroy()
@@ -34,25 +35,30 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, target: Target)
 
 
 def build(
-    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, target: Target
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, targets: list[Target]
 ) -> tuple[GimpUi.ProcedureDialog, Callable[[], None]]:
     """The dialog, and what is to be called when it closes."""
     dialog = GimpUi.ProcedureDialog.new(procedure, config, "Photochrom: Colorize Layer")
     dialog.set_ok_label("C_olorize")
     content = dialog.get_content_area()
     status = _note("Looking for the colour server…")
-    preview = Preview(target.layer, config.get_property("vividness"), status.set_text)
+    preview = Preview(targets[0], config.get_property("vividness"), status.set_text)
     models = _Models(config, status, lambda found: ask_again(found))
 
     def ask_again(found: server.Server | None = None) -> None:
         preview.ask(found, config.get_property("model") or "", config.get_property("hints"))
 
+    def read_again() -> None:
+        preview.read(replace(targets[0], sample_merged=config.get_property("sample-merged")))
+        ask_again()
+
+    config.connect("notify::sample-merged", lambda *_: read_again())
     for name in ("model", "hints"):
         config.connect(f"notify::{name}", lambda *_: ask_again())
     config.connect(
         "notify::vividness", lambda *_: preview.set_vividness(config.get_property("vividness"))
     )
-    layers = _hints_row(config, target)
+    layers = _hints_row(config, targets)
     vividness = dialog.get_scale_entry("vividness", 1.0)
     vividness.set_digits(2)
     output = dialog.get_widget("output", GObject.TYPE_NONE)
@@ -61,11 +67,13 @@ def build(
     content.pack_start(models.row, False, False, 0)
     dialog.fill(["vividness", "output"])
     content.pack_start(layers, False, False, 0)
-    earlier = ["replace-colours"] if target.earlier_colours() else []
-    dialog.fill(["respect-selection", *earlier])
-    if Gimp.Selection.is_empty(target.image):
+    earlier = ["replace-colours"] if any(map(Target.earlier_colours, targets)) else []
+    dialog.fill(["sample-merged", "respect-selection", *earlier])
+    if len(targets) > 1:
+        content.pack_start(_note(f"{len(targets)} layers will be coloured."), False, False, 0)
+    if Gimp.Selection.is_empty(targets[0].image):
         dialog.get_widget("respect-selection", GObject.TYPE_NONE).set_sensitive(False)
-    if target.is_gray:
+    if targets[0].is_gray:
         content.pack_start(_note("The grayscale image becomes RGB."), False, False, 0)
     dialog.fill_box("advanced-rows", ADVANCED)
     dialog.get_label("advanced-label", "_Advanced", False, True)
@@ -168,13 +176,15 @@ class _Models:
         self._ready(found)
 
 
-def _hints_row(config: Gimp.ProcedureConfig, target: Target) -> Gtk.Box:
+def _hints_row(config: Gimp.ProcedureConfig, targets: list[Target]) -> Gtk.Box:
     """The row that chooses the hints layer among the image's other layers."""
     box = Gtk.ComboBoxText()
-    box.append("", "None")
+    box.append("", "None" if len(targets) == 1 else "Each layer's own")
+    box.set_sensitive(len(targets) == 1)
     layers = {}
-    for layer in all_layers(target.image):
-        if layer.get_id() != target.layer.get_id() and layer.has_alpha() and not layer.is_group():
+    photographs = [target.layer.get_id() for target in targets]
+    for layer in all_layers(targets[0].image):
+        if layer.get_id() not in photographs and layer.has_alpha() and not layer.is_group():
             layers[str(layer.get_id())] = layer
             box.append(str(layer.get_id()), layer.get_name())
     _bind(box, config, "hints", layers.get, lambda layer: str(layer.get_id()) if layer else "")
@@ -182,7 +192,7 @@ def _hints_row(config: Gimp.ProcedureConfig, target: Target) -> Gtk.Box:
         "A layer with colours painted where they are known; Filters > Photochrom > "
         "New Hints Layer makes one. It is hidden when it has been used."
     )
-    return _row("_Hints from layer", box)
+    return _row("Hints from la_yer", box)
 
 
 def _bind(box: Gtk.ComboBoxText, config, name: str, value_of: Callable, id_of: Callable) -> None:

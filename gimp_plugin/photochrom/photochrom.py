@@ -21,7 +21,7 @@ gi.require_version("Gegl", "0.4")
 import hints  # noqa: E402
 from colorize import Choice, colorize  # noqa: E402
 from gi.repository import Gimp, GLib, GObject  # noqa: E402
-from layers import COLOUR_LAYER, IN_PLACE, NEW_LAYER, Target, layer_of  # noqa: E402
+from layers import COLOUR_LAYER, IN_PLACE, NEW_LAYER, Target, layers_of  # noqa: E402
 from marks import COLOUR_MARK, HINTS_MARK, is_marked, photograph_of  # noqa: E402
 from trouble import Trouble  # noqa: E402
 
@@ -78,6 +78,13 @@ def _colorize_procedure(plug_in):
         "output", "Res_ult", "Where the colours go", _outputs(), COLOUR_LAYER, flags
     )
     procedure.add_boolean_argument(
+        "sample-merged",
+        "Sample mer_ged",
+        "Colour what is seen, with the retouching on other layers; the colours go above all layers",
+        False,
+        flags,
+    )
+    procedure.add_boolean_argument(
         "respect-selection",
         "Respect the s_election",
         "Colour only what is selected, feathered as the selection is",
@@ -94,21 +101,21 @@ def _colorize_procedure(plug_in):
     )
     procedure.add_layer_argument(
         "hints",
-        "_Hints from layer",
+        "Hints from la_yer",
         "A layer with colours painted where they are known; New Hints Layer makes one",
         True,
         flags,
     )
     procedure.add_boolean_argument(
         "convert-gray",
-        "Convert the _grayscale image to RGB",
+        "Convert the grayscale image to RGB",
         "A grayscale image holds no colour; its conversion belongs to the same undo step",
         True,
         flags,
     )
     procedure.add_string_argument(
         "server",
-        "Server add_ress",
+        "Server a_ddress",
         "Like http://127.0.0.1:7860; empty: the one on this computer, started when needed",
         "",
         flags,
@@ -141,7 +148,7 @@ def _hints_procedure(plug_in):
     )
     procedure.add_boolean_argument(
         "convert-gray",
-        "Convert the _grayscale image to RGB",
+        "Convert the grayscale image to RGB",
         "Paint on a grayscale image has no colour; the conversion belongs to the same undo step",
         True,
         flags,
@@ -176,13 +183,15 @@ def _outputs():
 
 def _run_colorize(procedure, mode, image, drawables, config, data):
     try:
-        layer = layer_of(image, drawables)
+        layers = layers_of(image, drawables)
+        photographs = _photographs(image, layers)
         paint = config.get_property("hints")
-        photograph = _photograph(image, layer)
-        if is_marked(layer, HINTS_MARK):  # the user painted last, so it is the chosen one
-            paint = layer
+        if len(photographs) > 1:
+            paint = None  # each has its own
+        elif is_marked(layers[0], HINTS_MARK):  # the user painted last, so it is the chosen one
+            paint = layers[0]
         elif mode != Gimp.RunMode.NONINTERACTIVE:
-            paint = hints.find(image, photograph)
+            paint = hints.find(image, photographs[0])
         config.set_property("hints", paint)
         if mode != Gimp.RunMode.NONINTERACTIVE:
             # A person who colours a grayscale image wants colours; to say no can only fail.
@@ -190,10 +199,9 @@ def _run_colorize(procedure, mode, image, drawables, config, data):
         if mode == Gimp.RunMode.INTERACTIVE:
             from dialogue import ask
 
-            if not ask(procedure, config, _target(image, photograph, config)):
+            if not ask(procedure, config, _targets(image, photographs, config)):
                 return _end(procedure, Status.CANCEL)
-            paint = config.get_property("hints")
-        colorize(_target(image, photograph, config), _choice(config, paint))
+        colorize(_targets(image, photographs, config), _choice(config, len(photographs) > 1))
     except Trouble as trouble:
         return _end(procedure, Status.EXECUTION_ERROR, f"{trouble}.")
     except Exception as error:
@@ -208,7 +216,10 @@ def _run_hints(procedure, config, data):
     try:
         if not image:
             raise Trouble("Choose the image (argument 'image')")
-        layer = layer_of(image, config.get_core_object_array("drawables"))
+        layers = layers_of(image, config.get_core_object_array("drawables"))
+        if len(layers) != 1:
+            raise Trouble("Choose one layer; its hints are painted on a layer of their own")
+        (layer,) = layers
         gray = image.get_base_type() == Gimp.ImageBaseType.GRAY
         if gray and not _may_convert(mode, config):
             if mode == Gimp.RunMode.INTERACTIVE:
@@ -229,6 +240,15 @@ def _run_hints(procedure, config, data):
         return _end(procedure, Status.EXECUTION_ERROR, f"{trouble}.")
     Gimp.displays_flush()
     return _end(procedure, Status.SUCCESS)
+
+
+def _photographs(image, layers) -> list:
+    """The photographs behind the chosen layers, each once."""
+    found = {}
+    for layer in layers:
+        photograph = _photograph(image, layer)
+        found.setdefault(photograph.get_id(), photograph)
+    return list(found.values())
 
 
 def _photograph(image, layer):
@@ -256,21 +276,28 @@ def _may_convert(mode, config) -> bool:
     return confirm_conversion()
 
 
-def _target(image, layer, config) -> Target:
-    return Target(
-        image,
-        layer,
-        config.get_property("output"),
-        config.get_property("respect-selection"),
-        config.get_property("replace-colours"),
-    )
+def _targets(image, photographs, config) -> list[Target]:
+    """What is to be done with each photograph. All layers together are one picture."""
+    merged = config.get_property("sample-merged")
+    return [
+        Target(
+            image,
+            photograph,
+            config.get_property("output"),
+            config.get_property("respect-selection"),
+            config.get_property("replace-colours"),
+            merged,
+        )
+        for photograph in (photographs[:1] if merged else photographs)
+    ]
 
 
-def _choice(config, paint) -> Choice:
+def _choice(config, find_hints: bool) -> Choice:
     return Choice(
         model=config.get_property("model") or "",
         vividness=config.get_property("vividness"),
-        hints=paint,
+        hints=config.get_property("hints"),
+        find_hints=find_hints,
         convert_gray=config.get_property("convert-gray"),
         address=(config.get_property("server") or "").strip(),
         token=(config.get_property("token") or "").strip(),

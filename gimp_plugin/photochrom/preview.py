@@ -20,6 +20,7 @@ gi.require_version("Gtk", "3.0")
 import hints  # noqa: E402
 from client import Colouring, Request  # noqa: E402
 from gi.repository import GdkPixbuf, Gegl, Gimp, GLib, Gtk  # noqa: E402
+from layers import Target  # noqa: E402
 from server import Server  # noqa: E402
 from translation import _  # noqa: E402
 from trouble import Trouble  # noqa: E402
@@ -45,8 +46,7 @@ class Preview:
     with the reason where there are none.
     """
 
-    def __init__(self, layer: Gimp.Layer, vividness: float, say: Callable[[str], None]) -> None:
-        self._layer = layer
+    def __init__(self, target: Target, vividness: float, say: Callable[[str], None]) -> None:
         self._vividness = vividness
         self._say = say
         self._server: Server | None = None
@@ -58,10 +58,12 @@ class Preview:
         self._before = Gtk.CheckButton.new_with_mnemonic(_("_Before"))
         self._before.connect("toggled", lambda _button: self._show())
         self.widget = self._box()
-        self.read(layer)
+        self.read(target)
 
-    def read(self, source: Gimp.Layer | Gimp.Image) -> None:
-        """Take the thumbnail of a layer, or of the image as seen."""
+    def read(self, target: Target) -> None:
+        """Take the thumbnail of the layer, or of the image as seen."""
+        self._extent = target.extent
+        source = target.image if target.sample_merged else target.layer
         fine = source.get_thumbnail(
             FINER * WIDTH, FINER * HEIGHT, Gimp.PixbufTransparency.KEEP_ALPHA
         )
@@ -81,7 +83,7 @@ class Preview:
         self._server = server or self._server
         size = self._fine.get_width(), self._fine.get_height()
         self._question = Question(
-            model, hints.as_small_png(paint, self._layer, *size) if paint else b""
+            model, hints.as_small_png(paint, self._extent, *size) if paint else b""
         )
         self._start()
 

@@ -1,5 +1,7 @@
-"""The first colouring after `gimp install` waits for nothing to be compiled. Run by `make gimp-gui`:
-to compile every kernel anew takes a quarter of a minute and more."""
+"""The first colouring after `gimp install` waits for nothing to be compiled.
+
+Run by `make gimp-gui`: to compile every kernel anew takes a quarter of a minute and more.
+"""
 
 import os
 import subprocess
