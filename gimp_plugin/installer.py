@@ -105,7 +105,7 @@ def faults(profile: Path) -> list[str]:
     if not _is_ours(target):
         return [f"{target} is not Photochrom's"]
     found = []
-    names = [path.name for path in _sources()]
+    names = [str(path.relative_to(SOURCE)) for path in _sources()]
     _, different, missing = filecmp.cmpfiles(SOURCE, target, names, shallow=False)
     if missing:
         found.append(f"files are missing ({', '.join(missing)})")
@@ -152,14 +152,17 @@ def _program() -> list[str]:
 def _write(target: Path) -> None:
     target.mkdir()
     for source in _sources():
-        copy = target / source.name
+        copy = target / source.relative_to(SOURCE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(source.read_bytes())
         copy.chmod(0o755 if source.name == ENTRY else 0o644)  # GIMP skips an entry without it
     (target / SETTINGS).write_text(json.dumps(settings(), indent=2) + "\n", "utf-8")
 
 
 def _sources() -> list[Path]:
-    return sorted(SOURCE.glob("*.py"))
+    """What GIMP gets: the scripts, the translations, the pages of help."""
+    kinds = ("*.py", "locale/*/LC_MESSAGES/*.mo", "help/*/*")
+    return sorted(path for kind in kinds for path in SOURCE.glob(kind))
 
 
 def _is_ours(target: Path) -> bool:

@@ -18,6 +18,7 @@ from gi.repository import Gimp
 from layers import COLOUR_LAYER, Target
 from marks import COLOUR_MARK, HINTS_MARK, all_layers, is_marked
 from pixels import Colours, Pixels, form_of, keep_few_tiles
+from translation import _
 from trouble import Busy, Trouble
 
 BUSY_SECONDS = 120.0  # how long a busy server is asked again
@@ -86,7 +87,7 @@ def _place(fetched: list[tuple[Target, Colours]], used: list[Gimp.Layer]) -> Non
     """All colours into the image, and the hints that led to them out of sight."""
     # Cancel kills this process. With the progress goes its button, so that nobody can cancel what
     # is half done: GIMP would leave a converted image and an undo group without its end.
-    Gimp.progress_set_text("Placing the colours…")
+    Gimp.progress_set_text(_("Placing the colours…"))
     Gimp.progress_end()
     image = fetched[0][0].image
     image.undo_group_start()
@@ -115,7 +116,7 @@ def _fetch(target: Target, choice: Choice, paint: bytes) -> Colours:
             except Busy as busy:
                 if time.monotonic() + busy.seconds > deadline:
                     raise
-                _wait(busy.seconds, "The colour server is busy, waiting…")
+                _wait(busy.seconds, _("The colour server is busy, waiting…"))
     finally:
         if seen:
             seen.get_image().delete()
@@ -137,11 +138,11 @@ def _ask(found: server.Server, pixels: Pixels, choice: Choice, paint: bytes) -> 
 
     colouring = Colouring(found, pixels.request(choice.vividness, choice.model), paint)
     try:
-        Gimp.progress_set_text("Sending the layer…")
+        Gimp.progress_set_text(_("Sending the layer…"))
         colouring.send(sending())
-        Gimp.progress_set_text("Finding colours…")
+        Gimp.progress_set_text(_("Finding colours…"))
         colouring.wait(Gimp.progress_pulse)
-        Gimp.progress_set_text("Receiving the colours…")
+        Gimp.progress_set_text(_("Receiving the colours…"))
         return pixels.coloured(colouring.rows(heights()))
     finally:
         colouring.close()

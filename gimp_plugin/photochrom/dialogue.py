@@ -18,6 +18,7 @@ from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
 from layers import Target  # noqa: E402
 from marks import all_layers  # noqa: E402
 from preview import Preview  # noqa: E402
+from translation import _  # noqa: E402
 from trouble import Trouble  # noqa: E402
 
 ADVANCED = ["server", "token"]
@@ -38,10 +39,10 @@ def build(
     procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, targets: list[Target]
 ) -> tuple[GimpUi.ProcedureDialog, Callable[[], None]]:
     """The dialog, and what is to be called when it closes."""
-    dialog = GimpUi.ProcedureDialog.new(procedure, config, "Photochrom: Colorize Layer")
-    dialog.set_ok_label("C_olorize")
+    dialog = GimpUi.ProcedureDialog.new(procedure, config, _("Photochrom: Colorize Layer"))
+    dialog.set_ok_label(_("C_olorize"))
     content = dialog.get_content_area()
-    status = _note("Looking for the colour server…")
+    status = _note(_("Looking for the colour server…"))
     preview = Preview(targets[0], config.get_property("vividness"), status.set_text)
     models = _Models(config, status, lambda found: ask_again(found))
 
@@ -70,13 +71,15 @@ def build(
     earlier = ["replace-colours"] if any(map(Target.earlier_colours, targets)) else []
     dialog.fill(["sample-merged", "respect-selection", *earlier])
     if len(targets) > 1:
-        content.pack_start(_note(f"{len(targets)} layers will be coloured."), False, False, 0)
+        content.pack_start(
+            _note(_("{count} layers will be coloured.").format(count=len(targets))), False, False, 0
+        )
     if Gimp.Selection.is_empty(targets[0].image):
         dialog.get_widget("respect-selection", GObject.TYPE_NONE).set_sensitive(False)
     if targets[0].is_gray:
-        content.pack_start(_note("The grayscale image becomes RGB."), False, False, 0)
+        content.pack_start(_note(_("The grayscale image becomes RGB.")), False, False, 0)
     dialog.fill_box("advanced-rows", ADVANCED)
-    dialog.get_label("advanced-label", "_Advanced", False, True)
+    dialog.get_label("advanced-label", _("_Advanced"), False, True)
     expander = dialog.fill_expander("advanced", "advanced-label", False, "advanced-rows")
     expander.set_expanded(bool(config.get_property("server")))
     dialog.fill(["advanced"])
@@ -96,11 +99,15 @@ def confirm_conversion() -> bool:
     dialog = Gtk.MessageDialog(
         message_type=Gtk.MessageType.QUESTION,
         buttons=Gtk.ButtonsType.NONE,
-        text="Convert this grayscale image to RGB?",
-        secondary_text="A grayscale image holds no colour to paint with. "
-        "One undo brings the grayscale image back.",
+        text=_("Convert this grayscale image to RGB?"),
+        secondary_text=_(
+            "A grayscale image holds no colour to paint with. "
+            "One undo brings the grayscale image back."
+        ),
     )
-    dialog.add_buttons("_Cancel", Gtk.ResponseType.CANCEL, "Convert to _RGB", Gtk.ResponseType.OK)
+    dialog.add_buttons(
+        _("_Cancel"), Gtk.ResponseType.CANCEL, _("Convert to _RGB"), Gtk.ResponseType.OK
+    )
     dialog.set_default_response(Gtk.ResponseType.OK)
     agreed = dialog.run() == Gtk.ResponseType.OK
     dialog.destroy()
@@ -124,12 +131,12 @@ class _Models:
         self._ready = ready
         self._open = True
         self._box = Gtk.ComboBoxText()
-        self._box.append("", "The server's own choice")
+        self._box.append("", _("The server's own choice"))
         wanted = config.get_property("model")
         if wanted:
             self._box.append(wanted, wanted)
         _bind(self._box, config, "model", lambda chosen: chosen, lambda name: name or "")
-        self.row = _row("_Model", self._box)
+        self.row = _row(_("_Model"), self._box)
         self.label = self.row.get_children()[0]
 
     def load(self) -> None:
@@ -165,21 +172,23 @@ class _Models:
         wanted = self._box.get_active_id() or ""
         self._box.remove_all()
         default = next((m["name"] for m in models if m.get("default")), "")
-        self._box.append("", f"Default ({default})" if default else "Default")
+        self._box.append(
+            "", _("Default ({model})").format(model=default) if default else _("Default")
+        )
         names = [str(model["name"]) for model in models]
         for model in models:
-            takes = "" if model.get("hints") else ", takes no hints"
+            takes = "" if model.get("hints") else _(", takes no hints")
             version = f" {model['version']}" if model.get("version") else ""
             self._box.append(str(model["name"]), f"{model['name']}{version}{takes}")
         self._box.set_active_id(wanted if wanted in names else "")
-        self._status.set_text("The colour server is ready.")
+        self._status.set_text(_("The colour server is ready."))
         self._ready(found)
 
 
 def _hints_row(config: Gimp.ProcedureConfig, targets: list[Target]) -> Gtk.Box:
     """The row that chooses the hints layer among the image's other layers."""
     box = Gtk.ComboBoxText()
-    box.append("", "None" if len(targets) == 1 else "Each layer's own")
+    box.append("", _("None") if len(targets) == 1 else _("Each layer's own"))
     box.set_sensitive(len(targets) == 1)
     layers = {}
     photographs = [target.layer.get_id() for target in targets]
@@ -189,10 +198,12 @@ def _hints_row(config: Gimp.ProcedureConfig, targets: list[Target]) -> Gtk.Box:
             box.append(str(layer.get_id()), layer.get_name())
     _bind(box, config, "hints", layers.get, lambda layer: str(layer.get_id()) if layer else "")
     box.set_tooltip_text(
-        "A layer with colours painted where they are known; Filters > Photochrom > "
-        "New Hints Layer makes one. It is hidden when it has been used."
+        _(
+            "A layer with colours painted where they are known; Filters > Photochrom > "
+            "New Hints Layer makes one. It is hidden when it has been used."
+        )
     )
-    return _row("Hints from la_yer", box)
+    return _row(_("Hints from la_yer"), box)
 
 
 def _bind(box: Gtk.ComboBoxText, config, name: str, value_of: Callable, id_of: Callable) -> None:

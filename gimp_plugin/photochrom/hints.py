@@ -15,8 +15,9 @@ from gi.repository import Gegl, Gimp
 from layers import Extent
 from marks import HINTS_MARK, all_layers, mark, photograph_of
 from pixels import NOTHING_OUTSIDE, STRIP_BYTES
+from translation import _
 
-NAME = "Hints: {}"
+NAME = _("Hints: {}")
 PAINTED = "R'G'B'A u8"
 SOME_PAINT = bytes(32) + bytes([255]) * 224  # of every alpha: whether a small pixel is painted
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from gi.repository import Gimp
 from marks import COLOUR_MARK, forget_identity, mark, photograph_of
 from pixels import Colours
+from translation import _
 from trouble import Trouble
 
 COLOUR_LAYER, NEW_LAYER, IN_PLACE = "colour-layer", "new-layer", "in-place"
 # The role comes first: the Layers dialog cuts long names at their end.
-COLOUR_NAME, COLOURED_NAME = "Colour: {}", "Coloured: {}"
+COLOUR_NAME, COLOURED_NAME = _("Colour: {}"), _("Coloured: {}")
 
 
 @dataclass(frozen=True)

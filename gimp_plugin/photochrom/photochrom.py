@@ -11,6 +11,7 @@ from the local Photochrom server.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import gi
 
@@ -20,9 +21,10 @@ gi.require_version("Gegl", "0.4")
 
 import hints  # noqa: E402
 from colorize import Choice, colorize  # noqa: E402
-from gi.repository import Gimp, GLib, GObject  # noqa: E402
+from gi.repository import Gimp, Gio, GLib, GObject  # noqa: E402
 from layers import COLOUR_LAYER, IN_PLACE, NEW_LAYER, Target, layers_of  # noqa: E402
 from marks import COLOUR_MARK, HINTS_MARK, is_marked, photograph_of  # noqa: E402
+from translation import DOMAIN, _  # noqa: E402
 from trouble import Trouble  # noqa: E402
 
 COLORIZE = "plug-in-photochrom-colorize"
@@ -35,11 +37,12 @@ class Photochrom(Gimp.PlugIn):
     """The plug-in as GIMP sees it."""
 
     def do_set_i18n(self, name):
-        """No translations yet."""
+        """The words are translated here, by `translation.py`; GIMP needs no catalogue."""
         return False
 
     def do_query_procedures(self):
-        """The names of what this plug-in can do."""
+        """The names of what this plug-in can do; GIMP's Help button finds the pages in `help`."""
+        self.set_help_domain(DOMAIN, Gio.File.new_for_path(str(Path(__file__).with_name("help"))))
         return [COLORIZE, HINTS]
 
     def do_create_procedure(self, name):
@@ -53,75 +56,82 @@ def _colorize_procedure(plug_in):
     procedure = Gimp.ImageProcedure.new(
         plug_in, COLORIZE, Gimp.PDBProcType.PLUGIN, _run_colorize, None
     )
-    _describe(procedure, "_Colorize Layer…")
+    _describe(procedure, _("_Colorize Layer…"))
     procedure.set_documentation(
-        "Colours a black-and-white photograph and keeps its lightness",
-        "Puts the colours on a layer in LCh Color mode above the chosen layer, on a coloured copy "
-        "of it, or into it. The colours are found by Photochrom's local server, which is started "
-        "when it does not run; nothing leaves this computer.",
-        None,
+        _("Colours a black-and-white photograph and keeps its lightness"),
+        _(
+            "Puts the colours on a layer in LCh Color mode above the chosen layer, on a coloured "
+            "copy of it, or into it. The colours are found by Photochrom's local server, which is "
+            "started when it does not run; nothing leaves this computer."
+        ),
+        COLORIZE,
     )
     flags = GObject.ParamFlags.READWRITE
     procedure.add_string_argument(
-        "model", "_Model", "Model by name; empty: the server's default", "", flags
+        "model", _("_Model"), _("Model by name; empty: the server's default"), "", flags
     )
     procedure.add_double_argument(
         "vividness",
-        "_Vividness",
-        "Scales the colours: 0 = gray, 1 = as predicted, 2 = twice",
+        _("_Vividness"),
+        _("Scales the colours: 0 = gray, 1 = as predicted, 2 = twice"),
         0.0,
         2.0,
         1.0,
         flags,
     )
     procedure.add_choice_argument(
-        "output", "Res_ult", "Where the colours go", _outputs(), COLOUR_LAYER, flags
+        "output", _("Res_ult"), _("Where the colours go"), _outputs(), COLOUR_LAYER, flags
     )
     procedure.add_boolean_argument(
         "sample-merged",
-        "Sample mer_ged",
-        "Colour what is seen, with the retouching on other layers; the colours go above all layers",
+        _("Sample mer_ged"),
+        _(
+            "Colour what is seen, with the retouching on other layers; the colours go above all "
+            "layers"
+        ),
         False,
         flags,
     )
     procedure.add_boolean_argument(
         "respect-selection",
-        "Respect the s_election",
-        "Colour only what is selected, feathered as the selection is",
+        _("Respect the s_election"),
+        _("Colour only what is selected, feathered as the selection is"),
         True,
         flags,
     )
     procedure.add_boolean_argument(
         "replace-colours",
-        "Re_place the earlier colours",
-        "New colours go into the colour layer that this layer has; its mask and opacity stay. "
-        "Otherwise they get a layer above it",
+        _("Re_place the earlier colours"),
+        _(
+            "New colours go into the colour layer that this layer has; its mask and opacity stay. "
+            "Otherwise they get a layer above it"
+        ),
         True,
         flags,
     )
     procedure.add_layer_argument(
         "hints",
-        "Hints from la_yer",
-        "A layer with colours painted where they are known; New Hints Layer makes one",
+        _("Hints from la_yer"),
+        _("A layer with colours painted where they are known; New Hints Layer makes one"),
         True,
         flags,
     )
     procedure.add_boolean_argument(
         "convert-gray",
-        "Convert the grayscale image to RGB",
-        "A grayscale image holds no colour; its conversion belongs to the same undo step",
+        _("Convert the grayscale image to RGB"),
+        _("A grayscale image holds no colour; its conversion belongs to the same undo step"),
         True,
         flags,
     )
     procedure.add_string_argument(
         "server",
-        "Server a_ddress",
-        "Like http://127.0.0.1:7860; empty: the one on this computer, started when needed",
+        _("Server a_ddress"),
+        _("Like http://127.0.0.1:7860; empty: the one on this computer, started when needed"),
         "",
         flags,
     )
     procedure.add_string_argument(
-        "token", "Server _token", "Needed only by a server on another computer", "", flags
+        "token", _("Server _token"), _("Needed only by a server on another computer"), "", flags
     )
     return procedure
 
@@ -130,7 +140,7 @@ def _hints_procedure(plug_in):
     # No ImageProcedure: GIMP remembers those for Filters > Repeat Last (Ctrl+F), which should
     # colour with the new hints. It fills in the arguments of any procedure that has them so.
     procedure = Gimp.Procedure.new(plug_in, HINTS, Gimp.PDBProcType.PLUGIN, _run_hints, None)
-    _describe(procedure, "New _Hints Layer")
+    _describe(procedure, _("New _Hints Layer"))
     flags = GObject.ParamFlags.READWRITE
     procedure.add_enum_argument(
         "run-mode", "Run mode", "Run mode", Gimp.RunMode, Gimp.RunMode.NONINTERACTIVE, flags
@@ -141,15 +151,17 @@ def _hints_procedure(plug_in):
         "drawables", "Drawables", "The photograph's layer", Gimp.Drawable, flags
     )
     procedure.set_documentation(
-        "Adds a transparent layer to paint known colours on",
-        "Paint a dab of the right colour on what you know (a dress, a wall, a car) and choose "
-        "Colorize Layer: the dab leads the colours of the whole thing.",
-        None,
+        _("Adds a transparent layer to paint known colours on"),
+        _(
+            "Paint a dab of the right colour on what you know (a dress, a wall, a car) and choose "
+            "Colorize Layer: the dab leads the colours of the whole thing."
+        ),
+        HINTS,
     )
     procedure.add_boolean_argument(
         "convert-gray",
-        "Convert the grayscale image to RGB",
-        "Paint on a grayscale image has no colour; the conversion belongs to the same undo step",
+        _("Convert the grayscale image to RGB"),
+        _("Paint on a grayscale image has no colour; the conversion belongs to the same undo step"),
         True,
         flags,
     )
@@ -173,11 +185,11 @@ def _outputs():
     outputs.add(
         COLOUR_LAYER,
         0,
-        "Colour layer in LCh Color mode above",
-        "The layer stays untouched; the new layer's opacity is the strength of the colours",
+        _("Colour layer in LCh Color mode above"),
+        _("The layer stays untouched; the new layer's opacity is the strength of the colours"),
     )
-    outputs.add(NEW_LAYER, 1, "New coloured layer above", "A coloured copy; the layer stays")
-    outputs.add(IN_PLACE, 2, "In place", "The layer itself is coloured")
+    outputs.add(NEW_LAYER, 1, _("New coloured layer above"), _("A coloured copy; the layer stays"))
+    outputs.add(IN_PLACE, 2, _("In place"), _("The layer itself is coloured"))
     return outputs
 
 

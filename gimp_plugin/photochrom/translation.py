@@ -1,7 +1,7 @@
 """The words of the plug-in in the language of GIMP.
 
-`_` translates a text, `_later` only marks one that is translated where it is used. GIMP tells its
-language by environment variables, as the dialog of its preferences has it.
+GIMP tells its language by environment variables, as the dialog of its preferences has it. After a
+change of words: `python docs/make_translations.py`.
 """
 
 from __future__ import annotations

@@ -81,8 +81,10 @@ def test_the_installed_folder_is_the_source_with_a_run_bit_and_the_way_to_the_se
     profile = home / "3.0"
     run("install", "--profile", str(profile))
     folder = folder_in(profile)
-    names = {path.name for path in folder.iterdir()}
-    assert names == {path.name for path in SOURCE.glob("*.py")} | {"photochrom.json"}
+    installed = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    sources = [*SOURCE.glob("*.py"), *SOURCE.rglob("*.mo"), *SOURCE.rglob("help/*/*")]
+    assert installed == {path.relative_to(SOURCE) for path in sources} | {Path("photochrom.json")}
+    assert folder / "locale" / "de" / "LC_MESSAGES" / "photochrom.mo" in folder.rglob("*.mo")
     for path in SOURCE.glob("*.py"):
         assert (folder / path.name).read_bytes() == path.read_bytes()
     assert stat.S_IMODE((folder / "photochrom.py").stat().st_mode) == 0o755
