@@ -31,6 +31,18 @@ def how_to_install(*extras: str) -> str:
     return runtime_first(wanted[0] if wanted else "", "install", *_requirement(",".join(extras)))
 
 
+def missing(*extras: str) -> list[str]:
+    """The distributions that extras of this program bring and that are not installed, by name.
+
+    Builds of ONNX Runtime stand for each other.
+    """
+    runtime = next(filter(_is_installed, _RUNTIMES), "")
+    wanted = sorted(_distributions_of(extras))
+    return [
+        name for name in wanted if not (runtime and name in _RUNTIMES) and not _is_installed(name)
+    ]
+
+
 def how_to_install_runtime(name: str) -> str:
     """The command that puts a build of ONNX Runtime in the place of the one that is there."""
     return runtime_first(name, "install", name)

@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from core.commands.arguments import WrittenPath
-from core.errors import EXIT_DONE, EXIT_MACHINE, OptionsError, ServiceError
+from core.errors import (
+    EXIT_DONE,
+    EXIT_MACHINE,
+    DestinationError,
+    NotInstalled,
+    OptionsError,
+    PhotochromError,
+    ServiceError,
+)
 
 _profile_option = click.option(
     "--profile",
@@ -26,11 +34,33 @@ def gimp() -> None:
 def install(profile: Path | None) -> int:
     """Copy the plug-in into GIMP's profile folders; start GIMP again afterwards."""
     from gimp_plugin.installer import install as install_into
+    from gimp_plugin.recorded_server import lacks
 
+    refused: list[PhotochromError] = []
     for chosen in _chosen(profile):
-        click.echo(f"{install_into(chosen)}: installed")
+        try:
+            click.echo(f"{install_into(chosen)}: installed")
+        except DestinationError as error:
+            refused.append(error)
+    absent, remedy = lacks()
+    if absent:
+        refused.append(NotInstalled(f"its server needs {' and '.join(absent)}", remedy=remedy))
+    else:
+        _compile_kernels()
+    for error in refused[:-1]:
+        click.echo(error.message, err=True)
+    if refused:
+        raise refused[-1]
     click.echo("Start GIMP again; the entry is Filters > Photochrom > Colorize Layer…")
     return EXIT_DONE
+
+
+def _compile_kernels() -> None:
+    """The first colouring of a new user would wait for it, 12 to 15 s."""
+    from core.colour.kernels import warm
+
+    click.echo("Compiling the colour kernels; the first time takes a quarter of a minute…")
+    warm()
 
 
 @gimp.command(epilog="Example: photochrom gimp uninstall")

@@ -6,7 +6,7 @@
 import http.client
 import json
 import os
-import shutil
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,22 +15,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from core.installation import how_to_install
-from gimp_plugin.installer import faults, settings_in
+from gimp_plugin.installer import faults, settings_in, unwritable
+from gimp_plugin.interpreter import desktop_environment, last_error, shadowing, why_no_plug_in_runs
 from gimp_plugin.profiles import Gimp, gimps, older_profiles, profile_of, profiles
+from gimp_plugin.recorded_server import why_it_cannot_start
 
 DEFAULT_PORT: Final = 7860
 API: Final = 1
 _REGISTER_SECONDS: Final = 120.0  # the first start of a GIMP looks at all fonts and plug-ins
-_START_SECONDS: Final = 60.0
 _HEALTH_SECONDS: Final = 5.0
 _PROCEDURE: Final = "plug-in-photochrom-colorize"
-_ASK: Final = f"print('registered:', Gimp.get_pdb().procedure_exists('{_PROCEDURE}'), flush=True)"
+_ASK: Final = (
+    "import sys; print('python:', sys.executable, sys.version.split()[0]); "
+    f"print('registered:', Gimp.get_pdb().procedure_exists('{_PROCEDURE}'), flush=True)"
+)
 _PYTHON_REMEDY: Final = (
     "install GIMP's Python support (Debian and Ubuntu: gir1.2-gimp-3.0 and python3-gi; "
     "other systems have it in GIMP's own package), then start GIMP again"
 )
 _INSTALL: Final = "photochrom gimp install"
+_READ_ONLY: Final = "make it writable for you, or name another profile with --profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,9 @@ def examine(profile: Path | None = None) -> Iterator[Check]:
         yield _no_profile(newest)
         return
     for path in chosen:
+        refusal = unwritable(path)
+        if refusal:
+            yield Check(f"profile {path}", False, f"cannot be written ({refusal})", _READ_ONLY)
         wrong = faults(path)
         yield Check(
             f"plug-in in {path}", not wrong, "; ".join(wrong) or "installed, up to date", _INSTALL
@@ -90,6 +97,7 @@ def _serves(gimp: Gimp, profile: Path, chosen: list[Path]) -> bool:
 def _registered(gimp: Gimp, profile: Path) -> Check:
     """Asks a GIMP without windows whether it knows the procedure."""
     name = "menu entry"
+    environment = desktop_environment(gimp)
     command = [
         *gimp.command,
         *("-i", "-d", "-f", "--new-instance", "--quit"),
@@ -103,17 +111,33 @@ def _registered(gimp: Gimp, profile: Path) -> Check:
             errors="replace",
             timeout=_REGISTER_SECONDS,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "GIMP3_DIRECTORY": str(profile)},
+            env={**environment, "GIMP3_DIRECTORY": str(profile)},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return Check(name, False, f"GIMP did not answer ({error})", "start GIMP and look there")
     if "registered: True" in ran.stdout:
-        return Check(name, True, "Filters > Photochrom > Colorize Layer… is registered")
+        return Check(
+            name, True, f"Filters > Photochrom > Colorize Layer… is {_with_python(gimp, ran)}"
+        )
+    why = last_error(ran.stderr.splitlines())
     if "registered: False" not in ran.stdout:
-        return Check(name, False, "GIMP runs no Python plug-in at all", _PYTHON_REMEDY)
-    errors = [line for line in ran.stderr.splitlines() if "Error" in line]
-    says = f"GIMP skips the plug-in ({errors[-1].strip() if errors else 'it does not say why'})"
+        why = why or why_no_plug_in_runs(gimp, environment)
+        return Check(name, False, f"GIMP runs no Python plug-in at all ({why})", _PYTHON_REMEDY)
+    says = f"GIMP skips the plug-in ({why or 'it does not say why'})"
     return Check(name, False, says, _PYTHON_REMEDY)
+
+
+def _with_python(gimp: Gimp, ran: subprocess.CompletedProcess[str]) -> str:
+    """By which Python GIMP runs it, and by which it would not."""
+    python = re.search(r"^python: (.+)$", ran.stdout, re.MULTILINE)
+    says = f"registered, run by {python[1]}" if python else "registered"
+    here = shadowing(gimp)
+    if not here:
+        return says
+    return (
+        f"{says}; a GIMP started from this terminal would take {here}, which cannot run it: "
+        "start it from the desktop's menu, or deactivate that environment first"
+    )
 
 
 def _server(recorded: dict) -> Iterator[Check]:
@@ -127,7 +151,9 @@ def _server(recorded: dict) -> Iterator[Check]:
         says = f"version {health.get('version')} runs on port {state and state['port']}"
         yield Check("server", True, f"{says} with {health.get('model')}")
     else:
-        yield _startable(recorded["command"])
+        says, remedy = why_it_cannot_start(recorded)
+        idle = "does not run now; the plug-in starts it when it is needed"
+        yield Check("server", not says, says or idle, remedy)
         taken = _who_has(DEFAULT_PORT)
         if taken:
             yield Check("port", True, f"{DEFAULT_PORT} is taken by {taken}; another will be used")
@@ -138,28 +164,6 @@ def _server(recorded: dict) -> Iterator[Check]:
             f"{state_file} cannot be written",
             "remove that folder if it is not yours, then log in anew",
         )
-
-
-def _startable(command: list[str]) -> Check:
-    """Starts the recorded program as far as its help."""
-    if not shutil.which(command[0]):
-        return Check("server", False, f"{command[0]} is gone", f"run `{_INSTALL}` again")
-    try:
-        ran = subprocess.run(
-            [*command, "--help"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_START_SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Check("server", False, f"cannot be started ({error})", f"run `{_INSTALL}` again")
-    if ran.returncode:
-        last = (ran.stderr.strip().splitlines() or ["it does not say why"])[-1]
-        remedy = f"install it with its server: {how_to_install('cpu', 'demo')}"
-        return Check("server", False, f"cannot be started ({last})", remedy)
-    return Check("server", True, "does not run now; the plug-in starts it when it is needed")
 
 
 def _state(state_file: Path) -> dict | None:

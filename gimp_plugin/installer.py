@@ -12,7 +12,7 @@ import tempfile
 import warnings
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import platformdirs
 
@@ -47,8 +47,11 @@ def install(profile: Path) -> Path:
                 target.rename(Path(part) / "old")
             fresh.rename(target)
     except OSError as error:
+        refusal = unwritable(profile)
         raise DestinationError(
-            f"the plug-in cannot be copied ({error.strerror})",
+            f"the profile cannot be written ({refusal})"
+            if refusal
+            else f"the plug-in cannot be copied ({error.strerror})",
             file=target,
             remedy="make the profile writable, or choose another with --profile",
         ) from error
@@ -67,6 +70,17 @@ def uninstall(profile: Path) -> bool:
             f"the plug-in cannot be removed ({error.strerror})", file=target
         ) from error
     return True
+
+
+def unwritable(profile: Path) -> str:
+    """Why nothing can be put into the profile, as the system says it; '' where it can."""
+    plug_ins = folder_in(profile).parent
+    folder = next((path for path in (plug_ins, profile, profile.parent) if path.is_dir()), profile)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".photochrom-", dir=folder):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def folder_in(profile: Path) -> Path:
@@ -91,7 +105,7 @@ def faults(profile: Path) -> list[str]:
     if not _is_ours(target):
         return [f"{target} is not Photochrom's"]
     found = []
-    names = [path.name for path in _sources()]
+    names = [str(path.relative_to(SOURCE)) for path in _sources()]
     _, different, missing = filecmp.cmpfiles(SOURCE, target, names, shallow=False)
     if missing:
         found.append(f"files are missing ({', '.join(missing)})")
@@ -104,7 +118,7 @@ def faults(profile: Path) -> list[str]:
     return found
 
 
-def settings_in(profile: Path) -> dict | None:
+def settings_in(profile: Path) -> dict[str, Any] | None:
     """What `install` wrote for the plug-in, or None where it cannot be read."""
     try:
         found = json.loads((folder_in(profile) / SETTINGS).read_bytes())
@@ -123,6 +137,7 @@ def settings() -> dict:
         "command": [*_program(), "demo"],
         "state_file": str(Path(state_file).absolute()),
         "version": version("photochrom"),
+        "python": sys.executable,
     }
 
 
@@ -137,14 +152,17 @@ def _program() -> list[str]:
 def _write(target: Path) -> None:
     target.mkdir()
     for source in _sources():
-        copy = target / source.name
+        copy = target / source.relative_to(SOURCE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(source.read_bytes())
         copy.chmod(0o755 if source.name == ENTRY else 0o644)  # GIMP skips an entry without it
     (target / SETTINGS).write_text(json.dumps(settings(), indent=2) + "\n", "utf-8")
 
 
 def _sources() -> list[Path]:
-    return sorted(SOURCE.glob("*.py"))
+    """What GIMP gets: the scripts, the translations, the pages of help."""
+    kinds = ("*.py", "locale/*/LC_MESSAGES/*.mo", "help/*/*")
+    return sorted(path for kind in kinds for path in SOURCE.glob(kind))
 
 
 def _is_ours(target: Path) -> bool:

@@ -38,6 +38,7 @@ class Request:
     depth: int  # bits a sample, 8 or 16
     vividness: float = 1.0
     model: str = ""
+    want: str = "rgb"  # of the same depth, or "chroma": a*, b* as float32
 
     @property
     def row_bytes(self) -> int:
@@ -47,7 +48,7 @@ class Request:
     @property
     def answer_row_bytes(self) -> int:
         """Bytes of a row that comes back."""
-        return self.width * 3 * self.depth // 8
+        return self.width * (8 if self.want == "chroma" else 3 * self.depth // 8)
 
     @property
     def target(self) -> str:
@@ -58,7 +59,7 @@ class Request:
             "channels": self.channels,
             "depth": self.depth,
             "space": "gray" if self.channels == 1 else "srgb",
-            "want": "rgb",
+            "want": self.want,
             "vividness": repr(self.vividness),
             "id": uuid.uuid4().hex,
         }

@@ -16,7 +16,9 @@ import server
 from client import Colouring
 from gi.repository import Gimp
 from layers import COLOUR_LAYER, Target
+from marks import COLOUR_MARK, HINTS_MARK, all_layers, is_marked
 from pixels import Colours, Pixels, form_of, keep_few_tiles
+from translation import _
 from trouble import Busy, Trouble
 
 BUSY_SECONDS = 120.0  # how long a busy server is asked again
@@ -32,13 +34,40 @@ class Choice:
     model: str
     vividness: float
     hints: Gimp.Layer | None
+    find_hints: bool  # take each layer's own hints layer instead
     convert_gray: bool
     address: str
     token: str
 
 
-def colorize(target: Target, choice: Choice) -> Gimp.Layer:
-    """Colours the target; returns the layer that holds the colours. Raises `Trouble`."""
+def colorize(targets: list[Target], choice: Choice) -> None:
+    """Colours layers of one image in one undo step. Raises `Trouble`, and then changes nothing."""
+    for target in targets:
+        _check(target, choice)
+    Gimp.progress_init("Photochrom")
+    keep_few_tiles()
+    fetched: list[tuple[Target, Colours]] = []
+    used, empty = [], []
+    try:
+        for target in targets:
+            paint = _paint_for(target, choice)
+            png = hints.as_png(paint, target.extent) if paint else b""
+            if paint:
+                (used if png else empty).append(paint)
+            fetched.append((target, _fetch(target, choice, png)))
+        _place(fetched, used)
+    finally:
+        for _, colours in fetched:
+            colours.close()
+    for paint in empty:
+        Gimp.message(
+            f"Nothing is painted on {paint.get_name()!r} over the photograph; "
+            "the colours are the automatic ones."
+        )
+
+
+def _check(target: Target, choice: Choice) -> None:
+    """Raises `Trouble` for what could not be done, before anything is waited for."""
     target.check()
     if target.is_gray and not choice.convert_gray:
         raise Trouble(
@@ -47,38 +76,38 @@ def colorize(target: Target, choice: Choice) -> Gimp.Layer:
         )
     if choice.hints and choice.hints.get_id() == target.layer.get_id():
         raise Trouble("The hints layer cannot colour itself; choose the photograph's layer")
-    Gimp.progress_init("Photochrom")
-    keep_few_tiles()
-    paint = hints.as_png(choice.hints, target.layer) if choice.hints else b""
-    colours = _fetch(target, choice, paint)
+
+
+def _paint_for(target: Target, choice: Choice) -> Gimp.Layer | None:
+    """The hints layer that leads the colours of a target."""
+    return hints.find(target.image, target.layer) if choice.find_hints else choice.hints
+
+
+def _place(fetched: list[tuple[Target, Colours]], used: list[Gimp.Layer]) -> None:
+    """All colours into the image, and the hints that led to them out of sight."""
     # Cancel kills this process. With the progress goes its button, so that nobody can cancel what
     # is half done: GIMP would leave a converted image and an undo group without its end.
-    Gimp.progress_set_text("Placing the colours…")
+    Gimp.progress_set_text(_("Placing the colours…"))
     Gimp.progress_end()
-    target.image.undo_group_start()
+    image = fetched[0][0].image
+    image.undo_group_start()
     try:
-        if target.is_gray:
-            target.image.convert_rgb()
-        result = target.place(colours)
-        if choice.hints and paint:
-            choice.hints.set_visible(False)  # paint would lie over the colours that it led to
+        if fetched[0][0].is_gray:
+            image.convert_rgb()
+        for target, colours in fetched:
+            target.place(colours)
+        for paint in used:
+            paint.set_visible(False)  # paint would lie over the colours that it led to
     finally:
-        target.image.undo_group_end()
-        colours.close()
-    if choice.hints and not paint:
-        Gimp.message(
-            f"Nothing is painted on {choice.hints.get_name()!r} over the photograph; "
-            "the colours are the automatic ones."
-        )
-    return result
+        image.undo_group_end()
 
 
 def _fetch(target: Target, choice: Choice, paint: bytes) -> Colours:
     """The layer's pixels in colour, from the server."""
     form = form_of(target.image)
-    with_filters = _as_seen(target)
+    seen = _all_layers(target) if target.sample_merged else _with_filters(target)
     try:
-        pixels = Pixels(with_filters or target.layer, form)
+        pixels = Pixels(seen or target.layer, form)
         found = server.ensure(choice.address, choice.token, _pulse)
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
@@ -87,10 +116,10 @@ def _fetch(target: Target, choice: Choice, paint: bytes) -> Colours:
             except Busy as busy:
                 if time.monotonic() + busy.seconds > deadline:
                     raise
-                _wait(busy.seconds, "The colour server is busy, waiting…")
+                _wait(busy.seconds, _("The colour server is busy, waiting…"))
     finally:
-        if with_filters:
-            with_filters.get_image().delete()
+        if seen:
+            seen.get_image().delete()
 
 
 def _ask(found: server.Server, pixels: Pixels, choice: Choice, paint: bytes) -> Colours:
@@ -109,17 +138,28 @@ def _ask(found: server.Server, pixels: Pixels, choice: Choice, paint: bytes) -> 
 
     colouring = Colouring(found, pixels.request(choice.vividness, choice.model), paint)
     try:
-        Gimp.progress_set_text("Sending the layer…")
+        Gimp.progress_set_text(_("Sending the layer…"))
         colouring.send(sending())
-        Gimp.progress_set_text("Finding colours…")
+        Gimp.progress_set_text(_("Finding colours…"))
         colouring.wait(Gimp.progress_pulse)
-        Gimp.progress_set_text("Receiving the colours…")
+        Gimp.progress_set_text(_("Receiving the colours…"))
         return pixels.coloured(colouring.rows(heights()))
     finally:
         colouring.close()
 
 
-def _as_seen(target: Target) -> Gimp.Layer | None:
+def _all_layers(target: Target) -> Gimp.Layer:
+    """The image as seen without colours and hints of ours, in a copy of the image."""
+    copy = target.image.duplicate()
+    for layer in list(all_layers(copy)):
+        if any(is_marked(layer, name) for name in (COLOUR_MARK, HINTS_MARK)):
+            layer.set_visible(False)
+    seen = Gimp.Layer.new_from_visible(copy, copy, "seen")
+    copy.insert_layer(seen, None, 0)
+    return seen
+
+
+def _with_filters(target: Target) -> Gimp.Layer | None:
     """The layer with its live filters applied, in a copy of the image; None where it has none.
 
     A colour layer lies over what is seen, so its colours must fit that lightness; the other

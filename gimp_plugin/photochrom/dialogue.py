@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import gi
@@ -16,44 +17,80 @@ import server  # noqa: E402
 from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
 from layers import Target  # noqa: E402
 from marks import all_layers  # noqa: E402
+from preview import Preview  # noqa: E402
+from translation import _  # noqa: E402
 from trouble import Trouble  # noqa: E402
 
 ADVANCED = ["server", "token"]
 SPACING = 6
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, target: Target) -> bool:
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, targets: list[Target]) -> bool:
     """Shows the dialog; True when the user agrees. His choices are then in `config`."""
     GimpUi.init("photochrom")
-    dialog = GimpUi.ProcedureDialog.new(procedure, config, "Photochrom: Colorize Layer")
-    dialog.set_ok_label("C_olorize")
+    dialog, close = build(procedure, config, targets)
+    agreed = dialog.run()
+    close()
+    dialog.destroy()
+    return agreed
+
+
+def build(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, targets: list[Target]
+) -> tuple[GimpUi.ProcedureDialog, Callable[[], None]]:
+    """The dialog, and what is to be called when it closes."""
+    dialog = GimpUi.ProcedureDialog.new(procedure, config, _("Photochrom: Colorize Layer"))
+    dialog.set_ok_label(_("C_olorize"))
     content = dialog.get_content_area()
-    models = _Models(config)
-    layers = _hints_row(config, target)
+    status = _note(_("Looking for the colour server…"))
+    preview = Preview(targets[0], config.get_property("vividness"), status.set_text)
+    models = _Models(config, status, lambda found: ask_again(found))
+
+    def ask_again(found: server.Server | None = None) -> None:
+        preview.ask(found, config.get_property("model") or "", config.get_property("hints"))
+
+    def read_again() -> None:
+        preview.read(replace(targets[0], sample_merged=config.get_property("sample-merged")))
+        ask_again()
+
+    config.connect("notify::sample-merged", lambda *_: read_again())
+    for name in ("model", "hints"):
+        config.connect(f"notify::{name}", lambda *_: ask_again())
+    config.connect(
+        "notify::vividness", lambda *_: preview.set_vividness(config.get_property("vividness"))
+    )
+    layers = _hints_row(config, targets)
     vividness = dialog.get_scale_entry("vividness", 1.0)
     vividness.set_digits(2)
     output = dialog.get_widget("output", GObject.TYPE_NONE)
     _align(models.label, vividness.get_label(), output.get_label(), layers.get_children()[0])
+    content.pack_start(preview.widget, False, False, 0)
     content.pack_start(models.row, False, False, 0)
     dialog.fill(["vividness", "output"])
     content.pack_start(layers, False, False, 0)
-    earlier = ["replace-colours"] if target.earlier_colours() else []
-    dialog.fill(["respect-selection", *earlier])
-    if Gimp.Selection.is_empty(target.image):
+    earlier = ["replace-colours"] if any(map(Target.earlier_colours, targets)) else []
+    dialog.fill(["sample-merged", "respect-selection", *earlier])
+    if len(targets) > 1:
+        content.pack_start(
+            _note(_("{count} layers will be coloured.").format(count=len(targets))), False, False, 0
+        )
+    if Gimp.Selection.is_empty(targets[0].image):
         dialog.get_widget("respect-selection", GObject.TYPE_NONE).set_sensitive(False)
-    if target.is_gray:
-        content.pack_start(_note("The grayscale image becomes RGB."), False, False, 0)
+    if targets[0].is_gray:
+        content.pack_start(_note(_("The grayscale image becomes RGB.")), False, False, 0)
     dialog.fill_box("advanced-rows", ADVANCED)
-    dialog.get_label("advanced-label", "_Advanced", False, True)
+    dialog.get_label("advanced-label", _("_Advanced"), False, True)
     expander = dialog.fill_expander("advanced", "advanced-label", False, "advanced-rows")
     expander.set_expanded(bool(config.get_property("server")))
     dialog.fill(["advanced"])
-    content.pack_start(models.status, False, False, 0)
+    content.pack_start(status, False, False, 0)
     models.load()
-    agreed = dialog.run()
-    models.forget()
-    dialog.destroy()
-    return agreed
+
+    def close() -> None:
+        models.forget()
+        preview.close()
+
+    return dialog, close
 
 
 def confirm_conversion() -> bool:
@@ -62,11 +99,15 @@ def confirm_conversion() -> bool:
     dialog = Gtk.MessageDialog(
         message_type=Gtk.MessageType.QUESTION,
         buttons=Gtk.ButtonsType.NONE,
-        text="Convert this grayscale image to RGB?",
-        secondary_text="A grayscale image holds no colour to paint with. "
-        "One undo brings the grayscale image back.",
+        text=_("Convert this grayscale image to RGB?"),
+        secondary_text=_(
+            "A grayscale image holds no colour to paint with. "
+            "One undo brings the grayscale image back."
+        ),
     )
-    dialog.add_buttons("_Cancel", Gtk.ResponseType.CANCEL, "Convert to _RGB", Gtk.ResponseType.OK)
+    dialog.add_buttons(
+        _("_Cancel"), Gtk.ResponseType.CANCEL, _("Convert to _RGB"), Gtk.ResponseType.OK
+    )
     dialog.set_default_response(Gtk.ResponseType.OK)
     agreed = dialog.run() == Gtk.ResponseType.OK
     dialog.destroy()
@@ -79,18 +120,24 @@ class _Models:
     Which models there are is known by the server alone, so they arrive while the dialog is open.
     """
 
-    def __init__(self, config: Gimp.ProcedureConfig) -> None:
+    def __init__(
+        self,
+        config: Gimp.ProcedureConfig,
+        status: Gtk.Label,
+        ready: Callable[[server.Server], None],
+    ) -> None:
         self._config = config
+        self._status = status
+        self._ready = ready
         self._open = True
         self._box = Gtk.ComboBoxText()
-        self._box.append("", "The server's own choice")
+        self._box.append("", _("The server's own choice"))
         wanted = config.get_property("model")
         if wanted:
             self._box.append(wanted, wanted)
         _bind(self._box, config, "model", lambda chosen: chosen, lambda name: name or "")
-        self.row = _row("_Model", self._box)
+        self.row = _row(_("_Model"), self._box)
         self.label = self.row.get_children()[0]
-        self.status = _note("Looking for the colour server…")
 
     def load(self) -> None:
         """Find or start the server without keeping the dialog waiting."""
@@ -111,45 +158,52 @@ class _Models:
 
         try:
             found = server.ensure(address, token, report)
-            GLib.idle_add(self._show, server.models(found))
+            GLib.idle_add(self._show, found, server.models(found))
         except Trouble as trouble:
             GLib.idle_add(self._say, f"{trouble}.")
 
     def _say(self, text: str) -> None:
         if self._open:
-            self.status.set_text(text)
+            self._status.set_text(text)
 
-    def _show(self, models: list[dict[str, Any]]) -> None:
+    def _show(self, found: server.Server, models: list[dict[str, Any]]) -> None:
         if not self._open:
             return
         wanted = self._box.get_active_id() or ""
         self._box.remove_all()
         default = next((m["name"] for m in models if m.get("default")), "")
-        self._box.append("", f"Default ({default})" if default else "Default")
+        self._box.append(
+            "", _("Default ({model})").format(model=default) if default else _("Default")
+        )
         names = [str(model["name"]) for model in models]
         for model in models:
-            takes = "" if model.get("hints") else ", takes no hints"
+            takes = "" if model.get("hints") else _(", takes no hints")
             version = f" {model['version']}" if model.get("version") else ""
             self._box.append(str(model["name"]), f"{model['name']}{version}{takes}")
         self._box.set_active_id(wanted if wanted in names else "")
-        self.status.set_text("The colour server is ready.")
+        self._status.set_text(_("The colour server is ready."))
+        self._ready(found)
 
 
-def _hints_row(config: Gimp.ProcedureConfig, target: Target) -> Gtk.Box:
+def _hints_row(config: Gimp.ProcedureConfig, targets: list[Target]) -> Gtk.Box:
     """The row that chooses the hints layer among the image's other layers."""
     box = Gtk.ComboBoxText()
-    box.append("", "None")
+    box.append("", _("None") if len(targets) == 1 else _("Each layer's own"))
+    box.set_sensitive(len(targets) == 1)
     layers = {}
-    for layer in all_layers(target.image):
-        if layer.get_id() != target.layer.get_id() and layer.has_alpha() and not layer.is_group():
+    photographs = [target.layer.get_id() for target in targets]
+    for layer in all_layers(targets[0].image):
+        if layer.get_id() not in photographs and layer.has_alpha() and not layer.is_group():
             layers[str(layer.get_id())] = layer
             box.append(str(layer.get_id()), layer.get_name())
     _bind(box, config, "hints", layers.get, lambda layer: str(layer.get_id()) if layer else "")
     box.set_tooltip_text(
-        "A layer with colours painted where they are known; Filters > Photochrom > "
-        "New Hints Layer makes one. It is hidden when it has been used."
+        _(
+            "A layer with colours painted where they are known; Filters > Photochrom > "
+            "New Hints Layer makes one. It is hidden when it has been used."
+        )
     )
-    return _row("_Hints from layer", box)
+    return _row(_("Hints from la_yer"), box)
 
 
 def _bind(box: Gtk.ComboBoxText, config, name: str, value_of: Callable, id_of: Callable) -> None:

@@ -12,11 +12,14 @@ import struct
 import zlib
 
 from gi.repository import Gegl, Gimp
+from layers import Extent
 from marks import HINTS_MARK, all_layers, mark, photograph_of
 from pixels import NOTHING_OUTSIDE, STRIP_BYTES
+from translation import _
 
-NAME = "Hints: {}"
+NAME = _("Hints: {}")
 PAINTED = "R'G'B'A u8"
+SOME_PAINT = bytes(32) + bytes([255]) * 224  # of every alpha: whether a small pixel is painted
 
 
 def new_hints_layer(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer:
@@ -49,12 +52,11 @@ def find(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer | None:
     return None
 
 
-def as_png(hints: Gimp.Layer, photograph: Gimp.Layer) -> bytes:
+def as_png(hints: Gimp.Layer, extent: Extent) -> bytes:
     """The paint where it lies over the photograph, as a PNG; b"" where nothing is painted."""
-    width, height = photograph.get_width(), photograph.get_height()
-    _, left, top = photograph.get_offsets()
+    width, height = extent.width, extent.height
     _, hints_left, hints_top = hints.get_offsets()
-    x, y = left - hints_left, top - hints_top
+    x, y = extent.x - hints_left, extent.y - hints_top
     rows_at_once = max(1, STRIP_BYTES // (4 * width))
     buffer = hints.get_buffer()
     packer = zlib.compressobj(1)
@@ -68,6 +70,21 @@ def as_png(hints: Gimp.Layer, photograph: Gimp.Layer) -> bytes:
         packed += packer.compress(_scanlines(pixels, 4 * width))
     packed += packer.flush()
     return _png(width, height, bytes(packed)) if painted else b""
+
+
+def as_small_png(hints: Gimp.Layer, extent: Extent, width: int, height: int) -> bytes:
+    """The paint over a thumbnail of the photograph, as a PNG of that size.
+
+    A dab may be smaller than a pixel there: what has some paint in it counts as painted.
+    """
+    scale = width / extent.width
+    _, hints_left, hints_top = hints.get_offsets()
+    x, y = round((extent.x - hints_left) * scale), round((extent.y - hints_top) * scale)
+    area = Gegl.Rectangle.new(x, y, width, height)
+    pixels = bytearray(hints.get_buffer().get(area, scale, PAINTED, NOTHING_OUTSIDE))
+    pixels[3::4] = bytes(pixels[3::4]).translate(SOME_PAINT)
+    packed = zlib.compress(_scanlines(bytes(pixels), 4 * width), 1)
+    return _png(width, height, packed) if any(pixels[3::4]) else b""
 
 
 def _scanlines(pixels: bytes, row_bytes: int) -> bytes:

@@ -11,22 +11,50 @@ from dataclasses import dataclass
 from gi.repository import Gimp
 from marks import COLOUR_MARK, forget_identity, mark, photograph_of
 from pixels import Colours
+from translation import _
 from trouble import Trouble
 
 COLOUR_LAYER, NEW_LAYER, IN_PLACE = "colour-layer", "new-layer", "in-place"
 # The role comes first: the Layers dialog cuts long names at their end.
-COLOUR_NAME, COLOURED_NAME = "Colour: {}", "Coloured: {}"
+COLOUR_NAME, COLOURED_NAME = _("Colour: {}"), _("Coloured: {}")
+
+
+@dataclass(frozen=True)
+class Extent:
+    """A rectangle of the image, in its pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def extent_of(layer: Gimp.Layer) -> Extent:
+    """Where a layer lies."""
+    _, x, y = layer.get_offsets()
+    return Extent(x, y, layer.get_width(), layer.get_height())
 
 
 @dataclass(frozen=True)
 class Target:
-    """A layer to colour, what of it, and how."""
+    """A layer to colour, what of it, and how.
+
+    With `sample_merged` the image is coloured as it is seen, and the colours go above all.
+    """
 
     image: Gimp.Image
     layer: Gimp.Layer
     output: str
     respect_selection: bool
     replace_colours: bool = True
+    sample_merged: bool = False
+
+    @property
+    def extent(self) -> Extent:
+        """What is coloured."""
+        if self.sample_merged:
+            return Extent(0, 0, self.image.get_width(), self.image.get_height())
+        return extent_of(self.layer)
 
     @property
     def is_gray(self) -> bool:
@@ -38,6 +66,11 @@ class Target:
         layer = self.layer
         if layer.is_floating_sel() or self.image.get_floating_sel():
             raise Trouble("There is a floating selection; anchor it first (Layer > Anchor)")
+        if self.output == IN_PLACE and self.sample_merged:
+            raise Trouble(
+                "What all layers show together cannot be replaced in one of them; "
+                "choose a colour layer or a new coloured layer"
+            )
         if self.output == IN_PLACE and layer.is_group():
             raise Trouble(
                 "A layer group has no pixels of its own to replace; choose a colour layer above it"
@@ -47,7 +80,7 @@ class Target:
                 f"The pixels of {layer.get_name()!r} are locked; unlock them in the Layers "
                 "dialog, or choose a colour layer above it"
             )
-        if self._has_selection() and not layer.mask_intersect()[0]:
+        if self._has_selection() and not self.sample_merged and not layer.mask_intersect()[0]:
             raise Trouble(
                 "The selection does not touch the layer; choose Select > None, "
                 "or switch 'Respect the selection' off"
@@ -58,7 +91,7 @@ class Target:
         if self.output == IN_PLACE:
             self._paint(self.layer, colours)
             return self.layer
-        if self.output == NEW_LAYER and not self.layer.is_group():
+        if self.output == NEW_LAYER and not self.layer.is_group() and not self.sample_merged:
             return self._coloured_copy(colours)
         earlier = self.earlier_colours() if self.output == COLOUR_LAYER else []
         if earlier and self.replace_colours and not earlier[0].get_lock_content():
@@ -67,7 +100,7 @@ class Target:
 
     def earlier_colours(self) -> list[Gimp.Layer]:
         """The colour layers that were made for this layer and lie beside it, topmost first."""
-        parent = self.layer.get_parent()
+        parent = self._parent
         siblings = parent.get_children() if parent else self.image.get_layers()
         return [
             other
@@ -92,17 +125,15 @@ class Target:
             name = earlier.get_name()
             self.image.remove_layer(earlier)
             result.set_name(name)
-        result.set_visible(self.layer.get_visible())
+        result.set_visible(self._visible)
+        if self.sample_merged:
+            self.image.reorder_item(result, None, 0)
         self.image.set_selected_layers([result])
         return result
 
     def _fits(self, earlier: Gimp.Layer) -> bool:
         """Whether a colour layer can take colours for this layer, pixel by pixel."""
-        shapes = [
-            (each.get_width(), each.get_height(), each.get_offsets()[1:])
-            for each in (earlier, self.layer)
-        ]
-        return shapes[0] == shapes[1] and (earlier.has_alpha() or not self.layer.has_alpha())
+        return extent_of(earlier) == self.extent and (earlier.has_alpha() or not self._has_alpha)
 
     def _show_selected(self, earlier: Gimp.Layer) -> None:
         """Open the mask of earlier colours where new ones are wanted."""
@@ -121,28 +152,43 @@ class Target:
     ) -> Gimp.Layer:
         """A new layer with the colours; the selection and the masks say where it shows."""
         mode = Gimp.LayerMode.NORMAL if self.output == NEW_LAYER else Gimp.LayerMode.LCH_COLOR
-        layer, image = self.layer, self.image
-        kind = Gimp.ImageType.RGBA_IMAGE if layer.has_alpha() else Gimp.ImageType.RGB_IMAGE
-        width, height = layer.get_width(), layer.get_height()
+        layer, image, extent = self.layer, self.image, self.extent
+        kind = Gimp.ImageType.RGBA_IMAGE if self._has_alpha else Gimp.ImageType.RGB_IMAGE
         name = COLOUR_NAME.format(layer.get_name())
-        result = Gimp.Layer.new(image, name, width, height, kind, layer.get_opacity(), mode)
+        opacity = 100.0 if self.sample_merged else layer.get_opacity()
+        result = Gimp.Layer.new(image, name, extent.width, extent.height, kind, opacity, mode)
         colours.fill(result.get_buffer())
-        _, x, y = layer.get_offsets()
-        result.set_offsets(x, y)
-        result.set_visible(layer.get_visible())
+        result.set_offsets(extent.x, extent.y)
+        result.set_visible(self._visible)
         if mode == Gimp.LayerMode.LCH_COLOR:
             mark(result, COLOUR_MARK, layer)
-        image.insert_layer(result, layer.get_parent(), self._position_above())
+        image.insert_layer(result, self._parent, self._position_above())
         self._mask_like(result, [self._own_mask(), earlier_mask])
         return result
 
     def _position_above(self) -> int:
         """Above the layer, and above the colours that were found for it before."""
+        if self.sample_merged:
+            return 0
         return min(map(self.image.get_item_position, [self.layer, *self.earlier_colours()]))
 
     def _own_mask(self) -> Gimp.LayerMask | None:
-        """The layer's mask, where it hides something."""
-        return self.layer.get_mask() if self.layer.get_apply_mask() else None
+        """The layer's mask, where it hides something that is not hidden already."""
+        hides = self.layer.get_apply_mask() and not self.sample_merged
+        return self.layer.get_mask() if hides else None
+
+    @property
+    def _parent(self) -> Gimp.GroupLayer | None:
+        """The group that the colours go into; None for the image itself."""
+        return None if self.sample_merged else self.layer.get_parent()
+
+    @property
+    def _visible(self) -> bool:
+        return self.sample_merged or self.layer.get_visible()
+
+    @property
+    def _has_alpha(self) -> bool:
+        return self.sample_merged or self.layer.has_alpha()
 
     def _mask_like(self, result: Gimp.Layer, masks: list[Gimp.LayerMask | None]) -> None:
         """Colour nothing that the selection leaves out or that one of the masks hides."""
@@ -193,18 +239,19 @@ class Target:
         return self.respect_selection and not Gimp.Selection.is_empty(self.image)
 
 
-def layer_of(image: Gimp.Image, drawables: list) -> Gimp.Layer:
-    """The one layer that the user means; a mask that is being edited stands for its layer."""
+def layers_of(image: Gimp.Image, drawables: list) -> list[Gimp.Layer]:
+    """The layers that the user means; a mask that is being edited stands for its layer."""
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         raise Trouble(
             "An indexed image has a palette and no room for more colours; "
             "convert it first with Image > Mode > RGB"
         )
-    if len(drawables) != 1:
-        raise Trouble("Choose one layer; several cannot be coloured at once")
-    chosen = drawables[0]
-    if isinstance(chosen, Gimp.LayerMask):
-        chosen = Gimp.Layer.from_mask(chosen)
-    if not isinstance(chosen, Gimp.Layer):
+    if not drawables:
+        raise Trouble("Choose the layer to colour")
+    chosen = [
+        Gimp.Layer.from_mask(drawable) if isinstance(drawable, Gimp.LayerMask) else drawable
+        for drawable in drawables
+    ]
+    if not all(isinstance(layer, Gimp.Layer) for layer in chosen):
         raise Trouble("A channel holds no picture to colour; choose a layer")
     return chosen

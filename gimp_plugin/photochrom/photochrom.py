@@ -11,6 +11,7 @@ from the local Photochrom server.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import gi
 
@@ -20,9 +21,10 @@ gi.require_version("Gegl", "0.4")
 
 import hints  # noqa: E402
 from colorize import Choice, colorize  # noqa: E402
-from gi.repository import Gimp, GLib, GObject  # noqa: E402
-from layers import COLOUR_LAYER, IN_PLACE, NEW_LAYER, Target, layer_of  # noqa: E402
+from gi.repository import Gimp, Gio, GLib, GObject  # noqa: E402
+from layers import COLOUR_LAYER, IN_PLACE, NEW_LAYER, Target, layers_of  # noqa: E402
 from marks import COLOUR_MARK, HINTS_MARK, is_marked, photograph_of  # noqa: E402
+from translation import DOMAIN, _  # noqa: E402
 from trouble import Trouble  # noqa: E402
 
 COLORIZE = "plug-in-photochrom-colorize"
@@ -35,11 +37,12 @@ class Photochrom(Gimp.PlugIn):
     """The plug-in as GIMP sees it."""
 
     def do_set_i18n(self, name):
-        """No translations yet."""
+        """The words are translated here, by `translation.py`; GIMP needs no catalogue."""
         return False
 
     def do_query_procedures(self):
-        """The names of what this plug-in can do."""
+        """The names of what this plug-in can do; GIMP's Help button finds the pages in `help`."""
+        self.set_help_domain(DOMAIN, Gio.File.new_for_path(str(Path(__file__).with_name("help"))))
         return [COLORIZE, HINTS]
 
     def do_create_procedure(self, name):
@@ -53,68 +56,82 @@ def _colorize_procedure(plug_in):
     procedure = Gimp.ImageProcedure.new(
         plug_in, COLORIZE, Gimp.PDBProcType.PLUGIN, _run_colorize, None
     )
-    _describe(procedure, "_Colorize Layer…")
+    _describe(procedure, _("_Colorize Layer…"))
     procedure.set_documentation(
-        "Colours a black-and-white photograph and keeps its lightness",
-        "Puts the colours on a layer in LCh Color mode above the chosen layer, on a coloured copy "
-        "of it, or into it. The colours are found by Photochrom's local server, which is started "
-        "when it does not run; nothing leaves this computer.",
-        None,
+        _("Colours a black-and-white photograph and keeps its lightness"),
+        _(
+            "Puts the colours on a layer in LCh Color mode above the chosen layer, on a coloured "
+            "copy of it, or into it. The colours are found by Photochrom's local server, which is "
+            "started when it does not run; nothing leaves this computer."
+        ),
+        COLORIZE,
     )
     flags = GObject.ParamFlags.READWRITE
     procedure.add_string_argument(
-        "model", "_Model", "Model by name; empty: the server's default", "", flags
+        "model", _("_Model"), _("Model by name; empty: the server's default"), "", flags
     )
     procedure.add_double_argument(
         "vividness",
-        "_Vividness",
-        "Scales the colours: 0 = gray, 1 = as predicted, 2 = twice",
+        _("_Vividness"),
+        _("Scales the colours: 0 = gray, 1 = as predicted, 2 = twice"),
         0.0,
         2.0,
         1.0,
         flags,
     )
     procedure.add_choice_argument(
-        "output", "Res_ult", "Where the colours go", _outputs(), COLOUR_LAYER, flags
+        "output", _("Res_ult"), _("Where the colours go"), _outputs(), COLOUR_LAYER, flags
+    )
+    procedure.add_boolean_argument(
+        "sample-merged",
+        _("Sample mer_ged"),
+        _(
+            "Colour what is seen, with the retouching on other layers; the colours go above all "
+            "layers"
+        ),
+        False,
+        flags,
     )
     procedure.add_boolean_argument(
         "respect-selection",
-        "Respect the s_election",
-        "Colour only what is selected, feathered as the selection is",
+        _("Respect the s_election"),
+        _("Colour only what is selected, feathered as the selection is"),
         True,
         flags,
     )
     procedure.add_boolean_argument(
         "replace-colours",
-        "Re_place the earlier colours",
-        "New colours go into the colour layer that this layer has; its mask and opacity stay. "
-        "Otherwise they get a layer above it",
+        _("Re_place the earlier colours"),
+        _(
+            "New colours go into the colour layer that this layer has; its mask and opacity stay. "
+            "Otherwise they get a layer above it"
+        ),
         True,
         flags,
     )
     procedure.add_layer_argument(
         "hints",
-        "_Hints from layer",
-        "A layer with colours painted where they are known; New Hints Layer makes one",
+        _("Hints from la_yer"),
+        _("A layer with colours painted where they are known; New Hints Layer makes one"),
         True,
         flags,
     )
     procedure.add_boolean_argument(
         "convert-gray",
-        "Convert the _grayscale image to RGB",
-        "A grayscale image holds no colour; its conversion belongs to the same undo step",
+        _("Convert the grayscale image to RGB"),
+        _("A grayscale image holds no colour; its conversion belongs to the same undo step"),
         True,
         flags,
     )
     procedure.add_string_argument(
         "server",
-        "Server add_ress",
-        "Like http://127.0.0.1:7860; empty: the one on this computer, started when needed",
+        _("Server a_ddress"),
+        _("Like http://127.0.0.1:7860; empty: the one on this computer, started when needed"),
         "",
         flags,
     )
     procedure.add_string_argument(
-        "token", "Server _token", "Needed only by a server on another computer", "", flags
+        "token", _("Server _token"), _("Needed only by a server on another computer"), "", flags
     )
     return procedure
 
@@ -123,7 +140,7 @@ def _hints_procedure(plug_in):
     # No ImageProcedure: GIMP remembers those for Filters > Repeat Last (Ctrl+F), which should
     # colour with the new hints. It fills in the arguments of any procedure that has them so.
     procedure = Gimp.Procedure.new(plug_in, HINTS, Gimp.PDBProcType.PLUGIN, _run_hints, None)
-    _describe(procedure, "New _Hints Layer")
+    _describe(procedure, _("New _Hints Layer"))
     flags = GObject.ParamFlags.READWRITE
     procedure.add_enum_argument(
         "run-mode", "Run mode", "Run mode", Gimp.RunMode, Gimp.RunMode.NONINTERACTIVE, flags
@@ -134,15 +151,17 @@ def _hints_procedure(plug_in):
         "drawables", "Drawables", "The photograph's layer", Gimp.Drawable, flags
     )
     procedure.set_documentation(
-        "Adds a transparent layer to paint known colours on",
-        "Paint a dab of the right colour on what you know (a dress, a wall, a car) and choose "
-        "Colorize Layer: the dab leads the colours of the whole thing.",
-        None,
+        _("Adds a transparent layer to paint known colours on"),
+        _(
+            "Paint a dab of the right colour on what you know (a dress, a wall, a car) and choose "
+            "Colorize Layer: the dab leads the colours of the whole thing."
+        ),
+        HINTS,
     )
     procedure.add_boolean_argument(
         "convert-gray",
-        "Convert the _grayscale image to RGB",
-        "Paint on a grayscale image has no colour; the conversion belongs to the same undo step",
+        _("Convert the grayscale image to RGB"),
+        _("Paint on a grayscale image has no colour; the conversion belongs to the same undo step"),
         True,
         flags,
     )
@@ -166,23 +185,25 @@ def _outputs():
     outputs.add(
         COLOUR_LAYER,
         0,
-        "Colour layer in LCh Color mode above",
-        "The layer stays untouched; the new layer's opacity is the strength of the colours",
+        _("Colour layer in LCh Color mode above"),
+        _("The layer stays untouched; the new layer's opacity is the strength of the colours"),
     )
-    outputs.add(NEW_LAYER, 1, "New coloured layer above", "A coloured copy; the layer stays")
-    outputs.add(IN_PLACE, 2, "In place", "The layer itself is coloured")
+    outputs.add(NEW_LAYER, 1, _("New coloured layer above"), _("A coloured copy; the layer stays"))
+    outputs.add(IN_PLACE, 2, _("In place"), _("The layer itself is coloured"))
     return outputs
 
 
 def _run_colorize(procedure, mode, image, drawables, config, data):
     try:
-        layer = layer_of(image, drawables)
+        layers = layers_of(image, drawables)
+        photographs = _photographs(image, layers)
         paint = config.get_property("hints")
-        photograph = _photograph(image, layer)
-        if is_marked(layer, HINTS_MARK):  # the user painted last, so it is the chosen one
-            paint = layer
+        if len(photographs) > 1:
+            paint = None  # each has its own
+        elif is_marked(layers[0], HINTS_MARK):  # the user painted last, so it is the chosen one
+            paint = layers[0]
         elif mode != Gimp.RunMode.NONINTERACTIVE:
-            paint = hints.find(image, photograph)
+            paint = hints.find(image, photographs[0])
         config.set_property("hints", paint)
         if mode != Gimp.RunMode.NONINTERACTIVE:
             # A person who colours a grayscale image wants colours; to say no can only fail.
@@ -190,10 +211,9 @@ def _run_colorize(procedure, mode, image, drawables, config, data):
         if mode == Gimp.RunMode.INTERACTIVE:
             from dialogue import ask
 
-            if not ask(procedure, config, _target(image, photograph, config)):
+            if not ask(procedure, config, _targets(image, photographs, config)):
                 return _end(procedure, Status.CANCEL)
-            paint = config.get_property("hints")
-        colorize(_target(image, photograph, config), _choice(config, paint))
+        colorize(_targets(image, photographs, config), _choice(config, len(photographs) > 1))
     except Trouble as trouble:
         return _end(procedure, Status.EXECUTION_ERROR, f"{trouble}.")
     except Exception as error:
@@ -208,7 +228,10 @@ def _run_hints(procedure, config, data):
     try:
         if not image:
             raise Trouble("Choose the image (argument 'image')")
-        layer = layer_of(image, config.get_core_object_array("drawables"))
+        layers = layers_of(image, config.get_core_object_array("drawables"))
+        if len(layers) != 1:
+            raise Trouble("Choose one layer; its hints are painted on a layer of their own")
+        (layer,) = layers
         gray = image.get_base_type() == Gimp.ImageBaseType.GRAY
         if gray and not _may_convert(mode, config):
             if mode == Gimp.RunMode.INTERACTIVE:
@@ -229,6 +252,15 @@ def _run_hints(procedure, config, data):
         return _end(procedure, Status.EXECUTION_ERROR, f"{trouble}.")
     Gimp.displays_flush()
     return _end(procedure, Status.SUCCESS)
+
+
+def _photographs(image, layers) -> list:
+    """The photographs behind the chosen layers, each once."""
+    found = {}
+    for layer in layers:
+        photograph = _photograph(image, layer)
+        found.setdefault(photograph.get_id(), photograph)
+    return list(found.values())
 
 
 def _photograph(image, layer):
@@ -256,21 +288,28 @@ def _may_convert(mode, config) -> bool:
     return confirm_conversion()
 
 
-def _target(image, layer, config) -> Target:
-    return Target(
-        image,
-        layer,
-        config.get_property("output"),
-        config.get_property("respect-selection"),
-        config.get_property("replace-colours"),
-    )
+def _targets(image, photographs, config) -> list[Target]:
+    """What is to be done with each photograph. All layers together are one picture."""
+    merged = config.get_property("sample-merged")
+    return [
+        Target(
+            image,
+            photograph,
+            config.get_property("output"),
+            config.get_property("respect-selection"),
+            config.get_property("replace-colours"),
+            merged,
+        )
+        for photograph in (photographs[:1] if merged else photographs)
+    ]
 
 
-def _choice(config, paint) -> Choice:
+def _choice(config, find_hints: bool) -> Choice:
     return Choice(
         model=config.get_property("model") or "",
         vividness=config.get_property("vividness"),
-        hints=paint,
+        hints=config.get_property("hints"),
+        find_hints=find_hints,
         convert_gray=config.get_property("convert-gray"),
         address=(config.get_property("server") or "").strip(),
         token=(config.get_property("token") or "").strip(),

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from translation import _
 from trouble import Trouble
 
 API = 1  # the version of the server's interface that this plug-in speaks
@@ -188,7 +189,7 @@ def _start(installation: Installation, report: Report) -> Server:
     deadline = time.monotonic() + START_SECONDS
     with _Turn(installation.state_file.with_name("starting")) as turn:
         while time.monotonic() < deadline:
-            report("Starting the colour server…")
+            report(_("Starting the colour server…"))
             server = _local(installation.state_file)
             if server:
                 return server

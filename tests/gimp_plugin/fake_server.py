@@ -69,6 +69,9 @@ class Handler(BaseHTTPRequestHandler):
         samples = _part(body, b"pixels") if hints else body
         kind = self.headers["Content-Type"].partition(";")[0]
         host = self.headers["Host"]
+        if query["want"] == "chroma":  # for the preview, always in good manners
+            self._note("preview", query=query, hints=hints.hex())
+            return self._answer(200, "application/octet-stream", coloured(samples, query))
         self._note(
             "colorize", query=query, kind=kind, host=host, bytes=len(samples), hints=hints.hex()
         )

@@ -57,6 +57,12 @@ class GuiSession(GimpSession):
         self._ask("xdotool", "windowactivate", "--sync", found[0])
         return found[0]
 
+    def picture_of(self, title: str, path: Path) -> None:
+        """A picture of one window, as PNG."""
+        inside = f"{self._room.inside}/window.png"
+        self._ask("import", "-window", self.window(title), inside)
+        path.write_bytes((self._room.path / "window.png").read_bytes())
+
     def fit(self, title: str, width: int, height: int) -> None:
         """Give a window that size in the screen's corner; the pointer waits below it."""
         number = self.window(title)

@@ -4,9 +4,10 @@ Slow, so asked for by PHOTOCHROM_GIMP_GUI=1 (`make gimp-gui`). Pictures of the s
 the folder that PHOTOCHROM_GIMP_SCREENS names.
 """
 
+import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,62 @@ def test_one_undo_takes_back_colours_in_place_and_a_hidden_hints_layer(gui: GuiS
     gui.keys("ctrl+z")
     undone = until(gui, lambda state: state["names"] == ["photo.png"] or len(state["names"]) == 1)
     assert bytes.fromhex(undone["pixels"]) == before
+
+
+def chroma_in_the_dialog(gui: GuiSession, folder: Path) -> float:
+    """Mean distance from gray, in codes, of the middle of the dialog's preview."""
+    gui.picture_of(DIALOG, folder / "dialog.png")
+    picture = np.asarray(Image.open(folder / "dialog.png").convert("RGB")).astype(float)
+    middle = picture.shape[1] // 2
+    shown = picture[40:220, middle - 80 : middle + 80]
+    return float((shown.max(axis=2) - shown.min(axis=2)).mean())
+
+
+def until_chroma(gui: GuiSession, folder: Path, condition: Callable[[float], bool]) -> float:
+    deadline = time.monotonic() + 20
+    while not condition(chroma := chroma_in_the_dialog(gui, folder)):
+        assert time.monotonic() < deadline, chroma
+        time.sleep(0.1)
+    return chroma
+
+
+def test_the_preview_follows_vividness_and_hints_and_shows_the_photograph_before(
+    gui: GuiSession, room: Room, tmp_path: Path
+):
+    show(gui, room, "16-bit")
+    open_dialog(gui)
+    plain = until_chroma(gui, tmp_path, lambda chroma: chroma > 10)
+    gui.keys("alt+v", "ctrl+a")
+    gui.type("2")
+    gui.keys("Tab")
+    until_chroma(gui, tmp_path, lambda chroma: chroma > 1.5 * plain)
+    keep_picture(gui, "preview-vivid")
+    gui.keys("alt+b")
+    until_chroma(gui, tmp_path, lambda chroma: chroma < 1)
+    gui.keys("alt+b")
+    until_chroma(gui, tmp_path, lambda chroma: chroma > 1.5 * plain)
+    assert [note["query"]["want"] for note in room.journal("preview")] == ["chroma"]
+    gui.keys("Escape")
+    gui.wait_without(DIALOG)
+    gui.run(
+        """
+        image = Gimp.get_images()[-1]
+        run("plug-in-photochrom-new-hints-layer", image, image.get_layers(), convert_gray=True)
+        hints = image.get_layers()[0]
+        buffer = hints.get_buffer()
+        buffer.set(Gegl.Rectangle.new(0, 0, 50, 50), "R'G'B'A u8", bytes([200, 9, 9, 255]) * 2500)
+        buffer.flush()
+        hints.update(0, 0, 50, 50)
+        """
+    )
+    open_dialog(gui)
+    until_chroma(gui, tmp_path, lambda chroma: chroma > 10)
+    led = Image.open(io.BytesIO(bytes.fromhex(room.journal("preview")[-1]["hints"])))
+    assert led.size == (512, 512)  # a layer of 512 pixels is not enlarged
+    assert led.getpixel((25, 25)) == (200, 9, 9, 255)
+    assert led.getpixel((99, 99))[3] == 0  # type: ignore[index]
+    gui.keys("Escape")
+    gui.wait_without(DIALOG)
 
 
 def test_cancel_in_the_dialog_changes_nothing_and_asks_nobody(gui: GuiSession, room: Room):

@@ -4,17 +4,27 @@ import json
 import os
 import socket
 import stat
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from core.errors import PhotochromError
+from core.errors import EXIT_MACHINE, PhotochromError
 from gimp_plugin.commands import gimp
 from gimp_plugin.installer import SOURCE, folder_in
 from tests.gimp_plugin.gimp_session import Room
 
+REPOSITORY = Path(__file__).parents[2]
+#: What an installation says of itself whose extra `demo` needs a package that is not there.
+METADATA = """Metadata-Version: 2.4
+Name: photochrom
+Version: 0.1.0
+Provides-Extra: demo
+Requires-Dist: no-such-package<1,>=0.2; extra == "demo"
+"""
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux's own profile folders")
 
 
@@ -71,8 +81,10 @@ def test_the_installed_folder_is_the_source_with_a_run_bit_and_the_way_to_the_se
     profile = home / "3.0"
     run("install", "--profile", str(profile))
     folder = folder_in(profile)
-    names = {path.name for path in folder.iterdir()}
-    assert names == {path.name for path in SOURCE.glob("*.py")} | {"photochrom.json"}
+    installed = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    sources = [*SOURCE.glob("*.py"), *SOURCE.rglob("*.mo"), *SOURCE.rglob("help/*/*")]
+    assert installed == {path.relative_to(SOURCE) for path in sources} | {Path("photochrom.json")}
+    assert folder / "locale" / "de" / "LC_MESSAGES" / "photochrom.mo" in folder.rglob("*.mo")
     for path in SOURCE.glob("*.py"):
         assert (folder / path.name).read_bytes() == path.read_bytes()
     assert stat.S_IMODE((folder / "photochrom.py").stat().st_mode) == 0o755
@@ -185,10 +197,10 @@ def test_doctor_names_what_is_wrong_with_the_installed_folder(home: Path, damage
     assert checks("--profile", str(profile))[1][f"plug-in in {profile}"]["works"]
 
 
-def configure(profile: Path, *command: str) -> None:
+def configure(profile: Path, *command: str, **more: str) -> None:
     path = folder_in(profile) / "photochrom.json"
     found = json.loads(path.read_text())
-    path.write_text(json.dumps({**found, "command": list(command)}))
+    path.write_text(json.dumps({**found, "command": list(command), **more}))
 
 
 def test_doctor_tells_why_the_server_cannot_be_started(home: Path):
@@ -201,6 +213,71 @@ def test_doctor_tells_why_the_server_cannot_be_started(home: Path):
     configure(profile, str(home / "bin" / "gone"), "demo")
     _, found = checks("--profile", str(profile))
     assert "gone is gone" in found["server"]["says"]
+
+
+@pytest.fixture
+def without_demo(home: Path) -> dict[str, str]:
+    """The environment variables by which this Python is one without the extra `demo`."""
+    about = home / "site" / "photochrom-0.1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(METADATA)
+    (about / "entry_points.txt").write_text(
+        "[photochrom.commands]\ngimp=gimp_plugin.commands:gimp\n"
+    )
+    return {**os.environ, "PYTHONPATH": f"{about.parent}{os.pathsep}{REPOSITORY}"}
+
+
+def test_install_tells_that_the_extra_demo_is_missing_and_how_to_install_it(
+    home: Path, without_demo: dict[str, str]
+):
+    profile = home / "3.0"
+    code = "from core.commands.main import main; main()"
+    words = [sys.executable, "-c", code, "gimp", "install", "--profile", str(profile)]
+    ran = subprocess.run(words, env=without_demo, cwd=home, capture_output=True, text=True)
+    assert ran.returncode == EXIT_MACHINE
+    assert "its server needs no-such-package" in ran.stderr
+    assert "pip" in ran.stderr and "demo" in ran.stderr
+    assert (folder_in(profile) / "photochrom.py").exists()  # for a server on another computer
+
+
+@linux_only
+def test_doctor_asks_the_recorded_python_for_the_extra_demo(
+    home: Path, without_demo: dict[str, str]
+):
+    profile = home / "3.0"
+    run("install", "--profile", str(profile))
+    found = json.loads((folder_in(profile) / "photochrom.json").read_text())
+    assert found["python"] == sys.executable
+    paths = without_demo["PYTHONPATH"]
+    program(home, "its-python", f'PYTHONPATH="{paths}" exec "{sys.executable}" "$@"')
+    program(home, "works", "exit 0")
+    configure(profile, str(home / "bin" / "works"), "demo", python=str(home / "bin" / "its-python"))
+    code, found = checks("--profile", str(profile))
+    assert code == 3 and not found["server"]["works"]
+    assert "its-python has no no-such-package" in found["server"]["says"]
+    assert "[demo]" in found["server"]["remedy"]
+
+
+@linux_only
+def test_a_profile_that_cannot_be_written_is_named_as_such(home: Path):
+    """Nobody, not even root, makes a folder there."""
+    profile = Path("/sys/kernel")
+    code, found = checks("--profile", str(profile))
+    assert code == 3 and not found[f"profile {profile}"]["works"]
+    assert "cannot be written" in found[f"profile {profile}"]["says"]
+    with pytest.raises(PhotochromError, match="the profile cannot be written") as caught:
+        run("install", "--profile", str(profile))
+    assert caught.value.kind == "destination"
+
+
+@linux_only
+def test_one_profile_that_cannot_be_written_does_not_keep_the_others_from_the_plug_in(home: Path):
+    (home / ".config" / "GIMP").mkdir(parents=True)
+    (home / ".config" / "GIMP" / "3.0").symlink_to("/sys/kernel")
+    (home / ".config" / "GIMP" / "3.2").mkdir()
+    with pytest.raises(PhotochromError, match="cannot be written"):
+        run("install")
+    assert (folder_in(home / ".config" / "GIMP" / "3.2") / "photochrom.py").exists()
 
 
 def test_doctor_tells_who_has_the_port(home: Path, monkeypatch: pytest.MonkeyPatch):
@@ -218,19 +295,39 @@ def test_doctor_tells_who_has_the_port(home: Path, monkeypatch: pytest.MonkeyPat
     assert "taken by another program" in found["port"]["says"]
 
 
-def test_doctor_asks_a_real_gimp_whether_the_plug_in_is_registered(
-    home: Path, room: Room, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def activated(room: Room) -> Iterator[Path]:
+    """The programs of an activated environment whose Python knows nothing of GIMP.
+
+    GIMP in its root folder and this system find it by one path.
+    """
+    here = Path(room.inside)
+    here.symlink_to(room.path)
+    programs = here / "environment" / "bin"
+    programs.mkdir(parents=True)
+    (programs.parent / "pyvenv.cfg").write_text("")
+    python = programs / "python3"
+    python.write_text("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'gi'\" >&2; exit 1\n")
+    python.chmod(0o755)
+    yield programs
+    here.unlink()
+
+
+def test_doctor_asks_a_real_gimp_and_the_python_that_gimp_runs(
+    home: Path, room: Room, activated: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """GIMP lies in its root folder; this program enters it, as a GIMP on the PATH would run."""
     inside = f'"${{GIMP3_DIRECTORY#{room.root}}}"'
-    settings = f"PATH=/usr/bin:/bin LC_ALL=C.UTF-8 HOME={room.inside} GIMP3_DIRECTORY={inside}"
+    settings = f'PATH="$PATH" LC_ALL=C.UTF-8 HOME={room.inside} GIMP3_DIRECTORY={inside}'
     enter = f"chroot {room.root} /usr/bin/env -i {settings}"
     program(home, "gimp-console", f'exec {enter} gimp-console "$@"')
-    monkeypatch.setenv("PATH", f"{home / 'bin'}{os.pathsep}/usr/sbin:/usr/bin:/bin")
+    monkeypatch.setenv("PATH", f"{activated}:{home / 'bin'}:/usr/sbin:/usr/bin:/bin")
     run("install", "--profile", str(room.profile))
     _, found = checks("--profile", str(room.profile))
     assert found["GIMP"]["says"].startswith("GIMP 3.")
     assert found["menu entry"]["works"], found
+    assert "run by /usr/bin/python3 3." in found["menu entry"]["says"]
+    assert f"would take {activated / 'python3'}" in found["menu entry"]["says"]
     # A broken Python inside GIMP, as a missing gi would be.
     entry = room.installed / "photochrom.py"
     whole = entry.read_text()

@@ -243,18 +243,6 @@ def test_what_cannot_be_coloured_is_told_with_what_to_do_and_left_alone(
     assert room.journal("colorize") == []
 
 
-def test_several_layers_at_once_are_told_to_be_one(gimp: GimpSession):
-    ran = gimp.run(
-        MAKE
-        + """
-other = layer.copy()
-image.insert_layer(other, None, 0)
-value = colorize(image, layer, other)
-"""
-    )
-    assert "Choose one layer" in ran["message"]
-
-
 def test_a_locked_layer_gets_a_coloured_copy_that_is_not_locked(gimp: GimpSession):
     ran, coloured, locks = gimp.run(
         MAKE

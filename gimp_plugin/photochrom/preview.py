@@ -1,0 +1,236 @@
+"""The picture in the dialog: a thumbnail of the layer in the colours that it will get.
+
+The server is asked for the thumbnail's chroma once, and again where the model or the hints change;
+vividness and "before" are computed here, from that chroma, at each move of the slider.
+"""
+# pyright: reportMissingImports=false
+# gi exists in GIMP's own Python only.
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+
+import hints  # noqa: E402
+from client import Colouring, Request  # noqa: E402
+from gi.repository import GdkPixbuf, Gegl, Gimp, GLib, Gtk  # noqa: E402
+from layers import Target  # noqa: E402
+from server import Server  # noqa: E402
+from translation import _  # noqa: E402
+from trouble import Trouble  # noqa: E402
+
+WIDTH, HEIGHT = 360, 270  # of the picture on the screen, at most
+FINER = 2  # the server sees so many times more pixels a side: its colours are the layer's then
+CHECKS = 0x999999, 0x666666  # under transparent pixels, as GIMP's own
+CHECK_SIZE = 8
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the colours of the thumbnail depend on, besides its pixels."""
+
+    model: str
+    hints: bytes
+
+
+class Preview:
+    """The picture, its switch "Before", and the thread that asks for colours.
+
+    `widget` belongs into the dialog. `ask` wants colours, once `server` is known; `say` is called
+    with the reason where there are none.
+    """
+
+    def __init__(self, target: Target, vividness: float, say: Callable[[str], None]) -> None:
+        self._vividness = vividness
+        self._say = say
+        self._server: Server | None = None
+        self._question: Question | None = None
+        self._asking = False
+        self._open = True
+        self._pressed = False
+        self._picture = Gtk.Image()
+        self._before = Gtk.CheckButton.new_with_mnemonic(_("_Before"))
+        self._before.connect("toggled", lambda _button: self._show())
+        self.widget = self._box()
+        self.read(target)
+
+    def read(self, target: Target) -> None:
+        """Take the thumbnail of the layer, or of the image as seen."""
+        self._extent = target.extent
+        source = target.image if target.sample_merged else target.layer
+        fine = source.get_thumbnail(
+            FINER * WIDTH, FINER * HEIGHT, Gimp.PixbufTransparency.KEEP_ALPHA
+        )
+        width, height = (max(1, side // FINER) for side in (fine.get_width(), fine.get_height()))
+        smooth = GdkPixbuf.InterpType.BILINEAR
+        self._fine = fine.scale_simple(FINER * width, FINER * height, smooth)
+        self._small = fine.scale_simple(width, height, smooth)
+        self._area = Gegl.Rectangle.new(0, 0, width, height)
+        self._pixels = Gegl.Buffer.new("R'G'B' u8", 0, 0, width, height)
+        self._pixels.set(self._area, "R'G'B' u8", _colours_of(self._small))
+        self._lab = array("f", self._read("CIE Lab float"))
+        self._chroma: array | None = None
+        self._show()
+
+    def ask(self, server: Server | None, model: str, paint: Gimp.Layer | None) -> None:
+        """Ask for the colours by `model` (''= the server's own) and by the paint on a layer."""
+        self._server = server or self._server
+        size = self._fine.get_width(), self._fine.get_height()
+        self._question = Question(
+            model, hints.as_small_png(paint, self._extent, *size) if paint else b""
+        )
+        self._start()
+
+    def set_vividness(self, vividness: float) -> None:
+        """Show the same colours, more or less vivid."""
+        self._vividness = vividness
+        self._show()
+
+    def close(self) -> None:
+        """The dialog is gone: what still arrives is for nobody."""
+        self._open = False
+
+    def _start(self) -> None:
+        if self._asking or not self._open or not self._server or not self._question:
+            return
+        self._asking = True
+        fine = self._fine
+        samples = _colours_of(fine)
+        request = Request(
+            fine.get_width(), fine.get_height(), 3, 8, 1.0, self._question.model, "chroma"
+        )
+        work = self._server, request, samples, self._question
+        threading.Thread(target=self._fetch, args=work, daemon=True).start()
+
+    def _fetch(self, server: Server, request: Request, samples: bytes, question: Question) -> None:
+        """In a thread of its own."""
+        try:
+            colouring = Colouring(server, request, question.hints)
+            try:
+                colouring.send([samples])
+                colouring.wait(self._check_open)
+                (answer,) = colouring.rows([request.height])
+                chroma = _every_second(array("f", answer.tobytes()), request.width, request.height)
+            finally:
+                colouring.close()
+        except Trouble as trouble:
+            GLib.idle_add(self._failed, question, str(trouble))
+        else:
+            GLib.idle_add(self._arrived, samples, question, chroma)
+
+    def _check_open(self) -> None:
+        """Ends the thread, and with its connection the work in the server, with the dialog."""
+        if not self._open:
+            raise Trouble("The dialog is closed")
+
+    def _arrived(self, samples: bytes, question: Question, chroma: array) -> None:
+        self._asking = False
+        if question != self._question or samples != _colours_of(self._fine):
+            self._start()  # the question has changed meanwhile
+        elif self._open:
+            self._chroma = chroma
+            self._show()
+
+    def _failed(self, question: Question, reason: str) -> None:
+        self._asking = False
+        if question != self._question:
+            self._start()
+        elif self._open:
+            self._say(f"{reason}.")
+
+    def _show(self) -> None:
+        if self._open:
+            self._picture.set_from_pixbuf(self._pixbuf())
+
+    def _pixbuf(self) -> GdkPixbuf.Pixbuf:
+        """What is to be seen now."""
+        if self._chroma is None or self._pressed or self._before.get_active():
+            return _over_checks(self._small)
+        vividness = self._vividness
+        # 97,200 pixels take 0.03 s; an array in Python is the only arithmetic that GIMP's has.
+        scaled = array("f", [value * vividness for value in self._chroma])
+        self._lab[1::3], self._lab[2::3] = scaled[0::2], scaled[1::2]
+        self._pixels.set(self._area, "CIE Lab float", self._lab.tobytes())
+        return _over_checks(_pixbuf_of(self._read("R'G'B' u8"), self._small))
+
+    def _read(self, babl_format: str) -> bytes:
+        return self._pixels.get(self._area, 1.0, babl_format, Gegl.AbyssPolicy.NONE)
+
+    def _box(self) -> Gtk.Box:
+        """The picture with the switch below it."""
+        surface = Gtk.EventBox()
+        surface.add(self._picture)
+        surface.set_tooltip_text(_("Press to see the photograph before"))
+        surface.connect("button-press-event", lambda *_event: self._press(True))
+        surface.connect("button-release-event", lambda *_event: self._press(False))
+        self._before.set_halign(Gtk.Align.CENTER)
+        box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=3)
+        self._picture.set_size_request(WIDTH, -1)
+        box.pack_start(surface, False, False, 0)
+        box.pack_start(self._before, False, False, 0)
+        box.show_all()
+        return box
+
+    def _press(self, pressed: bool) -> None:
+        self._pressed = pressed
+        self._show()
+
+
+def _colours_of(pixbuf: GdkPixbuf.Pixbuf) -> bytes:
+    """R'G'B' u8 of a picture, without its alpha and the bytes that fill up rows."""
+    width, height, stride = pixbuf.get_width(), pixbuf.get_height(), pixbuf.get_rowstride()
+    channels = pixbuf.get_n_channels()
+    data = pixbuf.read_pixel_bytes().get_data()
+    rows = b"".join(data[y * stride : y * stride + width * channels] for y in range(height))
+    if channels == 3:
+        return rows
+    colours = bytearray(3 * width * height)
+    for channel in range(3):
+        colours[channel::3] = rows[channel::4]
+    return bytes(colours)
+
+
+def _pixbuf_of(colours: bytes, like: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
+    """A picture of R'G'B' u8, with the size and alpha of another."""
+    width, height = like.get_width(), like.get_height()
+    result = GdkPixbuf.Pixbuf.new_from_bytes(
+        GLib.Bytes.new(colours), GdkPixbuf.Colorspace.RGB, False, 8, width, height, 3 * width
+    )
+    if not like.get_has_alpha():
+        return result
+    stride, data = like.get_rowstride(), like.read_pixel_bytes().get_data()
+    pixels = bytearray(4 * width * height)
+    for channel in range(3):
+        pixels[channel::4] = colours[channel::3]
+    pixels[3::4] = b"".join(
+        data[y * stride + 3 : y * stride + 4 * width : 4] for y in range(height)
+    )
+    return GdkPixbuf.Pixbuf.new_from_bytes(
+        GLib.Bytes.new(bytes(pixels)), GdkPixbuf.Colorspace.RGB, True, 8, width, height, 4 * width
+    )
+
+
+def _over_checks(pixbuf: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
+    if not pixbuf.get_has_alpha():
+        return pixbuf
+    size = pixbuf.get_width(), pixbuf.get_height()
+    nearest = GdkPixbuf.InterpType.NEAREST
+    return pixbuf.composite_color_simple(*size, nearest, 255, CHECK_SIZE, *CHECKS)
+
+
+def _every_second(chroma: array, width: int, height: int) -> array:
+    """(a*, b*) of every FINER-th pixel of every FINER-th row."""
+    result = array("f", bytes(8 * (width // FINER) * (height // FINER)))
+    for part in (0, 1):
+        plane = array("f")
+        for y in range(0, height, FINER):
+            start = 2 * width * y + part
+            plane += chroma[start : 2 * width * (y + 1) : 2 * FINER]
+        result[part::2] = plane
+    return result
