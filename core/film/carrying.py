@@ -33,7 +33,7 @@ class _Entry:
     frame: Any
     motion: Motion | None
     path: np.ndarray | None = None  # for its pixels, where they lie in the key frame before
-    trust: np.ndarray | None = None
+    trust: np.ndarray | None = None  # the least on the way: 0..1
 
 
 #: ask(frame) is the network's chroma, float32 (h, w, 2) of the guide's size.
@@ -105,7 +105,7 @@ class Carrier:
         if before.path is None or before.trust is None:
             return _Entry(frame, motion, motion.back, motion.back_trust)
         path = motion.back + sampled(before.path, motion.back)
-        trust = motion.back_trust * sampled(before.trust, motion.back)
+        trust = np.minimum(motion.back_trust, sampled(before.trust, motion.back))
         return _Entry(frame, motion, path, trust)
 
     def _give(
@@ -121,7 +121,7 @@ class Carrier:
                     path, trust = motion.ahead, motion.ahead_trust
                 else:
                     path = motion.ahead + sampled(path, motion.ahead)
-                    trust = motion.ahead_trust * sampled(trust, motion.ahead)
+                    trust = np.minimum(motion.ahead_trust, sampled(trust, motion.ahead))
             nearness = index / len(self._group)
             given.append((entry.frame, self._mixed(entry, key, path, trust, nearness)))
             motion = entry.motion

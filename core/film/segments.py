@@ -6,7 +6,7 @@ needs no other segment's result.
 """
 
 import hashlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -85,7 +85,7 @@ def plan(
             if key >= _key_before(keys, lead)
             and (after is None or after >= len(ordered) or key <= ordered[after])
         ]
-        count = sum(begin <= time and (end is None or time < end) for time in times)
+        count = (len(ordered) if end is None else bisect_left(ordered, end)) - bisect_left(ordered, begin)
         work = common | {"seen": seen, "start": begin, "stop": end, "lead": lead}
         key = hashlib.sha256(canonical_json(work).encode()).hexdigest()
         segments.append(Segment(index, begin, end, lead, count, key))
