@@ -114,19 +114,23 @@ def join(
                 ours = _coloured(files, mapping[film.stream], film, round(shift / film.time_base))
                 packets = _copied(source, mapping, film, shift, last if is_part else None)
                 _interleave(output, ours, packets, check)
-        except PhotochromError:
-            raise
         except Exception as error:
-            if whole.fault:
+            if whole.fault:  # of which FFmpeg, and what its errors become, tell too little
                 raise whole.fault from error
+            if isinstance(error, PhotochromError):
+                raise
             raise _refusal(error, target) from error
+        if whole.fault:
+            raise whole.fault
 
 
 def _begun(file: Any, target: Path) -> "OutputContainer":
     import av
 
     name, options = _CONTAINERS[target.suffix.lower()]
-    return av.open(file, "w", format=name, container_options=dict(options), buffer_size=1 << 20)
+    # equal work gives equal bytes: no random names in it, no time of the day
+    settings = options | {"fflags": "+bitexact"}
+    return av.open(file, "w", format=name, container_options=settings, buffer_size=1 << 20)
 
 
 def _streams(

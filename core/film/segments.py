@@ -14,7 +14,7 @@ from typing import Any, Final
 from core.film import faults
 from core.film.hints import TimedHints, canonical
 from core.film.options import FilmOptions
-from core.film.source import Film, open_file
+from core.film.source import Film, open_file, told_packets
 from core.options import Options, canonical_json
 
 #: Frames of a segment, at least, where the source has key frames to end it at.
@@ -95,8 +95,6 @@ def plan(
 
 def _read(film: Film) -> tuple[list[int], list[int], list[str], tuple[str, ...]]:
     """Times of all packets, those of key frames, a SHA-256 for what follows each, and damage."""
-    import av
-
     times: list[int] = []
     keys: list[int] = []
     hashes: list[Any] = []
@@ -105,29 +103,31 @@ def _read(film: Film) -> tuple[list[int], list[int], list[str], tuple[str, ...]]
         stream: Any = container.streams[film.stream]
         stated = stream.frames
         length = container.duration and container.duration / 1e6
-        try:
-            for packet in container.demux(stream):
-                time = packet.pts if packet.pts is not None else packet.dts
-                if not packet.size:
-                    continue
-                if time is None:
-                    time = times[-1] + 1 if times else 0
-                if packet.is_keyframe or not keys:
-                    keys.append(time)
-                    hashes.append(hashlib.sha256())
-                hashes[-1].update(bytes(packet))
-                times.append(time)
-        except av.error.FFmpegError as error:
-            at = faults.clock(float(times[-1] * film.time_base)) if times else "its beginning"
-            damage.append(f"it cannot be read beyond {at} ({error.strerror})")
-        start = float(min(times) * film.time_base) if times else 0.0
+        end = 0.0
+        for packet, complaint in told_packets(container):
+            if complaint:
+                damage.append(f"it cannot be read at {faults.clock(end)} ({complaint})")
+            if packet is None or not packet.size:
+                continue
+            time = packet.pts if packet.pts is not None else packet.dts
+            if time is not None and packet.time_base:
+                end = max(end, float((time + (packet.duration or 0)) * packet.time_base))
+            if packet.stream.index != film.stream:
+                continue
+            if time is None:
+                time = times[-1] + 1 if times else 0
+            if packet.is_keyframe or not keys:
+                keys.append(time)
+                hashes.append(hashlib.sha256())
+            hashes[-1].update(bytes(packet))
+            times.append(time)
     if not times:
         raise faults.without_frames(film.path)
-    end = float(max(times) * film.time_base)
     if stated and len(times) < stated:
-        damage.append(f"it is cut short at {faults.clock(end)}: {stated - len(times)} of {stated} frames are missing")
-    elif length and end - start < 0.9 * length - 2:
-        damage.append(f"its picture ends at {faults.clock(end)} of {faults.clock(length)}")
+        missing = f"{stated - len(times)} of {stated} frames are missing"
+        damage.append(f"it is cut short at {faults.clock(end)}: {missing}")
+    elif length and end < 0.99 * length - 0.3 and not damage:
+        damage.append(f"it is cut short: it ends at {faults.clock(end)} of {faults.clock(length)}")
     order = sorted(range(len(keys)), key=keys.__getitem__)
     return (
         times,

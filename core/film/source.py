@@ -4,13 +4,14 @@
 tells of is told on, with its time, through `damaged`.
 """
 
+import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from core.errors import PhotochromError
 from core.film import faults
 from core.film.planes import Layout, in_planes, is_rgb, layout_of
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
+
+log = logging.getLogger(__name__)
 
 #: FFmpeg's numbers of matrices -> ours; what is left is guessed by the height.
 _MATRICES: Final = {1: "709", 4: "601", 5: "601", 6: "601", 7: "709", 9: "2020", 10: "2020"}
@@ -58,7 +61,6 @@ def open_file(path: Path, **settings: Any) -> "InputContainer":
     """FFmpeg's container of a file; raises `SourceError`."""
     import av
 
-    av.logging.set_level(av.logging.PANIC)  # what matters is raised, and said in our own words
     try:
         with path.open("rb"):
             return av.open(str(path), metadata_errors="replace", **settings)
@@ -71,10 +73,7 @@ def open_film(path: Path) -> Film:
     with open_file(path) as container:
         stream = _chosen(container, path)
         context = stream.codec_context
-        try:
-            frame = next(_decoded(container, stream, lambda *_: None), None)
-        except PhotochromError as error:
-            raise error
+        frame = next(_decoded(container, stream, lambda *_: None), None)
         if frame is None:
             raise faults.without_frames(path)
         layout = layout_of(frame.format.name)
@@ -165,23 +164,22 @@ def _decoded(
     import av
 
     last: int | None = None
-    packets = container.demux(stream)
     base = stream.time_base or Fraction(1, 1000)
-    at = 0.0
-    while True:
-        try:
-            packet = next(packets, None)
-            if packet is None:
-                return
-            at = float((packet.pts if packet.pts is not None else packet.dts or 0) * base)
-            found = packet.decode()
-        except av.error.FFmpegError as error:
-            if isinstance(error, av.error.EOFError):
-                return
-            damaged(at, error.strerror or type(error).__name__)
-            if "packet" not in locals() or packet is None:
-                return
+    for packet, complaint in told_packets(container, stream):
+        if packet is None:  # the plan has told of it
+            log.debug("%s", complaint)
             continue
+        at = float((packet.pts if packet.pts is not None else packet.dts or 0) * base)
+        try:
+            with said() as complaints:
+                found = packet.decode()
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError as error:
+            damaged(at, error.strerror or type(error).__name__)
+            continue
+        if complaints:
+            damaged(at, complaints[0])
         for frame in found:
             pts = frame.pts if frame.pts is not None else frame.dts
             if pts is None:
@@ -193,6 +191,42 @@ def _decoded(
             if frame.is_corrupt:
                 damaged(float(pts * base), "parts of the picture are missing")
             yield frame
+
+
+@contextlib.contextmanager
+def said() -> Iterator[list[str]]:
+    """What FFmpeg complains of meanwhile: a decoder that conceals damage only says so in its log."""
+    import av
+
+    complaints: list[str] = []
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture(local=False) as messages:
+            yield complaints
+        complaints += [text.strip() for how, _, text in messages if how <= av.logging.ERROR]
+    finally:
+        av.logging.set_level(level)
+
+
+def told_packets(container: Any, *streams: Any) -> Iterator[tuple[Any, str]]:
+    """(packet, '') and (None, complaint) of what FFmpeg says while it reads; ends where it must."""
+    import av
+
+    packets = container.demux(*streams)
+    while True:
+        fault, packet = "", None
+        with said() as complaints:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError as error:
+                fault = error.strerror or type(error).__name__
+        for complaint in [*complaints, fault]:
+            if complaint:
+                yield None, complaint
+        if packet is None:
+            return
+        yield packet, ""
 
 
 def _chosen(container, path: Path) -> "VideoStream":
