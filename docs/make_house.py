@@ -17,7 +17,7 @@ PACKAGES: Final = ("core", "gimp_plugin", "gradio_app", "photochrom", "train", "
 FLOORS: Final = (
     ("programs", ("train", "worker", "gradio_app", "gimp_plugin", "photochrom")),
     ("4", ("core.commands", "core.bench")),
-    ("3", ("core.job", "core.comparison")),
+    ("3", ("core.job", "core.film", "core.comparison")),
     ("2", ("core.learn", "core.colorizer")),
     ("1", ("core.model", "core.image", "core.hints", "core.tiles", "core.options")),
     ("0", ("core.installation", "core.colour", "core.paths", "core.system", "core.errors")),

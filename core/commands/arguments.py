@@ -146,10 +146,10 @@ def picture_options(command: Callable) -> Callable:
     for name, kind, default, about in reversed(list(declared())):
         command = click.option(
             f"--{name}",
-            type=_type(name, kind, about),
+            type=option_type(name, kind, about),
             default=None if name == "hints" else default,
             show_default=name != "hints",
-            help=_sentence(about["help"]),
+            help=sentence(about["help"]),
         )(command)
     return command
 
@@ -166,7 +166,8 @@ def options_of(values: dict[str, Any]) -> Options:
     return Options(**chosen)
 
 
-def _type(name: str, kind: type, about) -> Any:
+def option_type(name: str, kind: type, about: Mapping[str, Any]) -> Any:
+    """click's type of one of `declared()`."""
     if name == "hints":
         return ReadPath(exists=True, dir_okay=False, path_type=Path)
     if "choices" in about:
@@ -177,5 +178,6 @@ def _type(name: str, kind: type, about) -> Any:
     return kind
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """A help text as a sentence."""
     return text[0].upper() + text[1:] + "."

@@ -8,7 +8,7 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -45,17 +45,9 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         if self.report_path:
-            from core.image.atomic import make_folder
-
-            make_folder(self.report_path.parent)
-            try:
-                self._report = self._stack.enter_context(self.report_path.open("a"))
-            except OSError as error:
-                raise DestinationError(
-                    f"the report cannot be written ({error.strerror})", file=self.report_path
-                ) from error
+            self._report = self._stack.enter_context(opened_report(self.report_path))
         if sys.stderr.isatty() and not self._quiet and not self._as_json and self._total > 1:
-            self._bar = self._stack.enter_context(_bar())
+            self._bar = self._stack.enter_context(bar())
             self._task = self._bar.add_task("colouring", total=self._total)
         return self
 
@@ -107,7 +99,21 @@ class Progress:
         return f"{said or nothing} in {seconds:.1f} s{rate}"
 
 
-def _bar():
+def opened_report(path: Path) -> TextIO:
+    """The report, to append lines to; its folder is made. Raises `DestinationError`."""
+    from core.image.atomic import make_folder
+
+    make_folder(path.parent)
+    try:
+        return path.open("a")
+    except OSError as error:
+        raise DestinationError(
+            f"the report cannot be written ({error.strerror})", file=path
+        ) from error
+
+
+def bar():
+    """A live line: how many of how many, how fast, how long still."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -1,0 +1,121 @@
+"""Chroma for luma that stays: from a*, b* to the Cb, Cr of moving pictures (ITU-R BT.601, 709, 2020).
+
+A film keeps its luma Y', code for code. No colour but grey has both the luma and the L* of a grey:
+of colours of one luma the rich ones are lighter or darker to the eye. `chroma_table` therefore
+gives each luma and chroma the Cb, Cr of its hue whose L* is at most `MOST_DL` away from that of the
+grey, and that sRGB can show; richer chroma shrinks along its hue. `chroma_codes` looks it up.
+R'G'B' are taken as sRGB codes, as screens take them. Importing this module imports no numba.
+"""
+
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.colour.lab import Floats, lab_to_srgb, lightness, srgb_to_lab
+
+#: What a matrix is called -> how much red and blue count in its luma.
+MATRICES: Final = {"601": (0.299, 0.114), "709": (0.2126, 0.0722), "2020": (0.2627, 0.0593)}
+
+#: How far L* of a colour may be from that of the grey of its luma.
+MOST_DL: Final = 2.0
+
+#: Knots of the table: luma 0..1, a* and b* from -`RICHEST` to `RICHEST`.
+LUMAS: Final = 33
+CHROMAS: Final = 41
+RICHEST: Final = 100.0
+
+_HALVINGS: Final = 8
+
+
+def to_rgb(luma: Floats, cb: Floats, cr: Floats, matrix: str) -> Floats:
+    """R'G'B' (..., 3), unclipped, of Y' 0..1 and Cb, Cr within ±0.5.
+
+    >>> print(to_rgb(np.array(0.5), np.array(0.0), np.array(0.0), "709"))
+    [0.5 0.5 0.5]
+    """
+    red, blue = MATRICES[matrix]
+    r = luma + 2 * (1 - red) * cr
+    b = luma + 2 * (1 - blue) * cb
+    g = (luma - red * r - blue * b) / (1 - red - blue)
+    return np.stack([r, g, b], axis=-1)
+
+
+def lightness_of_luma(luma: Floats) -> Floats:
+    """L* of greys of that Y' (0..1)."""
+    return lightness(np.repeat(np.asarray(luma, np.float64)[..., None], 3, axis=-1))
+
+
+@lru_cache(maxsize=4)
+def chroma_table(matrix: str, vividness: float = 1.0) -> NDArray[np.float32]:
+    """Cb, Cr of every knot: float32 (LUMAS, CHROMAS, CHROMAS, 2), by luma, a* and b*."""
+    luma, a, b = np.meshgrid(
+        np.linspace(0, 1, LUMAS),
+        np.linspace(-RICHEST, RICHEST, CHROMAS) * vividness,
+        np.linspace(-RICHEST, RICHEST, CHROMAS) * vividness,
+        indexing="ij",
+    )
+    grey = lightness_of_luma(luma)
+    red, blue = MATRICES[matrix]
+    rgb = lab_to_srgb(np.stack([grey, a, b], axis=-1))
+    own = rgb @ np.array([red, 1 - red - blue, blue])
+    cb = (rgb[..., 2] - own) / (2 * (1 - blue))
+    cr = (rgb[..., 0] - own) / (2 * (1 - red))
+    low, high = np.zeros_like(luma), np.ones_like(luma)
+    high = np.minimum(high, _in_gamut(luma, cb, cr, matrix))
+    fits = _close(luma, cb, cr, high, grey, matrix)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        good = _close(luma, cb, cr, middle, grey, matrix)
+        low, high = np.where(good & ~fits, middle, low), np.where(good | fits, high, middle)
+    scale = np.where(fits, high, low)
+    return np.stack([cb * scale, cr * scale], axis=-1).astype(np.float32)
+
+
+def chroma_codes(
+    luma: NDArray[np.float32],
+    chroma: NDArray[np.float32],
+    table: NDArray[np.float32],
+    depth: int,
+    *,
+    is_full: bool,
+) -> NDArray[np.unsignedinteger]:
+    """The codes of Cb and Cr: (2, h, w), uint8 for a depth of 8, else uint16.
+
+    `luma`: Y' 0..1, (h, w). `chroma`: a*, b* (h, w, 2). `is_full`: the codes' range is full.
+    """
+    from core.colour.ycbcr_kernel import look_up
+
+    out = np.empty((2, *luma.shape), np.uint8 if depth == 8 else np.uint16)
+    span = (1 << depth) - 1 if is_full else 224 << (depth - 8)
+    look_up(luma, chroma, table, np.float32(span), np.float32(1 << (depth - 1)), out)
+    return out
+
+
+def luma_of(codes: NDArray[np.unsignedinteger], depth: int, *, is_full: bool) -> NDArray:
+    """Y' 0..1 in float32 of codes of that depth."""
+    low, span = (0, (1 << depth) - 1) if is_full else (16 << (depth - 8), 219 << (depth - 8))
+    return np.clip((codes.astype(np.float32) - low) * np.float32(1 / span), 0, 1)
+
+
+def lightness_of_codes(
+    planes: NDArray[np.unsignedinteger], depth: int, matrix: str, *, is_full: bool
+) -> Floats:
+    """L* of Y', Cb, Cr codes (3, h, w), with colours that sRGB has not clipped as a screen does."""
+    span = (1 << depth) - 1 if is_full else 224 << (depth - 8)
+    luma = luma_of(planes[0], depth, is_full=is_full).astype(np.float64)
+    cb, cr = (planes[1:].astype(np.float64) - (1 << (depth - 1))) / span
+    return srgb_to_lab(np.clip(to_rgb(luma, cb, cr, matrix), 0, 1))[..., 0]
+
+
+def _in_gamut(luma: Floats, cb: Floats, cr: Floats, matrix: str) -> Floats:
+    """The largest factor of Cb and Cr at which R'G'B' are within 0..1."""
+    away = to_rgb(luma, cb, cr, matrix) - luma[..., None]
+    room = np.where(away > 0, 1 - luma[..., None], luma[..., None])
+    return np.min(room / np.maximum(np.abs(away), 1e-9), axis=-1)
+
+
+def _close(luma, cb, cr, scale, grey, matrix) -> NDArray[np.bool_]:
+    seen = np.clip(to_rgb(luma, cb * scale, cr * scale, matrix), 0, 1)
+    return np.abs(lightness(seen) - grey) <= MOST_DL

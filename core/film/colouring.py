@@ -1,0 +1,152 @@
+"""A span of a film, coloured: frames in, frames with chroma out.
+
+This is the one place where guide, network, motion and chroma codes follow each other. Everything
+between reading a frame and encoding it happens here, at the network's thumbnail's size but for two
+passes over the full-size frame: its means, and its new chroma planes.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.colorizer import Colorizer
+from core.colour.field import ChromaField
+from core.colour.ycbcr import chroma_codes, chroma_table, luma_of
+from core.film.carrying import Carrier
+from core.film.hints import TimedHints, Tracked
+from core.film.motion import Motion
+from core.film.options import FilmOptions
+from core.film.planes import Layout, chroma_size, coloured, plane
+from core.film.source import Film
+from core.options import Options
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A frame for the Colorizer: upright, of square pixels, seen through its thumbnail alone."""
+
+    height: int
+    width: int
+    luma: np.ndarray
+    turns: int
+
+    def thumbnail(self, width: int, height: int) -> np.ndarray:
+        """uint16 sRGB codes (height, width)."""
+        if self.turns % 2:
+            width, height = height, width
+        small = _resized(self.luma, height, width)
+        return np.ascontiguousarray(np.rot90((small * 65535 + 0.5).astype(np.uint16), self.turns))
+
+
+class Colouring:
+    """Colours frames of one film, in order; `calls` and `cuts` count what was asked and found."""
+
+    def __init__(
+        self,
+        film: Film,
+        after: Layout,
+        colorizer: Colorizer,
+        options: Options,
+        film_options: FilmOptions,
+        hints: Sequence[TimedHints] = (),
+    ) -> None:
+        self._film, self._after = film, after
+        self._colorizer, self._options = colorizer, options
+        self._turns = round(film.rotation / 90) % 4
+        self._upright = upright_size(film)
+        shown = colorizer.look(*self._upright, options).whole
+        self._guide = shown if self._turns % 2 == 0 else (shown[1], shown[0])
+        self._table = chroma_table(film.matrix, options.vividness)
+        self._hints = Tracked(hints, self._upright, shown) if hints else None
+        self.carrier = Carrier(self._ask, film_options.every, self._follow)
+
+    def frames(self, frames: "Iterable[VideoFrame]") -> "Iterator[VideoFrame]":
+        """Each frame in the result's planes, with its chroma; a few frames later than it came."""
+        for frame in frames:
+            luma = self._luma(frame)
+            guide = (_resized(luma, *self._guide) * 255 + 0.5).astype(np.uint8)
+            for settled, chroma in self.carrier.feed((frame, luma), guide):
+                yield self._painted(settled[0], chroma)
+        for settled, chroma in self.carrier.end():
+            yield self._painted(settled[0], chroma)
+
+    def _luma(self, frame: "VideoFrame") -> np.ndarray:
+        """Y' 0..1 at a size that thumbnail and guide are made of, twice theirs at most."""
+        codes = plane(frame, 0)
+        height, width = self._guide
+        height, width = min(2 * height, len(codes)), min(2 * width, codes.shape[1])
+        small = _resized(codes, height, width)
+        return luma_of(small, self._film.layout.depth, is_full=self._film.is_full)
+
+    def _ask(self, item: Any) -> np.ndarray:
+        frame, luma = item
+        shown = _Shown(*self._upright, luma, self._turns)
+        options = replace(self._options, vividness=1.0)
+        if self._hints:
+            options = replace(options, hints=self._hints.document)
+        field = self._colorizer.field(shown, options)
+        height, width = self._guide if self._turns % 2 == 0 else self._guide[::-1]
+        chroma = np.rot90(_grown(field, height, width), -self._turns)
+        return np.ascontiguousarray(chroma)
+
+    def _follow(self, item: Any, motion: Motion | None) -> bool:
+        if not self._hints:
+            return False
+        frame = item[0]
+        if motion is not None and self._turns:
+            motion = _turned(motion, self._turns)
+        return self._hints.follow(float(frame.pts * self._film.time_base), motion)
+
+    def _painted(self, frame: "VideoFrame", chroma: np.ndarray) -> "VideoFrame":
+        import cv2
+
+        film, after = self._film, self._after
+        height, width = chroma_size(film.height, film.width, after.chroma)
+        means = _resized(plane(frame, 0), height, width)
+        luma = luma_of(means, film.layout.depth, is_full=film.is_full)
+        full = cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR)
+        codes = chroma_codes(luma, full, self._table, after.depth, is_full=film.is_full)
+        return coloured(frame, film.layout, after, codes)
+
+
+def upright_size(film: Film) -> tuple[int, int]:
+    """(height, width) of the film as it is shown: of square pixels, turned upright."""
+    height, width = film.height, max(1, round(film.width * film.aspect))
+    return (height, width) if film.rotation % 180 == 0 else (width, height)
+
+
+def _resized(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    import cv2
+
+    if picture.shape[:2] == (height, width):
+        return picture
+    shrinks = height <= picture.shape[0] and width <= picture.shape[1]
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(picture, (width, height), interpolation=way)
+
+
+def _grown(field: ChromaField, height: int, width: int) -> np.ndarray:
+    """The field at the guide's size: float32 (height, width, 2), cubic between the cells."""
+    import cv2
+
+    rows, columns = field.grid.shape[1:]
+    # the centre of guide pixel x lies at column (x + 0.5) * extent / width - 0.5 of the grid
+    down, across = field.extent[0] / height, field.extent[1] / width
+    y = np.clip((np.arange(height) + 0.5) * down - 0.5, 0, rows - 1).astype(np.float32)
+    x = np.clip((np.arange(width) + 0.5) * across - 0.5, 0, columns - 1).astype(np.float32)
+    where_x, where_y = np.meshgrid(x, y)
+    grid = np.ascontiguousarray(np.moveaxis(field.grid, 0, -1))
+    return cv2.remap(grid, where_x, where_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _turned(motion: Motion, turns: int) -> Motion:
+    """The motion ahead as it is seen upright."""
+    ahead = np.rot90(motion.ahead, turns)
+    for _ in range(turns):  # a quarter to the left: right becomes up, down becomes right
+        ahead = np.stack([ahead[..., 1], -ahead[..., 0]], axis=-1)
+    return replace(motion, ahead=ahead, ahead_trust=np.rot90(motion.ahead_trust, turns))

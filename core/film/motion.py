@@ -1,0 +1,110 @@
+"""Motion between two frames of film: dense optical flow, and how far it can be trusted.
+
+Flow is OpenCV's DIS, taken both ways and checked against each other. A guide is a small gray
+picture of a frame, uint8. Flows are float32 (h, w, 2): for each pixel of the frame that is asked
+about, how far to the right and down its point lies in the other frame.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+
+#: Pixels of a guide by which two flows may miss each other, beside a share of their length.
+_SLACK: Final = 0.5
+_SHARE: Final = 0.02
+#: Codes of a guide, without its local mean, that noise and grain may make.
+_GRAIN: Final = 12.0
+#: Side of the neighbourhood whose mean is taken off.
+_LOCAL: Final = 15
+#: Codes from which on a pixel of a guide counts as textured.
+_TEXTURE: Final = 4.0
+#: A cut is where less than this of the textured pixels is found again, and no more than
+#: `_LIKENESS` of the picture is like its predecessor moved into its place.
+_FOUND: Final = 0.45
+_LIKENESS: Final = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """From one frame to the next. `back`: for pixels of the later frame, where they come from, and
+    `back_trust` (h, w) 0..1; `ahead`, `ahead_trust`: for the earlier frame, where they go."""
+
+    back: np.ndarray
+    back_trust: np.ndarray
+    ahead: np.ndarray
+    ahead_trust: np.ndarray
+    is_cut: bool
+
+
+def between(earlier: np.ndarray, later: np.ndarray) -> Motion:
+    """The motion between two guides of one size."""
+    back, ahead = _flow(later, earlier), _flow(earlier, later)
+    earlier_detail, later_detail = _detail(earlier), _detail(later)
+    back_trust = _trust(back, ahead, later_detail, earlier_detail)
+    ahead_trust = _trust(ahead, back, earlier_detail, later_detail)
+    moved = sampled(earlier_detail, back)
+    textured = (np.abs(later_detail) > _TEXTURE) | (np.abs(moved) > _TEXTURE)
+    found = float(back_trust[textured].mean()) if textured.any() else 1.0
+    is_cut = found < _FOUND and _likeness(later, sampled(earlier.astype(np.float32), back)) < _LIKENESS
+    if not textured.any():  # two flat frames: a cut where their tones are far from each other
+        is_cut = abs(float(later.mean()) - float(earlier.mean())) > 40
+    return Motion(back, back_trust, ahead, ahead_trust, is_cut)
+
+
+def sampled(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """`picture` (h, w) or (h, w, n) float32, taken where `flow` points; edges go on."""
+    import cv2
+
+    where = _grid(*flow.shape[:2]) + flow
+    return cv2.remap(
+        picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE  # type: ignore[call-overload]
+    )
+
+
+def _flow(asked: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return _dis().calc(asked, other, None)
+
+
+@lru_cache(maxsize=1)
+def _dis() -> Any:
+    import cv2
+
+    cv2.setNumThreads(1)  # DIS gives other flows with other numbers of threads
+    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+
+
+@lru_cache(maxsize=2)
+def _grid(height: int, width: int) -> np.ndarray:
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
+
+
+def _detail(guide: np.ndarray) -> np.ndarray:
+    """The guide without its local mean: what stays the same where light flickers."""
+    import cv2
+
+    codes = guide.astype(np.float32)
+    return codes - cv2.blur(codes, (_LOCAL, _LOCAL))
+
+
+def _trust(flow, answer, own, other) -> np.ndarray:
+    """0..1: near 1 where the other frame's flow leads back, and the detail there is the same."""
+    missed = flow + sampled(answer, flow)
+    height, width = flow.shape[:2]
+    where = _grid(height, width) + flow
+    inside = (
+        (where[..., 0] >= -1) & (where[..., 0] <= width)
+        & (where[..., 1] >= -1) & (where[..., 1] <= height)
+    )  # fmt: skip
+    allowed = _SLACK + _SHARE * (flow**2).sum(-1)
+    differs = (own - sampled(other, flow)) / _GRAIN
+    return inside * np.exp(-(missed**2).sum(-1) / allowed - 0.5 * differs**2)
+
+
+def _likeness(first: np.ndarray, second: np.ndarray) -> float:
+    """Correlation of two pictures, -1..1."""
+    a, b = first.astype(np.float32).ravel(), second.astype(np.float32).ravel()
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / size if size > 1e-6 else 1.0
