@@ -18,6 +18,9 @@ class Answer:
 
 @pytest.fixture
 def cli(monkeypatch, capsys):
+    # Two new processes take 5 s to colour two small pictures: tests that mean them give --jobs.
+    monkeypatch.setattr("core.system.available_processors", lambda: 1)
+
     def call(*words: object) -> Answer:
         monkeypatch.setattr(sys, "argv", ["photochrom", *map(str, words)])
         with pytest.raises(SystemExit) as left:
