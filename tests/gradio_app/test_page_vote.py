@@ -121,7 +121,7 @@ def test_a_vote_takes_whole_votes_on_its_own_rows_alone(client):
         ({6: "tiny"}, "set alike"),
         ({0: None}, "choose some here"),
         ({10: ("other.png", PNG)}, "nothing to vote on"),
-        ({10: ("letter.png", b"no picture")}, "letter.png: This is not a picture"),
+        ({10: ("letter.png", b"no picture")}, "is not known here: letter.png"),
     ],
 )
 def test_what_cannot_be_voted_on_is_said_in_a_sentence(client, changes, says):
