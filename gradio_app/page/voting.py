@@ -184,7 +184,8 @@ class Voting:
                 with open_source(file, self._pool.settings.max_pixels):
                     taken[_free_name(file.stem, taken)] = file
             except SourceError as error:
-                raise Refused(422, f"{file.name}: {words.plain(error)}") from error
+                said = words.plain(error).rstrip(".")
+                raise Refused(422, f"{said}: {file.name}") from error
         return taken
 
     def _source(

@@ -1,6 +1,5 @@
 """The page reads what its own browser uploaded and nothing else on the machine."""
 
-import contextlib
 import inspect
 import os
 import re
@@ -139,68 +138,6 @@ def test_a_file_in_what_an_event_tells_of_itself_is_dropped(client, secret, plan
                 "event_data": {"index": 0, "value": {"image": file_data(path)}}}  # fmt: skip
         assert client.post("/gradio_api/queue/join", json=body).status_code == 200
     assert client.get("/v1/health").status_code == 200
-
-
-ODD = [None, 5, -1, 1.5, "x", True, [], {}, [[]], {"a": 1}, "x" * 5000]
-
-
-@pytest.mark.parametrize("name", NAMED)
-def test_an_odd_value_is_refused_in_one_plain_sentence(client, name):
-    [path] = upload(client, ("a.png", PNG))
-    good = with_file(NAMED[name], file_data(path))
-    datas = [[*good[:place], odd, *good[place + 1 :]] for place in range(len(good)) for odd in ODD]
-    refused = 0
-    for data in [*datas, [], good[1:], [*good, 1]]:
-        answer = client.post(f"/gradio_api/call/{name}", json={"data": data})
-        if answer.status_code == 200:  # a value that this part may have, such as a file not given
-            event = answer.json()["event_id"]
-            assert "event: error" not in client.get(f"/gradio_api/call/{name}/{event}").text
-            continue
-        refused += 1
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.status_code == 422 and "\n" not in answer.json()["detail"], data
-        assert not re.search(r"valid|pydantic|Error|gradio", answer.text), answer.text
-    assert refused > 0.6 * len(datas)
-
-
-def test_what_an_event_says_of_itself_is_looked_at_too(client):
-    numbers = {one["api_name"]: one["id"] for one in client.get("/config").json()["dependencies"]}
-    [path] = upload(client, ("a.png", PNG))
-    id = opened(client, path)
-    given = ["tiny", 0, 1.0, False]
-    for name, data in (("paint", [id, *given]), ("ask", [id, *given]), ("open_example", given)):
-        for number, event_data in enumerate(
-            (None, {}, {"index": 99, "strokes": 5, "x": "a"}, {"index": [0], "strokes": [[]]})
-        ):
-            session = f"odd-{name}-{number}"
-            body = {"data": data, "fn_index": numbers[name], "session_hash": session,
-                    "event_data": event_data}  # fmt: skip
-            assert client.post("/gradio_api/queue/join", json=body).status_code == 200
-            said = client.get("/gradio_api/queue/data", params={"session_hash": session}).text
-            assert "process_completed" in said and not re.search("has no|Error|Traceback", said)
-        answer = client.post("/gradio_api/queue/join", json=body | {"event_data": [1]})
-        assert answer.status_code == 422
-    for path, status in (("/gradio_api/queue/data", 422), ("/assets/nothing.js", 404)):
-        answer = client.get(path)
-        assert (answer.status_code, answer.headers["content-type"]) == (
-            status, "application/problem+json",
-        )  # fmt: skip
-
-
-def test_one_browser_cannot_hold_all_connections_by_streams(served, client):
-    from gradio_app.page.streams import MOST_OF_ONE
-
-    request = "GET /gradio_api/upload_progress?upload_id={} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with contextlib.ExitStack() as held:
-        said = []
-        for number in range(MOST_OF_ONE + 3):
-            stream = socket.create_connection(("127.0.0.1", served.state["port"]), 60)
-            held.enter_context(stream)
-            stream.sendall(request.format(f"flood-{number}").encode())
-            said.append(stream.recv(12))
-        assert said == [b"HTTP/1.1 200"] * MOST_OF_ONE + [b"HTTP/1.1 429"] * 3
-        [path] = upload(client, ("a.png", PNG))  # which makes this one another browser
-        assert opened(client, path)
 
 
 def test_what_stands_beside_a_good_path_is_not_read(client, secret):

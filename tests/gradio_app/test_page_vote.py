@@ -53,8 +53,7 @@ def test_people_vote_without_names_one_after_another_and_hear_who_won(page, wind
     anna = vote_page(page)
     assert re.search(r"preferred\s+0\s+3", prefer(anna, TINY, 3))  # plain, tiny
     # In another browser, or for the next person at this one.
-    context = page.context.browser.new_context()
-    ben = context.new_page()
+    ben = window(served.url)
     ben.goto(anna.url)
     said = prefer(ben, PLAIN, 3)
     assert "All 2 who voted" in said and re.search(r"preferred\s+3\s+3", said)
@@ -66,7 +65,6 @@ def test_people_vote_without_names_one_after_another_and_hear_who_won(page, wind
     ben.click("#next")
     expect(ben.locator("#everyone")).to_contain_text(re.compile(r"preferred\s*5\s*3"))
     expect(ben.locator("#voters")).to_contain_text("All 3")
-    context.close()
 
 
 def test_pictures_that_were_coloured_elsewhere_are_voted_on_beside_the_open_photograph(page):
@@ -123,7 +121,7 @@ def test_a_vote_takes_whole_votes_on_its_own_rows_alone(client):
         ({6: "tiny"}, "set alike"),
         ({0: None}, "choose some here"),
         ({10: ("other.png", PNG)}, "nothing to vote on"),
-        ({10: ("letter.png", b"no picture")}, "letter.png: This is not a picture"),
+        ({10: ("letter.png", b"no picture")}, "is not known here: letter.png"),
     ],
 )
 def test_what_cannot_be_voted_on_is_said_in_a_sentence(client, changes, says):
