@@ -10,7 +10,7 @@ from html import escape
 from itertools import islice
 from typing import Final
 
-from core.errors import PhotochromError, printable
+from core.errors import OptionsError, PhotochromError, printable
 from worker.ledger import Ledger
 from worker.status import Status, duration, pace_in_words, status_of, workers_alive
 
@@ -50,7 +50,11 @@ def _parts(ledger: Ledger) -> Iterator[str]:
     yield f"<p>{workers}{f', {resting} of them resting' if resting else ''}; {_clock()}</p>"
     batches = ledger.batches()
     for batch in islice(batches, SHOWN):
-        yield from _of_batch(status_of(ledger, batch))
+        try:
+            status = status_of(ledger, batch)
+        except OptionsError:  # it was forgotten in this moment
+            continue
+        yield from _of_batch(status)
     if not batches:
         yield "<p>There is no batch.</p>"
     if len(batches) > SHOWN:

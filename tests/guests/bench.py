@@ -29,7 +29,7 @@ from tests.guests.published import PROGRAMS, script
 
 SAMPLE = Path(__file__).parents[2] / "docs" / "images" / "sample.jpg"
 #: How many times its side the sample is enlarged, so that the network's answer has cells to show.
-ENLARGED = 3
+ENLARGED = 4
 #: Seconds that a conversion may take.
 SECONDS = {"ddcolor-tiny": 60, "ddcolor-large": 240}
 #: Peak memory of a conversion as a multiple of the file of weights.

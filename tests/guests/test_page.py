@@ -29,4 +29,4 @@ def test_every_guest_stands_there_with_its_side_and_cost():
         name: (guest.side, COST[name]) for name, guest in GUESTS.items()
     }
     for _, _, cost, ratio in rows:
-        assert float(ratio) == pytest.approx(float(cost) / float(ours), rel=0.05)
+        assert float(ratio) == pytest.approx(float(cost) / float(ours), rel=0.02, abs=0.05)

@@ -64,8 +64,10 @@ def test_the_server_lists_it_and_colours_with_it_by_name(served: Running):
 
 
 def test_the_page_offers_it(served: Running):
-    page = httpx.get(served.url, trust_env=False, timeout=240)  # it is made when it is asked for
-    assert '"icolorit-tiny"' in page.text
+    # the page is made when it is asked for
+    page = httpx.get(f"{served.url}/config", trust_env=False, timeout=240).json()
+    [model] = [part for part in page["components"] if part["props"].get("elem_id") == "model"]
+    assert ["icolorit-tiny", "icolorit-tiny"] in model["props"]["choices"]
 
 
 def test_gimps_client_offers_it_and_gets_a_layer_coloured(served: Running):

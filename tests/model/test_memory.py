@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from core.commands.main import main
 from core.errors import PhotochromError
 from core.model import memory
 from core.system import available_memory
+from tests.model_files import write_model
+from tests.photographs import gray, save
 
 
 def sparse(path: Path, size: int) -> Path:
@@ -29,6 +32,23 @@ def test_as_many_processes_of_a_large_model_run_as_fit(tmp_path: Path, monkeypat
     monkeypatch.setattr(memory, "available_memory", lambda: each - 1)
     with pytest.raises(PhotochromError, match=r"takes 2\.6 GB of memory and this machine has 2\.6"):
         memory.processes_that_fit(model, 1)
+
+
+def test_colorize_says_so_where_a_model_does_not_fit(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setattr(memory, "LARGE", 1)
+    monkeypatch.setattr(memory, "available_memory", lambda: 1e8)
+    model = write_model(tmp_path / "tiny.onnx")
+    photograph = save(tmp_path / "a.png", gray(60, 80))
+    words = ("colorize", photograph, "-o", tmp_path / "b.png", "--model", model)
+    monkeypatch.setattr("sys.argv", ["photochrom", *map(str, words)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 1
+    assert capsys.readouterr().err == (
+        f"photochrom: {model}: the model takes 1.5 GB of memory and this machine has 0.1 free; "
+        "close other programs, or choose a smaller model\n"
+    )
+    assert not (tmp_path / "b.png").exists()
 
 
 def test_the_machine_tells_its_memory_in_bytes():
