@@ -62,7 +62,7 @@ def test_the_dialog_is_german_its_keys_are_apart_and_help_opens_the_german_page(
             path=f"{room.inside}/photo.png",
         )
 
-    caller = threading.Thread(target=call)
+    caller = threading.Thread(target=call, daemon=True)
     caller.start()
     gui.window(DIALOG)
     opened = room.path / "opened"
@@ -73,6 +73,7 @@ def test_the_dialog_is_german_its_keys_are_apart_and_help_opens_the_german_page(
     gui.keys("alt+w")
     folder = os.environ.get("PHOTOCHROM_GIMP_SCREENS")
     if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
         gui.picture_of(DIALOG, Path(folder) / "dialog-german.png")
     gui.keys("alt+l")
     caller.join(120)
