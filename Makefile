@@ -96,9 +96,10 @@ bench-guests: $(VENV)/development.stamp
 gimp:
 	tests/gimp_plugin/make-gimp-root.sh
 
-# The plug-in in GIMP's windows, on a virtual screen.
+# The plug-in in GIMP's windows, on a virtual screen, and what is as slow.
 gimp-gui: gimp $(VENV)/development.stamp
-	PHOTOCHROM_GIMP_GUI=1 $(BIN)/pytest -q tests/gimp_plugin/test_gui.py $(ARGS)
+	PHOTOCHROM_GIMP_GUI=1 $(BIN)/pytest -q $(addprefix tests/gimp_plugin/test_, \
+		gui.py german.py first_colouring.py) $(ARGS)
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "photochrom needs Python 3.11 or newer")'

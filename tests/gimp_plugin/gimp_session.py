@@ -127,10 +127,12 @@ class GimpSession:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         deadline = time.monotonic() + START_SECONDS
         while not self._socket.exists():
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
                 raise RuntimeError(f"GIMP did not start:\n{self.said()}")
             time.sleep(0.05)
 
@@ -165,6 +167,12 @@ class GimpSession:
         self._exchange(b"stop")
         self._process.wait(30)
         self._log.close()
+
+    def kill(self) -> None:
+        """End GIMP and the plug-ins that it runs, whatever they are waiting for."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(30)
 
     def _exchange(self, message: bytes) -> bytes:
         with socket.socket(socket.AF_UNIX) as connection:

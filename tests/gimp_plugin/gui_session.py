@@ -24,16 +24,18 @@ GIMPRC = """(config-version "3.0.4")
 class GuiSession(GimpSession):
     """One GIMP with windows."""
 
-    def __init__(self, room: Room, display: int = 78) -> None:
+    def __init__(self, room: Room, display: int = 78, language: str = "") -> None:
         self._display = f":{display}"
-        (room.profile / "gimprc").write_text(GIMPRC)
+        self._language = language
+        setting = f'(language "{language}")\n' if language else ""
+        (room.profile / "gimprc").write_text(GIMPRC + setting)
         (room.root / "tmp" / ".X11-unix").mkdir(mode=0o1777, exist_ok=True)
         self._room = room
         self._beside = [
             self._start("Xvfb", self._display, "-screen", "0", SCREEN, "-nolisten", "tcp")
         ]
         lock = room.root / "tmp" / ".X11-unix" / f"X{display}"
-        self._wait(lambda: lock.exists(), "the screen")
+        self.wait_for(lambda: lock.exists(), "the screen")
         self._beside.append(self._start("openbox"))
         super().__init__(room, number=display)
 
@@ -43,7 +45,8 @@ class GuiSession(GimpSession):
 
     def settings(self) -> dict[str, str]:
         """On our screen."""
-        return {"DISPLAY": self._display, "NO_AT_BRIDGE": "1"}
+        spoken = {"LC_ALL": "de_DE.UTF-8", "LANGUAGE": "de"} if self._language == "de" else {}
+        return {"DISPLAY": self._display, "NO_AT_BRIDGE": "1", **spoken}
 
     def window(self, title: str) -> str:
         """The number of the window whose title matches, once it is there; it gets the keys."""
@@ -53,7 +56,7 @@ class GuiSession(GimpSession):
             found[:] = self._ask("xdotool", "search", "--onlyvisible", "--name", title).split()
             return bool(found)
 
-        self._wait(look, f"the window {title!r}")
+        self.wait_for(look, f"the window {title!r}")
         self._ask("xdotool", "windowactivate", "--sync", found[0])
         return found[0]
 
@@ -75,7 +78,7 @@ class GuiSession(GimpSession):
 
     def wait_without(self, title: str) -> None:
         """Wait until no such window is left."""
-        self._wait(lambda: not self.has_window(title), f"the end of {title!r}")
+        self.wait_for(lambda: not self.has_window(title), f"the end of {title!r}")
 
     def keys(self, *names: str, pause: float = 0.3) -> None:
         """Press the keys one after the other, as a person would."""
@@ -99,12 +102,12 @@ class GuiSession(GimpSession):
 
     def stop(self) -> None:
         """End GIMP without asking whether to save, then the screen."""
-        self._process.kill()
-        self._process.wait(30)
+        self.kill()
         for process in reversed(self._beside):
             process.terminate()
             process.wait(30)
         self._log.close()
+        (self._room.profile / "gimprc").unlink()  # a language would be that of later sessions too
 
     def _start(self, *command: str) -> subprocess.Popen:
         return subprocess.Popen(
@@ -120,7 +123,8 @@ class GuiSession(GimpSession):
         return [*enter, *environment(self._room, **self.settings()), *command]
 
     @staticmethod
-    def _wait(condition: Any, name: str) -> None:
+    def wait_for(condition: Any, name: str) -> None:
+        """Wait until the condition holds."""
         deadline = time.monotonic() + SECONDS
         while not condition():
             if time.monotonic() > deadline:

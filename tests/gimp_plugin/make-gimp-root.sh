@@ -22,7 +22,7 @@ report() {
   echo "GIMP 3 in $root: $(du -sm "$root" | cut -f1) MB, made in $((SECONDS - started)) s"
 }
 
-if [ -x "$root/usr/bin/gimp-console" ]; then
+if [ -x "$root/usr/bin/gimp-console" ] && [ -d "$root/usr/lib/locale/de_DE.utf8" ]; then
   report
   exit 0
 fi
@@ -33,7 +33,19 @@ command -v apt-get >/dev/null || cannot "this machine has no apt; the recipe is 
 mkdir -p "$(dirname "$root")"
 exec 9>"$root.lock"
 flock 9
+
+# GIMP speaks German to the tests of the translation: its C library needs the locale for that.
+german() {
+  chroot "$root" sh -ec '
+    apt-get -q update
+    apt-get -qy install locales
+    localedef -i de_DE -f UTF-8 --no-archive de_DE.UTF-8
+    apt-get clean
+    rm -rf /var/lib/apt/lists/*' >&2 || cannot "the German locale could not be made"
+}
+
 if [ -x "$root/usr/bin/gimp-console" ]; then
+  [ -d "$root/usr/lib/locale/de_DE.utf8" ] || german
   report
   exit 0
 fi
@@ -69,4 +81,5 @@ chroot "$part" sh -ec '
   rm -rf /var/lib/apt/lists/* /usr/share/doc/* /usr/share/man/*' >&2 ||
   cannot "GIMP's packages could not be installed; apt's words stand above"
 mv "$part" "$root"
+german
 report

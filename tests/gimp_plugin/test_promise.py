@@ -54,6 +54,7 @@ def lightness(samples: bytes, top: int) -> np.ndarray:
         ("U8_NON_LINEAR", 8, "new-layer", 0.25, 0.10),
         ("U16_NON_LINEAR", 16, "in-place", 0.002, 0.001),
         ("FLOAT_LINEAR", 16, "in-place", 0.002, 0.001),
+        ("U8_LINEAR", 8, "in-place", 1.5, 0.16),  # its codes have no finer steps in the shadows
     ],
 )
 def test_coloured_pixels_keep_the_lightness_of_the_photograph(
