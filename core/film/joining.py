@@ -74,7 +74,9 @@ class _Whole(_Nowhere):
         return self._file.tell()
 
 
-def check_container(film: Film, target: Path, layout: Layout, options: FilmOptions) -> tuple[str, ...]:
+def check_container(
+    film: Film, target: Path, layout: Layout, options: FilmOptions
+) -> tuple[str, ...]:
     """Notes of what the target's container cannot hold; raises `DestinationError` for streams.
 
     A whole result is begun, and forgotten, so that this is known before hours of work.

@@ -47,7 +47,9 @@ def between(earlier: np.ndarray, later: np.ndarray) -> Motion:
     moved = sampled(earlier_detail, back)
     textured = (np.abs(later_detail) > _TEXTURE) | (np.abs(moved) > _TEXTURE)
     found = float(back_trust[textured].mean()) if textured.any() else 1.0
-    is_cut = found < _FOUND and _likeness(later, sampled(earlier.astype(np.float32), back)) < _LIKENESS
+    is_cut = (
+        found < _FOUND and _likeness(later, sampled(earlier.astype(np.float32), back)) < _LIKENESS
+    )
     if not textured.any():  # two flat frames: a cut where their tones are far from each other
         is_cut = abs(float(later.mean()) - float(earlier.mean())) > 40
     return Motion(back, back_trust, ahead, ahead_trust, is_cut)
@@ -59,7 +61,11 @@ def sampled(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
     where = _grid(*flow.shape[:2]) + flow
     return cv2.remap(
-        picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE  # type: ignore[call-overload]
+        picture,
+        where,
+        None,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,  # type: ignore[call-overload]
     )
 
 

@@ -157,9 +157,7 @@ def _seek(container, stream, start: int) -> None:
         container.seek(0, any_frame=True) if container.duration else None
 
 
-def _decoded(
-    container, stream, damaged: Callable[[float, str], None]
-) -> Iterator["VideoFrame"]:
+def _decoded(container, stream, damaged: Callable[[float, str], None]) -> Iterator["VideoFrame"]:
     """Frames in the order in which they are shown, with times that rise."""
     import av
 
@@ -195,7 +193,7 @@ def _decoded(
 
 @contextlib.contextmanager
 def said() -> Iterator[list[str]]:
-    """What FFmpeg complains of meanwhile: a decoder that conceals damage only says so in its log."""
+    """What FFmpeg complains of meanwhile: decoders that conceal damage only say so in its log."""
     import av
 
     complaints: list[str] = []
@@ -271,7 +269,9 @@ def _tags(context, matrix: str, height: int) -> tuple[int, int, int]:
     said = (context.color_primaries, context.color_trc, context.colorspace)
     if said[2] not in _MATRICES:
         said = (*said[:2], usual[2])
-    known = [value if value not in (0, 2) else other for value, other in zip(said, usual, strict=True)]
+    known = [
+        value if value not in (0, 2) else other for value, other in zip(said, usual, strict=True)
+    ]
     return known[0], known[1], known[2]
 
 
