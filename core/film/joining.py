@@ -212,7 +212,7 @@ def _coloured(files: Iterable[Path], stream: Any, film: Film, shift: int) -> Ite
 
 def _copied(source, mapping, film: Film, shift: Any, stop: int | None) -> Iterator["Packet"]:
     """The packets of the other streams; of a part of the film those that lie in it."""
-    import av
+    import av.error
 
     wanted = [source.streams[index] for index in mapping if index != film.stream]
     wanted = [stream for stream in wanted if stream.type != "attachment"]

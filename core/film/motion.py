@@ -59,14 +59,9 @@ def sampled(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """`picture` (h, w) or (h, w, n) float32, taken where `flow` points; edges go on."""
     import cv2
 
+    opencv: Any = cv2  # whose stubs know no map without a second one
     where = _grid(*flow.shape[:2]) + flow
-    return cv2.remap(
-        picture,
-        where,
-        None,
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,  # type: ignore[call-overload]
-    )
+    return opencv.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _flow(asked: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -78,7 +73,8 @@ def _dis() -> Any:
     import cv2
 
     cv2.setNumThreads(1)  # DIS gives other flows with other numbers of threads
-    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    opencv: Any = cv2  # its stubs lack DIS
+    return opencv.DISOpticalFlow_create(opencv.DISOPTICAL_FLOW_PRESET_FAST)
 
 
 @lru_cache(maxsize=2)

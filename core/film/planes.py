@@ -63,7 +63,10 @@ def layout_of(format: str) -> Layout | None:
     return None
 
 
-_RGB_8: Final = frozenset("rgb24 bgr24 rgb0 bgr0 0rgb 0bgr gbrp pal8 rgb565le rgb555le".split())
+_RGB_8: Final = (
+    *("rgb24", "bgr24", "rgb0", "bgr0", "0rgb", "0bgr"),
+    *("gbrp", "pal8", "rgb565le", "rgb555le"),
+)
 
 
 def is_rgb(format: str) -> bool:

@@ -5,7 +5,7 @@ light that flickers. The motion is known, so that a frame can be compared with i
 into its place. Colouring every frame by itself stands beside it.
 """
 
-import json
+import itertools
 import sys
 import tempfile
 import time
@@ -67,7 +67,7 @@ def flicker(chroma: list[np.ndarray]) -> float:
         np.mean(
             [
                 np.linalg.norm(later[inner] - moved(earlier, index)[inner], axis=-1).mean()
-                for index, (earlier, later) in enumerate(zip(chroma, chroma[1:], strict=False), 1)
+                for index, (earlier, later) in enumerate(itertools.pairwise(chroma), 1)
             ]
         )
     )

@@ -55,13 +55,14 @@ def test_what_is_no_film_is_one_clear_line_and_exit_code_1(cli, tmp_path, model,
 def write_sound(path, cover=False):
     from av.stream import Disposition
 
+    picture = None
     with av.open(str(path), "w") as out:
         if cover:
             picture = out.add_stream("mjpeg", rate=1)
             picture.width, picture.height, picture.pix_fmt = 32, 32, "yuvj420p"
             picture.disposition = Disposition.attached_pic
         sound = out.add_stream("aac", rate=48000, layout="mono")
-        if cover:
+        if picture is not None:
             frame = av.VideoFrame(32, 32, "yuvj420p")
             frame.pts = 0
             out.mux([*picture.encode(frame), *picture.encode()])
