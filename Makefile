@@ -19,15 +19,15 @@ APT_TEST := redis-server chromium openssl libjpeg-turbo-progs
 RUNTIME := $(filter-out core/learn core/__pycache__,$(wildcard core/*)) photochrom gradio_app gimp_plugin
 
 # The tests of the half that colours, which need no torch, Redis, browser or GIMP.
-RUNTIME_TESTS := tests/colour tests/commands tests/image tests/job tests/model tests/photochrom \
+RUNTIME_TESTS := tests/colour tests/commands tests/film tests/image tests/job tests/model tests/photochrom \
 	tests/test_colorizer.py tests/test_tiles.py tests/test_errors.py tests/test_hints.py \
 	tests/test_installation.py tests/test_options.py tests/test_system.py
 
 # What the least of the runtime half's statements that its tests run may be, in per cent.
 COVERAGE_FLOOR := 90
 
-.PHONY: colorize test test-runtime coverage lint docs wheel bench bench-queue bench-guests soak \
-	guests gimp gimp-gui clean
+.PHONY: colorize test test-runtime coverage lint docs wheel bench bench-queue bench-guests bench-video \
+	soak guests gimp gimp-gui clean
 
 colorize: $(VENV)/runtime.stamp
 	@$(BIN)/photochrom colorize "$(PHOTO)" -o "$(OUT)" --existing overwrite \
@@ -77,6 +77,10 @@ bench: $(VENV)/development.stamp
 # What the queue costs, against `colorize` and against the naive design; ten minutes on two cores.
 bench-queue: $(VENV)/development.stamp $(VENV)/system.stamp
 	$(BIN)/python -m tests.worker.bench $(ARGS)
+
+# Flicker, drift and time of films; some minutes.
+bench-video: $(VENV)/development.stamp
+	$(BIN)/python -m tests.film.bench $(ARGS)
 
 # The tests of the pool and the queue in their long form: hundreds of kills, tens of thousands of scans.
 soak: $(VENV)/development.stamp $(VENV)/system.stamp

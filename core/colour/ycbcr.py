@@ -1,4 +1,4 @@
-"""Chroma for luma that stays: from a*, b* to the Cb, Cr of moving pictures (ITU-R BT.601, 709, 2020).
+"""Chroma for luma that stays: from a*, b* to the Cb, Cr of films (ITU-R BT.601, 709, 2020).
 
 A film keeps its luma Y', code for code. No colour but grey has both the luma and the L* of a grey:
 of colours of one luma the rich ones are lighter or darker to the eye. `chroma_table` therefore

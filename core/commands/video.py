@@ -229,9 +229,7 @@ def _all_segments(
         with alone(work):
             teller.begin(work)
             for segment in plan.segments:
-                told = colour_segment(
-                    work, segment, check=interruption.check, told=teller.frames
-                )
+                told = colour_segment(work, segment, check=interruption.check, told=teller.frames)
                 teller.segment(work, segment, told)
                 damage += told.damage
                 frames += told.frames

@@ -84,7 +84,7 @@ class Colouring:
         return luma_of(small, self._film.layout.depth, is_full=self._film.is_full)
 
     def _ask(self, item: Any) -> np.ndarray:
-        frame, luma = item
+        _frame, luma = item
         shown = _Shown(*self._upright, luma, self._turns)
         options = replace(self._options, vividness=1.0)
         if self._hints:

@@ -8,7 +8,7 @@ from core.image.faults import unreadable
 
 def of_ffmpeg(error: Exception, path: Path) -> SourceError:
     """What FFmpeg, or the operating system through it, said while the film was opened or read."""
-    import av
+    import av.error
 
     if isinstance(error, av.error.FileNotFoundError | av.error.PermissionError) or (
         isinstance(error, OSError) and not isinstance(error, av.error.FFmpegError)

@@ -44,13 +44,19 @@ def read_hints(path: Path | None) -> tuple[TimedHints, ...]:
         ) from error
     entries = value["hints"] if isinstance(value, dict) and "hints" in value else [value]
     if not isinstance(entries, list) or (len(value) > 1 and "hints" in value):
-        raise HintsError('hints must be {"hints": [...]} or {"at": ..., "points": [...]}', file=path)
+        raise HintsError(
+            'hints must be {"hints": [...]} or {"at": ..., "points": [...]}', file=path
+        )
     return tuple(sorted((_timed(entry, path) for entry in entries), key=lambda hints: hints.at))
 
 
 def canonical(hints: Sequence[TimedHints]) -> str:
     """The hints as text for keys; '' for none."""
-    return canonical_json([[each.at, document_of_points(each.points)] for each in hints]) if hints else ""
+    return (
+        canonical_json([[each.at, document_of_points(each.points)] for each in hints])
+        if hints
+        else ""
+    )
 
 
 def _timed(entry: Any, path: Path) -> TimedHints:
@@ -61,9 +67,7 @@ def _timed(entry: Any, path: Path) -> TimedHints:
     if isinstance(at, str) and (found := _CLOCK.fullmatch(at)):
         at = int(found[1] or 0) * 3600 + int(found[2]) * 60 + float(found[3])
     if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= 1e6:
-        raise HintsError(
-            f"hints have at = {at!r}", file=path, remedy='give seconds, or "h:mm:ss"'
-        )
+        raise HintsError(f"hints have at = {at!r}", file=path, remedy='give seconds, or "h:mm:ss"')
     return TimedHints(float(at), tuple(points(entry, path)))
 
 

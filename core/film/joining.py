@@ -74,7 +74,9 @@ class _Whole(_Nowhere):
         return self._file.tell()
 
 
-def check_container(film: Film, target: Path, layout: Layout, options: FilmOptions) -> tuple[str, ...]:
+def check_container(
+    film: Film, target: Path, layout: Layout, options: FilmOptions
+) -> tuple[str, ...]:
     """Notes of what the target's container cannot hold; raises `DestinationError` for streams.
 
     A whole result is begun, and forgotten, so that this is known before hours of work.
@@ -210,7 +212,7 @@ def _coloured(files: Iterable[Path], stream: Any, film: Film, shift: int) -> Ite
 
 def _copied(source, mapping, film: Film, shift: Any, stop: int | None) -> Iterator["Packet"]:
     """The packets of the other streams; of a part of the film those that lie in it."""
-    import av
+    import av.error
 
     wanted = [source.streams[index] for index in mapping if index != film.stream]
     wanted = [stream for stream in wanted if stream.type != "attachment"]

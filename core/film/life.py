@@ -158,9 +158,7 @@ def _encode(work: Work, segment: Segment, file, check, told) -> Told:
     return result
 
 
-def finish(
-    work: Work, *, replace: bool, check: Callable[[], None] = lambda: None
-) -> None:
+def finish(work: Work, *, replace: bool, check: Callable[[], None] = lambda: None) -> None:
     """Joins the segments, which must all be there, and removes the work folder."""
     model = work.colorizer.session.description
     tags = {

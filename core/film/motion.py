@@ -47,7 +47,9 @@ def between(earlier: np.ndarray, later: np.ndarray) -> Motion:
     moved = sampled(earlier_detail, back)
     textured = (np.abs(later_detail) > _TEXTURE) | (np.abs(moved) > _TEXTURE)
     found = float(back_trust[textured].mean()) if textured.any() else 1.0
-    is_cut = found < _FOUND and _likeness(later, sampled(earlier.astype(np.float32), back)) < _LIKENESS
+    is_cut = (
+        found < _FOUND and _likeness(later, sampled(earlier.astype(np.float32), back)) < _LIKENESS
+    )
     if not textured.any():  # two flat frames: a cut where their tones are far from each other
         is_cut = abs(float(later.mean()) - float(earlier.mean())) > 40
     return Motion(back, back_trust, ahead, ahead_trust, is_cut)
@@ -57,10 +59,9 @@ def sampled(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """`picture` (h, w) or (h, w, n) float32, taken where `flow` points; edges go on."""
     import cv2
 
+    opencv: Any = cv2  # whose stubs know no map without a second one
     where = _grid(*flow.shape[:2]) + flow
-    return cv2.remap(
-        picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE  # type: ignore[call-overload]
-    )
+    return opencv.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _flow(asked: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -72,7 +73,8 @@ def _dis() -> Any:
     import cv2
 
     cv2.setNumThreads(1)  # DIS gives other flows with other numbers of threads
-    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    opencv: Any = cv2  # its stubs lack DIS
+    return opencv.DISOpticalFlow_create(opencv.DISOPTICAL_FLOW_PRESET_FAST)
 
 
 @lru_cache(maxsize=2)

@@ -1,7 +1,7 @@
 """`FilmOptions`: what a user may choose of a coloured film beside the colours themselves.
 
-The colours are `core.options.Options`' subject (model, side, detail, vividness); hints at times are
-`core.film.hints`'. `CODECS` says what is written, in which containers, and what quality means there.
+The colours are `core.options.Options`' subject (model, side, detail, vividness), hints at times are
+`core.film.hints`'. `CODECS` says what is written, in which containers, and what quality means.
 """
 
 from collections.abc import Mapping

@@ -63,7 +63,10 @@ def layout_of(format: str) -> Layout | None:
     return None
 
 
-_RGB_8: Final = ("rgb24", "bgr24", "rgb0", "bgr0", "0rgb", "0bgr", "gbrp", "pal8", "rgb565le", "rgb555le")  # fmt: skip
+_RGB_8: Final = (
+    *("rgb24", "bgr24", "rgb0", "bgr0", "0rgb", "0bgr"),
+    *("gbrp", "pal8", "rgb565le", "rgb555le"),
+)
 
 
 def is_rgb(format: str) -> bool:
@@ -78,7 +81,10 @@ def in_planes(frame: "VideoFrame", layout: Layout) -> "VideoFrame":
         return frame
     if is_rgb(name):
         return frame.reformat(
-            format=layout.name, dst_colorspace="ITU709", dst_color_range="JPEG", interpolation="AREA"
+            format=layout.name,
+            dst_colorspace="ITU709",
+            dst_color_range="JPEG",
+            interpolation="AREA",
         )
     return frame.reformat(format=layout.name)
 

@@ -64,7 +64,9 @@ def plan(
     """The segments of a film. Raises `SourceError` where there is nothing to colour."""
     times, keys, hashes, damage = _read(film)
     start, stop = _span(film, times, film_options.preview)
-    borders = _borders(times, [key for key in keys if start < key and (stop is None or key < stop)], start)
+    borders = _borders(
+        times, [key for key in keys if start < key and (stop is None or key < stop)], start
+    )
     common = {
         "model": model_sha256,
         "options": {name: options.canonical()[name] for name in ("side", "vividness")},
@@ -85,7 +87,9 @@ def plan(
             if key >= _key_before(keys, lead)
             and (after is None or after >= len(ordered) or key <= ordered[after])
         ]
-        count = (len(ordered) if end is None else bisect_left(ordered, end)) - bisect_left(ordered, begin)
+        count = (len(ordered) if end is None else bisect_left(ordered, end)) - bisect_left(
+            ordered, begin
+        )
         work = common | {"seen": seen, "start": begin, "stop": end, "lead": lead}
         key = hashlib.sha256(canonical_json(work).encode()).hexdigest()
         segments.append(Segment(index, begin, end, lead, count, key))

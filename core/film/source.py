@@ -16,7 +16,6 @@ from core.film import faults
 from core.film.planes import Layout, in_planes, is_rgb, layout_of
 
 if TYPE_CHECKING:
-    from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
@@ -60,6 +59,7 @@ class Film:
 def open_file(path: Path, **settings: Any) -> "InputContainer":
     """FFmpeg's container of a file; raises `SourceError`."""
     import av
+    import av.error
 
     try:
         with path.open("rb"):
@@ -115,7 +115,7 @@ def open_film(path: Path) -> Film:
 
 def frames(
     film: Film, start: int, stop: int | None, damaged: Callable[[float, str], None]
-) -> Iterator["VideoFrame"]:
+) -> Iterator[Any]:
     """Frames in planes whose `pts` lie in start..stop (stop left out), in the film's time base.
 
     The file is opened anew, and decoded from the key frame before `start`. `damaged(seconds,
@@ -150,6 +150,7 @@ def _begins(film: Film) -> int:
 
 def _seek(container, stream, start: int) -> None:
     import av
+    import av.error
 
     try:
         container.seek(start, stream=stream, backward=True)
@@ -157,11 +158,10 @@ def _seek(container, stream, start: int) -> None:
         container.seek(0, any_frame=True) if container.duration else None
 
 
-def _decoded(
-    container, stream, damaged: Callable[[float, str], None]
-) -> Iterator["VideoFrame"]:
+def _decoded(container, stream, damaged: Callable[[float, str], None]) -> Iterator[Any]:
     """Frames in the order in which they are shown, with times that rise."""
     import av
+    import av.error
 
     last: int | None = None
     base = stream.time_base or Fraction(1, 1000)
@@ -195,23 +195,24 @@ def _decoded(
 
 @contextlib.contextmanager
 def said() -> Iterator[list[str]]:
-    """What FFmpeg complains of meanwhile: a decoder that conceals damage only says so in its log."""
-    import av
+    """What FFmpeg complains of meanwhile: decoders that conceal damage only say so in its log."""
+    from av import logging as av_log
 
     complaints: list[str] = []
-    level = av.logging.get_level()
-    av.logging.set_level(av.logging.ERROR)
+    level = av_log.get_level()
+    av_log.set_level(av_log.ERROR)
     try:
-        with av.logging.Capture(local=False) as messages:
+        with av_log.Capture(local=False) as messages:
             yield complaints
-        complaints += [text.strip() for how, _, text in messages if how <= av.logging.ERROR]
+        complaints += [text.strip() for how, _, text in messages if how <= av_log.ERROR]
     finally:
-        av.logging.set_level(level)
+        av_log.set_level(level)
 
 
 def told_packets(container: Any, *streams: Any) -> Iterator[tuple[Any, str]]:
     """(packet, '') and (None, complaint) of what FFmpeg says while it reads; ends where it must."""
     import av
+    import av.error
 
     packets = container.demux(*streams)
     while True:
@@ -271,7 +272,9 @@ def _tags(context, matrix: str, height: int) -> tuple[int, int, int]:
     said = (context.color_primaries, context.color_trc, context.colorspace)
     if said[2] not in _MATRICES:
         said = (*said[:2], usual[2])
-    known = [value if value not in (0, 2) else other for value, other in zip(said, usual, strict=True)]
+    known = [
+        value if value not in (0, 2) else other for value, other in zip(said, usual, strict=True)
+    ]
     return known[0], known[1], known[2]
 
 

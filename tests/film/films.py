@@ -59,10 +59,20 @@ def write_film(path: Path, recipe: Recipe | None = None, **changes: Any) -> Path
             stream.codec_context.color_range = 2
         if recipe.rotation:
             stream.set_display_rotation(recipe.rotation)
-        sound: Any = out.add_stream(recipe.sound, rate=48000, layout="mono") if recipe.sound else None
+        sound: Any = (
+            out.add_stream(recipe.sound, rate=48000, layout="mono") if recipe.sound else None
+        )
         out.metadata["title"] = "A day at the sea"
         out.set_chapters(
-            [{"id": 1, "start": 0, "end": 500, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}}]
+            [
+                {
+                    "id": 1,
+                    "start": 0,
+                    "end": 500,
+                    "time_base": Fraction(1, 1000),
+                    "metadata": {"title": "One"},
+                }
+            ]
         )
         for index in range(recipe.frames):
             gray = np.ascontiguousarray(picture(recipe, index))

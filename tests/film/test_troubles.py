@@ -55,13 +55,14 @@ def test_what_is_no_film_is_one_clear_line_and_exit_code_1(cli, tmp_path, model,
 def write_sound(path, cover=False):
     from av.stream import Disposition
 
+    picture = None
     with av.open(str(path), "w") as out:
         if cover:
             picture = out.add_stream("mjpeg", rate=1)
             picture.width, picture.height, picture.pix_fmt = 32, 32, "yuvj420p"
             picture.disposition = Disposition.attached_pic
         sound = out.add_stream("aac", rate=48000, layout="mono")
-        if cover:
+        if picture is not None:
             frame = av.VideoFrame(32, 32, "yuvj420p")
             frame.pts = 0
             out.mux([*picture.encode(frame), *picture.encode()])
@@ -75,9 +76,7 @@ def write_sound(path, cover=False):
     return path
 
 
-def test_a_film_cut_short_is_coloured_as_far_as_it_goes_and_strict_refuses_it(
-    cli, tmp_path, model
-):
+def test_a_film_cut_short_is_coloured_as_far_as_it_goes_and_strict_refuses_it(cli, tmp_path, model):
     whole = write_film(tmp_path / "whole.mkv", frames=24)
     data = whole.read_bytes()
     source = tmp_path / "cut.mkv"
@@ -208,7 +207,9 @@ def test_killed_at_any_segment_it_goes_on_and_the_result_is_the_same_to_the_byte
     out = tmp_path / "out.mkv"
     folder = tmp_path / "out.mkv.photochrom-parts"
     words = ["video", source, "-o", out, "--model", model]
-    child = subprocess.Popen([sys.executable, "-c", CHILD, *map(str, words)], stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, *map(str, words)], stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 120
     while len(list(folder.glob("0*.part"))) < 2:
         assert time.monotonic() < deadline and child.poll() is None

@@ -43,16 +43,16 @@ def test_a_gray_film_gains_colour_and_keeps_luma_sound_chapters_and_times(
         ("c.mkv", "gray10le"), ("d.mkv", "gray16le"), ("e.mkv", "yuv411p"),
     ],
 )  # fmt: skip
-def test_luma_and_subsampling_of_every_depth_stay_in_ffv1(
-    cli, tmp_path, model, name, format
-):
+def test_luma_and_subsampling_of_every_depth_stay_in_ffv1(cli, tmp_path, model, name, format):
     codec = "mjpeg" if format == "yuvj420p" else "ffv1"
     source = write_film(tmp_path / name, codec=codec, format=format, frames=3)
     answer = video(cli, source, tmp_path / "out.mkv", model, "--chroma", "444")
     assert answer.code == 0, answer.err
     before, after = look(source), look(tmp_path / "out.mkv")
     assert same(before.luma, after.luma)
-    wanted = format.replace("gray", "yuv444p") if "gray" in format else format.replace("yuvj", "yuv")
+    wanted = (
+        format.replace("gray", "yuv444p") if "gray" in format else format.replace("yuvj", "yuv")
+    )
     assert after.info["format"] == wanted
     assert after.info["range"] == (1 if format.startswith("yuv4") else 2)
 
@@ -112,9 +112,7 @@ def test_shape_of_pixels_turning_fields_and_uneven_times_stay(cli, tmp_path, mod
     assert after.info["fields"] == 2 and after.info["rotation"] in (90, -90)
 
 
-def test_a_second_run_does_nothing_and_another_work_is_not_overwritten(
-    cli, gray, tmp_path, model
-):
+def test_a_second_run_does_nothing_and_another_work_is_not_overwritten(cli, gray, tmp_path, model):
     assert video(cli, gray, tmp_path / "out.mkv", model).code == 0
     again = video(cli, gray, tmp_path / "out.mkv", model)
     assert again.code == 0 and "done already" in again.err
