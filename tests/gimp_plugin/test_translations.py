@@ -27,8 +27,8 @@ LANGUAGES = ["en", *(path.parts[-3] for path in translations())]
 @pytest.mark.parametrize("path", translations(), ids=lambda path: path.parts[-3])
 def test_every_word_of_the_plug_in_is_translated_and_compiled(path: Path):
     catalog = read(path)
-    wanted = {message.id for message in words() if message.id}
-    assert {message.id for message in catalog if message.id} == wanted
+    wanted = {str(message.id) for message in words() if message.id}
+    assert {str(message.id) for message in catalog if message.id} == wanted
     for message in catalog:
         if message.id:
             text, translated = str(message.id), str(message.string)
