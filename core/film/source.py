@@ -125,7 +125,8 @@ def frames(
         first = True
         with open_file(film.path) as container:
             stream: Any = container.streams[film.stream]
-            stream.thread_type = "AUTO"
+            # with threads by frames a decoder complains at any time, and of any frame
+            stream.thread_type = "SLICE"
             if not is_from_start:
                 _seek(container, stream, start)
             for frame in _decoded(container, stream, damaged):
