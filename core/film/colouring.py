@@ -59,7 +59,7 @@ class Colouring:
         self._colorizer, self._options = colorizer, options
         self._turns = round(film.rotation / 90) % 4
         self._upright = upright_size(film)
-        shown = colorizer.look(*self._upright, options).whole
+        shown = colorizer.sizes_of(*self._upright, options).whole
         self._guide = shown if self._turns % 2 == 0 else (shown[1], shown[0])
         self._table = chroma_table(film.matrix, options.vividness)
         self._hints = Tracked(hints, self._upright, shown) if hints else None
