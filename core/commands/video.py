@@ -21,7 +21,7 @@ from core.options import Options, declared
 from core.paths import REPORT_LINES, Paths
 
 if TYPE_CHECKING:
-    from core.film import Work
+    from core.film.life import Work
     from core.job import Outcome
 
 #: The picture's options that a film takes too.
@@ -139,7 +139,7 @@ def video(
     Stopped and started again it goes on where it was. A damaged film is coloured as far as it can
     be decoded, and what is missing is listed.
     """
-    from core.film import read_hints
+    from core.film.hints import read_hints
     from core.model.memory import refuse_without_memory
     from core.model.store import file_of
 
@@ -216,7 +216,7 @@ def _all_segments(
     """Colours what is not coloured yet; the film's part of an `Outcome`."""
     from signal import SIGINT, SIGTERM
 
-    from core.film import alone, colour_segment, finish, is_done, listed, open_work
+    from core.film.life import alone, colour_segment, finish, is_done, listed, open_work
     from core.job.interruption import Interruption
 
     with Interruption(SIGINT, SIGTERM) as interruption:

@@ -69,6 +69,7 @@ class Carrier:
             yield from self._begin(frame)
             return
         entry = self._reach(frame, motion)
+        assert entry.trust is not None
         lost = float((entry.trust < _TRUSTED).mean())
         if len(self._group) >= self.every or (len(self._group) >= _FEWEST and lost > _LOST):
             yield from self._close(entry)

@@ -5,7 +5,7 @@ between reading a frame and encoding it happens here, at the network's thumbnail
 passes over the full-size frame: its means, and its new chroma planes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +65,7 @@ class Colouring:
         self._hints = Tracked(hints, self._upright, shown) if hints else None
         self.carrier = Carrier(self._ask, film_options.every, self._follow)
 
-    def frames(self, frames: "Iterable[VideoFrame]") -> "Iterator[VideoFrame]":
+    def frames(self, frames: "Iterable[VideoFrame]") -> "Generator[VideoFrame, None, None]":
         """Each frame in the result's planes, with its chroma; a few frames later than it came."""
         for frame in frames:
             luma = self._luma(frame)
@@ -109,7 +109,9 @@ class Colouring:
         height, width = chroma_size(film.height, film.width, after.chroma)
         means = _resized(plane(frame, 0), height, width)
         luma = luma_of(means, film.layout.depth, is_full=film.is_full)
-        full = cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR)
+        full = np.asarray(
+            cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
+        )
         codes = chroma_codes(luma, full, self._table, after.depth, is_full=film.is_full)
         return coloured(frame, film.layout, after, codes)
 

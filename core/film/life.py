@@ -138,6 +138,7 @@ def _encode(work: Work, segment: Segment, file, check, told) -> Told:
         with contextlib.closing(colouring.frames(source)) as coloured:
             for frame in coloured:
                 check()
+                assert frame.pts is not None  # of what is given out, see `source.frames`
                 if segment.stop is not None and frame.pts >= segment.stop:
                     break
                 if frame.pts < segment.start:

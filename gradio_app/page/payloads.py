@@ -99,9 +99,10 @@ def numbers_in(data: Any, *names: str) -> Iterator[float]:
     """Finite numbers of what an event says of itself; raises `Refused` where one is missing."""
     for name in names:
         value = data.get(name) if isinstance(data, dict) else None
-        if not _is_number(value) or not math.isfinite(value):
+        number = float(value) if _is_number(value) else math.nan  # type: ignore[arg-type]
+        if not math.isfinite(number):
             raise Refused(422, f"{name} is no number")
-        yield float(value)
+        yield number
 
 
 def file_path(file: Any) -> str:

@@ -38,6 +38,14 @@ CASES: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
         (*COLORIZE, "-o", "new.png", "--before-after", "TARGET"),
         ("photo.png", "hints.png"),
     ),
+    ("video", "output"): (
+        ("video", "film.mkv", "--hints", "hints.json", "-o", "TARGET"),
+        ("film.mkv",),
+    ),
+    ("video", "report"): (
+        ("video", "film.mkv", "--hints", "hints.json", "-o", "new.mkv", "--report", "TARGET"),
+        ("film.mkv", "hints.json"),
+    ),
     ("export", "output"): (
         ("export", "run.pt", "-o", "TARGET", "--card", "card.md"),
         ("run.pt", "card.md"),
@@ -107,6 +115,8 @@ def desk(tmp_path, model, monkeypatch) -> Path:
     save(folder / "masks/mask.png", gray(60, 80))
     shutil.copy(model, folder / "model.onnx")
     (folder / "run.pt").write_bytes(b"weights")
+    (folder / "film.mkv").write_bytes(b"a film")
+    (folder / "hints.json").write_text('{"points": []}')
     (folder / "card.md").write_text("# A card\n")
     (folder / "recipe.toml").write_text('[network]\nname = "compact_cnn"\n')
     (tmp_path / "elsewhere").mkdir()

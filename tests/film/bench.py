@@ -17,7 +17,8 @@ import numpy as np
 
 from core.bench.rows import Row
 from core.colorizer import Colorizer
-from core.film import FilmOptions, colour_segment, finish, open_work
+from core.film.life import colour_segment, finish, open_work
+from core.film.options import FilmOptions
 from core.options import Options
 
 WIDTH, HEIGHT, FRAMES = 320, 240, 208

@@ -226,13 +226,13 @@ def test_killed_at_any_segment_it_goes_on_and_the_result_is_the_same_to_the_byte
         coloured.append((segment.index, before))
         return told
 
-    import core.film
+    from core.film import life
 
-    core.film.colour_segment, before = counting, core.film.colour_segment
+    life.colour_segment, before = counting, life.colour_segment
     try:
         answer = cli(*words)
     finally:
-        core.film.colour_segment = before
+        life.colour_segment = before
     assert answer.code == 0, answer.err
     assert [index for index, there in coloured if there] == list(range(len(stood)))
     assert out.read_bytes() == undisturbed.read_bytes()
@@ -241,7 +241,8 @@ def test_killed_at_any_segment_it_goes_on_and_the_result_is_the_same_to_the_byte
 
 def test_segments_coloured_in_any_order_give_the_same_film(cli, tmp_path, model, short_segments):
     from core.colorizer import Colorizer
-    from core.film import FilmOptions, finish, open_work
+    from core.film.life import finish, open_work
+    from core.film.options import FilmOptions
     from core.options import Options
 
     source = write_film(tmp_path / "in.mkv", frames=40, options={"g": "1"}, format="yuv420p")

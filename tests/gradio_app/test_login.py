@@ -5,10 +5,13 @@ import importlib
 import re
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gradio_app import upload
 from gradio_app.login import ONCE_S, Login
@@ -192,14 +195,20 @@ def test_a_client_with_a_whole_network_of_addresses_is_one_client():
     assert len(tokens._clients) <= 4096
 
 
+def answered(login: Login, request: Request) -> Response:
+    """What the form answers; in a thread of its own: a browser's tests have a loop in ours."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(login.answer(request))).result()
+
+
 def test_a_form_that_stalls_is_given_up(monkeypatch):
     """Whoever is not known yet cannot hold a connection."""
     monkeypatch.setattr(upload, "GRACE_S", 0.1)
     login = Login(Settings(token=TOKEN, ask_token=True))
     with pytest.raises(Refused, match="stopped coming"):
-        asyncio.run(login.answer(request_with((0, b"token=", True), (60, b"x", False))))
+        answered(login, request_with((0, b"token=", True), (60, b"x", False)))
     with pytest.raises(Refused, match="larger than 4 KiB"):
-        asyncio.run(login.answer(request_with((0, b"x" * 5000, False))))
+        answered(login, request_with((0, b"x" * 5000, False)))
 
 
 def test_no_secret_stands_in_the_log_in_an_answer_or_in_a_referrer(tmp_path):

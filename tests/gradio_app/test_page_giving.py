@@ -132,12 +132,7 @@ def test_what_is_no_picture_is_refused_before_it_is_sent(page):
 def test_a_server_that_was_killed_and_started_gets_photograph_and_strokes_again(window, tmp_path):
     with server(tmp_path) as first:
         pages = [window(first.url), window(first.url)]
-        for page in pages:
-            choose(page, file_of(gray(300, 400), "PNG"))
-            to_stage(page)
-            page.get_by_role("button", name="Sky").click()
-            hinted = after(page, lambda page=page: stroke(page, 0.3, 0.5))
-            assert hue_distance(part(hinted, 0.35, 0.5), SKY) < 30
+        hinted = [with_a_sky(page) for page in pages]
         former = [open_picture(page) for page in pages]
         first.process.kill()
         first.process.wait()
@@ -145,9 +140,21 @@ def test_a_server_that_was_killed_and_started_gets_photograph_and_strokes_again(
         kept, loaded = pages
         kept.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # looked at again
         loaded.reload()
-        for page, id in zip(pages, former, strict=True):
-            expect_to_be_back(page, hinted, id)
+        for page in pages:  # at once in both, since it goes after a while
+            expect(page.locator("#notice")).to_contain_text("Your photograph is opened again")
+        for page, picture, id in zip(pages, hinted, former, strict=True):
+            expect_to_be_back(page, picture, id)
         assert download(loaded)[0] == "scan-photochrom.png"
+
+
+def with_a_sky(page: Page) -> np.ndarray:
+    """Opens a photograph and paints a stroke of sky on it: the picture on the stage."""
+    choose(page, file_of(gray(300, 400), "PNG"))
+    to_stage(page)
+    page.get_by_role("button", name="Sky").click()
+    hinted = after(page, lambda: stroke(page, 0.3, 0.5))
+    assert hue_distance(part(hinted, 0.35, 0.5), SKY) < 30
+    return hinted
 
 
 def open_picture(page: Page) -> str:
@@ -156,7 +163,6 @@ def open_picture(page: Page) -> str:
 
 
 def expect_to_be_back(page: Page, hinted: np.ndarray, former: str) -> None:
-    expect(page.locator("#notice")).to_contain_text("started anew. Your photograph is opened again")
     page.wait_for_function(  # what was open stays in view until it is put away
         "former => !['', former].includes(window.photochrom.lastId())",
         arg=former,

@@ -62,7 +62,7 @@ def post_processing() -> Iterator[Row]:
     The chroma is doubled for a second look, since clipping shows in vivid pictures.
     """
     small = Image.open(SAMPLE)
-    size = tuple(ENLARGED * side for side in small.size)
+    size = (ENLARGED * small.width, ENLARGED * small.height)
     gray = np.asarray(small.resize(size, Image.Resampling.BICUBIC))
     colorizer = Colorizer.open(DEFAULT_MODEL, "cpu")
     for vividness in (1.0, 2.0):
