@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
+from core.adjustments import adjusted, is_plain
 from core.colour.field import ChromaField
 from core.errors import HintsError, ModelError
 from core.hints import is_empty, planes
 from core.model.session import Prediction, Session, open_session
 from core.model.store import resolve
 from core.options import Options
-from core.tiles import places, with_details
+from core.reach import hints_in_cells, lightness_in_cells, limited
+from core.tiles import enlarged, places, with_details
 
 if TYPE_CHECKING:
     from core.image.page import Page
@@ -95,12 +97,29 @@ class Colorizer:
         """
         sizes = self.sizes_of(picture.height, picture.width, options)
         thumbnail = _thumbnail(picture, sizes)
+        hints = self._hints(sizes.picture, sizes.thumbnail, options)
         stride = self.session.description.stride
         tiles = self._tiles(sizes)
-        watch(0, 1 + len(tiles))
-        grid = self._whole(thumbnail, sizes, options).chroma
-        if tiles:
-            grid = self._with_details(grid, thumbnail, sizes, options, watch)
+        inferences = 1 + len(tiles) + (hints is not None)
+        asked = count()
+
+        def ask(lightness: np.ndarray, hints: np.ndarray | None = None) -> np.ndarray:
+            watch(next(asked), inferences)
+            return self._predict(lightness, hints).chroma
+
+        seen = self._seen_whole(thumbnail, sizes)
+        whole = ask(seen)
+        grid = self._with_details(whole, thumbnail, sizes, ask) if tiles else whole
+        if not is_plain(options):
+            grid = adjusted(grid, self._lightness_at(grid, thumbnail), options)
+        if hints is not None:
+            change = ask(seen, self._hints(sizes.picture, sizes.whole, options)) - whole
+            if tiles:
+                nearer = sizes.thumbnail[0] // sizes.whole[0]
+                change = enlarged(change, nearer, grid.shape[1:])
+            lightness = self._lightness_at(grid, thumbnail)
+            hints = hints_in_cells(hints, stride, grid.shape[1:])
+            grid = limited(grid, change, lightness, hints, options.reach)
         return ChromaField(
             grid=np.ascontiguousarray(grid, np.float32),
             extent=(sizes.thumbnail[0] / stride, sizes.thumbnail[1] / stride),
@@ -124,7 +143,9 @@ class Colorizer:
             raise ModelError(f"the model {description.name} knows no alternatives")
         sizes = self.sizes_of(picture.height, picture.width, options)
         thumbnail = _thumbnail(picture, sizes)
-        found = self._whole(thumbnail, sizes, options, distribution=True).distribution
+        hints = self._hints(sizes.picture, sizes.whole, options)
+        seen = self._seen_whole(thumbnail, sizes)
+        found = self._predict(seen, hints, distribution=True).distribution
         assert found is not None, "the session answers with what it was asked for"
         place = [
             min(max(int(at * whole / size * cells / self._padded(whole)), 0), cells - 1)
@@ -154,22 +175,21 @@ class Colorizer:
             paint(samples, top, out[top : top + len(samples)])
         return out
 
-    def _whole(
-        self,
-        thumbnail: np.ndarray,
-        sizes: ThumbnailSizes,
-        options: Options,
-        *,
-        distribution: bool = False,
-    ) -> Prediction:
-        """What the network says of all of the picture."""
+    def _seen_whole(self, thumbnail: np.ndarray, sizes: ThumbnailSizes) -> np.ndarray:
+        """L* of all of the picture, as the network sees it."""
         from core.colour.kernels import lightness_of
         from core.image.page import page_in_memory
 
         if sizes.thumbnail != sizes.whole:
             thumbnail = page_in_memory(thumbnail).thumbnail(*reversed(sizes.whole))
-        hints = self._hints(sizes.picture, sizes.whole, options)
-        return self._predict(lightness_of(thumbnail), hints, distribution=distribution)
+        return lightness_of(thumbnail)
+
+    def _lightness_at(self, grid: np.ndarray, thumbnail: np.ndarray) -> np.ndarray:
+        """The thumbnail's L* in the cells of a grid (2, h, w), which may reach beyond it."""
+        from core.colour.kernels import lightness_of
+
+        stride = self.session.description.stride
+        return lightness_in_cells(lightness_of(thumbnail), stride, grid.shape[1:])
 
     def _tiles(self, sizes: ThumbnailSizes) -> list[tuple[int, int]]:
         """(top, left) of the tiles for details, in cells of the finer grid."""
@@ -186,30 +206,22 @@ class Colorizer:
         whole: np.ndarray,
         thumbnail: np.ndarray,
         sizes: ThumbnailSizes,
-        options: Options,
-        watch: Watch,
+        ask: Callable[[np.ndarray], np.ndarray],
     ) -> np.ndarray:
         """The chroma of `whole`, finer: see `core.tiles`."""
         from core.colour.kernels import lightness_of
 
         stride = self.session.description.stride
         lightness = lightness_of(thumbnail)
-        hints = self._hints(sizes.picture, sizes.thumbnail, options)
-
         shape, tile = self._finer_grid(sizes)
-        inferences = 1 + len(self._tiles(sizes))
-        done = count(1)  # that for the whole picture
 
-        def ask(top: int, left: int, height: int, width: int) -> np.ndarray:
-            watch(next(done), inferences)
-            box = np.s_[
-                ..., top * stride : (top + height) * stride, left * stride : (left + width) * stride
-            ]
-            prediction = self._predict(lightness[box], None if hints is None else hints[box])
-            return prediction.chroma[:, :height, :width]
+        def ask_of_tile(top: int, left: int, height: int, width: int) -> np.ndarray:
+            rows = slice(top * stride, (top + height) * stride)
+            columns = slice(left * stride, (left + width) * stride)
+            return ask(lightness[rows, columns])[:, :height, :width]
 
         nearer = sizes.thumbnail[0] // sizes.whole[0]
-        return with_details(whole, nearer, shape, tile, ask)
+        return with_details(whole, nearer, shape, tile, ask_of_tile)
 
     def _predict(
         self, lightness: np.ndarray, hints: np.ndarray | None, *, distribution: bool = False

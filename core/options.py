@@ -57,7 +57,35 @@ class Options:
     vividness: float = _option(
         1.0, "scales the colours: 0 = gray, 1 = as predicted, 2 = twice", low=0.0, high=2.0
     )
+    calm: float = _option(
+        0.0,
+        "draws blotches to the colour around them, up to edges: 0 = not at all, 1 = wholly",
+        low=0.0,
+        high=1.0,
+        added=True,
+    )
+    warmth: float = _option(
+        0.0,
+        "moves colours to blue (below 0) or to yellow (above); grays stay",
+        low=-1.0,
+        high=1.0,
+        added=True,
+    )
+    tint: float = _option(
+        0.0,
+        "moves colours to green (below 0) or to red (above); grays stay, and skin nearly",
+        low=-1.0,
+        high=1.0,
+        added=True,
+    )
     hints: str = _option("", "colours that the user gave, as a hint document")
+    reach: float = _option(
+        1.0,
+        "how far a hint's colour goes within its thing: 0 = no further than the hint, "
+        "1 = as usual, 2 = twice as far",
+        low=0.0,
+        high=3.0,
+    )
     format: str = _option(
         "same",
         "format of the result; jpg, tif and jp2 are understood too",
@@ -80,17 +108,20 @@ class Options:
         return cls(**values)
 
     def canonical(self) -> dict[str, Any]:
-        """What enters the job key: all options, defaults included, with three exceptions.
+        """What enters the job key: all options, defaults included, with four exceptions.
 
         The model stands in the key by its SHA-256, so its name is left out; the hint document,
         which can be large, stands here by its SHA-256; an option that was `added` since the first
-        keys were written is left out at its default, so that the work of before keeps its key.
+        keys were written is left out at its default, so that the work of before keeps its key; and
+        `reach` stands here only where there are hints.
         """
         values = asdict(self)
         del values["model"]
         for option in fields(self):
             if option.metadata.get("added") and values[option.name] == option.default:
                 del values[option.name]
+        if not self.hints:
+            del values["reach"]
         values["hints"] = hashlib.sha256(self.hints.encode()).hexdigest() if self.hints else None
         return values
 

@@ -34,8 +34,15 @@ def with_details(
     """
     tiles = _mosaic(shape, tile, ask)
     cell = max(1, round(min(shape) * _BROAD))
-    missing = _block_means(_enlarged(whole, nearer, shape) - tiles, cell)
-    return tiles + _enlarged(missing, cell, shape)
+    missing = _block_means(enlarged(whole, nearer, shape) - tiles, cell)
+    return tiles + enlarged(missing, cell, shape)
+
+
+def enlarged(grid: np.ndarray, scale: int, shape: tuple[int, int]) -> np.ndarray:
+    """A grid (2, h, w) on one of `shape`, `scale` times as fine, smoothly."""
+    extent = shape[0] / scale, shape[1] / scale
+    field = ChromaField(grid, extent, height=shape[0], width=shape[1])
+    return np.moveaxis(chroma_at(prepare(field), 0, shape[0]), -1, 0).astype(np.float32)
 
 
 def starts(size: int, tile: int) -> list[int]:
@@ -77,10 +84,3 @@ def _block_means(grid: np.ndarray, cell: int) -> np.ndarray:
         sums = np.add.reduceat(sums, begins, axis)
         counts = np.add.reduceat(counts, begins, axis)
     return (sums / counts).astype(np.float32)
-
-
-def _enlarged(grid: np.ndarray, scale: int, shape: tuple[int, int]) -> np.ndarray:
-    """A grid (2, h, w) on one of `shape`, `scale` times as fine, smoothly."""
-    extent = shape[0] / scale, shape[1] / scale
-    field = ChromaField(grid, extent, height=shape[0], width=shape[1])
-    return np.moveaxis(chroma_at(prepare(field), 0, shape[0]), -1, 0).astype(np.float32)

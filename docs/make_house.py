@@ -19,7 +19,18 @@ FLOORS: Final = (
     ("4", ("core.commands", "core.bench")),
     ("3", ("core.job", "core.film", "core.comparison")),
     ("2", ("core.learn", "core.colorizer")),
-    ("1", ("core.model", "core.image", "core.hints", "core.tiles", "core.options")),
+    (
+        "1",
+        (
+            "core.model",
+            "core.image",
+            "core.adjustments",
+            "core.hints",
+            "core.reach",
+            "core.tiles",
+            "core.options",
+        ),
+    ),
     ("0", ("core.installation", "core.colour", "core.paths", "core.system", "core.errors")),
 )
 WIDTH, HEIGHT, FLOOR, BOX_HEIGHT, BOX_WIDTH = 960, 680, 110, 40, 140

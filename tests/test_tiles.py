@@ -100,8 +100,8 @@ def test_it_looks_no_nearer_than_there_are_pixels(session):
     assert len(session.seen) == 2
 
 
-def test_a_hint_reaches_the_whole_and_the_tiles_that_have_it(session):
+def test_hints_are_asked_once_of_the_whole_and_not_of_tiles(session):
     hint = document_of(b'{"points": [{"x": 20, "y": 20, "radius": 10, "a": 40, "b": -40}]}')
     Colorizer(session).colorize(gray(300, 450), Options(side=64, detail=2, hints=hint))
-    hinted = [bool(hints[2].any()) for _, hints in session.seen]
-    assert hinted == [True, True] + [False] * 11
+    hinted = [hints is not None and bool(hints[2].any()) for _, hints in session.seen]
+    assert hinted == [False] * 13 + [True]

@@ -21,9 +21,10 @@ from core.colour.lab import lab_to_srgb, srgb_to_lab
 from core.errors import HintsError, SourceError
 from core.image.atomic import write_file
 from core.learn.measures.picture import colourfulness, judge, mean_of_values, one_hue_share, summary
-from core.learn.predict import Predictor, chroma_for
+from core.learn.predict import chroma_for
 from core.model.session import Session, open_session
 from core.paths import SHEET_MARK
+from core.reach import hints_in_cells, lightness_in_cells, limited
 from train.data.augment import Augment, old_film
 from train.data.cache import decode
 from train.data.chance import Chance
@@ -92,9 +93,17 @@ class EvaluatedModel:
     def __init__(self, path: Path, device: str = "cpu") -> None:
         self._session: Session = open_session(path, device)
         self.description = self._session.description
-        self.ask: Predictor = lambda lightness, hints: self._session.predict(
-            lightness[0, 0], None if hints is None else hints[0]
-        ).chroma[None]
+
+    def ask(self, lightness: np.ndarray, hints: np.ndarray | None) -> np.ndarray:
+        """A `Predictor`: one picture's chroma; hints reach as far as they do in the product."""
+        automatic = self._session.predict(lightness[0, 0]).chroma
+        if hints is None:
+            return automatic[None]
+        change = self._session.predict(lightness[0, 0], hints[0]).chroma - automatic
+        stride, shape = self.description.stride, automatic.shape[1:]
+        seen = lightness_in_cells(lightness[0, 0], stride, shape)
+        given = hints_in_cells(hints[0], stride, shape)
+        return limited(automatic, change, seen, given)[None]
 
     def colour(self, photograph: Photograph, hints: np.ndarray | None = None) -> np.ndarray:
         """a*, b* 2,H,W."""

@@ -645,6 +645,9 @@ def chroma_of(colours: NDArray[np.uint16], out: NDArray[np.float32] | None = Non
 
 def warm() -> None:
     """Compile every kernel, or load it from the cache: some seconds the first time on a machine."""
+    from core.colour import geodesic
+
+    geodesic.warm()
     field = prepare(ChromaField(np.zeros((2, 1, 1), np.float32), (1, 1), 1, 1))
     for depth in _DEPTHS:
         samples = np.zeros((1, 1, 3), depth)
