@@ -11,7 +11,7 @@ import json
 import select
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -36,7 +36,7 @@ class Request:
     height: int
     channels: int  # 1 = gray codes, 3 = RGB interleaved; sRGB's tone curve in both
     depth: int  # bits a sample, 8 or 16
-    vividness: float = 1.0
+    dials: dict[str, float] = field(default_factory=dict)  # options by name, such as vividness
     model: str = ""
     want: str = "rgb"  # of the same depth, or "chroma": a*, b* as float32
 
@@ -60,7 +60,7 @@ class Request:
             "depth": self.depth,
             "space": "gray" if self.channels == 1 else "srgb",
             "want": self.want,
-            "vividness": repr(self.vividness),
+            **{name: repr(value) for name, value in self.dials.items()},
             "id": uuid.uuid4().hex,
         }
         if self.model:

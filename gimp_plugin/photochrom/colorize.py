@@ -32,7 +32,7 @@ class Choice:
     """What the user chose besides the layer; names and ranges as everywhere in Photochrom."""
 
     model: str
-    vividness: float
+    dials: dict[str, float]
     hints: Gimp.Layer | None
     find_hints: bool  # take each layer's own hints layer instead
     convert_gray: bool
@@ -136,7 +136,7 @@ def _ask(found: server.Server, pixels: Pixels, choice: Choice, paint: bytes) -> 
             Gimp.progress_update(SENT + (RECEIVED - SENT) * strip.y / height)
             yield strip.height
 
-    colouring = Colouring(found, pixels.request(choice.vividness, choice.model), paint)
+    colouring = Colouring(found, pixels.request(choice.dials, choice.model), paint)
     try:
         Gimp.progress_set_text(_("Sending the layer…"))
         colouring.send(sending())

@@ -13,7 +13,9 @@ import gi
 
 gi.require_version("Gtk", "3.0")
 
+import dials  # noqa: E402
 import server  # noqa: E402
+from dials import COLOUR_DIALS, HINT_DIAL  # noqa: E402
 from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
 from layers import Target  # noqa: E402
 from marks import all_layers  # noqa: E402
@@ -47,27 +49,35 @@ def build(
     models = _Models(config, status, lambda found: ask_again(found))
 
     def ask_again(found: server.Server | None = None) -> None:
-        preview.ask(found, config.get_property("model") or "", config.get_property("hints"))
+        preview.ask(
+            found,
+            config.get_property("model") or "",
+            config.get_property("hints"),
+            dials.turned(config),
+        )
 
     def read_again() -> None:
         preview.read(replace(targets[0], sample_merged=config.get_property("sample-merged")))
         ask_again()
 
     config.connect("notify::sample-merged", lambda *_: read_again())
-    for name in ("model", "hints"):
+    for name in ("model", "hints", *COLOUR_DIALS, HINT_DIAL):
         config.connect(f"notify::{name}", lambda *_: ask_again())
     config.connect(
         "notify::vividness", lambda *_: preview.set_vividness(config.get_property("vividness"))
     )
     layers = _hints_row(config, targets)
-    vividness = dialog.get_scale_entry("vividness", 1.0)
-    vividness.set_digits(2)
+    scales = [dialog.get_scale_entry(name, 1.0) for name in ("vividness", *COLOUR_DIALS, HINT_DIAL)]
+    for scale in scales:
+        scale.set_digits(2)
     output = dialog.get_widget("output", GObject.TYPE_NONE)
-    _align(models.label, vividness.get_label(), output.get_label(), layers.get_children()[0])
+    labels = [scale.get_label() for scale in scales]
+    _align(models.label, *labels, output.get_label(), layers.get_children()[0])
     content.pack_start(preview.widget, False, False, 0)
     content.pack_start(models.row, False, False, 0)
-    dialog.fill(["vividness", "output"])
+    dialog.fill(["vividness", *COLOUR_DIALS, "output"])
     content.pack_start(layers, False, False, 0)
+    dialog.fill([HINT_DIAL])
     earlier = ["replace-colours"] if any(map(Target.earlier_colours, targets)) else []
     dialog.fill(["sample-merged", "respect-selection", *earlier])
     if len(targets) > 1:

@@ -19,6 +19,7 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gegl", "0.4")
 
+import dials  # noqa: E402
 import hints  # noqa: E402
 from colorize import Choice, colorize  # noqa: E402
 from gi.repository import Gimp, Gio, GLib, GObject  # noqa: E402
@@ -79,6 +80,8 @@ def _colorize_procedure(plug_in):
         1.0,
         flags,
     )
+    for name, label, blurb, low, high, default in dials.described():
+        procedure.add_double_argument(name, label, blurb, low, high, default, flags)
     procedure.add_choice_argument(
         "output", _("Res_ult"), _("Where the colours go"), _outputs(), COLOUR_LAYER, flags
     )
@@ -307,7 +310,7 @@ def _targets(image, photographs, config) -> list[Target]:
 def _choice(config, find_hints: bool) -> Choice:
     return Choice(
         model=config.get_property("model") or "",
-        vividness=config.get_property("vividness"),
+        dials={"vividness": config.get_property("vividness"), **dials.turned(config)},
         hints=config.get_property("hints"),
         find_hints=find_hints,
         convert_gray=config.get_property("convert-gray"),

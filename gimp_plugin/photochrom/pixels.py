@@ -89,10 +89,10 @@ class Pixels:
         self._has_alpha = drawable.has_alpha()
         self._form = form
 
-    def request(self, vividness: float, model: str) -> Request:
+    def request(self, dials: dict[str, float], model: str) -> Request:
         """The request that goes with these samples."""
         channels = 1 if self._form.gray else 3
-        return Request(self.width, self.height, channels, self._form.depth, vividness, model)
+        return Request(self.width, self.height, channels, self._form.depth, dials, model)
 
     def strips(self) -> Iterator[Gegl.Rectangle]:
         """The layer in strips of whole tiles, from top to bottom.

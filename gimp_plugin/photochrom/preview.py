@@ -1,6 +1,7 @@
 """The picture in the dialog: a thumbnail of the layer in the colours that it will get.
 
-The server is asked for the thumbnail's chroma once, and again where the model or the hints change;
+The server is asked for the thumbnail's chroma once, and again where the model, the hints or a dial
+change;
 vividness and "before" are computed here, from that chroma, at each move of the slider.
 """
 # pyright: reportMissingImports=false
@@ -37,6 +38,7 @@ class Question:
 
     model: str
     hints: bytes
+    dials: tuple[tuple[str, float], ...]
 
 
 class Preview:
@@ -78,12 +80,23 @@ class Preview:
         self._chroma: array | None = None
         self._show()
 
-    def ask(self, server: Server | None, model: str, paint: Gimp.Layer | None) -> None:
-        """Ask for the colours by `model` (''= the server's own) and by the paint on a layer."""
+    def ask(
+        self,
+        server: Server | None,
+        model: str,
+        paint: Gimp.Layer | None,
+        dials: dict[str, float],
+    ) -> None:
+        """Ask for the colours by `model` (''= the server's own), the paint on a layer, the dials.
+
+        Vividness is none of these dials.
+        """
         self._server = server or self._server
         size = self._fine.get_width(), self._fine.get_height()
         self._question = Question(
-            model, hints.as_small_png(paint, self._extent, *size) if paint else b""
+            model,
+            hints.as_small_png(paint, self._extent, *size) if paint else b"",
+            tuple(dials.items()),
         )
         self._start()
 
@@ -102,9 +115,8 @@ class Preview:
         self._asking = True
         fine = self._fine
         samples = _colours_of(fine)
-        request = Request(
-            fine.get_width(), fine.get_height(), 3, 8, 1.0, self._question.model, "chroma"
-        )
+        dials, model = {"vividness": 1.0, **dict(self._question.dials)}, self._question.model
+        request = Request(fine.get_width(), fine.get_height(), 3, 8, dials, model, "chroma")
         work = self._server, request, samples, self._question
         threading.Thread(target=self._fetch, args=work, daemon=True).start()
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from core.options import declared
@@ -42,15 +43,16 @@ def test_registering_raises_no_complaint_of_gimp(room: Room):
     assert "Traceback" not in session.said()
 
 
-def test_vividness_is_the_option_that_it_is_everywhere_else(gimp: GimpSession):
+@pytest.mark.parametrize("name", ["vividness", "warmth", "tint", "calm", "reach"])
+def test_a_dial_is_the_option_that_it_is_everywhere_else(gimp: GimpSession, name: str):
     found = gimp.run(
-        """
+        f"""
         procedure = Gimp.get_pdb().lookup_procedure(COLORIZE)
-        vividness = procedure.find_argument("vividness")
-        value = [vividness.minimum, vividness.maximum, vividness.default_value, vividness.blurb]
+        dial = procedure.find_argument({name!r})
+        value = [dial.minimum, dial.maximum, dial.default_value, dial.blurb]
         """
     )
-    (about,) = [option for option in declared() if option[0] == "vividness"]
+    (about,) = [option for option in declared() if option[0] == name]
     _, _, default, limits = about
     assert found[:3] == [limits["low"], limits["high"], default]
     assert found[3].lower() == limits["help"].lower()
