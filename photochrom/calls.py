@@ -37,6 +37,10 @@ class Choices(TypedDict, total=False):
     side: int
     detail: int
     vividness: float
+    calm: float
+    warmth: float
+    tint: float
+    reach: float
     format: str
     quality: int
 
