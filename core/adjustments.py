@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from core.colour.windows import window_means
 from core.options import Options
 
 #: CIELAB units that a dial at its end adds to b* (warmth) and a* (tint), where there is colour.
@@ -64,25 +65,13 @@ def _calmed(chroma: np.ndarray, lightness: np.ndarray) -> np.ndarray:
     """
     guide = np.asarray(lightness, np.float64)
     radius = max(1, round(min(guide.shape) * _CALM_RADIUS))
-    mean = _window_means(guide, radius)
-    variance = _window_means(guide * guide, radius) - mean * mean
+    mean = window_means(guide, radius)
+    variance = window_means(guide * guide, radius) - mean * mean
     planes = []
     for plane in chroma.astype(np.float64):
-        own = _window_means(plane, radius)
-        slope = (_window_means(plane * guide, radius) - own * mean) / (variance + _CALM_STEP**2)
+        own = window_means(plane, radius)
+        slope = (window_means(plane * guide, radius) - own * mean) / (variance + _CALM_STEP**2)
         planes.append(
-            _window_means(slope, radius) * guide + _window_means(own - slope * mean, radius)
+            window_means(slope, radius) * guide + window_means(own - slope * mean, radius)
         )
     return np.asarray(planes, np.float32)
-
-
-def _window_means(plane: np.ndarray, radius: int) -> np.ndarray:
-    """Means (h, w) over the windows of `radius` places to each side, cut at the rim."""
-    for axis in range(2):
-        size = plane.shape[axis]
-        sums = np.insert(np.cumsum(plane, axis), 0, 0, axis)
-        places = np.arange(size)
-        begins, ends = np.maximum(places - radius, 0), np.minimum(places + radius + 1, size)
-        counts = (ends - begins).reshape([-1 if at == axis else 1 for at in range(2)])
-        plane = (np.take(sums, ends, axis) - np.take(sums, begins, axis)) / counts
-    return plane

@@ -1,40 +1,37 @@
 """How far hints reach: each colours its thing, up to its edges, and leaves the rest alone.
 
 A network that takes hints decides by itself where they act, and it may colour foliage for a dab on
-an arm. Here its answer with hints is taken up only near them, where *near* is measured along ways
-that cross no border (`core.colour.geodesic`); and nearer still the hint's own colour is taken. Both
-end softly. This needs nothing of a network but its two answers, so that it holds for all of them.
+an arm. Here two shares are found for every cell: of the network's answer with hints, and of the
+colour of the nearest hint itself. They follow from how far that hint is along ways that cross no
+border (`core.colour.geodesic`) and how much both places look alike, by a small network of three
+layers in `reach.npz`, which `python -m train.learn_reach` makes. It sees nothing of the network
+that answers but its two answers, so that it serves all of them.
 """
 
-from typing import Any, Final, NamedTuple
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
+from core.colour.windows import window_means
 
-class _Zone(NamedTuple):
-    """Around hints: how far apart borders are (see `nearest_marked`), and how far it goes.
-
-    `half`: the distance, in short sides, at which half is taken up; `end`: over which it ends.
-    """
-
-    lightness_cost: float
-    chroma_cost: float
-    half: float
-    end: float
-
-
-#: Where the hint's own colour is taken, and where the network's answer with hints. Chosen on
-#: validation pictures by `photochrom evaluate --hints stray` and `--hints grid`.
-_OWN: Final = _Zone(lightness_cost=1.169, chroma_cost=1.301, half=0.498, end=0.129)
-_ANSWER: Final = _Zone(lightness_cost=0.076, chroma_cost=0.162, half=0.385, end=0.107)
-
+#: What changes of lightness and chroma cost on three kinds of way (see `nearest_marked`): both
+#: little, both much, lightness alone. The first also says which hint is the nearest.
+_WAYS: Final = ((1.169, 1.301), (4.0, 4.0), (8.0, 0.0))
+#: On a way of a short side L* may change by so many hundreds for nothing.
+_SLACK: Final = 1.12
 #: Lightness is smoothed before its edges are looked for, by this share of the short side
 #: (a standard deviation), since grain is no border.
 _SMOOTHING: Final = 1 / 230
+#: Surroundings that are compared, as shares of the short side.
+_SMALL, _LARGE, _CHROMA = 1 / 32, 1 / 10, 1 / 20
+#: Distances beyond are all alike, in short sides.
+_FARTHEST: Final = 3.0
 #: A share below this one is none: far pixels keep their bits.
-_NOTHING: Final = 0.01
-#: On a way of a short side L* may change by so many hundreds for nothing.
-_SLACK: Final = 1.12
+_NOTHING: Final = 0.02
+
+WEIGHTS: Final = Path(__file__).with_name("reach.npz")
 
 
 def limited(
@@ -51,28 +48,85 @@ def limited(
     cells alone, 2 for twice as far as usual. Returns float32 (2, h, w), `automatic` itself where no
     cell is hinted.
     """
-    from core.colour.geodesic import nearest_marked
-
     marked = hints[2] > 0
     if not marked.any():
         return automatic
-    smooth = _smoothed(np.asarray(lightness, np.float32), min(lightness.shape) * _SMOOTHING)
+    if reach == 0:
+        return np.where(marked, hints[:2], automatic).astype(np.float32)
+    found, own = described(lightness, automatic, hints, reach)
+    of_answer, of_own = _shares(found)
+    of_own[marked] = 1
+    answer = automatic + of_answer * change
+    return np.asarray(answer + of_own * (own - answer), np.float32)
 
-    def share(zone: _Zone) -> tuple[np.ndarray, np.ndarray]:
-        distance, origin = nearest_marked(
-            smooth,
-            automatic,
-            marked,
-            lightness_cost=zone.lightness_cost,
-            chroma_cost=zone.chroma_cost,
-            slack=_SLACK,
+
+def described(
+    lightness: np.ndarray, automatic: np.ndarray, hints: np.ndarray, reach: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is looked at: (features, h, w), and the nearest hint's a* and b* (2, h, w)."""
+    from core.colour.geodesic import nearest_marked
+
+    side, marked = min(lightness.shape), hints[2] > 0
+    smooth = _smoothed(np.asarray(lightness, np.float32), side * _SMOOTHING)
+    ways = [
+        nearest_marked(
+            smooth, automatic, marked, lightness_cost=light, chroma_cost=chroma, slack=_SLACK
         )
-        return _taken_up(distance, zone, reach), origin
+        for light, chroma in _WAYS
+    ]
+    origin = np.unravel_index(ways[0][1], lightness.shape)
 
-    answer = automatic + share(_ANSWER)[0] * change
-    taken_up, origin = share(_OWN)
-    own = hints[:2].reshape(2, -1)[:, origin]
-    return np.asarray(answer + taken_up * (own - answer), np.float32)
+    def unlike(planes: np.ndarray) -> np.ndarray:
+        """How far each place is from that of its hint in `planes`, (h, w) or (2, h, w)."""
+        difference = planes - planes[..., *origin]
+        return np.abs(difference) if difference.ndim == 2 else np.hypot(*difference)
+
+    small = max(1, round(side * _SMALL))
+    light = window_means(np.stack((lightness, lightness * lightness)), small)
+    spread = np.sqrt(np.maximum(light[1] - light[0] ** 2, 0))
+    own = hints[:2][:, *origin]
+    features = [
+        *(np.minimum(distance / reach, _FARTHEST) for distance, _ in ways),
+        *(
+            np.abs(place - at) / (side * reach)
+            for place, at in zip(np.indices(lightness.shape), origin, strict=True)
+        ),
+        unlike(smooth) / 25,
+        unlike(light[0]) / 25,
+        unlike(window_means(lightness, max(1, round(side * _LARGE)))) / 25,
+        unlike(spread) / 10,
+        spread / 10,
+        unlike(automatic) / 25,
+        unlike(window_means(automatic, max(1, round(side * _CHROMA)))) / 25,
+        np.hypot(*automatic) / 25,
+        np.hypot(*(own - automatic)) / 25,
+        np.hypot(*(own - automatic[:, *origin])) / 25,
+        np.full(lightness.shape, 5 * np.sqrt(marked.mean())),
+    ]
+    return np.asarray(features, np.float32), own
+
+
+def _shares(features: np.ndarray) -> np.ndarray:
+    """Shares (2, h, w) of 0 to 1: of the network's answer, and of the hint's own colour."""
+    values = features.reshape(len(features), -1)
+    layers = _layers()
+    for number, (weight, bias) in enumerate(layers):
+        values = weight @ values + bias[:, None]
+        if number + 1 < len(layers):
+            values *= _sigmoid(values)  # "SiLU"
+    shares = (_sigmoid(values) - _NOTHING) / (1 - _NOTHING)
+    return np.maximum(shares, 0).reshape(2, *features.shape[1:])
+
+
+def _sigmoid(values: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(values, -50, 50)))
+
+
+@lru_cache(1)
+def _layers() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Weights and biases, layer by layer."""
+    with np.load(WEIGHTS) as stored:
+        return [(stored[f"weight{n}"], stored[f"bias{n}"]) for n in range(len(stored) // 2)]
 
 
 def lightness_in_cells(lightness: np.ndarray, stride: int, shape: tuple[int, int]) -> np.ndarray:
@@ -96,15 +150,6 @@ def _cells(planes: np.ndarray, stride: int, shape: tuple[int, int], mode: Any) -
     ]
     padded = np.pad(planes, [(0, 0)] * (planes.ndim - 2) + margins, mode=mode)
     return padded.reshape(*planes.shape[:-2], shape[0], stride, shape[1], stride)
-
-
-def _taken_up(distance: np.ndarray, zone: _Zone, reach: float) -> np.ndarray:
-    """The share that is taken up at these distances: 1 at hints, a half at `half`, softly to 0."""
-    if reach == 0:
-        return (distance == 0).astype(np.float32)
-    excess = np.minimum((distance / reach - zone.half) / zone.end, 50)  # no overflow
-    share = (1 + np.exp(-zone.half / zone.end)) / (1 + np.exp(excess))
-    return np.clip((share - _NOTHING) / (1 - _NOTHING), 0, 1)
 
 
 def _smoothed(plane: np.ndarray, deviation: float) -> np.ndarray:

@@ -95,11 +95,16 @@ class EvaluatedModel:
         self.description = self._session.description
 
     def ask(self, lightness: np.ndarray, hints: np.ndarray | None) -> np.ndarray:
-        """A `Predictor`: one picture's chroma; hints reach as far as they do in the product."""
-        automatic = self._session.predict(lightness[0, 0]).chroma
+        """A `Predictor`: what the network itself answers for one picture."""
+        given = None if hints is None else hints[0]
+        return self._session.predict(lightness[0, 0], given).chroma[None]
+
+    def ask_in_use(self, lightness: np.ndarray, hints: np.ndarray | None) -> np.ndarray:
+        """A `Predictor`: the same, but hints reach as far as they do in the product."""
+        automatic = self.ask(lightness, None)[0]
         if hints is None:
             return automatic[None]
-        change = self._session.predict(lightness[0, 0], hints[0]).chroma - automatic
+        change = self.ask(lightness, hints)[0] - automatic
         stride, shape = self.description.stride, automatic.shape[1:]
         seen = lightness_in_cells(lightness[0, 0], stride, shape)
         given = hints_in_cells(hints[0], stride, shape)
@@ -109,7 +114,7 @@ class EvaluatedModel:
         """a*, b* 2,H,W."""
         multiple = self.description.multiple
         seen = photograph.lightness if photograph.seen is None else photograph.seen
-        return chroma_for(self.ask, seen, hints, multiple=multiple)
+        return chroma_for(self.ask_in_use, seen, hints, multiple=multiple)
 
 
 def photographs(data: Path, short_side: int | None = None) -> Iterator[Photograph]:

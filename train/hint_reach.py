@@ -9,13 +9,12 @@ axis, as for a blue dress that was red. Measured are
   pictures (`inside`, `inside_free`: 0 = as without the hint, 1 = exactly as asked);
 * elsewhere, on pixels whose true colour is further than `OTHER` from every hinted one: the share
   that moved by more than `MOVED` (`stray`, `stray_free`).
-
-What each picture is given depends on its name alone.
 """
 
 import zlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -37,6 +36,21 @@ _TURNS: Final = (90, 270)
 Colour = Callable[[Photograph, np.ndarray], np.ndarray]
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Hints for a picture, and what they should do.
+
+    `kind`: '' for true colours, '_free' for a free one; `hints` (3, H, W); `inside` (H, W) the
+    hinted things; `is_other` (H, W) what should stay; `wanted` a*, b* (2, H, W) of the things.
+    """
+
+    kind: str
+    hints: np.ndarray
+    inside: np.ndarray
+    is_other: np.ndarray
+    wanted: np.ndarray
+
+
 class HintReach:
     """Takes in pictures with their answers without hints; `result` says how hints did."""
 
@@ -48,16 +62,10 @@ class HintReach:
 
     def add(self, photograph: Photograph, ours: np.ndarray) -> None:
         """`ours`: a*, b* 2,H,W that the model gives without hints."""
-        random = np.random.default_rng(zlib.crc32(photograph.name.encode()))
-        labels = segments(photograph.lightness, photograph.chroma)
         radius = RADII[self._seen % len(RADII)]
         self._seen += 1
-        names = random.permutation(np.unique(labels))[: max(COUNTS)]
-        asked = [_mean(photograph.chroma, labels == name) for name in names]
-        for count in COUNTS:
-            self._try("", photograph, ours, labels, names[:count], asked[:count], radius)
-        free = [_turned(asked[0], random)]
-        self._try("_free", photograph, ours, labels, names[:1], free, radius)
+        for case in cases(photograph, radius):
+            self._take_in(case, photograph, ours)
 
     def result(self) -> dict[str, float]:
         """`inside`, `stray` and both with `_free`, shares of 0 to 1; {} without pictures."""
@@ -68,35 +76,47 @@ class HintReach:
             found[f"stray{kind}"] = float(moved / all_pixels) if all_pixels else 0.0
         return found
 
-    def _try(
-        self,
-        kind: str,
-        photograph: Photograph,
-        automatic: np.ndarray,
-        labels: np.ndarray,
-        names: np.ndarray,
-        asked: list[np.ndarray],
-        radius: int,
-    ) -> None:
-        truth = photograph.chroma
-        hints = np.zeros((3, *labels.shape), np.float32)
-        wanted = truth.copy()
-        is_other = np.ones(labels.shape, bool)
-        for name, colour in zip(names, asked, strict=True):
-            thing = labels == name
-            disc = thing & _disc(_middle(thing), radius, labels.shape)
-            hints[:2, disc] = colour[:, None]
-            hints[2, disc] = 1
-            # the thing's own shades stay, around another colour
-            mean = _mean(truth, thing)
-            wanted[:, thing] = truth[:, thing] + (colour - mean)[:, None]
-            is_other &= ~thing & (np.hypot(*(truth - mean[:, None, None])) > OTHER)
-        answer = self._colour(photograph, hints)
-        inside = np.isin(labels, names)
+    def _take_in(self, case: Case, photograph: Photograph, automatic: np.ndarray) -> None:
+        answer = self._colour(photograph, case.hints)
         for at, given in enumerate((automatic, answer)):
-            self._squares[kind][at] += ((given - wanted)[:, inside] ** 2).sum()
+            self._squares[case.kind][at] += ((given - case.wanted)[:, case.inside] ** 2).sum()
         moved = np.hypot(*(answer - automatic)) > MOVED
-        self._pixels[kind] += ((moved & is_other).sum(), is_other.sum())
+        self._pixels[case.kind] += ((moved & case.is_other).sum(), case.is_other.sum())
+
+
+def cases(photograph: Photograph, radius: int) -> Iterator[Case]:
+    """What a picture is given: hints in discs of `radius` px; depends on its name alone."""
+    random = np.random.default_rng(zlib.crc32(photograph.name.encode()))
+    labels = segments(photograph.lightness, photograph.chroma)
+    names = random.permutation(np.unique(labels))[: max(COUNTS)]
+    asked = [_mean(photograph.chroma, labels == name) for name in names]
+    for count in COUNTS:
+        yield _case("", photograph, labels, names[:count], asked[:count], radius)
+    yield _case("_free", photograph, labels, names[:1], [_turned(asked[0], random)], radius)
+
+
+def _case(
+    kind: str,
+    photograph: Photograph,
+    labels: np.ndarray,
+    names: np.ndarray,
+    asked: list[np.ndarray],
+    radius: int,
+) -> Case:
+    truth = photograph.chroma
+    hints = np.zeros((3, *labels.shape), np.float32)
+    wanted = truth.copy()
+    is_other = np.ones(labels.shape, bool)
+    for name, colour in zip(names, asked, strict=True):
+        thing = labels == name
+        disc = thing & _disc(_middle(thing), radius, labels.shape)
+        hints[:2, disc] = colour[:, None]
+        hints[2, disc] = 1
+        # the thing's own shades stay, around another colour
+        mean = _mean(truth, thing)
+        wanted[:, thing] = truth[:, thing] + (colour - mean)[:, None]
+        is_other &= ~thing & (np.hypot(*(truth - mean[:, None, None])) > OTHER)
+    return Case(kind, hints, np.isin(labels, names), is_other, wanted)
 
 
 def _mean(chroma: np.ndarray, where: np.ndarray) -> np.ndarray:

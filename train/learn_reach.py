@@ -1,0 +1,152 @@
+"""Learns how far hints reach: the small network of `core.reach`.
+
+    python -m train.learn_reach model.onnx --data photographs.tar -o core/reach.npz
+
+Each picture is given hints as `train.hint_reach` gives them. The network learns to bring the hinted
+things to the asked colours, and to move no more of other colours than `--stray` allows for: a
+larger one keeps hints nearer. A quarter of the pictures are kept to judge by. It serves every model
+that takes hints, so it need not be learnt again with each.
+"""
+
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.image.atomic import write_file
+from core.learn.predict import chroma_for
+from core.reach import described
+from train.evaluate import EvaluatedModel, photographs
+from train.hint_reach import MOVED, RADII, cases
+
+WIDTH = 24
+EPOCHS = 20
+CASES_A_STEP = 16
+LEARNING_RATE = 3e-3
+#: Of a picture's pixels so many are learnt from.
+SHARE_OF_PIXELS = 0.1
+#: Units of a* b* over which a pixel passes from unmoved to moved, so that there is a slope.
+SOFTNESS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Pixels of a case: `features` F,P, then a*, b* 2,P each, then masks P."""
+
+    features: Tensor
+    automatic: Tensor
+    change: Tensor
+    own: Tensor
+    wanted: Tensor
+    inside: Tensor
+    is_other: Tensor
+
+
+def samples(model: EvaluatedModel, data: Path, most: int) -> list[list[Sample]]:
+    """All cases of each of the first `most` pictures."""
+    random = np.random.default_rng(0)
+    found = []
+    for number, photograph in enumerate(islice(photographs(data), most)):
+        seen, multiple = photograph.lightness, model.description.multiple
+        automatic = chroma_for(model.ask, seen, multiple=multiple)
+        found.append([])
+        for case in cases(photograph, RADII[number % len(RADII)]):
+            answer = chroma_for(model.ask, seen, case.hints, multiple=multiple)
+            features, own = described(seen, automatic, case.hints)
+            kept = random.random(seen.shape) < SHARE_OF_PIXELS
+            planes = (features, automatic, answer - automatic, own, case.wanted)
+            masks = (case.inside, case.is_other)
+            tensors = [torch.from_numpy(plane[:, kept].astype(np.float32)) for plane in planes]
+            tensors += [torch.from_numpy(mask[kept].astype(np.float32)) for mask in masks]
+            found[-1].append(Sample(*tensors))
+    return found
+
+
+def coloured(net: nn.Module, sample: Sample) -> Tensor:
+    """a*, b* 2,P as `core.reach.limited` gives them."""
+    of_answer, of_own = net(sample.features.T).sigmoid().T
+    answer = sample.automatic + of_answer * sample.change
+    return answer + of_own * (sample.own - answer)
+
+
+def squares(chroma: Tensor, sample: Sample) -> Tensor:
+    """The sum of squared errors inside the hinted things."""
+    return (((chroma - sample.wanted) ** 2) * sample.inside).sum()
+
+
+def moved(chroma: Tensor, sample: Sample) -> Tensor:
+    """By how many units each pixel moved: P."""
+    return (chroma - sample.automatic).norm(dim=0)
+
+
+def learn(net: nn.Module, given: list[Sample], stray: float) -> None:
+    """Adam on both wishes, each as a share of what there is in all of `given`."""
+    error = sum(squares(sample.automatic, sample).item() for sample in given) / len(given)
+    others = sum(sample.is_other.sum().item() for sample in given) / len(given)
+    optimizer = torch.optim.Adam(net.parameters(), LEARNING_RATE)
+    random = np.random.default_rng(0)
+    for epoch in range(EPOCHS):
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - epoch / EPOCHS)
+        order = random.permutation(len(given))
+        for start in range(0, len(given), CASES_A_STEP):
+            loss = torch.zeros(())
+            for sample in (given[at] for at in order[start : start + CASES_A_STEP]):
+                chroma = coloured(net, sample)
+                strayed = torch.sigmoid((moved(chroma, sample) - MOVED) / SOFTNESS)
+                loss = loss + squares(chroma, sample) / error
+                loss = loss + stray * (strayed * sample.is_other).sum() / others
+            optimizer.zero_grad()
+            (loss / CASES_A_STEP).backward()
+            optimizer.step()
+
+
+@torch.no_grad()
+def judged(net: nn.Module, given: list[Sample]) -> tuple[float, float]:
+    """(inside, stray) as `train.hint_reach` has them, over true and free colours together."""
+    before = after = strayed = others = 0.0
+    for sample in given:
+        chroma = coloured(net, sample)
+        before += squares(sample.automatic, sample).item()
+        after += squares(chroma, sample).item()
+        strayed += ((moved(chroma, sample) > MOVED) * sample.is_other).sum().item()
+        others += sample.is_other.sum().item()
+    return 1 - (after / before) ** 0.5, strayed / others
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("--pictures", type=click.IntRange(4), default=200, show_default=True)
+@click.option("--stray", type=click.FloatRange(0), default=2.0, show_default=True)
+def main(model: Path, data: Path, output: Path, pictures: int, stray: float) -> None:
+    """Learns how far hints reach."""
+    torch.manual_seed(0)
+    given = samples(EvaluatedModel(model), data, pictures)
+    kept = [sample for picture in given[::4] for sample in picture]
+    learnt = [sample for at, picture in enumerate(given) if at % 4 for sample in picture]
+    features = len(learnt[0].features)
+    net = nn.Sequential(
+        *(nn.Linear(features, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU()),
+        nn.Linear(WIDTH, 2),
+    )
+    learn(net, learnt, stray)
+    for name, of in (("learnt", learnt), ("kept", kept)):
+        inside, strayed = judged(net, of)
+        click.echo(f"{name}: inside {inside:.3f}, stray {strayed:.3f}")
+    layers = {}
+    for number, layer in enumerate(part for part in net if isinstance(part, nn.Linear)):
+        layers[f"weight{number}"] = layer.weight.detach().numpy()
+        layers[f"bias{number}"] = layer.bias.detach().numpy()
+    stored = BytesIO()
+    np.savez(stored, **layers)
+    write_file(output, stored.getvalue())
+
+
+if __name__ == "__main__":
+    main()
