@@ -33,7 +33,7 @@ from gradio_app.colorizer_pool import ColorizerPool, Slot
 from gradio_app.discovery import API_VERSION
 from gradio_app.problems import PROBLEM_TYPE, Refused, needs_room, problem, problem_of
 from gradio_app.schemas import Cancelled, Health, ListedModel, ListedModels
-from gradio_app.upload import Form, drain, file_name, spool, spool_form
+from gradio_app.upload import MultipartForm, drain, file_name, spool, spool_form
 
 #: Contract 5: one JSON line a picture; `server.serve` sends them to standard output.
 reports = logging.getLogger("gradio_app.reports")
@@ -338,7 +338,7 @@ def _document(hints: bytes) -> str:
     return document_of(hints)
 
 
-def _hints(values: dict[str, str], form: Form) -> bytes:
+def _hints(values: dict[str, str], form: MultipartForm) -> bytes:
     if "hints" not in form.files:
         return b""
     if "hints" in values:

@@ -10,7 +10,7 @@ from core.installation import how_to_install
 from core.options import DEFAULT_MODEL
 from core.system import available_processors
 from gradio_app import discovery
-from gradio_app.settings import DEFAULT_PORT, EVERY_ADDRESS, Settings, is_loopback
+from gradio_app.settings import DEFAULT_PORT, EVERY_ADDRESS, ServerSettings, is_loopback
 
 
 @click.command(epilog="Example: photochrom demo --port 8000")
@@ -101,7 +101,7 @@ def demo(
             elif open_browser:
                 open_page(addresses["address"], patience=10.0)
             return EXIT_DONE
-    settings = Settings(
+    settings = ServerSettings(
         host=host,
         public_url=public_url,
         show_code=lan,

@@ -22,7 +22,7 @@ from core.errors import InterruptedJob
 from gradio_app import upload
 from gradio_app.login import LOGIN, LOGIN_ONCE, Login
 from gradio_app.problems import Refused, problem_of
-from gradio_app.settings import Settings, is_loopback
+from gradio_app.settings import ServerSettings, is_loopback
 
 #: Nothing is ever fetched from another host, whatever a library's page asks for. Gradio compiles
 #: its event handlers in the browser and styles inline, hence the two unsafe-s.
@@ -69,7 +69,9 @@ class Activity:
 class Guard:
     """ASGI middleware around the whole application, the page's own routes included."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, activity: Activity, login: Login) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: ServerSettings, activity: Activity, login: Login
+    ) -> None:
         self.app = app
         self.settings = settings
         self.activity = activity

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gradio_app.network import lan_url
 from gradio_app.problems import TooManyTries
-from gradio_app.settings import Settings
+from gradio_app.settings import ServerSettings
 from gradio_app.upload import body_of
 from gradio_app.wrong_tokens import WrongTokens
 
@@ -32,7 +32,9 @@ _LONGEST_FORM: Final = 4096  # bytes
 class Login:
     """The page's login of one server. `clock` gives seconds."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: ServerSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._codes: dict[str, float] = {}  # code -> when it was issued

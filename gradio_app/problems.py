@@ -47,7 +47,7 @@ class Refused(Exception):
         super().__init__(detail)
 
 
-class Busy(Refused):
+class QueueFull(Refused):
     """The queue is full: `wait` is a guess, in seconds, when to come again."""
 
     def __init__(self, waiting: int, wait: float) -> None:

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse
 from core.options import declared
 from gradio_app.problems import PROBLEM_TYPE
 from gradio_app.schemas import Problem
-from gradio_app.settings import Settings
+from gradio_app.settings import ServerSettings
 
 #: What every problem document is, as a part of the OpenAPI document.
 PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
@@ -114,7 +114,7 @@ COLORIZE: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
+def document(app: FastAPI, settings: ServerSettings) -> dict[str, Any]:
     """The OpenAPI document; made once, since nothing in it changes while the server runs."""
     if app.openapi_schema is None:
         made = get_openapi(

@@ -34,7 +34,7 @@ from gradio_app.discovery import API_VERSION, ServerState
 from gradio_app.guard import Activity, Guard
 from gradio_app.login import LOGIN, Login
 from gradio_app.page import LatePage
-from gradio_app.settings import EVERY_ADDRESS, Settings
+from gradio_app.settings import EVERY_ADDRESS, ServerSettings
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class HeaderTimeoutProtocol(H11Protocol):
             self._limit = None
 
 
-class Server(uvicorn.Server):
+class LocalServer(uvicorn.Server):
     """uvicorn's server, which says when it is ready and ends of itself after idle time."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
@@ -131,7 +131,7 @@ def _warm_up(pool: ColorizerPool) -> None:
         log.debug("warming up failed", exc_info=True)
 
 
-def serve(settings: Settings, listeners: list[socket.socket], *, open_browser: bool) -> None:
+def serve(settings: ServerSettings, listeners: list[socket.socket], *, open_browser: bool) -> None:
     """Serves until Ctrl-C, SIGTERM or idle time; then cleans up. Raises what a model raises."""
     settings = replace(settings, port=listeners[0].getsockname()[1])
     if not settings.token:
@@ -164,7 +164,7 @@ def serve(settings: Settings, listeners: list[socket.socket], *, open_browser: b
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
-    server = Server(config, ready)
+    server = LocalServer(config, ready)
     _print_reports()
     try:
         asyncio.run(_run(server, listeners, activity, settings.idle_exit))
@@ -189,7 +189,7 @@ def _print_reports() -> None:
 
 
 async def _run(
-    server: Server, listeners: list[socket.socket], activity: Activity, idle_exit: float
+    server: LocalServer, listeners: list[socket.socket], activity: Activity, idle_exit: float
 ) -> None:
     async def watch() -> None:
         while activity.idle_seconds < idle_exit:
@@ -204,7 +204,7 @@ async def _run(
             watcher.cancel()
 
 
-def _print_addresses(settings: Settings, login: Login, *, open_browser: bool) -> None:
+def _print_addresses(settings: ServerSettings, login: Login, *, open_browser: bool) -> None:
     """Says where the server is and how others reach it; opens the page where it is wanted."""
     print(f"photochrom is at {settings.url}  (Ctrl-C ends it)", flush=True)
     if settings.ask_token and settings.is_local:

@@ -36,7 +36,7 @@ LONGEST_FIELD: Final = 1 << 20  # bytes; hints as JSON are text fields
 
 
 @dataclass
-class Form:
+class MultipartForm:
     """A multipart body: text `fields`, and `files` on disk: field -> (path, the client's name)."""
 
     fields: dict[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ async def spool(request: Request, target: Path, limit: int, bodies: Bodies) -> i
     return size
 
 
-async def spool_form(request: Request, folder: Path, limit: int, bodies: Bodies) -> Form:
+async def spool_form(request: Request, folder: Path, limit: int, bodies: Bodies) -> MultipartForm:
     """Reads a multipart body; every file part goes to a file of its own in `folder`."""
     parser = MultiPartParser(
         request.headers, body_of(request, limit, bodies),
@@ -65,7 +65,7 @@ async def spool_form(request: Request, folder: Path, limit: int, bodies: Bodies)
         raise Refused(400, f"the multipart body is malformed ({error.message})") from error
     except (KeyError, ValueError, UnicodeDecodeError) as error:
         raise Refused(400, "the multipart body is malformed") from error
-    form = Form()
+    form = MultipartForm()
     try:
         for name, value in parsed.multi_items():
             if name in form.fields or name in form.files:

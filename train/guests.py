@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from core.commands.arguments import Choice, ReadPath, WrittenPath
+from core.commands.arguments import ReadPath, SuggestingChoice, WrittenPath
 from core.errors import DestinationError, PhotochromError
 from core.learn.guests import GUESTS
 from core.paths import Paths
@@ -27,7 +27,7 @@ LOOKS = ("published", "direct")
     help="Show it every picture as a square, as its authors do; default: in its own shape.",
 )  # fmt: skip
 @click.option(
-    "--look", type=Choice(LOOKS), default="published", show_default=True,
+    "--look", type=SuggestingChoice(LOOKS), default="published", show_default=True,
     help="DeOldify: colours added to the source's gray, or those of its own picture.",
 )  # fmt: skip
 @click.option(
@@ -35,7 +35,7 @@ LOOKS = ("published", "direct")
     help="SIGGRAPH17: for weights that colorization-pytorch trained.",
 )  # fmt: skip
 @click.option(
-    "--as", "guest", type=Choice(GUESTS), metavar="NAME",
+    "--as", "guest", type=SuggestingChoice(GUESTS), metavar="NAME",
     help="Which of two networks of the same shape it is: deoldify-stable or deoldify-video.",
 )  # fmt: skip
 def convert(
@@ -62,7 +62,7 @@ def convert(
     if output is not None:
         paths.replace(output, "--output", MODEL_FILE)
     folder = output.parent if output is not None else user_folder()
-    choices = conversion.Choices(float32, squash, look, centred_mask, guest or "")
+    choices = conversion.ConversionOptions(float32, squash, look, centred_mask, guest or "")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".convert-") as part:

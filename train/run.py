@@ -21,7 +21,7 @@ from core.learn.export import weights_in
 from core.learn.lab_torch import srgb_to_lab
 from core.learn.measures.picture import judge, summary
 from core.learn.trainer import learning_device, train
-from train.data.batches import Plan, batches
+from train.data.batches import BatchPlan, batches
 from train.data.cache import Pictures
 from train.data.cache import build as build_cache
 from train.data.draw import Draw, has_colour, split
@@ -101,7 +101,7 @@ def run(
         power=recipe.data.set_power,
         weights=recipe.data.set_weights,
     )
-    plan = Plan(
+    plan = BatchPlan(
         pictures, draw, recipe.train.sizes, recipe.augment, recipe.train.seed, parallel.place()
     )
     device = learning_device()

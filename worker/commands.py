@@ -455,14 +455,14 @@ def verify(id: str, sample: int | None, jobs: int, broker: str | None) -> int:
 def _request(sources, kind: str, asked: dict[str, Any]):
     """What `_asks` was told, as a request for those sources."""
     from core.job import Job
-    from worker.submission import Request
+    from worker.submission import Submission
 
     hints = asked["hints"]
     options = options_of(asked)
     like = Job(
         Path(), Path(), options, asked["existing"], asked["max_pixels"], asked["recolour"]
     )  # fmt: skip
-    return Request(
+    return Submission(
         sources, asked["output"], like, asked["name"], asked["queue"], kind, hints,
         asked["exclude"], asked["priority"], asked["volatile"],
         asked["max_attempts"], asked["time_limit"],

@@ -41,7 +41,7 @@ Asked = tuple[str, str, Failure | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Submission:
     """What is submitted. `like` has options, existing and the limit of pixels; `hints` is the file
     that the options' hints were read from; `exclude` are the patterns of a `Selection`; `volatile`
     accepts a Redis that keeps nothing on disk; `max_attempts` and `time_limit` (seconds) are limits
@@ -71,7 +71,7 @@ class Submitted:
     passed: PassedOver
 
 
-def submit(url: str, request: Request) -> Submitted:
+def submit(url: str, request: Submission) -> Submitted:
     """Plans and queues a batch; when this returns, Redis has all of it.
 
     Raises `ServiceError` (Redis), `SourceError` and `OptionsError` (nothing to colour),
@@ -102,7 +102,7 @@ def submit(url: str, request: Request) -> Submitted:
     return Submitted(batch, scans, new, selection.passed)
 
 
-def prepared(request: Request) -> Request:
+def prepared(request: Submission) -> Submission:
     """The request with absolute paths and a destination that exists.
 
     Raises `DestinationError`, and `OptionsError` where a result would be written over what is read.
@@ -123,7 +123,7 @@ def prepared(request: Request) -> Request:
     return request
 
 
-def _check_paths(request: Request) -> None:
+def _check_paths(request: Submission) -> None:
     """Raises `OptionsError` where a path is read and written.
 
     Of a watched folder, whose files are not known yet, the folder itself: each file is compared
@@ -161,7 +161,7 @@ def _with_model(like: Job) -> Job:
     return replace(like, options=replace(like.options, model=str(Path(model).absolute())))
 
 
-def open_batch(ledger: Ledger, request: Request) -> str:
+def open_batch(ledger: Ledger, request: Submission) -> str:
     """The id of the batch for this request: a new one, or the unfinished one that is the same."""
     options = request.like.options.as_mapping()
     identity = {
@@ -196,7 +196,7 @@ def open_batch(ledger: Ledger, request: Request) -> str:
     return batch
 
 
-def planned(request: Request, selection: Selection | None = None) -> Iterator[Asked]:
+def planned(request: Submission, selection: Selection | None = None) -> Iterator[Asked]:
     """Each scan with its result, as the ledger is asked for it; `selection` counts the others."""
     selection = selection or Selection(request.exclude)
     for item in request.sources.plan(request.destination, request.like, selection):

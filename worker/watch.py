@@ -18,7 +18,7 @@ from core.errors import Failure, ServiceError, printable
 from worker.broker import connect, is_transient, refuse_volatile
 from worker.ledger import Ledger
 from worker.records import scan_id
-from worker.submission import Asked, Request, begin, open_batch, planned, prepared
+from worker.submission import Asked, Submission, begin, open_batch, planned, prepared
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Seen:
 class Watch:
     """What is known between two looks: files not yet settled, scans not yet finished."""
 
-    def __init__(self, url: str, request: Request, settle: float) -> None:
+    def __init__(self, url: str, request: Submission, settle: float) -> None:
         self._url, self._settle = url, settle
         client = connect(url)
         if not request.volatile:
@@ -112,7 +112,7 @@ class Watch:
                     yield Seen(state, self._outstanding.pop(scan), _reason(state, text))
 
 
-def watch(url: str, request: Request, settle: float) -> Iterator[Seen]:
+def watch(url: str, request: Submission, settle: float) -> Iterator[Seen]:
     """The news of a folder, without an end. Redis may be away for a while."""
     watched = Watch(url, request, settle)
     yield Seen("watching", request.sources.root, f"as batch {watched.batch}")

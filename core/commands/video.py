@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.commands.arguments import (
-    Choice,
     ReadPath,
+    SuggestingChoice,
     WrittenPath,
     device_option,
     existing_option,
@@ -67,7 +67,7 @@ def _film_picture_options(command: Any) -> Any:
 )
 @click.option(
     "--codec",
-    type=Choice(list(CODECS)),
+    type=SuggestingChoice(list(CODECS)),
     help="How the picture is encoded.  [default: ffv1 (lossless) in .mkv, x264 in .mp4, "
     "prores in .mov]",
 )
@@ -79,14 +79,14 @@ def _film_picture_options(command: Any) -> Any:
 )
 @click.option(
     "--depth",
-    type=Choice(["same", "10"]),
+    type=SuggestingChoice(["same", "10"]),
     default="same",
     show_default=True,
     help="10 writes at least 10 bits; luma stays the source's.",
 )
 @click.option(
     "--chroma",
-    type=Choice(["420", "444"]),
+    type=SuggestingChoice(["420", "444"]),
     default="420",
     show_default=True,
     help="Chroma planes of sources that have none (gray); others keep theirs.",

@@ -43,7 +43,7 @@ class _Shown:
         return np.ascontiguousarray(np.rot90((small * 65535 + 0.5).astype(np.uint16), self.turns))
 
 
-class Colouring:
+class FrameColorizer:
     """Colours frames of one film, in order; `calls` and `cuts` count what was asked and found."""
 
     def __init__(

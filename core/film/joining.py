@@ -9,7 +9,7 @@ from core.film.encoder import add_stream
 from core.film.options import FilmOptions
 from core.film.packets import read_packets
 from core.film.planes import Layout
-from core.film.segments import Plan
+from core.film.segments import FilmPlan
 from core.film.source import Film, open_file
 from core.image.atomic import new_file, write_all
 
@@ -88,7 +88,7 @@ def check_container(
 
 
 def join(
-    plan: Plan,
+    plan: FilmPlan,
     files: Iterable[Path],
     target: Path,
     layout: Layout,

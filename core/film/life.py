@@ -15,14 +15,14 @@ from pathlib import Path
 from core.colorizer import Colorizer
 from core.errors import DestinationError, SourceError
 from core.film import faults
-from core.film.colouring import Colouring
+from core.film.colouring import FrameColorizer
 from core.film.encoder import add_stream, layout_for
 from core.film.hints import TimedHints
 from core.film.joining import KEY_TAG, check_container, join
 from core.film.options import FilmOptions
 from core.film.packets import PacketFile, Told, read_told
 from core.film.planes import Layout
-from core.film.segments import Plan, Segment, plan
+from core.film.segments import FilmPlan, Segment, plan
 from core.film.source import frames, open_film
 from core.image.atomic import check_free, clean_stale, make_folder, new_file
 from core.options import Options, canonical_json
@@ -35,7 +35,7 @@ _FOLDER_SUFFIX = ".photochrom-parts"
 class Work:
     """All that is known of a film before its first frame is coloured."""
 
-    plan: Plan
+    plan: FilmPlan
     target: Path
     layout: Layout
     colorizer: Colorizer
@@ -71,7 +71,7 @@ def open_work(
         planned, target, layout, colorizer, options, film_options, tuple(hints),
         (*planned.notes, *notes),
     )  # fmt: skip
-    Colouring(film, layout, colorizer, options, film_options, hints)  # refuses hints outside
+    FrameColorizer(film, layout, colorizer, options, film_options, hints)  # refuses hints outside
     if film_options.strict and planned.damage:
         raise _damaged(source, planned.damage)
     return work
@@ -125,7 +125,7 @@ def _encode(work: Work, segment: Segment, file, check, told) -> Told:
 
     film = work.plan.film
     damage: list[tuple[float, str]] = []
-    colouring = Colouring(
+    colouring = FrameColorizer(
         film, work.layout, work.colorizer, work.options, work.film_options, work.hints
     )
     source = frames(film, segment.lead, None, lambda at, what: damage.append((at, what)))

@@ -39,7 +39,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FilmPlan:
     """`segments` in order; `notes` of what is missing of the file; `key` stands for the film."""
 
     film: Film
@@ -60,7 +60,7 @@ def plan(
     options: Options,
     film_options: FilmOptions,
     hints: Sequence[TimedHints] = (),
-) -> Plan:
+) -> FilmPlan:
     """The segments of a film. Raises `SourceError` where there is nothing to colour."""
     times, keys, hashes, damage = _read(film)
     start, stop = _span(film, times, film_options.preview)
@@ -94,7 +94,7 @@ def plan(
         key = hashlib.sha256(canonical_json(work).encode()).hexdigest()
         segments.append(Segment(index, begin, end, lead, count, key))
     whole = hashlib.sha256("".join(segment.key for segment in segments).encode()).hexdigest()
-    return Plan(film, tuple(segments), film.notes, whole, damage)
+    return FilmPlan(film, tuple(segments), film.notes, whole, damage)
 
 
 def _read(film: Film) -> tuple[list[int], list[int], list[str], tuple[str, ...]]:

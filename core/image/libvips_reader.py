@@ -11,7 +11,7 @@ from core.image.layout import SampleLayout
 from core.image.metadata import Metadata
 from core.image.origin import Origin
 from core.image.page import Source, page_of
-from core.image.pixels import Held, OpenImage, Pixels, decoded, held_or_streamed
+from core.image.pixels import Held, OpenImage, PagePixels, decoded, held_or_streamed
 from core.image.profiles import Conversion
 from core.image.straight import StraightPixels
 from core.image.vips import load
@@ -74,7 +74,7 @@ def pixels_of(
     orientation: int,
     shelf: list[Held],
     check: Callable[[], None] = lambda: None,
-) -> Pixels:
+) -> PagePixels:
     """The pixels that libvips decodes, turned upright.
 
     `check` raises for damage that libvips does not tell of, before it is asked for pixels.

@@ -1,6 +1,6 @@
 """The codes of a page as its file has them: decoded once and held, or streamed again each time.
 
-Who uses a page need not know which: both are `Pixels`. `held_or_streamed` chooses.
+Who uses a page need not know which: both are `PagePixels`. `held_or_streamed` chooses.
 """
 
 import math
@@ -24,7 +24,7 @@ _REUSED_BYTES: Final = 32 << 20
 OpenImage = Callable[[], Any]
 
 
-class Pixels(Protocol):
+class PagePixels(Protocol):
     """The codes of a page as its file has them, upright: (h, w, bands) uint8 or uint16."""
 
     def bands(self, rows: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -100,7 +100,7 @@ def held_or_streamed(
     decode: Callable[[], np.ndarray],
     open_image: OpenImage,
     check: Callable[[], None],
-) -> Pixels:
+) -> PagePixels:
     """Pixels held where that is little memory or the picture must be turned, streamed otherwise.
 
     What is held is what `decode` gives; what is streamed comes from `open_image` after `check`.

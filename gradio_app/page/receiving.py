@@ -28,7 +28,7 @@ MOST_TOLD: Final = 256
 _TOLD_S: Final = 10.0
 
 
-class Progress:
+class UploadProgress:
     """How far an upload is: bytes that came since it was last asked, file by file."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Receiver:
     def __init__(self, uploads: Uploads, largest: int) -> None:
         self._uploads = uploads
         self._largest = largest  # bytes, of one file
-        self._told: OrderedDict[str, Progress] = OrderedDict()
+        self._told: OrderedDict[str, UploadProgress] = OrderedDict()
 
     async def receive(self, request: Request, owner: str) -> Response:
         """Takes the files of a multipart body; a JSON list of where they lie."""
@@ -88,16 +88,16 @@ class Receiver:
             headers={"Cache-Control": "no-store"},
         )  # fmt: skip
 
-    def _progress(self, upload_id: str) -> Progress:
+    def _progress(self, upload_id: str) -> UploadProgress:
         """The upload's progress; whichever of the two requests comes first begins it."""
         if not upload_id:
-            return Progress()
-        progress = self._told.setdefault(upload_id, Progress())
+            return UploadProgress()
+        progress = self._told.setdefault(upload_id, UploadProgress())
         if len(self._told) > MOST_TOLD:
             self._told.popitem(last=False)[1].end()
         return progress
 
-    async def _received(self, request: Request, owner: str, progress: Progress) -> list[str]:
+    async def _received(self, request: Request, owner: str, progress: UploadProgress) -> list[str]:
         files = _Files(self._uploads, owner, self._largest, _boundary(request))
         try:
             # Each file has its own limit, all together have that of the uploads.

@@ -23,7 +23,7 @@ from core.comparison import (
     FAULTS,
     ComparedFolder,
     ComparedModel,
-    Comparison,
+    PairedComparison,
     Tally,
     gather,
     tally,
@@ -44,7 +44,7 @@ from gradio_app.problems import Refused, problem, problem_of
 from gradio_app.upload import body_of
 
 if TYPE_CHECKING:
-    from core.comparison import Source
+    from core.comparison import ComparedSource
 
 #: Photographs of one vote; the command line has no limit.
 MOST_PHOTOGRAPHS: Final = 60
@@ -86,7 +86,7 @@ class Voting:
         own = given[2 * _SETTINGS :]
         with self._pool.folder_for_one() as folder, self._pool.slot() as slot:
 
-            def work() -> Comparison:
+            def work() -> PairedComparison:
                 named = self._taken(photographs, owner, folder / "photographs")
                 if not named and id:
                     picture = self._pictures.find(id)
@@ -111,7 +111,7 @@ class Voting:
         address = await asyncio.to_thread(self.offer, comparison)
         return words.vote_is_ready(address, len(comparison.rows), len(comparison.left_out))
 
-    def offer(self, comparison: Comparison) -> str:
+    def offer(self, comparison: PairedComparison) -> str:
         """The address of a page on which people vote on a comparison."""
         ticket = secrets.token_urlsafe(18)
         page = self._pictures.folder / f"vote-{ticket}.html"
@@ -190,7 +190,7 @@ class Voting:
 
     def _source(
         self, way: Sequence[Any], own: dict[str, Path], title: str, named: dict[str, Path]
-    ) -> "Source":
+    ) -> "ComparedSource":
         if own:
             return ComparedFolder(f"the {title} way's pictures", _belonging(own, named))
         model, side, vividness, small_faces = way

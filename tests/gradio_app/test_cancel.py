@@ -11,7 +11,7 @@ from core.errors import InterruptedJob
 from core.options import Options
 from gradio_app import raw
 from gradio_app.colorizer_pool import ColorizerPool
-from gradio_app.settings import Settings
+from gradio_app.settings import ServerSettings
 from tests.model_files import write_model
 
 SIDE = 3000
@@ -24,7 +24,7 @@ RAW = {"Content-Type": "application/octet-stream"}
 @pytest.fixture
 def pool(tmp_path):
     model = write_model(tmp_path / "tiny.onnx")
-    pool = ColorizerPool(Settings(model=str(model), workers=1, queue=4))
+    pool = ColorizerPool(ServerSettings(model=str(model), workers=1, queue=4))
     pool.warm_up()
     yield pool
     pool.close()

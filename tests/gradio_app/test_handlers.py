@@ -12,7 +12,7 @@ from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page.handlers import Handlers
 from gradio_app.page.pictures import MOST_OPEN, OpenPictures
 from gradio_app.page.uploads import Uploads
-from gradio_app.settings import Settings
+from gradio_app.settings import ServerSettings
 from tests.gradio_app.pictures import file_of, gray
 from tests.model_files import write_model
 
@@ -36,7 +36,7 @@ class Halting:
 @pytest.fixture
 def pool(tmp_path):
     model = write_model(tmp_path / "tiny.onnx")
-    pool = ColorizerPool(Settings(model=str(model), workers=1, queue=4))
+    pool = ColorizerPool(ServerSettings(model=str(model), workers=1, queue=4))
     yield pool
     pool.close()
 

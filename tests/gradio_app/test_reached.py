@@ -11,7 +11,7 @@ import pytest
 
 from gradio_app import discovery, network
 from gradio_app.qr_code import drawn
-from gradio_app.settings import Settings
+from gradio_app.settings import ServerSettings
 from tests.gradio_app.browsing import after, choose, shown, stroke, to_stage
 from tests.gradio_app.pictures import file_of, gray
 from tests.gradio_app.proxying import listening, pass_on
@@ -36,7 +36,7 @@ def scanned(printed: str) -> str:
 
 
 def test_a_phone_that_scans_the_code_is_logged_in_once(browser, tmp_path):
-    if not network.lan_url(Settings(host="0.0.0.0", token=TOKEN)):
+    if not network.lan_url(ServerSettings(host="0.0.0.0", token=TOKEN)):
         answer = demo(tmp_path, "--lan", "--no-open", "--port", "0")
         assert answer.returncode == 3 and "in no network" in answer.stderr
         return

@@ -124,7 +124,9 @@ def house(folder: Path) -> Iterator[Row]:
     """A 24-megapixel JPEG with ECCV16: the usual script's CPU against ours, without the network."""
     weights = folder / "eccv16.pth"
     torch.save(filled("eccv16"), weights)
-    model, _ = conversion.convert(weights, folder, conversion.Choices(squash=True), lambda _: None)
+    model, _ = conversion.convert(
+        weights, folder, conversion.ConversionOptions(squash=True), lambda _: None
+    )
     colorizer = Colorizer.open(str(model), "cpu")
     still = without_network(colorizer)
     session, seen = colorizer.session, np.full((256, 256), 50, np.float32)

@@ -10,7 +10,7 @@ import torch
 from core.errors import SourceError
 from tests.train.pictures import encoded, picture, shard, write_tar
 from train.data.augment import Augment, Box, crop, draw_hints, old_film
-from train.data.batches import Plan, batches
+from train.data.batches import BatchPlan, batches
 from train.data.cache import CachedPicture, build
 from train.data.chance import Chance
 from train.data.draw import Draw, has_colour, split
@@ -114,7 +114,7 @@ def test_the_nth_batch_depends_on_the_seed_and_n_alone(tmp_path: Path):
 
     def stream(seed: int, step: int):
         draw = Draw(pictures, range(10), seed=seed)
-        return batches(Plan(pictures, draw, sizes, Augment(), seed), step=step)
+        return batches(BatchPlan(pictures, draw, sizes, Augment(), seed), step=step)
 
     whole = stream(1, 0)
     first = [next(whole) for _ in range(6)]
@@ -131,7 +131,7 @@ def test_the_nth_batch_depends_on_the_seed_and_n_alone(tmp_path: Path):
 def test_without_augmentation_a_batch_is_the_pictures_in_lab(tmp_path: Path):
     shard(tmp_path / "a.tar", {"cats": 1})
     pictures = build(tmp_path, tmp_path / "cache")
-    batch = next(batches(Plan(pictures, Draw(pictures, [0], seed=1), [(48, 2)], PLAIN, 1)))
+    batch = next(batches(BatchPlan(pictures, Draw(pictures, [0], seed=1), [(48, 2)], PLAIN, 1)))
     assert batch.lightness.shape == (2, 1, 48, 48) and batch.chroma.shape == (2, 2, 48, 48)
     assert batch.lightness.min() >= 0 and batch.lightness.max() <= 100.1
     assert not batch.hints.any()
@@ -150,7 +150,7 @@ def test_crops_are_of_the_size_asked_for_and_mirrored_half_the_time():
 def test_crops_of_resident_pictures_are_those_that_a_processor_cuts(tmp_path: Path):
     shard(tmp_path / "a.tar", {"cats": 4})
     pictures = build(tmp_path, tmp_path / "cache")
-    plan = Plan(pictures, Draw(pictures, range(4), seed=1), [(24, 8)], Augment(), 1)
+    plan = BatchPlan(pictures, Draw(pictures, range(4), seed=1), [(24, 8)], Augment(), 1)
     here = plan.crops(0).float()
     there = plan.resident_crops(0, Resident(pictures, "cpu")).float()
     # bicubic with a wide kernel against the mean of bilinear points: alike, not equal
@@ -184,7 +184,9 @@ def test_a_border_hides_the_colours_of_the_truth_too(tmp_path: Path):
     shard(tmp_path / "a.tar", {"cats": 4})
     pictures = build(tmp_path, tmp_path / "cache")
     settings = Augment(old_film=1.0, border=1.0, hints=0.0)
-    batch = next(batches(Plan(pictures, Draw(pictures, range(4), seed=1), [(64, 8)], settings, 1)))
+    batch = next(
+        batches(BatchPlan(pictures, Draw(pictures, range(4), seed=1), [(64, 8)], settings, 1))
+    )
     rim = batch.chroma.abs().sum(1) == 0
     assert rim.any((1, 2)).sum() >= 6  # a border narrower than a pixel hides nothing
     assert 0.01 < rim.float().mean() < 0.4

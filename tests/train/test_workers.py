@@ -15,7 +15,7 @@ from core.errors import PhotochromError
 from core.learn.batch import TrainingBatch
 from tests.train.pictures import shard
 from train.data.augment import Augment
-from train.data.batches import Plan, batches
+from train.data.batches import BatchPlan, batches
 from train.data.cache import Pictures, build
 from train.data.draw import Draw
 from train.data.workers import made_ahead
@@ -30,7 +30,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
 def some(pictures: Pictures, workers: int, step: int = 0) -> list[TrainingBatch]:
     draw = Draw(pictures, range(len(pictures)), seed=3)
     sizes = ((32, 3), (48, 2))
-    made = batches(Plan(pictures, draw, sizes, Augment(), 3), step=step, workers=workers)
+    made = batches(BatchPlan(pictures, draw, sizes, Augment(), 3), step=step, workers=workers)
     return list(islice(made, 6))
 
 

@@ -15,7 +15,7 @@ from worker.broker import broker_url, tls_of, without_password
 from worker.messages import fault_of
 from worker.records import Batch, absolute, entry_of, relative, result_text
 from worker.roots import OutsideRoots, Roots
-from worker.settings import Settings, settings
+from worker.settings import WorkerSettings, settings
 
 NOTHING = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 JSON = st.recursive(
@@ -166,7 +166,7 @@ def test_settings_come_from_option_environment_and_file_in_this_order(
     monkeypatch.setenv("PHOTOCHROM_CONFIG", str(file))
     monkeypatch.delenv("PHOTOCHROM_BROKER", raising=False)
     monkeypatch.delenv("PHOTOCHROM_ROOTS", raising=False)
-    assert settings() == Settings("redis://file/0", ("/a", "s3://b/c"))
+    assert settings() == WorkerSettings("redis://file/0", ("/a", "s3://b/c"))
     assert broker_url() == "redis://file/0"
     monkeypatch.setenv("PHOTOCHROM_BROKER", "redis://environment/0")
     monkeypatch.setenv("PHOTOCHROM_ROOTS", "/x:s3://y/z:/w")

@@ -20,7 +20,7 @@ from train.data.workers import made_ahead
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BatchPlan:
     """All that a batch depends on beside its number; it can be sent to another process.
 
     `sizes` are (side, pictures a batch); each step draws one of them. `part` (k, n):
@@ -68,7 +68,7 @@ class Plan:
 
 
 def batches(
-    plan: Plan,
+    plan: BatchPlan,
     *,
     step: int = 0,
     workers: int = 0,

@@ -42,7 +42,7 @@ _MODEL_GRAPH, _GRAPH_INITIALIZER = b"\x3a", b"\x2a"
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class ConversionOptions:
     """What may be chosen: `float32` storage, `squash` as the authors show pictures, DeOldify's
     `look`, `centred` masks of SIGGRAPH17, `guest` where the tensors leave it open."""
 
@@ -65,7 +65,7 @@ class Converted:
 
 
 def convert(
-    source: Path, folder: Path, choices: Choices, say: Callable[[str], None]
+    source: Path, folder: Path, choices: ConversionOptions, say: Callable[[str], None]
 ) -> tuple[Path, Converted]:
     """Writes the model file of a published file of weights into `folder`, under its own name.
 
@@ -117,14 +117,14 @@ def recognised(name: str, known: Published | None, digest: str) -> str:
     )
 
 
-def _chosen(name: str, choices: Choices, source: Path) -> str:
+def _chosen(name: str, choices: ConversionOptions, source: Path) -> str:
     wanted = choices.guest or name
     if GUESTS[wanted].settings != GUESTS[name].settings or family_of(wanted) != family_of(name):
         raise ModelError(f"is {name}, not {wanted}", file=source, remedy="leave out --as")
     return wanted
 
 
-def _settings(name: str, choices: Choices) -> dict[str, object]:
+def _settings(name: str, choices: ConversionOptions) -> dict[str, object]:
     settings: dict[str, object] = {}
     if choices.look and name.startswith("deoldify"):
         settings["look"] = choices.look
@@ -313,7 +313,9 @@ def _whole(number: int) -> bytes:
     return bytes(written)
 
 
-def _about(name: str, digest: str, known: Published | None, choices: Choices) -> export.About:
+def _about(
+    name: str, digest: str, known: Published | None, choices: ConversionOptions
+) -> export.About:
     family = family_of(name)
     shown = "squashed to a square, as its authors do" if choices.squash else "in their own shape"
     if name.startswith("icolorit"):

@@ -26,7 +26,7 @@ from core.image.libvips_reader import pixels_of
 from core.image.origin import Origin
 from core.image.page import Page, Source, page_of
 from core.image.painted import PaintedPage
-from core.image.pixels import Held, Pixels, upright
+from core.image.pixels import Held, PagePixels, upright
 from core.image.vips import load
 
 _LOSSY: Final = ("jpeg", "old-jpeg", "webp")
@@ -110,7 +110,7 @@ def _page(origin: Origin, index: int, found: TiffPage, shelf: list[Held]) -> Pag
         return image.extract_band(0, n=3) if image.bands == 4 and is_rgb else image
 
     is_rgb = found.alpha is None and found.samples == 3
-    pixels: Pixels
+    pixels: PagePixels
     if found.plain and found.metadata.orientation == 1:
         colours = 1 if found.photometric in (0, 1) else 3
         depth: Literal[8, 16] = 16 if found.bits == 16 else 8
