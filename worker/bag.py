@@ -19,10 +19,10 @@ from typing import Any, Final
 
 from core.errors import DestinationError, OptionsError, SourceError
 from worker.ledger import Ledger
-from worker.memory import note_beside
 from worker.premis import write_premis
 from worker.report import line_of, whole_file
 from worker.roots import is_remote
+from worker.submission_notes import note_path
 
 #: Columns of the summary by folder.
 FOLDER_COLUMNS: Final = ("folder", "scans", "done", "skipped", "failed", "unfinished", "seconds")
@@ -60,7 +60,7 @@ def _refuse_another(bag: Path, batch: str, in_place: bool) -> None:
     if info.exists() and f"External-Identifier: {batch}\n" in info.read_text():
         return
     results = bag / "data"
-    own = {results, note_beside(str(results))} if in_place else set()
+    own = {results, note_path(str(results))} if in_place else set()
     if set(bag.iterdir()) - own:
         raise OptionsError(
             f"{bag} is not empty, and no bag of this batch", remedy="give -o a new folder"

@@ -153,9 +153,9 @@ def worker(
     from worker.application import Limits
     from worker.broker import broker_url
     from worker.hooks import Hooks
-    from worker.resting import Hours, rate_of
     from worker.roots import Roots
-    from worker.serving import Service, serve
+    from worker.schedule import WorkHours, rate_of
+    from worker.service import Service, serve
     from worker.settings import settings
 
     logs.set_up(as_json=log_json)
@@ -179,7 +179,7 @@ def worker(
             metrics=(metrics_host, metrics_port) if metrics_port else None,
             watchable=watchable,
             hooks=Hooks(webhook, on_end, failure_share, stall),
-            hours=Hours.of(hours) if hours else None,
+            hours=WorkHours.of(hours) if hours else None,
             rate=rate_of(rate) if rate else None,
         )
     )
@@ -190,7 +190,7 @@ def batch() -> None:
     """Colour tens of thousands of scans by workers: submit, look on, report."""
 
 
-def _asks(command: Callable) -> Callable:
+def _submission_options(command: Callable) -> Callable:
     """Options of what is asked for, shared by `submit` and `watch`."""
     for option in (
         click.option("-o", "--output", type=WrittenPath(readable=False), required=True,
@@ -223,23 +223,23 @@ def _asks(command: Callable) -> Callable:
     "--tree", type=ReadPath(exists=True, file_okay=False), metavar="FOLDER",
     help="Of a list or glob: mirror the tree below this folder.  [default: their common folder]",
 )  # fmt: skip
-@_asks
-def submit(source: str, tree: str | None, broker: str | None, as_json: bool, **asked) -> None:
+@_submission_options
+def submit(source: str, tree: str | None, broker: str | None, as_json: bool, **values) -> None:
     """Queue SRC: a folder, a list (@list.txt or -), a glob in quotes, or s3://bucket/prefix.
 
     The batch is safe when the command returns. It may be run again: nothing is done twice.
     """
     from worker.broker import broker_url
     from worker.sources import sources_of
-    from worker.submission import submit as submit_request
+    from worker.submission import submit as submit_batch
 
-    request = _request(sources_of(source, tree), "submit", asked)
-    answer = submit_request(broker_url(broker), request)
+    request = _submission(sources_of(source, tree), "submit", values)
+    answer = submit_batch(broker_url(broker), request)
     if as_json:
-        told = {"batch": answer.batch, "scans": answer.scans}
+        summary = {"batch": answer.batch, "scans": answer.scans}
         if answer.passed:
-            told["passed_over"] = answer.passed.as_mapping()
-        click.echo(json.dumps(told))
+            summary["passed_over"] = answer.passed.as_mapping()
+        click.echo(json.dumps(summary))
         return
     click.echo(f"{answer.batch}  {answer.scans} scans, {answer.new} of them new")
     if answer.passed:
@@ -248,18 +248,18 @@ def submit(source: str, tree: str | None, broker: str | None, as_json: bool, **a
 
 @batch.command(epilog="Example: photochrom batch watch scanner/ -o coloured/")
 @click.argument("folder", type=ReadPath(exists=True, file_okay=False))
-@_asks
+@_submission_options
 @click.option(
     "--settle", type=click.FloatRange(0.1), default=5, show_default=True, metavar="SECONDS",
     help="A file is taken when it has not grown for so long.",
 )  # fmt: skip
-def watch(folder: str, broker: str | None, as_json: bool, settle: float, **asked) -> None:
+def watch(folder: str, broker: str | None, as_json: bool, settle: float, **values) -> None:
     """Queue what comes into FOLDER, for as long as this runs; it may be restarted at any time."""
     from worker.broker import broker_url
     from worker.sources import sources_of
     from worker.watch import watch as watch_folder
 
-    request = _request(sources_of(folder), "watch", asked)
+    request = _submission(sources_of(folder), "watch", values)
     for item in watch_folder(broker_url(broker), request, settle):
         if as_json:
             click.echo(json.dumps(item.as_json()))
@@ -276,16 +276,18 @@ def watch(folder: str, broker: str | None, as_json: bool, settle: float, **asked
 def status(id: str | None, follow: bool, as_json: bool, broker: str | None) -> int:
     """How a batch stands: the latest, or the one that ID means: the beginning of its id, its name,
     or the folder of its results."""
-    from worker import status as told
+    from worker import status as batch_status
 
     ledger = _ledger(broker)
-    name = told.resolve(ledger, id)
+    name = batch_status.resolve(ledger, id)
     latest = None
-    for latest, alive in told.follow(ledger, name) if follow else [told.look(ledger, name)]:
+    for latest, alive in (
+        batch_status.follow(ledger, name) if follow else [batch_status.current(ledger, name)]
+    ):
         if as_json:
             click.echo(json.dumps(latest.as_json()))
             continue
-        lines = told.in_prose(latest, ledger.batch(name), alive)
+        lines = batch_status.in_prose(latest, ledger.batch(name), alive)
         click.echo("\n".join(printable(line) for line in lines))
     is_bad = latest and latest.is_over and (latest.failed or latest.state == "half submitted")
     return EXIT_SOME_FAILED if is_bad else EXIT_DONE
@@ -296,11 +298,11 @@ def status(id: str | None, follow: bool, as_json: bool, broker: str | None) -> i
 @broker_option
 def list_(as_json: bool, broker: str | None) -> None:
     """All batches, the newest first."""
-    from worker import status as told
+    from worker import status as batch_status
 
     ledger = _ledger(broker)
     for name in ledger.batches():
-        one = told.status_of(ledger, name)
+        one = batch_status.status_of(ledger, name)
         if as_json:
             click.echo(json.dumps(one.as_json()))
         else:
@@ -380,7 +382,7 @@ def retry(
     id: str, failed: bool, max_attempts: int | None, time_limit: int | None, broker: str | None
 ) -> None:
     """Go on with a batch: what was cancelled, and what failed for a reason that may have passed."""
-    from worker.retrying import retry as retry_batch
+    from worker.retry import retry as retry_batch
     from worker.status import resolve
 
     ledger = _ledger(broker)
@@ -439,7 +441,7 @@ def bag(id: str, output: Path, broker: str | None) -> None:
 def verify(id: str, sample: int | None, jobs: int, broker: str | None) -> int:
     """Check the results of a batch: they are there, carry their key, keep the lightness."""
     from worker.status import resolve
-    from worker.verifying import verify_batch
+    from worker.verification import verify_batch
 
     ledger = _ledger(broker)
     checked = broken = 0
@@ -452,20 +454,20 @@ def verify(id: str, sample: int | None, jobs: int, broker: str | None) -> int:
     return EXIT_SOME_FAILED if broken else EXIT_DONE
 
 
-def _request(sources, kind: str, asked: dict[str, Any]):
-    """What `_asks` was told, as a request for those sources."""
+def _submission(sources, kind: str, values: dict[str, Any]):
+    """The options of `_submission_options` as a submission of those sources."""
     from core.job import Job
     from worker.submission import Submission
 
-    hints = asked["hints"]
-    options = options_of(asked)
+    hints = values["hints"]
+    options = options_of(values)
     like = Job(
-        Path(), Path(), options, asked["existing"], asked["max_pixels"], asked["recolour"]
+        Path(), Path(), options, values["existing"], values["max_pixels"], values["recolour"]
     )  # fmt: skip
     return Submission(
-        sources, asked["output"], like, asked["name"], asked["queue"], kind, hints,
-        asked["exclude"], asked["priority"], asked["volatile"],
-        asked["max_attempts"], asked["time_limit"],
+        sources, values["output"], like, values["name"], values["queue"], kind, hints,
+        values["exclude"], values["priority"], values["volatile"],
+        values["max_attempts"], values["time_limit"],
     )  # fmt: skip
 
 

@@ -97,7 +97,7 @@ class Ledger:
                 return False
 
     def ask(
-        self, batch: str, asked: Iterable[tuple[str, str, Failure | None]], version: str = ""
+        self, batch: str, scans: Iterable[tuple[str, str, Failure | None]], version: str = ""
     ) -> int:
         """Adds scans: (source, destination, failure of planning or None), absolute. -> new ones.
 
@@ -106,7 +106,7 @@ class Ledger:
         """
         description = self.batch(batch)
         arguments: list[str | bytes] = []
-        for source, destination, failure in asked:
+        for source, destination, failure in scans:
             arguments += [
                 scan_id(source, version),
                 relative(source, destination, description),
@@ -136,8 +136,8 @@ class Ledger:
         `also_issued`: where none is named and the backlog is empty, a scan whose message has not
         come yet is taken. May be repeated with the same token.
         """
-        wish = _wish(scan, token, worker, about, others, also_issued)
-        return self._claimed(batch, token, self._step("claim", batch, *wish))
+        arguments = _claim_arguments(scan, token, worker, about, others, also_issued)
+        return self._claimed(batch, token, self._step("claim", batch, *arguments))
 
     def _claimed(self, batch: str, token: str, answer: list[Any]) -> Claim:
         verdict = answer[0].decode()
@@ -163,15 +163,20 @@ class Ledger:
 
     def finish(self, batch: str, claim: Claim, outcome: Outcome, bytes_read: int) -> str:
         """Writes an outcome, once; "ok", or why it was not written ("finished", "lost")."""
-        return self._step("finish", batch, *_result(claim, outcome, bytes_read))[0].decode()
+        return self._step("finish", batch, *_finish_arguments(claim, outcome, bytes_read))[
+            0
+        ].decode()
 
     def finish_and_claim(
         self, batch: str, claim: Claim, outcome: Outcome, bytes_read: int,
         token: str, worker: str, about: Mapping[str, str],
     ) -> Claim:  # fmt: skip
         """`finish`, and `claim` of the next scan, in one step: half the way for quick scans."""
-        result, wish = _result(claim, outcome, bytes_read), _wish("", token, worker, about)
-        answer = self._step("finish_and_claim", batch, len(result), *result, *wish)
+        result, next_claim = (
+            _finish_arguments(claim, outcome, bytes_read),
+            _claim_arguments("", token, worker, about),
+        )
+        answer = self._step("finish_and_claim", batch, len(result), *result, *next_claim)
         return self._claimed(batch, token, answer)
 
     def put_off(self, batch: str, claim: Claim, pause: float, why: Failure | None = None) -> None:
@@ -186,14 +191,14 @@ class Ledger:
         """Gives back what a worker's dead processes had at work, uncounted; how many scans."""
         return sum(self._step("release", batch, worker)[1] for batch in self.open_batches())
 
-    def tend(
+    def refill(
         self, batch: str, room: int, may_end: bool, queue_is_empty: bool, time: float = 0.0
     ) -> tuple[list[str], list[str], list[str]]:
-        """One round over a batch (see `worker.tender`): the scans to be published now, those whose
+        """One round of the dispatcher over a batch: the scans to be published now, those whose
         process died and that are tried again, and those that have just been quarantined. `time` is
         Redis' at the round's beginning."""
         answer = self._step(
-            "tend", batch, min(room, 1000), int(may_end), int(queue_is_empty), policy.ISSUED,
+            "refill", batch, min(room, 1000), int(may_end), int(queue_is_empty), policy.ISSUED,
             policy.DEATHS, _KILLED, time, policy.LEASE / 2,
         )  # fmt: skip
         dead, died = answer[1:3]
@@ -201,13 +206,13 @@ class Ledger:
         return scans[dead + died :], scans[dead : dead + died], scans[:dead]
 
     def states(self, batch: str, scans: list[str]) -> dict[str, tuple[State | None, str]]:
-        """What is said of some scans: (state, text); state None for one never asked for."""
+        """(state, text) of each scan; the state of a scan that was never asked for is None."""
         with in_words(self.url):
-            asked = self.redis.hmget(self.key(batch) + ":asked", scans) if scans else []
-            said = self.redis.hmget(self.key(batch) + ":said", scans) if scans else []
+            paths = self.redis.hmget(self.key(batch) + ":asked", scans) if scans else []
+            states = self.redis.hmget(self.key(batch) + ":said", scans) if scans else []
         return {
-            scan: (None, "") if known is None else state_of(text)
-            for scan, known, text in zip(scans, asked, said, strict=True)
+            scan: (None, "") if path is None else state_of(state)
+            for scan, path, state in zip(scans, paths, states, strict=True)
         }
 
     def source(self, batch: str, scan: str) -> str:
@@ -220,8 +225,8 @@ class Ledger:
 
     def _paths(self, batch: str, scan: str) -> tuple[str, str]:
         with in_words(self.url):
-            asked = self.redis.hget(self.key(batch) + ":asked", scan)
-        return absolute(asked or b"", self.batch(batch))
+            paths = self.redis.hget(self.key(batch) + ":asked", scan)
+        return absolute(paths or b"", self.batch(batch))
 
     # -- steering ---------------------------------------------------------------------------------
 
@@ -312,15 +317,15 @@ class Ledger:
 
     def entries(self, batch: str) -> Iterator[Entry]:
         """Every scan of the batch, in no order, a few hundred at a time."""
-        description, people = self.batch(batch), self.participants(batch)
+        description, participants = self.batch(batch), self.participants(batch)
         key = self.key(batch)
         cursor = 0
         while True:
             with in_words(self.url):
-                cursor, asked = self.redis.hscan(key + ":asked", cursor, count=500)
-                said = self.redis.hmget(key + ":said", list(asked)) if asked else []
-            for (scan, paths), text in zip(asked.items(), said, strict=True):
-                yield entry_of(scan.decode(), paths, text, description, people)
+                cursor, paths = self.redis.hscan(key + ":asked", cursor, count=500)
+                states = self.redis.hmget(key + ":said", list(paths)) if paths else []
+            for (scan, path), state in zip(paths.items(), states, strict=True):
+                yield entry_of(scan.decode(), path, state, description, participants)
             if cursor == 0:
                 return
 
@@ -349,9 +354,9 @@ class Ledger:
         cursor = 0
         while True:
             with in_words(self.url):
-                cursor, asked = self.redis.hscan(self.key(batch) + ":asked", cursor, count=500)
-            if asked:
-                yield list(asked)
+                cursor, paths = self.redis.hscan(self.key(batch) + ":asked", cursor, count=500)
+            if paths:
+                yield list(paths)
             if cursor == 0:
                 return
 
@@ -421,7 +426,7 @@ class Ledger:
         return {name: self.redis.register_script(prelude + body) for name, body in text.items()}
 
 
-def _wish(
+def _claim_arguments(
     scan: str, token: str, worker: str, about: Mapping[str, str],
     others: Iterable[str] = (), also_issued: bool = False,
 ) -> tuple[Any, ...]:  # fmt: skip
@@ -433,7 +438,7 @@ def _wish(
     )  # fmt: skip
 
 
-def _result(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[Any, ...]:
+def _finish_arguments(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[Any, ...]:
     """Arguments of finish.lua."""
     milliseconds = round((outcome.seconds or 0) * 1000)
     return (
@@ -460,7 +465,7 @@ def worker_key(worker: str) -> str:
 _KILLED: Final = refusal_text(
     Failure(
         "killed-its-worker",
-        # tend.lua writes how often.
+        # refill.lua writes how often.
         "killed its worker @ times (memory, time limit, or a crash in a decoder)",
     )
 )

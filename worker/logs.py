@@ -1,7 +1,7 @@
 """How a worker's log reads: with the time, one line for each event, as text or as JSON.
 
 What happens by the hundred (a message that comes twice, a scan put off) is told once a minute with
-its number (`Rarely`).
+its number (`ThrottledLog`).
 """
 
 import json
@@ -39,7 +39,7 @@ class TextFormatter(logging.Formatter):
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
-class Rarely:
+class ThrottledLog:
     """Tells the first event of each kind at once, and how many there were since every minute."""
 
     def __init__(self, logger: logging.Logger, every: float = _EVERY) -> None:

@@ -27,9 +27,9 @@ from worker.broker import PREFIX, in_words
 from worker.ledger import Ledger, worker_key
 
 if TYPE_CHECKING:
-    from worker.tender import Tender
+    from worker.dispatcher import Dispatcher
 
-#: Seconds without a finished round of the tender after which the worker counts as stuck.
+#: Seconds without a finished round of the dispatcher after which the worker counts as stuck.
 STUCK: Final = 60.0
 
 #: Batches whose final figures are told.
@@ -131,17 +131,17 @@ def _durations(figures: dict[str, str]) -> Metric:
     )  # fmt: skip
 
 
-def is_alive(tender: "Tender") -> bool:
+def is_alive(dispatcher: "Dispatcher") -> bool:
     """Whether the worker moves: its rounds go on, and messages that wait are taken."""
-    return time.monotonic() - tender.latest_round < STUCK and not tender.is_stalled
+    return time.monotonic() - dispatcher.latest_round < STUCK and not dispatcher.is_stalled
 
 
 def serve_metrics(
-    where: tuple[str, int], ledger: Ledger, tender: "Tender", queues: list[str]
+    where: tuple[str, int], ledger: Ledger, dispatcher: "Dispatcher", queues: list[str]
 ) -> ThreadingHTTPServer:
     """Listens at (address, port) in a thread. Raises `ServiceError` where the port is taken."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(WorkerCollector(ledger, tender.worker, queues))
+    registry.register(WorkerCollector(ledger, dispatcher.worker, queues))
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name is http.server's
@@ -153,7 +153,7 @@ def serve_metrics(
             elif self.path == "/ready":
                 self._answer(200, b"ready\n")
             elif self.path == "/live":
-                alive = is_alive(tender)
+                alive = is_alive(dispatcher)
                 self._answer(200 if alive else 503, b"alive\n" if alive else b"stuck\n")
             else:
                 self._answer(404, b"there is /, /metrics, /ready and /live\n")

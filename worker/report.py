@@ -112,8 +112,8 @@ def _columns(entry: Entry) -> dict[str, Any]:
     """The scan's report line, by `COLUMNS`."""
     line = line_of(entry)
     error = line.pop("error", {})
-    told = {"error": error.get("kind", ""), "message": error.get("message", "")}
-    return line | told | {"notes": "; ".join(line.get("notes", ()))}
+    columns = {"error": error.get("kind", ""), "message": error.get("message", "")}
+    return line | columns | {"notes": "; ".join(line.get("notes", ()))}
 
 
 def _tabled(value: Any) -> Any:

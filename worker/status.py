@@ -13,11 +13,11 @@ from typing import Any
 from core.errors import OptionsError, ServiceError, nearest
 from worker import policy
 from worker.broker import in_words, is_transient, patiently
+from worker.dispatcher import GONE, WORKERS
 from worker.ledger import Ledger, worker_key
-from worker.memory import remembered, remembered_beside
 from worker.records import Batch, Participant
 from worker.roots import is_remote
-from worker.tender import GONE, WORKERS
+from worker.submission_notes import noted_beside, noted_submissions
 
 log = logging.getLogger(__name__)
 
@@ -111,9 +111,9 @@ def resolve(ledger: Ledger, wanted: str | None) -> str:
         raise OptionsError(
             f"{wanted!r} may be {' or '.join(matching[:5])}", remedy="give more of the id"
         )
-    beside = remembered_beside(os.path.abspath(wanted))  # noqa: PTH100 (links keep their names)
+    beside = noted_beside(os.path.abspath(wanted))  # noqa: PTH100 (links keep their names)
     lost = [beside] if beside else []
-    lost += [note for note in remembered() if note["id"].startswith(wanted)]
+    lost += [note for note in noted_submissions() if note["id"].startswith(wanted)]
     if lost:
         raise _lost(ledger, lost[0])
     raise OptionsError(f"there is no batch {wanted!r}", remedy=nearest(wanted, known[:20]))
@@ -130,7 +130,7 @@ def _refuse_where_lost(ledger: Ledger, known: list[str]) -> None:
 
     A batch is kept for thirty days after its end: it has not expired.
     """
-    notes = [note for note in remembered() if note.get("broker") == ledger.url_shown]
+    notes = [note for note in noted_submissions() if note.get("broker") == ledger.url_shown]
     if not notes or notes[0]["id"] in known:
         return
     if time.time() - notes[0]["created"] > policy.KEEP:
@@ -244,7 +244,7 @@ def _rate(number: dict[str, Any]) -> float:
     return number["pace_results"] / max(0.001, number["now"] - number["pace_since"])
 
 
-def look(ledger: Ledger, batch: str) -> tuple[Status, list[dict[str, str]]]:
+def current(ledger: Ledger, batch: str) -> tuple[Status, list[dict[str, str]]]:
     """The batch's status and the workers that are alive."""
     return status_of(ledger, batch), list(workers_alive(ledger))
 
@@ -252,17 +252,17 @@ def look(ledger: Ledger, batch: str) -> tuple[Status, list[dict[str, str]]]:
 def follow(
     ledger: Ledger, batch: str, interval: float = 2.0
 ) -> Iterator[tuple[Status, list[dict[str, str]]]]:
-    """`look` again and again, until the batch is over. Redis is waited for as workers do."""
+    """`current` again and again, until the batch is over. Redis is waited for as workers do."""
     while True:
         try:
-            seen = look(ledger, batch)
+            report = current(ledger, batch)
         except ServiceError as error:
             cause = error.__cause__
             if cause is None or not is_transient(cause):
                 raise
             log.warning("%s; waiting for it", error.what)
-            seen = patiently(lambda: look(ledger, batch))
-        yield seen
-        if seen[0].is_over:
+            report = patiently(lambda: current(ledger, batch))
+        yield report
+        if report[0].is_over:
             return
         time.sleep(interval)

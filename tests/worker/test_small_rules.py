@@ -149,8 +149,8 @@ def test_sentinels_addresses_are_refused_with_what_to_give_instead(url: str):
 def test_certificates_are_checked_unless_the_url_says_otherwise(caplog):
     import ssl
 
-    told = tls_of("rediss://h/0?ssl_ca_certs=/ca.crt")
-    assert told == {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_ca_certs": "/ca.crt"}
+    options = tls_of("rediss://h/0?ssl_ca_certs=/ca.crt")
+    assert options == {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_ca_certs": "/ca.crt"}
     assert tls_of("redis://h/0") is None
     unchecked = tls_of("rediss://h/0?ssl_cert_reqs=none")
     assert unchecked == {"ssl_cert_reqs": ssl.CERT_NONE} and "not checked" in caplog.text
@@ -195,8 +195,8 @@ def test_a_configuration_that_cannot_be_understood_is_named(
 
 
 def test_what_is_notified_is_json_and_one_line():
-    from worker.watch import Seen
+    from worker.watch import WatchEvent
 
-    seen = Seen("failed", "/a\nb.jpg", "it is no picture")
-    assert json.loads(json.dumps(seen.as_json()))["reason"] == "it is no picture"
-    assert len(seen.in_prose().splitlines()) == 1
+    event = WatchEvent("failed", "/a\nb.jpg", "it is no picture")
+    assert json.loads(json.dumps(event.as_json()))["reason"] == "it is no picture"
+    assert len(event.in_prose().splitlines()) == 1

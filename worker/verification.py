@@ -40,7 +40,7 @@ def faults_of(pair: Pair) -> tuple[str, list[str]]:
     source, result, key = pair
     try:
         if is_remote(source) or is_remote(result):
-            from worker.remote import fetched, spool
+            from worker.object_store import fetched, spool
 
             with spool() as folder:
                 before, after = folder / "before", folder / "after"

@@ -68,8 +68,8 @@ def carry_out(
             if is_remote(destination):
                 target = folder / "result" / destination.rpartition("/")[2]
                 target.parent.mkdir()
-            here = replace(job, source=local, destination=target)
-            outcome = run(here, colorizer, attempts=attempts, check=check)
+            local_job = replace(job, source=local, destination=target)
+            outcome = run(local_job, colorizer, attempts=attempts, check=check)
             if is_remote(destination) and outcome.status == "done":
                 with _in_words(destination, DestinationError):
                     store().put_file(
