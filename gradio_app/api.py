@@ -111,10 +111,10 @@ def add_routes(app: FastAPI, pool: ColorizerPool) -> None:
 
 async def _no_route(routes: list[BaseRoute], scope: Scope, receive: Receive, send: Send) -> None:
     """What no route takes: 405 with the methods that the path has, 404 where it has none."""
-    asked = dict(scope, root_path="")  # the whole path again, without the mount's part of it
+    whole_scope = dict(scope, root_path="")  # the whole path again, without the mount's part of it
     allowed: set[str] = set()
     for route in routes:
-        if isinstance(route, Route) and route.matches(asked)[0] is Match.PARTIAL:
+        if isinstance(route, Route) and route.matches(whole_scope)[0] is Match.PARTIAL:
             allowed |= route.methods or set()
     if not allowed:
         raise HTTPException(404)

@@ -49,15 +49,15 @@ class Cancellation:
     """Whether a piece of work is still wanted; shared between the request and its worker."""
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
+        self._cancelled = threading.Event()
 
-    def ask(self) -> None:
+    def cancel(self) -> None:
         """From now on the work is not wanted."""
-        self._asked.set()
+        self._cancelled.set()
 
     def check(self) -> None:
         """Raises `InterruptedJob` once the work is not wanted."""
-        if self._asked.is_set():
+        if self._cancelled.is_set():
             raise InterruptedJob("cancelled")
 
 
@@ -84,7 +84,7 @@ class Slot:
 
     def cancel(self) -> None:
         """Ends the work at its next strip, or at once where it still waits for its turn."""
-        self.stop.ask()
+        self.stop.cancel()
         if self._work is not None:
             self._work.cancel()
 

@@ -87,10 +87,10 @@ def demo(
         if not is_loopback(host):
             raise click.UsageError("--lan listens on every address; leave --host out")
         host = EVERY_ADDRESS[0]
-    asked_for_another = (
+    needs_own_server = (
         port is not None or model != DEFAULT_MODEL or public_url or not (lan or is_loopback(host))
     )
-    running = None if asked_for_another else discovery.find()
+    running = None if needs_own_server else discovery.find()
     if running is not None and token in ("", running.token):
         addresses = discovery.addresses_for_browsers(running)
         if not lan or "others" in addresses:

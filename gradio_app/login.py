@@ -45,8 +45,8 @@ class Login:
 
     def is_token(self, text: str) -> bool:
         """Whether a text is the server's token."""
-        wanted = self._settings.token.encode()
-        return bool(wanted) and hmac.compare_digest(text.encode("utf-8", "replace"), wanted)
+        own_token = self._settings.token.encode()
+        return bool(own_token) and hmac.compare_digest(text.encode("utf-8", "replace"), own_token)
 
     def knows(self, request: Request) -> bool:
         """Whether the browser has logged in."""

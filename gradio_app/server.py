@@ -29,9 +29,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from core.errors import ServiceError
 from gradio_app import api, discovery, qr_code, reference
+from gradio_app.access_control import AccessControl, Activity
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.discovery import API_VERSION, ServerState
-from gradio_app.guard import Activity, Guard
 from gradio_app.login import LOGIN, Login
 from gradio_app.page import LatePage
 from gradio_app.settings import EVERY_ADDRESS, ServerSettings
@@ -91,8 +91,8 @@ class LocalServer(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        wanted = (signal.SIGINT, signal.SIGTERM)
-        former = {number: signal.signal(number, self.handle_exit) for number in wanted}
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        former = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
             yield
         finally:
@@ -121,7 +121,7 @@ def build(pool: ColorizerPool, activity: Activity, login: Login, *, page_at_once
     api.add_routes(app, pool)
     app.openapi = partial(reference.document, app, pool.settings)
     app.mount("/", page)
-    return Guard(app, pool.settings, activity, login)
+    return AccessControl(app, pool.settings, activity, login)
 
 
 def _warm_up(pool: ColorizerPool) -> None:

@@ -215,7 +215,7 @@ class OpenPictures:
         former.is_left = True  # afterwards: it was asked for just now, and is not the one to go
         return picture
 
-    def seen(self, id: str) -> None:
+    def mark_open(self, id: str) -> None:
         """A page has said that it has this picture open: it is no longer thought to be left."""
         with self._lock:
             if id in self._open:

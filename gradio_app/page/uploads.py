@@ -151,7 +151,7 @@ class Uploads:
                     shutil.copyfileobj(stream, copy, 1 << 20)
         return target
 
-    def seen(self, owner: str, page: str) -> None:
+    def mark_open(self, owner: str, page: str) -> None:
         """Notes that a page of that browser is open now; `page` is the name it gave itself."""
         now = self._clock()
         with self._lock:

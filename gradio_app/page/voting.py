@@ -35,7 +35,7 @@ from core.image.read import open_source
 from core.options import Options
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page import words
-from gradio_app.page.notes import in_a_sentence
+from gradio_app.page.failure_notes import failures_as_notes
 from gradio_app.page.payloads import detail_of, files_of
 from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.routes import owner_of
@@ -75,7 +75,7 @@ class Voting:
         self._votes: OrderedDict[str, _Vote] = OrderedDict()
         self._model_names = list(pool.descriptions())
 
-    @in_a_sentence()
+    @failures_as_notes()
     async def make(self, request: gr.Request, photographs: Any, id: str, *given: Any):
         """Makes a vote; says where it is. `given`: settings of both ways, then files of both.
 
@@ -184,8 +184,8 @@ class Voting:
                 with open_source(file, self._pool.settings.max_pixels):
                     taken[_free_name(file.stem, taken)] = file
             except SourceError as error:
-                said = words.plain(error).rstrip(".")
-                raise Refused(422, f"{said}: {file.name}") from error
+                sentence = words.plain(error).rstrip(".")
+                raise Refused(422, f"{sentence}: {file.name}") from error
         return taken
 
     def _source(

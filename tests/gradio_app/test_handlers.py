@@ -77,7 +77,7 @@ def test_a_duplicated_tab_costs_the_first_one_nothing_however_many_are_open(tmp_
     twin = pictures.fork(first).id  # one more than may be open
     assert pictures.find(first).id == first
     pictures.fork(others[-1])
-    pictures.seen(others[-1])
+    pictures.mark_open(others[-1])
     opened()
     assert pictures.find(others[-1]) and pictures.find(twin)
     with pytest.raises(OptionsError):

@@ -12,7 +12,7 @@ import pytest
 from gradio_app import discovery, network
 from gradio_app.qr_code import drawn
 from gradio_app.settings import ServerSettings
-from tests.gradio_app.browsing import after, choose, shown, stroke, to_stage
+from tests.gradio_app.browsing import after, choose, shown, stroke, to_hint_editor
 from tests.gradio_app.pictures import file_of, gray
 from tests.gradio_app.proxying import listening, pass_on
 from tests.gradio_app.serving import TOKEN, server
@@ -138,7 +138,7 @@ def test_the_page_works_in_a_folder_behind_a_tls_proxy(browser, proxied, takes_o
                if re.fullmatch(r"photochrom-\d+", cookie["name"]))  # fmt: skip
     failed.clear()  # the form itself came with 401
     choose(page, file_of(gray(60, 80), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     before = shown(page)
     assert not np.array_equal(after(page, lambda: stroke(page, 0.4, 0.5)), before)
     with page.expect_download() as coming:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from gradio_app import upload
+from gradio_app.access_control import _bounded
 from gradio_app.api import attachment
 from gradio_app.bodies import Bodies
-from gradio_app.guard import _bounded
 from gradio_app.problems import Refused
 from gradio_app.upload import file_name
 from tests.gradio_app.pictures import file_of, gray, huge_png_header, png_with

@@ -1,4 +1,4 @@
-"""Who may speak to the server: every request passes here before anything else sees it.
+"""Access control: every request is checked here before any other part of the server gets it.
 
 On loopback the danger is the user's own browser, steered by a foreign page: the Host header must
 be loopback (DNS rebinding) and nothing may come from another origin. Any other bind needs the
@@ -66,7 +66,7 @@ class Activity:
         self._last = time.monotonic()
 
 
-class Guard:
+class AccessControl:
     """ASGI middleware around the whole application, the page's own routes included."""
 
     def __init__(
@@ -155,7 +155,7 @@ class Guard:
             raise _token_in_url()
 
     async def _own_answer(self, request: Request) -> Response | None:
-        """What the guard itself answers; None lets the request pass. A wrong token never does."""
+        """The answer of access control itself; None lets the request pass, never a wrong token."""
         path = request.scope["path"]
         given = request.headers.get("authorization")
         if given is not None:
@@ -241,7 +241,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
 
 
 def _with_headers(send: Send) -> Send:
-    async def send_guarded(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
@@ -250,4 +250,4 @@ def _with_headers(send: Send) -> Send:
                 headers.setdefault("Cache-Control", "no-store")
         await send(message)
 
-    return send_guarded
+    return send_with_headers
