@@ -46,8 +46,8 @@ class HintReach:
         self._pixels: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
         self._seen = 0
 
-    def add(self, photograph: Photograph, ours: np.ndarray) -> None:
-        """`ours`: a*, b* 2,H,W that the model gives without hints."""
+    def add(self, photograph: Photograph, predicted: np.ndarray) -> None:
+        """`predicted`: a*, b* 2,H,W that the model gives without hints."""
         random = np.random.default_rng(zlib.crc32(photograph.name.encode()))
         labels = segments(photograph.lightness, photograph.chroma)
         radius = RADII[self._seen % len(RADII)]
@@ -55,9 +55,9 @@ class HintReach:
         names = random.permutation(np.unique(labels))[: max(COUNTS)]
         asked = [_mean(photograph.chroma, labels == name) for name in names]
         for count in COUNTS:
-            self._try("", photograph, ours, labels, names[:count], asked[:count], radius)
+            self._try("", photograph, predicted, labels, names[:count], asked[:count], radius)
         free = [_turned(asked[0], random)]
-        self._try("_free", photograph, ours, labels, names[:1], free, radius)
+        self._try("_free", photograph, predicted, labels, names[:1], free, radius)
 
     def result(self) -> dict[str, float]:
         """`inside`, `stray` and both with `_free`, shares of 0 to 1; {} without pictures."""

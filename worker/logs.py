@@ -44,16 +44,16 @@ class ThrottledLog:
 
     def __init__(self, logger: logging.Logger, every: float = _EVERY) -> None:
         self._logger, self._every = logger, every
-        self._said: dict[str, tuple[float, int]] = {}
+        self._events: dict[str, tuple[float, int]] = {}
 
     def say(self, kind: str, text: Callable[[], str]) -> None:
         """An event of that kind happened; `text` describes this one, and is asked if it is told."""
         now = time.monotonic()
-        since, more = self._said.get(kind, (now - self._every, 0))
+        since, more = self._events.get(kind, (now - self._every, 0))
         if now - since < self._every:
-            self._said[kind] = (since, more + 1)
+            self._events[kind] = (since, more + 1)
             return
-        self._said[kind] = (now, 0)
+        self._events[kind] = (now, 0)
         self._logger.info(
             "%s%s", text(), f" (and {more} like it since the last time)" if more else ""
         )

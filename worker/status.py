@@ -84,14 +84,14 @@ def status_of(ledger: Ledger, batch: str) -> Status:
     )
 
 
-def resolve(ledger: Ledger, wanted: str | None) -> str:
+def resolve(ledger: Ledger, text: str | None) -> str:
     """The id of the batch that a person means: by an id, its beginning, its name, the folder that
     its results go to, or by nothing.
 
     Raises `OptionsError` for one unknown or ambiguous, `ServiceError` for one that Redis lost.
     """
     known = ledger.batches()
-    if not wanted:
+    if not text:
         _refuse_where_lost(ledger, known)
         if not known:
             raise OptionsError(
@@ -99,24 +99,24 @@ def resolve(ledger: Ledger, wanted: str | None) -> str:
                 remedy="submit one: photochrom batch submit SRC -o DEST",
             )
         return known[0]
-    if wanted in known:
-        return wanted
-    matching = [name for name in known if name.startswith(wanted)]
-    matching = matching or [name for name in known if ledger.batch(name).name == wanted]
+    if text in known:
+        return text
+    matching = [name for name in known if name.startswith(text)]
+    matching = matching or [name for name in known if ledger.batch(name).name == text]
     if len(matching) == 1:
         return matching[0]
-    if not matching and (matching := _into(ledger, known, wanted)):
+    if not matching and (matching := _into(ledger, known, text)):
         return matching[0]
     if matching:
         raise OptionsError(
-            f"{wanted!r} may be {' or '.join(matching[:5])}", remedy="give more of the id"
+            f"{text!r} may be {' or '.join(matching[:5])}", remedy="give more of the id"
         )
-    beside = noted_beside(os.path.abspath(wanted))  # noqa: PTH100 (links keep their names)
+    beside = noted_beside(os.path.abspath(text))  # noqa: PTH100 (links keep their names)
     lost = [beside] if beside else []
-    lost += [note for note in noted_submissions() if note["id"].startswith(wanted)]
+    lost += [note for note in noted_submissions() if note["id"].startswith(text)]
     if lost:
         raise _lost(ledger, lost[0])
-    raise OptionsError(f"there is no batch {wanted!r}", remedy=nearest(wanted, known[:20]))
+    raise OptionsError(f"there is no batch {text!r}", remedy=nearest(text, known[:20]))
 
 
 def _into(ledger: Ledger, known: list[str], folder: str) -> list[str]:

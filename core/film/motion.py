@@ -64,8 +64,8 @@ def sampled(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
     return opencv.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _flow(asked: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return _dis().calc(asked, other, None)
+def _flow(frame: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return _dis().calc(frame, other, None)
 
 
 @lru_cache(maxsize=1)

@@ -118,10 +118,10 @@ def recognised(name: str, known: Published | None, digest: str) -> str:
 
 
 def _chosen(name: str, choices: ConversionOptions, source: Path) -> str:
-    wanted = choices.guest or name
-    if GUESTS[wanted].settings != GUESTS[name].settings or family_of(wanted) != family_of(name):
-        raise ModelError(f"is {name}, not {wanted}", file=source, remedy="leave out --as")
-    return wanted
+    guest = choices.guest or name
+    if GUESTS[guest].settings != GUESTS[name].settings or family_of(guest) != family_of(name):
+        raise ModelError(f"is {name}, not {guest}", file=source, remedy="leave out --as")
+    return guest
 
 
 def _settings(name: str, choices: ConversionOptions) -> dict[str, object]:
@@ -260,9 +260,9 @@ def write(model: Any, net: Any, path: Path, about: export.About, *, float16: boo
     from onnx import TensorProto, helper
 
     graph = model.graph
-    wanted = {node.name for node in graph.input}
+    inputs = {node.name for node in graph.input}
     # without counters, and layers that say nothing about the answer
-    tensors = {f"net.{k}": t for k, t in net.state_dict().items() if f"net.{k}" in wanted}
+    tensors = {f"net.{k}": t for k, t in net.state_dict().items() if f"net.{k}" in inputs}
     halved = [name for name, tensor in tensors.items() if float16 and tensor.dim() > 1]
     casts = [
         helper.make_node("Cast", [name + _HALVED], [name], to=TensorProto.FLOAT) for name in halved

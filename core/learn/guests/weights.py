@@ -128,9 +128,9 @@ def put(net: nn.Module, state: dict[str, Tensor], file: object) -> None:
             if not hasattr(net, COMPUTED) or not torch.equal(t, getattr(net, COMPUTED)())
         ],
     }  # fmt: skip
-    said = [f"{word} {listed(names)}" for word, names in problems.items() if names]
-    if said:
-        raise ModelError(" and ".join(said), file=file, remedy=GET_AGAIN)
+    sentences = [f"{word} {listed(names)}" for word, names in problems.items() if names]
+    if sentences:
+        raise ModelError(" and ".join(sentences), file=file, remedy=GET_AGAIN)
     endless = [name for name, tensor in given.items() if not bool(tensor.isfinite().all())]
     if endless:
         raise ModelError(

@@ -15,12 +15,12 @@ from pathlib import Path
 from core.colorizer import Colorizer
 from core.errors import DestinationError, SourceError
 from core.film import faults
-from core.film.colouring import FrameColorizer
 from core.film.encoder import add_stream, layout_for
+from core.film.frame_colorizer import FrameColorizer
 from core.film.hints import TimedHints
-from core.film.joining import KEY_TAG, check_container, join
+from core.film.muxing import KEY_TAG, check_container, mux
 from core.film.options import FilmOptions
-from core.film.packets import PacketFile, Told, read_told
+from core.film.packets import PacketFile, SegmentRecord, read_segment_record
 from core.film.planes import Layout
 from core.film.segments import FilmPlan, Segment, plan
 from core.film.source import frames, open_film
@@ -104,23 +104,23 @@ def colour_segment(
     segment: Segment,
     *,
     check: Callable[[], None] = lambda: None,
-    told: Callable[[int], None] = lambda _: None,
-) -> Told:
-    """Makes the segment's file, unless it stands there whole. `told(frames)` hears of progress.
+    on_frames: Callable[[int], None] = lambda _: None,
+) -> SegmentRecord:
+    """Makes the segment's file, unless it stands there whole; `on_frames(number)` counts frames.
 
     Raises what `check` raises, `SourceError`, `DestinationError`.
     """
     path = work.file_of(segment)
-    found = read_told(path, segment.key)
+    found = read_segment_record(path, segment.key)
     if found is not None:
-        told(segment.frames)
+        on_frames(segment.frames)
         return found
     make_folder(work.folder)
     with new_file(path, replace=True) as file:
-        return _encode(work, segment, file, check, told)
+        return _encode(work, segment, file, check, on_frames)
 
 
-def _encode(work: Work, segment: Segment, file, check, told) -> Told:
+def _encode(work: Work, segment: Segment, file, check, on_frames) -> SegmentRecord:
     import av
 
     film = work.plan.film
@@ -144,7 +144,7 @@ def _encode(work: Work, segment: Segment, file, check, told) -> Told:
                 if frame.pts < segment.start:
                     continue
                 count += 1
-                told(1)
+                on_frames(1)
                 for packet in stream.codec_context.encode(frame):
                     packets.add(packet)
         for packet in stream.codec_context.encode(None):
@@ -154,7 +154,9 @@ def _encode(work: Work, segment: Segment, file, check, told) -> Told:
         raise _damaged(film.path, listed(inside))
     if count == 0:
         raise faults.without_frames(film.path)
-    result = Told(segment.key, count, colouring.carrier.calls, colouring.carrier.cuts, inside)
+    result = SegmentRecord(
+        segment.key, count, colouring.propagation.calls, colouring.propagation.cuts, inside
+    )
     packets.end(result)
     return result
 
@@ -174,7 +176,7 @@ def finish(work: Work, *, replace: bool, check: Callable[[], None] = lambda: Non
         "compositeWithTrainedAlgorithmicMedia); its luma is the original's.",
     }
     files = [work.file_of(segment) for segment in work.plan.segments]
-    join(
+    mux(
         work.plan, files, work.target, work.layout, work.film_options, tags,
         replace=replace, check=check,
     )  # fmt: skip
