@@ -139,9 +139,10 @@ class AccessControl:
         is_own = is_loopback(_without_port(host)) or self._is_public(host)
         if self.settings.is_local and not is_own:
             raise Refused(
-                403, f"this server answers to this machine's own names, not to {host[:80]!r}",
+                403,
+                f"this server answers to this machine's own names, not to {host[:80]!r}",
                 kind="host",
-            )  # fmt: skip
+            )
         origin = request.headers.get("origin")
         if origin is not None and origin.lower() not in _origins(host):
             if public.netloc and origin.lower() == f"{public.scheme}://{public.netloc}".lower():
@@ -173,9 +174,11 @@ class AccessControl:
         if path == LOGIN:
             if request.method not in ("GET", "HEAD", "POST"):
                 raise Refused(
-                    405, "a browser logs in here", kind="method",
+                    405,
+                    "a browser logs in here",
+                    kind="method",
                     headers={"Allow": "GET, HEAD, POST"},
-                )  # fmt: skip
+                )
             return await self._login.answer(request)
         if not path:  # the page's addresses are relative to its folder
             return RedirectResponse(f"{self.settings.root_path}/", 308)
@@ -192,9 +195,10 @@ def _unauthorized(detail: str) -> Refused:
 
 def _token_in_url() -> Refused:
     return Refused(
-        400, "a token in the URL would stand in logs; send 'Authorization: Bearer ...'",
+        400,
+        "a token in the URL would stand in logs; send 'Authorization: Bearer ...'",
         kind="token",
-    )  # fmt: skip
+    )
 
 
 def _query(request: Request) -> list[tuple[str, str]]:

@@ -70,9 +70,11 @@ class _Server:
         arguments = ["demo", "--no-open", "--port", "0", "--device", "cpu", "--model", self._model]
         environment = os.environ | {"PHOTOCHROM_STATE": str(self._state)}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", program, *arguments], env=environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "-c", program, *arguments],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         self._watched = psutil.Process(self._process.pid)
         deadline = time.monotonic() + _PATIENCE_S
         while True:

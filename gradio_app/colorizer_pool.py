@@ -88,8 +88,9 @@ class Slot:
         if self._work is not None:
             self._work.cancel()
 
-    async def run_while(self, gone: Awaitable[object], work: Callable[P, T], *args: P.args,
-                        **kwargs: P.kwargs) -> T:  # fmt: skip
+    async def run_while(
+        self, gone: Awaitable[object], work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """`run`, cancelled as soon as `gone` (the client's leaving) comes true."""
         leaving = asyncio.ensure_future(gone)
         working = asyncio.ensure_future(self.run(work, *args, **kwargs))

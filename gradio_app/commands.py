@@ -15,49 +15,67 @@ from gradio_app.settings import DEFAULT_PORT, EVERY_ADDRESS, ServerSettings, is_
 
 @click.command(epilog="Example: photochrom demo --port 8000")
 @click.option(
-    "--host", default="127.0.0.1", show_default=True,
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
     help="Address to listen on; any but this machine's own needs a token.",
-)  # fmt: skip
+)
 @click.option(
-    "--lan", is_flag=True,
+    "--lan",
+    is_flag=True,
     help="Let phones and other computers of your network in: prints the address, with a QR code "
     "that logs in once.",
-)  # fmt: skip
+)
 @click.option(
-    "--public-url", default="", metavar="URL",
+    "--public-url",
+    default="",
+    metavar="URL",
     help="Where a proxy serves the page, such as https://photos.example/photochrom; every request "
     "then needs the token.",
-)  # fmt: skip
+)
 @click.option(
-    "--port", type=click.IntRange(0, 65535),
+    "--port",
+    type=click.IntRange(0, 65535),
     help=f"Port to listen on; 0 = any free one.  [default: {DEFAULT_PORT}, or the next free one]",
-)  # fmt: skip
+)
 @click.option("--open/--no-open", "open_browser", default=True, help="Open the page in a browser.")
 @click.option(
-    "--token", envvar="PHOTOCHROM_TOKEN", default="",
+    "--token",
+    envvar="PHOTOCHROM_TOKEN",
+    default="",
     help="The secret that every request must carry, the page's too: needed for other machines (by "
     "default a new one each time), and worth giving where other users share this one. Better given "
     "in the environment variable PHOTOCHROM_TOKEN, which other users cannot see.",
-)  # fmt: skip
+)
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Model to keep warm.")
 @device_option
 @click.option(
-    "--workers", type=click.IntRange(1, 64),
+    "--workers",
+    type=click.IntRange(1, 64),
     help="Pictures coloured at once.  [default: processors]",
-)  # fmt: skip
+)
 @click.option(
-    "--queue", type=click.IntRange(0, 10000), default=32, show_default=True,
+    "--queue",
+    type=click.IntRange(0, 10000),
+    default=32,
+    show_default=True,
     help="Requests that may wait; more are told to come again.",
-)  # fmt: skip
+)
 @click.option(
-    "--max-upload", type=click.IntRange(1), default=640, show_default=True,
+    "--max-upload",
+    type=click.IntRange(1),
+    default=640,
+    show_default=True,
     help="Largest body of a request, in MiB.",
-)  # fmt: skip
+)
 @max_pixels_option_of(400)
 @click.option(
-    "--idle-exit", type=click.FloatRange(0), default=0, metavar="SECONDS",
+    "--idle-exit",
+    type=click.FloatRange(0),
+    default=0,
+    metavar="SECONDS",
     help="End after this long without a request or an open page.",
-)  # fmt: skip
+)
 def demo(
     host: str,
     lan: bool,

@@ -121,9 +121,13 @@ class Login:
         # Lax: a link to the page from elsewhere finds the person logged in. What acts on the server
         # is refused to other pages by the guard, whatever they send.
         answer.set_cookie(
-            self._cookie_name, self._cookie, httponly=True, samesite="lax", path=home,
+            self._cookie_name,
+            self._cookie,
+            httponly=True,
+            samesite="lax",
+            path=home,
             secure=self._is_by_tls(request),
-        )  # fmt: skip
+        )
         return answer
 
     def _is_by_tls(self, request: Request) -> bool:

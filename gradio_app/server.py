@@ -114,10 +114,14 @@ def build(pool: ColorizerPool, activity: Activity, login: Login, *, page_at_once
         await page.close()
 
     app = FastAPI(
-        title="photochrom", version=version("photochrom"), lifespan=lifespan,
-        docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json",
+        title="photochrom",
+        version=version("photochrom"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
         description="Colours black-and-white photographs on this machine (contract 4).",
-    )  # fmt: skip
+    )
     api.add_routes(app, pool)
     app.openapi = partial(reference.document, app, pool.settings)
     app.mount("/", page)

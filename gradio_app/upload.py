@@ -56,9 +56,12 @@ async def spool(request: Request, target: Path, limit: int, bodies: Bodies) -> i
 async def spool_form(request: Request, folder: Path, limit: int, bodies: Bodies) -> MultipartForm:
     """Reads a multipart body; every file part goes to a file of its own in `folder`."""
     parser = MultiPartParser(
-        request.headers, body_of(request, limit, bodies),
-        max_files=3, max_fields=MULTIPART_FIELDS, max_part_size=LONGEST_FIELD,
-    )  # fmt: skip
+        request.headers,
+        body_of(request, limit, bodies),
+        max_files=3,
+        max_fields=MULTIPART_FIELDS,
+        max_part_size=LONGEST_FIELD,
+    )
     try:
         parsed = await parser.parse()
     except MultiPartException as error:
@@ -107,9 +110,10 @@ async def _chunks(request: Request, limit: int, body: Body) -> AsyncGenerator[by
         except TimeoutError:
             if body.is_given_up:
                 raise Refused(
-                    503, "many pictures are being sent, and this one came too slowly; try again",
+                    503,
+                    "many pictures are being sent, and this one came too slowly; try again",
                     kind="busy",
-                ) from None  # fmt: skip
+                ) from None
             raise Refused(408, "the body stopped coming", kind="timeout") from None
         except ClientDisconnect:
             raise InterruptedJob("the client left") from None

@@ -40,12 +40,19 @@ class Dispatcher(threading.Thread):
     """Rounds at intervals of `policy.ROUND` until `stop`."""
 
     def __init__(
-        self, app: Celery, ledger: Ledger, queues: list[str], worker: str, about: dict[str, Any],
-        is_idle: Callable[[], bool], taken: Callable[[], int], on_stall: Callable[[], None],
+        self,
+        app: Celery,
+        ledger: Ledger,
+        queues: list[str],
+        worker: str,
+        about: dict[str, Any],
+        is_idle: Callable[[], bool],
+        taken: Callable[[], int],
+        on_stall: Callable[[], None],
         report_ended: Callable[[], object] = lambda: None,
         report_trouble: Callable[[], object] = lambda: None,
         schedule: WorkSchedule | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`about`: what status shows of this worker. `is_idle`: whether a process is free;
         `taken`: how many messages have been taken so far; `on_stall` is called when none is taken
         any more although there are some; `report_ended` each round, for batches that have ended,

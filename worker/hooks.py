@@ -74,8 +74,10 @@ def notify_trouble(ledger: Ledger, hooks: Hooks) -> int:
     count = 0
     for batch in ledger.open_batches() if hooks.webhook else ():
         numbers: dict[str, Any] = ledger.numbers(batch)
-        for event, is_so in (("stalled", _is_stalled(numbers, hooks.stall)),
-                             ("failing", _is_failing(numbers, hooks.share))):  # fmt: skip
+        for event, is_so in (
+            ("stalled", _is_stalled(numbers, hooks.stall)),
+            ("failing", _is_failing(numbers, hooks.share)),
+        ):
             if ledger.is_news(batch, event, is_so):
                 count += 1
                 _notify_webhook(ledger, hooks.webhook, batch, event)
@@ -134,6 +136,9 @@ def _post(url: str, body: bytes) -> None:
 
 def _run(command: str, batch: str, body: bytes) -> None:
     subprocess.run(
-        shlex.split(command), input=body, timeout=_LIMIT, check=True,
+        shlex.split(command),
+        input=body,
+        timeout=_LIMIT,
+        check=True,
         env=os.environ | {"PHOTOCHROM_BATCH": batch},
-    )  # fmt: skip
+    )

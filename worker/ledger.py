@@ -126,9 +126,15 @@ class Ledger:
     # -- working ----------------------------------------------------------------------------------
 
     def claim(
-        self, batch: str, scan: str, token: str, worker: str, about: Mapping[str, str],
-        others: Iterable[str] = (), also_issued: bool = False,
-    ) -> Claim:  # fmt: skip
+        self,
+        batch: str,
+        scan: str,
+        token: str,
+        worker: str,
+        about: Mapping[str, str],
+        others: Iterable[str] = (),
+        also_issued: bool = False,
+    ) -> Claim:
         """Takes a scan for the holder of `token`: the one named, or the next where that is "".
 
         `about` describes the worker (`Participant`). Where a scan is named the answer may be that
@@ -149,9 +155,18 @@ class Ledger:
         scan = answer[5].decode()
         tried, attempts, seconds = answer[6:]
         return Claim(
-            verdict, scan, token, answer[1], answer[2], answer[3], source, destination,
-            tried=tried, max_attempts=attempts, time_limit=seconds,
-        )  # fmt: skip
+            verdict,
+            scan,
+            token,
+            answer[1],
+            answer[2],
+            answer[3],
+            source,
+            destination,
+            tried=tried,
+            max_attempts=attempts,
+            time_limit=seconds,
+        )
 
     def renew(self, batch: str, scan: str, token: str) -> bool:
         """Says that the work goes on. False where the scan is no longer the holder's."""
@@ -168,9 +183,15 @@ class Ledger:
         ].decode()
 
     def finish_and_claim(
-        self, batch: str, claim: Claim, outcome: Outcome, bytes_read: int,
-        token: str, worker: str, about: Mapping[str, str],
-    ) -> Claim:  # fmt: skip
+        self,
+        batch: str,
+        claim: Claim,
+        outcome: Outcome,
+        bytes_read: int,
+        token: str,
+        worker: str,
+        about: Mapping[str, str],
+    ) -> Claim:
         """`finish`, and `claim` of the next scan, in one step: half the way for quick scans."""
         result, next_claim = (
             _finish_arguments(claim, outcome, bytes_read),
@@ -183,9 +204,14 @@ class Ledger:
         """Gives a scan back, to be tried again in `pause` seconds. `why` is None where it was not
         really begun, and then does not count as an attempt."""
         self._step(
-            "put_off", batch, claim.scan, claim.token, pause, int(why is not None),
+            "put_off",
+            batch,
+            claim.scan,
+            claim.token,
+            pause,
+            int(why is not None),
             failure_text(why),
-        )  # fmt: skip
+        )
 
     def release(self, worker: str) -> int:
         """Gives back what a worker's dead processes had at work, uncounted; how many scans."""
@@ -198,9 +224,17 @@ class Ledger:
         process died and that are tried again, and those that have just been quarantined. `time` is
         Redis' at the round's beginning."""
         answer = self._step(
-            "refill", batch, min(room, 1000), int(may_end), int(queue_is_empty), policy.ISSUED,
-            policy.DEATHS, _KILLED, time, policy.LEASE / 2,
-        )  # fmt: skip
+            "refill",
+            batch,
+            min(room, 1000),
+            int(may_end),
+            int(queue_is_empty),
+            policy.ISSUED,
+            policy.DEATHS,
+            _KILLED,
+            time,
+            policy.LEASE / 2,
+        )
         dead, died = answer[1:3]
         scans = [scan.decode() for scan in answer[3:]]
         return scans[dead + died :], scans[dead : dead + died], scans[:dead]
@@ -291,10 +325,22 @@ class Ledger:
         numbers: dict[str, float | str] = {
             name: float(fields.get(name, 0))
             for name in (
-                "scans", "running", "done", "skipped", "failed", "begun", "finished", "cancelled",
-                "sealed", "asking", "paused", "bytes", "milliseconds", "created",
+                "scans",
+                "running",
+                "done",
+                "skipped",
+                "failed",
+                "begun",
+                "finished",
+                "cancelled",
+                "sealed",
+                "asking",
+                "paused",
+                "bytes",
+                "milliseconds",
+                "created",
             )
-        }  # fmt: skip
+        }
         over = sum(int(fields.get(name, 0)) for name in ("running", "done", "skipped", "failed"))
         numbers |= {"queued": float(int(fields.get("scans", 0)) - over), "waiting": float(waiting)}
         numbers |= {"now": seconds + micro / 1e6, "pin": fields.get("pin", "")}
@@ -427,25 +473,42 @@ class Ledger:
 
 
 def _claim_arguments(
-    scan: str, token: str, worker: str, about: Mapping[str, str],
-    others: Iterable[str] = (), also_issued: bool = False,
-) -> tuple[Any, ...]:  # fmt: skip
+    scan: str,
+    token: str,
+    worker: str,
+    about: Mapping[str, str],
+    others: Iterable[str] = (),
+    also_issued: bool = False,
+) -> tuple[Any, ...]:
     """Arguments of claim.lua."""
     pin = f"{about['model_sha256']} {about['version']}" if about["model_sha256"] else ""
     return (
-        scan, token, policy.LEASE, worker, json_of(about), pin, policy.ELSEWHERE,
-        int(also_issued), f",{','.join(others)},",
-    )  # fmt: skip
+        scan,
+        token,
+        policy.LEASE,
+        worker,
+        json_of(about),
+        pin,
+        policy.ELSEWHERE,
+        int(also_issued),
+        f",{','.join(others)},",
+    )
 
 
 def _finish_arguments(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[Any, ...]:
     """Arguments of finish.lua."""
     milliseconds = round((outcome.seconds or 0) * 1000)
     return (
-        claim.scan, claim.token, outcome.status[0], result_text(outcome, claim.worker),
-        claim.worker, bytes_read, milliseconds, worker_key(claim.token.partition(" ")[0]),
+        claim.scan,
+        claim.token,
+        outcome.status[0],
+        result_text(outcome, claim.worker),
+        claim.worker,
+        bytes_read,
+        milliseconds,
+        worker_key(claim.token.partition(" ")[0]),
         next((bound for bound in policy.BUCKETS if milliseconds <= 1000 * bound), "inf"),
-    )  # fmt: skip
+    )
 
 
 #: Answers the members that are due, and makes them due again later.

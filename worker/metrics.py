@@ -66,17 +66,19 @@ class WorkerCollector(Collector):
             scans.add_metric([status], float(figures.get(status, 0)))
         yield scans
         yield CounterMetricFamily(
-            "photochrom_scan_seconds", "Seconds of work on them",
+            "photochrom_scan_seconds",
+            "Seconds of work on them",
             value=float(figures.get("milliseconds", 0)) / 1000,
-        )  # fmt: skip
+        )
         yield CounterMetricFamily(
             "photochrom_bytes_read", "Bytes of their sources", value=float(figures.get("bytes", 0))
         )
         yield _durations(figures)
         yield GaugeMetricFamily(
-            "photochrom_processes", "Processes of this worker",
+            "photochrom_processes",
+            "Processes of this worker",
             value=float(figures.get("processes", 0)),
-        )  # fmt: skip
+        )
 
     def _shared(self) -> Iterator[Metric]:
         depth = GaugeMetricFamily(
@@ -99,13 +101,15 @@ class WorkerCollector(Collector):
     def _ended(self) -> Iterator[Metric]:
         """What became of the latest batches that are over, for as long as they are kept."""
         scans = GaugeMetricFamily(
-            "photochrom_ended_batch_scans", "Scans of the latest ended batches",
+            "photochrom_ended_batch_scans",
+            "Scans of the latest ended batches",
             labels=["batch", "state"],
-        )  # fmt: skip
+        )
         seconds = GaugeMetricFamily(
-            "photochrom_ended_batch_seconds", "From the first scan's begin to the end",
+            "photochrom_ended_batch_seconds",
+            "From the first scan's begin to the end",
             labels=["batch"],
-        )  # fmt: skip
+        )
         for batch in self._ledger.batches()[:ENDED]:
             numbers: dict[str, Any] = self._ledger.numbers(batch)
             if not numbers["finished"]:
@@ -126,9 +130,11 @@ def _durations(figures: dict[str, str]) -> Metric:
         below += float(figures.get(f"upto:{bound}", 0))
         buckets.append(("+Inf" if bound == "inf" else str(float(bound)), below))
     return HistogramMetricFamily(
-        "photochrom_scan_duration_seconds", "How long a coloured scan took", buckets=buckets,
+        "photochrom_scan_duration_seconds",
+        "How long a coloured scan took",
+        buckets=buckets,
         sum_value=float(figures.get("milliseconds done", 0)) / 1000,
-    )  # fmt: skip
+    )
 
 
 def is_alive(dispatcher: "Dispatcher") -> bool:

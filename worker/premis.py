@@ -104,14 +104,17 @@ def _agent(participant: Participant) -> str:
     note = (
         f"model {participant.model}, sha256 {participant.model_sha256}, on {participant.provider}"
     )
-    return _tree(
-        "agent",
-        _identifier("agentIdentifier", _IN_LEDGER, _agent_name(participant)),
-        _text("agentName", "photochrom"),
-        _text("agentType", "software"),
-        _text("agentVersion", participant.version),
-        _text("agentNote", note),
-    ) + "\n"  # fmt: skip
+    return (
+        _tree(
+            "agent",
+            _identifier("agentIdentifier", _IN_LEDGER, _agent_name(participant)),
+            _text("agentName", "photochrom"),
+            _text("agentType", "software"),
+            _text("agentVersion", participant.version),
+            _text("agentNote", note),
+        )
+        + "\n"
+    )
 
 
 def _agent_name(participant: Participant) -> str:

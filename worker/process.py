@@ -159,9 +159,12 @@ class WorkerProcess:
         except PhotochromError as refusal:
             log.error("%s is refused: %s", claim.source, refusal)
             return Outcome(
-                claim.source, claim.destination, "failed", attempts=claim.begun,
+                claim.source,
+                claim.destination,
+                "failed",
+                attempts=claim.begun,
                 error=Failure.of(refusal),
-            )  # fmt: skip
+            )
         if is_remote(claim.source) or is_remote(claim.destination):
             from worker.object_store import carry_out
 
@@ -182,9 +185,13 @@ class WorkerProcess:
             raise PhotochromError("the batch is malformed in the ledger", kind="options")
         existing: Any = batch.existing  # one of EXISTING, as was just seen
         return Job(
-            Path(claim.source), Path(claim.destination), Options.from_mapping(batch.options),
-            existing, batch.max_pixels, batch.recolour,
-        )  # fmt: skip
+            Path(claim.source),
+            Path(claim.destination),
+            Options.from_mapping(batch.options),
+            existing,
+            batch.max_pixels,
+            batch.recolour,
+        )
 
     def _sweep(self, folder: Path, after_a_death: bool) -> None:
         """Removes a killed process's unfinished files, once for each folder and after a death."""

@@ -22,8 +22,12 @@ FORM: Final = 1
 
 State = Literal["queued", "running", "done", "skipped", "failed"]
 STATES: Final[dict[str, State]] = {
-    "q": "queued", "r": "running", "d": "done", "s": "skipped", "f": "failed",
-}  # fmt: skip
+    "q": "queued",
+    "r": "running",
+    "d": "done",
+    "s": "skipped",
+    "f": "failed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +117,13 @@ def fields_of(batch: Batch, fingerprint: str, keep: float) -> dict[str, Any]:
     if not batch.recolour:  # a worker that does not know it yet can then read the batch
         del fields["recolour"]
     return {
-        "ledger": FORM, "id": batch.id, "batch": json_of(fields), "created": batch.created,
-        "fingerprint": fingerprint, "keep": round(keep),
-    }  # fmt: skip
+        "ledger": FORM,
+        "id": batch.id,
+        "batch": json_of(fields),
+        "created": batch.created,
+        "fingerprint": fingerprint,
+        "keep": round(keep),
+    }
 
 
 def batch_of(fields: Mapping[bytes, bytes]) -> Batch:

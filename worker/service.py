@@ -83,19 +83,23 @@ def serve(service: Service) -> int:
     fetch_on_schedule(app, schedule)
     settings = ProcessSettings(
         service.url, name, service.model, service.device, service.roots, os.getpid(), schedule
-    )  # fmt: skip
+    )
     _add_the_task(app, settings)
     restart = Restart(Ledger(service.url), name)
     hooks_ledger = Ledger(service.url)
     dispatcher = Dispatcher(
-        app, Ledger(service.url), service.queues, name, _about(service),
+        app,
+        Ledger(service.url),
+        service.queues,
+        name,
+        _about(service),
         is_idle=lambda: _is_idle(service.concurrency),
         taken=lambda: sum(state.total_count.values()),
         on_stall=restart.ask,
         report_ended=lambda: service.hooks and notify_ended(hooks_ledger, service.hooks),
         report_trouble=lambda: service.hooks and notify_trouble(hooks_ledger, service.hooks),
         schedule=schedule,
-    )  # fmt: skip
+    )
     _begin_with_celery(dispatcher, service)
     worker: Any = app.Worker(
         hostname=f"photochrom@{name}",
@@ -110,9 +114,12 @@ def serve(service: Service) -> int:
     restart.worker = worker
     log.info(
         "%s serves %s on %s, %d processes; it may touch %s",
-        name, ", ".join(service.queues), without_password(service.url), service.concurrency,
+        name,
+        ", ".join(service.queues),
+        without_password(service.url),
+        service.concurrency,
         service.roots,
-    )  # fmt: skip
+    )
     worker.start()
     dispatcher.stop()
     if worker.exitcode:  # what Celery cannot read at all, as a line of junk in the queue, ends it
@@ -136,8 +143,10 @@ def with_room_for_its_model(service: Service) -> Service:
     if processes < service.concurrency:
         log.warning(
             "%d instead of %d processes: %.1f GB each",
-            processes, service.concurrency, needed(model) / 1e9,
-        )  # fmt: skip
+            processes,
+            service.concurrency,
+            needed(model) / 1e9,
+        )
     # or each would be replaced after each scan
     memory = max(service.limits.memory, int(1.5 * needed(model) / 2**20))
     return replace(service, concurrency=processes, limits=replace(service.limits, memory=memory))
@@ -213,8 +222,9 @@ def _about(service: Service) -> dict[str, Any]:
 
 
 def _is_idle(processes: int) -> bool:
-    log.debug("%d requests at work, %d in hand", len(state.active_requests),
-              len(state.reserved_requests))  # fmt: skip
+    log.debug(
+        "%d requests at work, %d in hand", len(state.active_requests), len(state.reserved_requests)
+    )
     return len(state.active_requests) < processes
 
 

@@ -164,8 +164,10 @@ def in_prose(status: Status, description: Batch, alive: list[dict[str, str]]) ->
     """The lines of `batch status`."""
     yield f"{status.batch}  {status.name}  {status.state}"
     yield f"  {description.source} -> {description.destination}"
-    counts = [f"{getattr(status, name)} {name}"
-              for name in ("done", "failed", "skipped", "running", "queued")]  # fmt: skip
+    counts = [
+        f"{getattr(status, name)} {name}"
+        for name in ("done", "failed", "skipped", "running", "queued")
+    ]
     line = f"  {status.scans} scans: " + ", ".join(counts)
     if status.waiting:
         line += f" ({status.waiting} of them put off after a fault that may pass)"
@@ -193,8 +195,11 @@ def _workers_in_prose(status: Status, alive: list[dict[str, str]]) -> Iterator[s
         yield f"  {person.name} (photochrom {person.version}, {model}{gone}): {counts}{odd}"
     if not status.is_over and not alive:
         yield "  no worker is alive; start one: photochrom worker --root FOLDER"
-    if status.queued and status.workers and all(person.is_odd for person in status.workers
-                                                if person.name in living):  # fmt: skip
+    if (
+        status.queued
+        and status.workers
+        and all(person.is_odd for person in status.workers if person.name in living)
+    ):
         yield "  every living worker has another model or version than the batch was begun with; "
         yield f"  let them go on with theirs: photochrom batch retry {status.batch}"
     if not status.is_over and alive and all(worker.get("rests") == "1" for worker in alive):

@@ -20,9 +20,13 @@ _BESIDE: Final = ".photochrom-batch.json"
 def note_submission(batch: Batch, broker: str) -> None:
     """Writes the notes of a submitted batch; a folder that cannot be written gets none."""
     note = {
-        "id": batch.id, "name": batch.name, "source": batch.source,
-        "destination": batch.destination, "created": batch.created, "broker": broker,
-    }  # fmt: skip
+        "id": batch.id,
+        "name": batch.name,
+        "source": batch.source,
+        "destination": batch.destination,
+        "created": batch.created,
+        "broker": broker,
+    }
     _write(_folder() / f"{batch.id}.json", note)
     if not is_remote(batch.destination):
         _write(note_path(batch.destination), note)

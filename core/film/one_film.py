@@ -68,9 +68,15 @@ def open_work(
     notes += check_container(film, target, layout, film_options)
     planned = plan(film, colorizer.session.sha256, options, film_options, hints)
     work = Work(
-        planned, target, layout, colorizer, options, film_options, tuple(hints),
+        planned,
+        target,
+        layout,
+        colorizer,
+        options,
+        film_options,
+        tuple(hints),
         (*planned.notes, *notes),
-    )  # fmt: skip
+    )
     FrameColorizer(film, layout, colorizer, options, film_options, hints)  # refuses hints outside
     if film_options.strict and planned.damage:
         raise _damaged(source, planned.damage)
@@ -177,9 +183,15 @@ def finish(work: Work, *, replace: bool, check: Callable[[], None] = lambda: Non
     }
     files = [work.file_of(segment) for segment in work.plan.segments]
     mux(
-        work.plan, files, work.target, work.layout, work.film_options, tags,
-        replace=replace, check=check,
-    )  # fmt: skip
+        work.plan,
+        files,
+        work.target,
+        work.layout,
+        work.film_options,
+        tags,
+        replace=replace,
+        check=check,
+    )
     _remove(work.folder)
 
 

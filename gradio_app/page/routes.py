@@ -168,8 +168,12 @@ class PageRoutes:
             await problem_of(refusal)(request.scope, request.receive, send)
             return
         scope = dict(request.scope)
-        kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-length",
-                b"content-type", b"transfer-encoding", b"content-encoding")]  # fmt: skip
+        kept = [
+            pair
+            for pair in scope["headers"]
+            if pair[0]
+            not in (b"content-length", b"content-type", b"transfer-encoding", b"content-encoding")
+        ]
         scope["headers"] = [
             *kept,
             (b"content-type", b"application/json"),
@@ -190,8 +194,12 @@ class PageRoutes:
                 return value
             if _is_file(value):
                 upload = self._uploads.check(value.get("path"), owner)
-                return {"path": str(upload.path), "orig_name": upload.path.name,
-                        "size": upload.size, "meta": {"_type": "gradio.FileData"}}  # fmt: skip
+                return {
+                    "path": str(upload.path),
+                    "orig_name": upload.path.name,
+                    "size": upload.size,
+                    "meta": {"_type": "gradio.FileData"},
+                }
             return {name: checked(entry, depth + 1) for name, entry in value.items()}
 
         fields: dict[str, Any] = {"data": checked(event["data"], 0)}

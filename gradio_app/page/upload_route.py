@@ -84,9 +84,10 @@ class UploadRoute:
     def progress_of(self, upload_id: str) -> Response:
         """The stream that tells how far the upload of that name is."""
         return StreamingResponse(
-            self._progress(upload_id).events(), media_type="text/event-stream",
+            self._progress(upload_id).events(),
+            media_type="text/event-stream",
             headers={"Cache-Control": "no-store"},
-        )  # fmt: skip
+        )
 
     def _progress(self, upload_id: str) -> UploadProgress:
         """The upload's progress; whichever of the two requests comes first begins it."""
@@ -129,12 +130,15 @@ class _Files:
         self._parser = MultipartParser(
             boundary,
             {
-                "on_part_begin": self._begin_part, "on_header_field": self._header_field,
-                "on_header_value": self._header_value, "on_header_end": self._end_header,
-                "on_headers_finished": self._begin_file, "on_part_data": self._data,
+                "on_part_begin": self._begin_part,
+                "on_header_field": self._header_field,
+                "on_header_value": self._header_value,
+                "on_header_end": self._end_header,
+                "on_headers_finished": self._begin_file,
+                "on_part_data": self._data,
                 "on_part_end": self._end_part,
             },
-        )  # fmt: skip
+        )
 
     def write(self, chunk: bytes) -> dict[str, int]:
         """Takes the next piece of the body; says how many bytes came for which file."""

@@ -136,8 +136,11 @@ class Voting:
         except ValueError as error:
             raise Refused(422, str(error)) from error
         rows = [(answer.get("photograph"), tuple(answer["sources"])) for answer in answers]
-        faults = [answer.get("faults", {}).get(name, ()) for answer in answers
-                  for name in answer["sources"]]  # fmt: skip
+        faults = [
+            answer.get("faults", {}).get(name, ())
+            for answer in answers
+            for name in answer["sources"]
+        ]
         if rows != vote.rows or not set(chain(*faults)) <= set(FAULTS):
             raise Refused(422, "these are no votes on this comparison")
         if not isinstance(voter, str) or not 0 < len(voter) <= 64:
@@ -168,9 +171,14 @@ class Voting:
             except (ValueError, RecursionError):
                 return problem(400, "request", "the votes are no JSON")
             pairs = [
-                {"names": pair.sources, "won": pair.preferred, "ties": pair.ties,
-                 "faults": pair.faults} for pair in found
-            ]  # fmt: skip
+                {
+                    "names": pair.sources,
+                    "won": pair.preferred,
+                    "ties": pair.ties,
+                    "faults": pair.faults,
+                }
+                for pair in found
+            ]
             return JSONResponse({"voters": len(self._votes[ticket].answers), "pairs": pairs})
 
     def _taken(self, files: Any, owner: str, folder: Path) -> dict[str, Path]:

@@ -112,9 +112,13 @@ def test_a_change_of_size_in_the_middle_is_told_with_its_time(cli, tmp_path, mod
     # MPEG-2's elementary streams can simply be put one after the other
     for name, size in (("a", (96, 64)), ("b", (64, 64))):
         write_film(
-            tmp_path / f"{name}.m2v", codec="mpeg2video", format="yuv420p", size=size, frames=8,
+            tmp_path / f"{name}.m2v",
+            codec="mpeg2video",
+            format="yuv420p",
+            size=size,
+            frames=8,
             sound=None,
-        )  # fmt: skip
+        )
     source = tmp_path / "both.m2v"
     source.write_bytes((tmp_path / "a.m2v").read_bytes() + (tmp_path / "b.m2v").read_bytes())
     answer = video(cli, source, tmp_path / "out.mkv", model)
@@ -249,9 +253,12 @@ def test_segments_coloured_in_any_order_give_the_same_film(cli, tmp_path, model,
     files = []
     for name, order in (("a.mkv", 1), ("b.mkv", -1)):
         work = open_work(
-            source, tmp_path / name, Colorizer.open(str(model)), Options(),
+            source,
+            tmp_path / name,
+            Colorizer.open(str(model)),
+            Options(),
             FilmOptions(codec="x264"),
-        )  # fmt: skip
+        )
         for segment in work.plan.segments[::order]:
             colour_segment(work, segment)
         finish(work, replace=False)

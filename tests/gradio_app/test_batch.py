@@ -94,8 +94,10 @@ def test_the_same_photograph_twice_in_a_batch_is_coloured_twice(page):
     expect(page.locator("#many-report")).to_contain_text("3 of 3 done")
     archive = fetched_zip(page)
     assert sorted(archive.namelist()) == [
-        "other-photochrom.png", "same-2-photochrom.png", "same-photochrom.png",
-    ]  # fmt: skip
+        "other-photochrom.png",
+        "same-2-photochrom.png",
+        "same-photochrom.png",
+    ]
     assert len({archive.read(name) for name in archive.namelist()}) == 1
 
 

@@ -16,8 +16,13 @@ from tests.model_files import write_model
 
 SIDE = 3000
 QUERY = {
-    "width": SIDE, "height": SIDE, "channels": 3, "depth": 16, "space": "srgb", "want": "chroma",
-}  # fmt: skip
+    "width": SIDE,
+    "height": SIDE,
+    "channels": 3,
+    "depth": 16,
+    "space": "srgb",
+    "want": "chroma",
+}
 RAW = {"Content-Type": "application/octet-stream"}
 
 

@@ -31,14 +31,23 @@ HTML = {"Accept": "text/html"}
 def test_a_token_that_was_given_is_asked_for_on_loopback_everywhere(guarded):
     with guarded.client() as client:
         for method, path in (
-            ("GET", "/v1/health"), ("GET", "/v1/models"), ("POST", "/v1/colorize"),
+            ("GET", "/v1/health"),
+            ("GET", "/v1/models"),
+            ("POST", "/v1/colorize"),
             ("GET", "/config"),
-            ("GET", "/gradio_api/info"), ("POST", UPLOAD), ("POST", "/gradio_api/queue/join"),
-            ("GET", "/gradio_api/file=/etc/passwd"), ("GET", "/assets/index.js"), ("GET", "/"),
-            ("POST", "/page/open/abcdefgh"), ("GET", "/page/preview/x/after"),
+            ("GET", "/gradio_api/info"),
+            ("POST", UPLOAD),
+            ("POST", "/gradio_api/queue/join"),
+            ("GET", "/gradio_api/file=/etc/passwd"),
+            ("GET", "/assets/index.js"),
+            ("GET", "/"),
+            ("POST", "/page/open/abcdefgh"),
+            ("GET", "/page/preview/x/after"),
             ("POST", "/login/once"),
-            ("GET", "/gradio_api/startup-events"), ("GET", "/v1/reference"), ("GET", "/nothing"),
-        ):  # fmt: skip
+            ("GET", "/gradio_api/startup-events"),
+            ("GET", "/v1/reference"),
+            ("GET", "/nothing"),
+        ):
             answer = client.request(method, path)
             assert answer.status_code == 401, path
             assert answer.json()["kind"] == "token"

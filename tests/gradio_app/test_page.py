@@ -98,8 +98,12 @@ def test_the_download_is_what_the_api_gives_hints_and_vividness_too(page, client
     assert plain == answer.content
     to_hint_editor(page)
     sent: list[dict] = []
-    page.on("request", lambda request: sent.append(request.post_data_json or {})
-            if "queue/join" in request.url else None)  # fmt: skip
+    page.on(
+        "request",
+        lambda request: (
+            sent.append(request.post_data_json or {}) if "queue/join" in request.url else None
+        ),
+    )
     page.get_by_role("button", name="Sky").click()
     after(page, lambda: stroke(page, 0.3, 0.5))
     strokes = sent[0]["event_data"]["strokes"]
@@ -107,9 +111,10 @@ def test_the_download_is_what_the_api_gives_hints_and_vividness_too(page, client
     after(page, lambda: (field.fill("0.5"), field.press("Tab")))
     hints = document_of_strokes(strokes, 400, 300)
     answer = client.post(
-        "/v1/colorize", params={"vividness": "0.5"},
+        "/v1/colorize",
+        params={"vividness": "0.5"},
         files={"image": ("a.tif", data, "image/tiff"), "hints": hints.encode()},
-    )  # fmt: skip
+    )
     assert download(page)[1] == answer.content != plain
 
 
@@ -120,8 +125,9 @@ def test_small_faces_is_the_detail_that_the_api_has(page, client):
     plain = shown(page)
     switch = page.locator("#small-faces").get_by_role("checkbox", name="Small faces (slower)")
     assert not np.array_equal(after(page, switch.check), plain)
-    answer = client.post("/v1/colorize", params={"detail": 2},
-                         files={"image": ("a.png", data, "image/png")})  # fmt: skip
+    answer = client.post(
+        "/v1/colorize", params={"detail": 2}, files={"image": ("a.png", data, "image/png")}
+    )
     assert download(page)[1] == answer.content
     page.reload()
     expect(switch).to_be_checked()

@@ -99,8 +99,12 @@ def test_any_other_colour_is_chosen_freely(page):
     choose(page, file_of(gray(300, 400), "PNG"))
     to_hint_editor(page)
     sent: list[dict] = []
-    page.on("request", lambda request: sent.append(request.post_data_json or {})
-            if "queue/join" in request.url else None)  # fmt: skip
+    page.on(
+        "request",
+        lambda request: (
+            sent.append(request.post_data_json or {}) if "queue/join" in request.url else None
+        ),
+    )
     purple = (0x90, 0x30, 0xC0)
     page.get_by_label("Any other colour").fill("#9030c0")
     expect(page.locator(".hint-editor-swatch[aria-pressed=true]")).to_have_count(0)

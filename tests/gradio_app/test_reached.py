@@ -134,8 +134,11 @@ def test_the_page_works_in_a_folder_behind_a_tls_proxy(browser, proxied, takes_o
     page.get_by_role("button", name="Open").click()
     page.wait_for_selector("#drop")
     assert page.url == f"{url}/"
-    assert all(cookie["path"] != "/" and cookie["secure"] for cookie in context.cookies()
-               if re.fullmatch(r"photochrom-\d+", cookie["name"]))  # fmt: skip
+    assert all(
+        cookie["path"] != "/" and cookie["secure"]
+        for cookie in context.cookies()
+        if re.fullmatch(r"photochrom-\d+", cookie["name"])
+    )
     failed.clear()  # the form itself came with 401
     choose(page, file_of(gray(60, 80), "PNG"))
     to_hint_editor(page)
@@ -185,9 +188,17 @@ def test_who_comes_past_the_proxy_needs_the_token_and_no_other_host_is_let_in(pr
 
 
 @pytest.mark.parametrize(
-    "url", ["photos.example", "ftp://photos.example", "https://", "https://a.example/?x=1",
-            "https://user:secret@a.example", "https://a.example:x/", "https://a.example/a b"],
-)  # fmt: skip
+    "url",
+    [
+        "photos.example",
+        "ftp://photos.example",
+        "https://",
+        "https://a.example/?x=1",
+        "https://user:secret@a.example",
+        "https://a.example:x/",
+        "https://a.example/a b",
+    ],
+)
 def test_an_address_that_is_none_is_refused_before_anything_starts(url, tmp_path):
     answer = demo(tmp_path, "--no-open", "--public-url", url)
     assert answer.returncode == 2 and "https://photos.example/photochrom" in answer.stderr

@@ -85,9 +85,14 @@ def answer(colorizer: Colorizer, gray: np.ndarray) -> np.ndarray:
 
 
 def compared(
-    program: str, gray: np.ndarray, painted: np.ndarray, ours: np.ndarray, chroma: np.ndarray,
-    vividness: float, must: float,
-) -> Iterator[Row]:  # fmt: skip
+    program: str,
+    gray: np.ndarray,
+    painted: np.ndarray,
+    ours: np.ndarray,
+    chroma: np.ndarray,
+    vividness: float,
+    must: float,
+) -> Iterator[Row]:
     """How far L* moved; how many colours were clipped; how hard the cells' borders are."""
     what = f"{program}, chroma x {vividness:g}: "
     source = lightness(np.repeat(gray[..., None] / 255, 3, -1))

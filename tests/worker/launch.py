@@ -67,9 +67,12 @@ def _make_trouble(name: str) -> None:
         )
 
     core.job.run = {
-        "poison": poison, "slow": slow, "nothing": nothing, "unlinked": unlinked,
+        "poison": poison,
+        "slow": slow,
+        "nothing": nothing,
+        "unlinked": unlinked,
         "long": long,
-    }[name]  # fmt: skip
+    }[name]
 
 
 def _block_the_main_thread_once(after: int) -> None:

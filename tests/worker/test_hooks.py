@@ -44,9 +44,14 @@ def test_the_end_of_a_batch_is_sent_signed_and_runs_a_command_once(stage: Stage,
     command = shlex.join([sys.executable, "-c", program, str(written)])
     for _ in range(2):  # two workers, one telling
         stage.worker(
-            "--webhook", url, "--on-end", command,
-            concurrency=1, trouble="nothing", PHOTOCHROM_WEBHOOK_SECRET="word",
-        )  # fmt: skip
+            "--webhook",
+            url,
+            "--on-end",
+            command,
+            concurrency=1,
+            trouble="nothing",
+            PHOTOCHROM_WEBHOOK_SECRET="word",
+        )
     make_scans(stage.scans, 3)
     batch = stage.submit()
     stage.wait(batch)
@@ -69,8 +74,13 @@ def test_a_batch_that_fails_much_or_stands_still_is_told_once_each(stage: Stage,
     gone.unlink()  # put off again and again, so that the batch does not end
     for _ in range(2):
         stage.worker(
-            "--webhook", url, "--stall", 2, concurrency=1, patience={"CHECK": 0.5},
-        )  # fmt: skip
+            "--webhook",
+            url,
+            "--stall",
+            2,
+            concurrency=1,
+            patience={"CHECK": 0.5},
+        )
     wait_until(lambda: len(sent) >= 2, "both to be told")
     notices = [json.loads(body) for body, _ in sent]
     assert {line["batch"] for line in notices} == {batch}

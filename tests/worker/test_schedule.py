@@ -19,9 +19,11 @@ def test_a_worker_begins_nothing_outside_its_hours_and_status_says_so(stage: Sta
     batch = stage.submit()
     # Its patience with a queue from which nothing is taken is over long before the test is.
     resting = stage.worker(
-        "--hours", f"{minutes_from_now(60)}-{minutes_from_now(120)}", trouble="nothing",
+        "--hours",
+        f"{minutes_from_now(60)}-{minutes_from_now(120)}",
+        trouble="nothing",
         patience={"STALLED": 1.0, "STALLED_AT_FIRST": 1.0},
-    )  # fmt: skip
+    )
     said = "every worker rests until its --hours"
     wait_until(lambda: said in stage.call("batch", "status", batch), "status to say so")
     time.sleep(3)  # nothing may happen, which no event tells

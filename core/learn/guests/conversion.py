@@ -139,16 +139,19 @@ def _refuse_without_room(source: Path, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < 2 * size:  # the file, and the copy that is imported
         raise DestinationError(
-            f"needs {2 * size / 1e9:.1f} GB of disk and has {free / 1e9:.1f}", file=folder,
+            f"needs {2 * size / 1e9:.1f} GB of disk and has {free / 1e9:.1f}",
+            file=folder,
             remedy="make room, or give another folder with --output",
-        )  # fmt: skip
+        )
     needed, available = MEMORY_FACTOR * size + MEMORY_BASE, available_memory()
     if available is not None and available < needed:
         raise PhotochromError(
             f"needs {needed / 1e9:.1f} GB of memory to be converted and this machine has "
-            f"{available / 1e9:.1f} free", file=source, kind="out-of-memory",
+            f"{available / 1e9:.1f} free",
+            file=source,
+            kind="out-of-memory",
             remedy="close other programs, or convert it on a larger machine",
-        )  # fmt: skip
+        )
 
 
 def _give_back_memory() -> None:
@@ -215,8 +218,9 @@ def compare(path: Path, expected: list[Answer]) -> None:
         if not worst <= export.FLOAT32_TOLERANCE:
             raise ModelError(
                 f"answers up to {worst:.3g} away from the network, allowed "
-                f"{export.FLOAT32_TOLERANCE}", file=path,
-            )  # fmt: skip
+                f"{export.FLOAT32_TOLERANCE}",
+                file=path,
+            )
 
 
 def traced(net: Any, folder: Path) -> Any:
@@ -339,6 +343,12 @@ def _about(
     )
     history = f"converted by photochrom from {origin}, sha256 {digest}"
     return export.About(
-        name, digest[:12], family.licence, GUESTS[name].side, card, history,
-        origin=f"{family.title}, {origin}", cost=f"{COST[name]:g} G multiplications",
-    )  # fmt: skip
+        name,
+        digest[:12],
+        family.licence,
+        GUESTS[name].side,
+        card,
+        history,
+        origin=f"{family.title}, {origin}",
+        cost=f"{COST[name]:g} G multiplications",
+    )
