@@ -97,14 +97,14 @@ def document_for(document: str, page: int, pages: int) -> str:
     """
     if not document:
         return ""
-    wanted = page_of(json.loads(document))
-    if wanted > pages:
+    hinted = page_of(json.loads(document))
+    if hinted > pages:
         count = f"{pages} page{'s' if pages > 1 else ''}"
         raise HintsError(
-            f"the hints are for page {wanted} and the picture has {count}",
+            f"the hints are for page {hinted} and the picture has {count}",
             remedy="pages are counted from 1, thumbnails and overviews left out",
         )
-    return document if wanted == page else ""
+    return document if hinted == page else ""
 
 
 def document_of_points(points: Iterable[Point]) -> str:

@@ -27,8 +27,10 @@ _RUNTIMES: Final = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
 
 def how_to_install(*extras: str) -> str:
     """The command that adds extras of this program to the environment that it runs in."""
-    wanted = [name for name in _RUNTIMES if name in _distributions_of(extras)]
-    return runtime_first(wanted[0] if wanted else "", "install", *_requirement(",".join(extras)))
+    runtimes = [name for name in _RUNTIMES if name in _distributions_of(extras)]
+    return runtime_first(
+        runtimes[0] if runtimes else "", "install", *_requirement(",".join(extras))
+    )
 
 
 def missing(*extras: str) -> list[str]:
@@ -37,9 +39,11 @@ def missing(*extras: str) -> list[str]:
     Builds of ONNX Runtime stand for each other.
     """
     runtime = next(filter(_is_installed, _RUNTIMES), "")
-    wanted = sorted(_distributions_of(extras))
+    distributions = sorted(_distributions_of(extras))
     return [
-        name for name in wanted if not (runtime and name in _RUNTIMES) and not _is_installed(name)
+        name
+        for name in distributions
+        if not (runtime and name in _RUNTIMES) and not _is_installed(name)
     ]
 
 

@@ -145,15 +145,15 @@ def canonical_json(value: Any) -> str:
 
 def _checked(option: Field, value: Any) -> Any:
     """`value` in the option's own type, or `OptionsError`. `True` is no number."""
-    wanted = type(option.default)
+    kind = type(option.default)
     limits = option.metadata
     if isinstance(value, str):
         value = limits.get("synonyms", {}).get(value, value)
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if type(value) is not wanted:
-        raise OptionsError(f"{option.name} must be {_NOUNS[wanted]}, not {value!r}")
-    if wanted is float and not isfinite(value):
+    if type(value) is not kind:
+        raise OptionsError(f"{option.name} must be {_NOUNS[kind]}, not {value!r}")
+    if kind is float and not isfinite(value):
         raise OptionsError(f"{option.name} must be a finite number, not {value!r}")
     if "choices" in limits and value not in limits["choices"]:
         raise OptionsError(

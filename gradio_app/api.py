@@ -33,7 +33,7 @@ from gradio_app.colorizer_pool import ColorizerPool, Slot
 from gradio_app.discovery import API_VERSION
 from gradio_app.problems import PROBLEM_TYPE, Refused, needs_room, problem, problem_of
 from gradio_app.schemas import Cancelled, Health, ListedModel, ListedModels
-from gradio_app.upload import Form, drain, file_name, spool, spool_form
+from gradio_app.upload import MultipartForm, drain, file_name, spool, spool_form
 
 #: Contract 5: one JSON line a picture; `server.serve` sends them to standard output.
 reports = logging.getLogger("gradio_app.reports")
@@ -111,10 +111,10 @@ def add_routes(app: FastAPI, pool: ColorizerPool) -> None:
 
 async def _no_route(routes: list[BaseRoute], scope: Scope, receive: Receive, send: Send) -> None:
     """What no route takes: 405 with the methods that the path has, 404 where it has none."""
-    asked = dict(scope, root_path="")  # the whole path again, without the mount's part of it
+    whole_scope = dict(scope, root_path="")  # the whole path again, without the mount's part of it
     allowed: set[str] = set()
     for route in routes:
-        if isinstance(route, Route) and route.matches(asked)[0] is Match.PARTIAL:
+        if isinstance(route, Route) and route.matches(whole_scope)[0] is Match.PARTIAL:
             allowed |= route.methods or set()
     if not allowed:
         raise HTTPException(404)
@@ -186,10 +186,11 @@ async def _colorize(pool: ColorizerPool, request: Request) -> Response:
             )
         else:
             raise Refused(
-                415, "send an image (Content-Type image/...), multipart/form-data, or raw samples "
+                415,
+                "send an image (Content-Type image/...), multipart/form-data, or raw samples "
                 f"({raw.MEDIA_TYPE}), not {media_type[:60] or 'a body without a type'!r}",
                 headers={"Accept": f"image/*, multipart/form-data, {raw.MEDIA_TYPE}"},
-            )  # fmt: skip
+            )
         answer.held = held.pop_all()
     return answer
 
@@ -229,9 +230,14 @@ async def _of_form(
 
 
 async def _of_file(
-    pool: ColorizerPool, request: Request, slot: Slot, source: Path, values: dict[str, str],
-    given_name: str, hints: bytes,
-) -> FileAnswer:  # fmt: skip
+    pool: ColorizerPool,
+    request: Request,
+    slot: Slot,
+    source: Path,
+    values: dict[str, str],
+    given_name: str,
+    hints: bytes,
+) -> FileAnswer:
     options = _options(values, hints, pool)
     target = source.with_name("result")
     job = Job(source, target, options, max_pixels=pool.settings.max_pixels)
@@ -255,9 +261,13 @@ async def _of_file(
 
 
 async def _of_samples(
-    pool: ColorizerPool, request: Request, slot: Slot, source: Path, shape: raw.Shape,
+    pool: ColorizerPool,
+    request: Request,
+    slot: Slot,
+    source: Path,
+    shape: raw.Shape,
     options: Options,
-) -> FileAnswer:  # fmt: skip
+) -> FileAnswer:
     target = source.with_name("result")
 
     def work() -> tuple[str, str, float]:
@@ -270,9 +280,14 @@ async def _of_samples(
     slot.take_place()
     model, provider, seconds = await slot.run_while(_client_left(request), work)
     outcome = Outcome(
-        "raw samples", None, "done", pixels=shape.width * shape.height, seconds=seconds,
-        model=model, provider=provider,
-    )  # fmt: skip
+        "raw samples",
+        None,
+        "done",
+        pixels=shape.width * shape.height,
+        seconds=seconds,
+        model=model,
+        provider=provider,
+    )
     _log_report(outcome)
     headers = _work_headers(model, provider, seconds)
     headers |= {"X-Photochrom-Width": str(shape.width), "X-Photochrom-Height": str(shape.height)}
@@ -306,9 +321,10 @@ def _shape(values: dict[str, str], pool: ColorizerPool) -> raw.Shape:
     limit = pool.settings.max_pixels
     if shape.width * shape.height > limit:
         raise Refused(
-            413, f"{shape.width} x {shape.height} pixels are more than {limit / 1e6:g} million",
+            413,
+            f"{shape.width} x {shape.height} pixels are more than {limit / 1e6:g} million",
             kind="too-large",
-        )  # fmt: skip
+        )
     return shape
 
 
@@ -338,7 +354,7 @@ def _document(hints: bytes) -> str:
     return document_of(hints)
 
 
-def _hints(values: dict[str, str], form: Form) -> bytes:
+def _hints(values: dict[str, str], form: MultipartForm) -> bytes:
     if "hints" not in form.files:
         return b""
     if "hints" in values:

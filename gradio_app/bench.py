@@ -70,9 +70,11 @@ class _Server:
         arguments = ["demo", "--no-open", "--port", "0", "--device", "cpu", "--model", self._model]
         environment = os.environ | {"PHOTOCHROM_STATE": str(self._state)}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", program, *arguments], env=environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "-c", program, *arguments],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         self._watched = psutil.Process(self._process.pid)
         deadline = time.monotonic() + _PATIENCE_S
         while True:
@@ -153,13 +155,19 @@ def _cpu_beside_the_command(
     job = Job(source, folder / "out.jpg", Options(model=model), "overwrite")
     body = source.read_bytes()
     server.get("/")  # Gradio's own start is not the request's
-    base, ours = [], []
+    job_seconds, server_seconds = [], []
     for _ in range(REPEATS):
-        base.append(_cpu_of(time.process_time, lambda: run(job, colorizer)))
-        ours.append(_cpu_of(lambda: server.cpu_seconds, lambda: server.colorize(body), times=3))
-    note = f"{1000 * min(ours):.0f} ms"
+        job_seconds.append(_cpu_of(time.process_time, lambda: run(job, colorizer)))
+        server_seconds.append(
+            _cpu_of(lambda: server.cpu_seconds, lambda: server.colorize(body), times=3)
+        )
+    note = f"{1000 * min(server_seconds):.0f} ms"
     yield Row(
-        "server: 12 MP JPEG, CPU over HTTP / job", min(ours) / min(base), "x", 1.15, note=note
+        "server: 12 MP JPEG, CPU over HTTP / job",
+        min(server_seconds) / min(job_seconds),
+        "x",
+        1.15,
+        note=note,
     )
 
 
@@ -236,8 +244,8 @@ def _wall_of(work: Callable[[], object]) -> float:
 
 def _page(folder: Path, source: Path, model: str) -> Iterator[Row]:
     """What the page's handlers wait for; the browser's own part is not in it."""
+    from gradio_app.page.hint_editor import document_of_strokes
     from gradio_app.page.pictures import OpenPictures
-    from gradio_app.page.stage import document_of_strokes
 
     colorizer = Colorizer.open(model, "cpu")
     pictures = OpenPictures(folder)

@@ -75,7 +75,8 @@ class Bodies:
                 slow.append((speed, body.last, body))
         if not slow:
             raise Refused(
-                503, f"{self._most} pictures are being sent already; try again in a moment",
+                503,
+                f"{self._most} pictures are being sent already; try again in a moment",
                 kind="busy",
-            )  # fmt: skip
+            )
         min(slow, key=lambda judged: judged[:2])[2].give_up()

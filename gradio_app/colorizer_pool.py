@@ -1,7 +1,7 @@
 """Warm models, and a bounded number of slots in which pictures are coloured.
 
 A request takes its place when its body has come, and gives it back with its answer; beyond the
-queue it is told to come again (`Busy`), before its body comes too, so that memory and disk stay
+queue it is refused with `QueueFull`, before its body comes too, so that memory and disk stay
 bounded. The page and the API share one pool.
 """
 
@@ -27,8 +27,8 @@ from core.model.memory import fits, refuse_without_memory
 from core.model.store import file_of, installed, resolve
 from gradio_app.bodies import Bodies
 from gradio_app.discovery import is_alive
-from gradio_app.problems import Busy, Refused, needs_room
-from gradio_app.settings import Settings
+from gradio_app.problems import QueueFull, Refused, needs_room
+from gradio_app.settings import ServerSettings
 
 if TYPE_CHECKING:
     from core.colorizer import Colorizer
@@ -49,15 +49,15 @@ class Cancellation:
     """Whether a piece of work is still wanted; shared between the request and its worker."""
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
+        self._cancelled = threading.Event()
 
-    def ask(self) -> None:
+    def cancel(self) -> None:
         """From now on the work is not wanted."""
-        self._asked.set()
+        self._cancelled.set()
 
     def check(self) -> None:
         """Raises `InterruptedJob` once the work is not wanted."""
-        if self._asked.is_set():
+        if self._cancelled.is_set():
             raise InterruptedJob("cancelled")
 
 
@@ -84,12 +84,13 @@ class Slot:
 
     def cancel(self) -> None:
         """Ends the work at its next strip, or at once where it still waits for its turn."""
-        self.stop.ask()
+        self.stop.cancel()
         if self._work is not None:
             self._work.cancel()
 
-    async def run_while(self, gone: Awaitable[object], work: Callable[P, T], *args: P.args,
-                        **kwargs: P.kwargs) -> T:  # fmt: skip
+    async def run_while(
+        self, gone: Awaitable[object], work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """`run`, cancelled as soon as `gone` (the client's leaving) comes true."""
         leaving = asyncio.ensure_future(gone)
         working = asyncio.ensure_future(self.run(work, *args, **kwargs))
@@ -105,7 +106,7 @@ class Slot:
 class ColorizerPool:
     """Models, threads, slots and the temporary folder of one server."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         from core.colorizer import Colorizer
 
         self.settings = settings
@@ -134,7 +135,7 @@ class ColorizerPool:
 
     @contextmanager
     def slot(self, name: str = "", *, at_once: bool = True):
-        """A slot for one request, known to `cancel` as `name`. Raises `Busy`, `Refused`.
+        """A slot for one request, known to `cancel` as `name`. Raises `QueueFull`, `Refused`.
 
         Where it does not take its place `at_once`, the request does so itself when it is ready.
         """
@@ -165,7 +166,7 @@ class ColorizerPool:
     def _refuse_if_full(self) -> None:
         if self._taken >= self.settings.workers + self.settings.queue:
             waiting = self._taken - self.settings.workers
-            raise Busy(waiting, waiting * self._seconds / self.settings.workers)
+            raise QueueFull(waiting, waiting * self._seconds / self.settings.workers)
 
     def cancel(self, name: str) -> bool:
         """Cancels the request of that name; False where there is none."""

@@ -10,54 +10,72 @@ from core.installation import how_to_install
 from core.options import DEFAULT_MODEL
 from core.system import available_processors
 from gradio_app import discovery
-from gradio_app.settings import DEFAULT_PORT, EVERY_ADDRESS, Settings, is_loopback
+from gradio_app.settings import DEFAULT_PORT, EVERY_ADDRESS, ServerSettings, is_loopback
 
 
 @click.command(epilog="Example: photochrom demo --port 8000")
 @click.option(
-    "--host", default="127.0.0.1", show_default=True,
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
     help="Address to listen on; any but this machine's own needs a token.",
-)  # fmt: skip
+)
 @click.option(
-    "--lan", is_flag=True,
+    "--lan",
+    is_flag=True,
     help="Let phones and other computers of your network in: prints the address, with a QR code "
     "that logs in once.",
-)  # fmt: skip
+)
 @click.option(
-    "--public-url", default="", metavar="URL",
+    "--public-url",
+    default="",
+    metavar="URL",
     help="Where a proxy serves the page, such as https://photos.example/photochrom; every request "
     "then needs the token.",
-)  # fmt: skip
+)
 @click.option(
-    "--port", type=click.IntRange(0, 65535),
+    "--port",
+    type=click.IntRange(0, 65535),
     help=f"Port to listen on; 0 = any free one.  [default: {DEFAULT_PORT}, or the next free one]",
-)  # fmt: skip
+)
 @click.option("--open/--no-open", "open_browser", default=True, help="Open the page in a browser.")
 @click.option(
-    "--token", envvar="PHOTOCHROM_TOKEN", default="",
+    "--token",
+    envvar="PHOTOCHROM_TOKEN",
+    default="",
     help="The secret that every request must carry, the page's too: needed for other machines (by "
     "default a new one each time), and worth giving where other users share this one. Better given "
     "in the environment variable PHOTOCHROM_TOKEN, which other users cannot see.",
-)  # fmt: skip
+)
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Model to keep warm.")
 @device_option
 @click.option(
-    "--workers", type=click.IntRange(1, 64),
+    "--workers",
+    type=click.IntRange(1, 64),
     help="Pictures coloured at once.  [default: processors]",
-)  # fmt: skip
+)
 @click.option(
-    "--queue", type=click.IntRange(0, 10000), default=32, show_default=True,
+    "--queue",
+    type=click.IntRange(0, 10000),
+    default=32,
+    show_default=True,
     help="Requests that may wait; more are told to come again.",
-)  # fmt: skip
+)
 @click.option(
-    "--max-upload", type=click.IntRange(1), default=640, show_default=True,
+    "--max-upload",
+    type=click.IntRange(1),
+    default=640,
+    show_default=True,
     help="Largest body of a request, in MiB.",
-)  # fmt: skip
+)
 @max_pixels_option_of(400)
 @click.option(
-    "--idle-exit", type=click.FloatRange(0), default=0, metavar="SECONDS",
+    "--idle-exit",
+    type=click.FloatRange(0),
+    default=0,
+    metavar="SECONDS",
     help="End after this long without a request or an open page.",
-)  # fmt: skip
+)
 def demo(
     host: str,
     lan: bool,
@@ -87,10 +105,10 @@ def demo(
         if not is_loopback(host):
             raise click.UsageError("--lan listens on every address; leave --host out")
         host = EVERY_ADDRESS[0]
-    asked_for_another = (
+    needs_own_server = (
         port is not None or model != DEFAULT_MODEL or public_url or not (lan or is_loopback(host))
     )
-    running = None if asked_for_another else discovery.find()
+    running = None if needs_own_server else discovery.find()
     if running is not None and token in ("", running.token):
         addresses = discovery.addresses_for_browsers(running)
         if not lan or "others" in addresses:
@@ -101,7 +119,7 @@ def demo(
             elif open_browser:
                 open_page(addresses["address"], patience=10.0)
             return EXIT_DONE
-    settings = Settings(
+    settings = ServerSettings(
         host=host,
         public_url=public_url,
         show_code=lan,

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gradio_app.network import lan_url
 from gradio_app.problems import TooManyTries
-from gradio_app.settings import Settings
+from gradio_app.settings import ServerSettings
 from gradio_app.upload import body_of
 from gradio_app.wrong_tokens import WrongTokens
 
@@ -32,7 +32,9 @@ _LONGEST_FORM: Final = 4096  # bytes
 class Login:
     """The page's login of one server. `clock` gives seconds."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: ServerSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._codes: dict[str, float] = {}  # code -> when it was issued
@@ -43,8 +45,8 @@ class Login:
 
     def is_token(self, text: str) -> bool:
         """Whether a text is the server's token."""
-        wanted = self._settings.token.encode()
-        return bool(wanted) and hmac.compare_digest(text.encode("utf-8", "replace"), wanted)
+        own_token = self._settings.token.encode()
+        return bool(own_token) and hmac.compare_digest(text.encode("utf-8", "replace"), own_token)
 
     def knows(self, request: Request) -> bool:
         """Whether the browser has logged in."""
@@ -119,9 +121,13 @@ class Login:
         # Lax: a link to the page from elsewhere finds the person logged in. What acts on the server
         # is refused to other pages by the guard, whatever they send.
         answer.set_cookie(
-            self._cookie_name, self._cookie, httponly=True, samesite="lax", path=home,
+            self._cookie_name,
+            self._cookie,
+            httponly=True,
+            samesite="lax",
+            path=home,
             secure=self._is_by_tls(request),
-        )  # fmt: skip
+        )
         return answer
 
     def _is_by_tls(self, request: Request) -> bool:

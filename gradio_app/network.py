@@ -6,7 +6,7 @@ from typing import Final
 
 from core.errors import ServiceError
 from gradio_app import discovery
-from gradio_app.settings import EVERY_ADDRESS, Settings, address_of, is_loopback
+from gradio_app.settings import EVERY_ADDRESS, ServerSettings, address_of, is_loopback
 
 _PORTS_TRIED: Final = 20
 _BACKLOG: Final = 128  # connections that wait to be accepted
@@ -34,7 +34,7 @@ def listen(host: str, port: int, *, try_next: bool) -> list[socket.socket]:
     )
 
 
-def lan_url(settings: Settings) -> str:
+def lan_url(settings: ServerSettings) -> str:
     """The page's address as other machines of the network know it; '' where they know none."""
     if settings.public_url:
         return settings.url

@@ -37,9 +37,13 @@ class Refused(Exception):
     """A request that is answered with `status` and one sentence, `detail`."""
 
     def __init__(
-        self, status: int, detail: str, *, kind: str = "request",
+        self,
+        status: int,
+        detail: str,
+        *,
+        kind: str = "request",
         headers: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.status = status
         self.detail = detail
         self.kind = kind
@@ -47,15 +51,17 @@ class Refused(Exception):
         super().__init__(detail)
 
 
-class Busy(Refused):
+class QueueFull(Refused):
     """The queue is full: `wait` is a guess, in seconds, when to come again."""
 
     def __init__(self, waiting: int, wait: float) -> None:
         seconds = max(1, round(wait))
         super().__init__(
-            503, f"{waiting} pictures wait already; try again in about {seconds} s",
-            kind="busy", headers={"Retry-After": str(seconds)},
-        )  # fmt: skip
+            503,
+            f"{waiting} pictures wait already; try again in about {seconds} s",
+            kind="busy",
+            headers={"Retry-After": str(seconds)},
+        )
 
 
 class TooManyTries(Refused):
@@ -64,9 +70,11 @@ class TooManyTries(Refused):
     def __init__(self, wait: float) -> None:
         seconds = math.ceil(wait)
         super().__init__(
-            429, f"too many wrong tokens came from there; try again in {seconds} s",
-            kind="token", headers={"Retry-After": str(seconds)},
-        )  # fmt: skip
+            429,
+            f"too many wrong tokens came from there; try again in {seconds} s",
+            kind="token",
+            headers={"Retry-After": str(seconds)},
+        )
 
 
 #: What the operating system says where there is no room -> what a person is told.

@@ -64,15 +64,20 @@ def check_size(shape: Shape, size: int) -> None:
     """Raises `Refused` where `size` bytes are not the samples that were announced."""
     if size != shape.source_bytes:
         raise Refused(
-            400, f"{size} bytes came, but {shape.width} x {shape.height} pixels of "
+            400,
+            f"{size} bytes came, but {shape.width} x {shape.height} pixels of "
             f"{shape.channels} x {shape.depth} bits are {shape.source_bytes}",
-        )  # fmt: skip
+        )
 
 
 def colour(
-    source: Path, target: Path, shape: Shape, options: Options, colorizer: "Colorizer",
+    source: Path,
+    target: Path,
+    shape: Shape,
+    options: Options,
+    colorizer: "Colorizer",
     check: Callable[[], None],
-) -> None:  # fmt: skip
+) -> None:
     """Colours the samples in `source` into `target`; `check` raises to stop between strips."""
     import numpy as np
 

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse
 from core.options import declared
 from gradio_app.problems import PROBLEM_TYPE
 from gradio_app.schemas import Problem
-from gradio_app.settings import Settings
+from gradio_app.settings import ServerSettings
 
 #: What every problem document is, as a part of the OpenAPI document.
 PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
@@ -49,13 +49,14 @@ _FORM: Final = {
             "image": {"type": "string", "format": "binary", "description": "an image file"},
             "pixels": {"type": "string", "format": "binary", "description": "or raw samples"},
             "hints": {
-                "type": "string", "format": "binary",
+                "type": "string",
+                "format": "binary",
                 "description": "a hint document, or a transparent PNG of the picture's size",
             },
         },
         "additionalProperties": {"type": "string", "description": "options, as in the query"},
     }
-}  # fmt: skip
+}
 
 #: What FastAPI cannot know of POST /v1/colorize: the bodies are read by hand, to disk.
 COLORIZE: Final[dict[str, Any]] = {
@@ -66,16 +67,20 @@ COLORIZE: Final[dict[str, Any]] = {
         _parameter("width", _RAW + "pixels across", type="integer"),
         _parameter("height", _RAW + "pixels down", type="integer"),
         _parameter("channels", _RAW + "samples a pixel", type="integer", enum=[1, 3]),
+        _parameter("depth", _RAW + "bits a sample, little-endian", type="integer", enum=[8, 16]),
         _parameter(
-            "depth", _RAW + "bits a sample, little-endian", type="integer", enum=[8, 16]
-        ),
-        _parameter(
-            "space", _RAW + "gray goes with 1 channel, srgb with 3", type="string",
+            "space",
+            _RAW + "gray goes with 1 channel, srgb with 3",
+            type="string",
             enum=["gray", "srgb"],
         ),
         _parameter(
-            "want", _RAW + "rgb of the same depth, or float32 a*, b* that fit in sRGB at the "
-            "source's own lightness", type="string", enum=["rgb", "chroma"], default="rgb",
+            "want",
+            _RAW + "rgb of the same depth, or float32 a*, b* that fit in sRGB at the "
+            "source's own lightness",
+            type="string",
+            enum=["rgb", "chroma"],
+            default="rgb",
         ),
     ],
     "requestBody": {
@@ -111,10 +116,10 @@ COLORIZE: Final[dict[str, Any]] = {
             )
         },
     },
-}  # fmt: skip
+}
 
 
-def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
+def document(app: FastAPI, settings: ServerSettings) -> dict[str, Any]:
     """The OpenAPI document; made once, since nothing in it changes while the server runs."""
     if app.openapi_schema is None:
         made = get_openapi(

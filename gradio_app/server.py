@@ -29,12 +29,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from core.errors import ServiceError
 from gradio_app import api, discovery, qr_code, reference
+from gradio_app.access_control import AccessControl, Activity
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.discovery import API_VERSION, ServerState
-from gradio_app.guard import Activity, Guard
 from gradio_app.login import LOGIN, Login
 from gradio_app.page import LatePage
-from gradio_app.settings import EVERY_ADDRESS, Settings
+from gradio_app.settings import EVERY_ADDRESS, ServerSettings
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class HeaderTimeoutProtocol(H11Protocol):
             self._limit = None
 
 
-class Server(uvicorn.Server):
+class LocalServer(uvicorn.Server):
     """uvicorn's server, which says when it is ready and ends of itself after idle time."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
@@ -91,8 +91,8 @@ class Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        wanted = (signal.SIGINT, signal.SIGTERM)
-        former = {number: signal.signal(number, self.handle_exit) for number in wanted}
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        former = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
             yield
         finally:
@@ -114,14 +114,18 @@ def build(pool: ColorizerPool, activity: Activity, login: Login, *, page_at_once
         await page.close()
 
     app = FastAPI(
-        title="photochrom", version=version("photochrom"), lifespan=lifespan,
-        docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json",
+        title="photochrom",
+        version=version("photochrom"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
         description="Colours black-and-white photographs on this machine (contract 4).",
-    )  # fmt: skip
+    )
     api.add_routes(app, pool)
     app.openapi = partial(reference.document, app, pool.settings)
     app.mount("/", page)
-    return Guard(app, pool.settings, activity, login)
+    return AccessControl(app, pool.settings, activity, login)
 
 
 def _warm_up(pool: ColorizerPool) -> None:
@@ -131,7 +135,7 @@ def _warm_up(pool: ColorizerPool) -> None:
         log.debug("warming up failed", exc_info=True)
 
 
-def serve(settings: Settings, listeners: list[socket.socket], *, open_browser: bool) -> None:
+def serve(settings: ServerSettings, listeners: list[socket.socket], *, open_browser: bool) -> None:
     """Serves until Ctrl-C, SIGTERM or idle time; then cleans up. Raises what a model raises."""
     settings = replace(settings, port=listeners[0].getsockname()[1])
     if not settings.token:
@@ -164,7 +168,7 @@ def serve(settings: Settings, listeners: list[socket.socket], *, open_browser: b
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
-    server = Server(config, ready)
+    server = LocalServer(config, ready)
     _print_reports()
     try:
         asyncio.run(_run(server, listeners, activity, settings.idle_exit))
@@ -189,7 +193,7 @@ def _print_reports() -> None:
 
 
 async def _run(
-    server: Server, listeners: list[socket.socket], activity: Activity, idle_exit: float
+    server: LocalServer, listeners: list[socket.socket], activity: Activity, idle_exit: float
 ) -> None:
     async def watch() -> None:
         while activity.idle_seconds < idle_exit:
@@ -204,7 +208,7 @@ async def _run(
             watcher.cancel()
 
 
-def _print_addresses(settings: Settings, login: Login, *, open_browser: bool) -> None:
+def _print_addresses(settings: ServerSettings, login: Login, *, open_browser: bool) -> None:
     """Says where the server is and how others reach it; opens the page where it is wanted."""
     print(f"photochrom is at {settings.url}  (Ctrl-C ends it)", flush=True)
     if settings.ask_token and settings.is_local:

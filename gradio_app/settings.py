@@ -1,4 +1,4 @@
-"""`Settings`: what a running server is told once, when it starts."""
+"""`ServerSettings`: what a running server is told once, when it starts."""
 
 import ipaddress
 import re
@@ -18,7 +18,7 @@ _PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class ServerSettings:
     """A server's settings. `workers` pictures are coloured at once, `queue` more may wait;
     `ask_token`: also on loopback, where other users of the machine could reach the server.
     `public_url` is where a proxy serves it ('' = there is none); `max_upload` in bytes,

@@ -36,7 +36,7 @@ LONGEST_FIELD: Final = 1 << 20  # bytes; hints as JSON are text fields
 
 
 @dataclass
-class Form:
+class MultipartForm:
     """A multipart body: text `fields`, and `files` on disk: field -> (path, the client's name)."""
 
     fields: dict[str, str] = field(default_factory=dict)
@@ -53,19 +53,22 @@ async def spool(request: Request, target: Path, limit: int, bodies: Bodies) -> i
     return size
 
 
-async def spool_form(request: Request, folder: Path, limit: int, bodies: Bodies) -> Form:
+async def spool_form(request: Request, folder: Path, limit: int, bodies: Bodies) -> MultipartForm:
     """Reads a multipart body; every file part goes to a file of its own in `folder`."""
     parser = MultiPartParser(
-        request.headers, body_of(request, limit, bodies),
-        max_files=3, max_fields=MULTIPART_FIELDS, max_part_size=LONGEST_FIELD,
-    )  # fmt: skip
+        request.headers,
+        body_of(request, limit, bodies),
+        max_files=3,
+        max_fields=MULTIPART_FIELDS,
+        max_part_size=LONGEST_FIELD,
+    )
     try:
         parsed = await parser.parse()
     except MultiPartException as error:
         raise Refused(400, f"the multipart body is malformed ({error.message})") from error
     except (KeyError, ValueError, UnicodeDecodeError) as error:
         raise Refused(400, "the multipart body is malformed") from error
-    form = Form()
+    form = MultipartForm()
     try:
         for name, value in parsed.multi_items():
             if name in form.fields or name in form.files:
@@ -107,9 +110,10 @@ async def _chunks(request: Request, limit: int, body: Body) -> AsyncGenerator[by
         except TimeoutError:
             if body.is_given_up:
                 raise Refused(
-                    503, "many pictures are being sent, and this one came too slowly; try again",
+                    503,
+                    "many pictures are being sent, and this one came too slowly; try again",
                     kind="busy",
-                ) from None  # fmt: skip
+                ) from None
             raise Refused(408, "the body stopped coming", kind="timeout") from None
         except ClientDisconnect:
             raise InterruptedJob("the client left") from None

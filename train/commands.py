@@ -179,7 +179,9 @@ def export(
 @click.option("--data", type=_EXISTING, required=True, help="A tar or folder of colour pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
 @click.option(
-    "--hints", type=click.Choice(["grid", "worst", "stray"]), help="Also judge with hints."
+    "--hints",
+    type=click.Choice(["grid", "worst", "stray"]),
+    help="Also judge with hints.",
 )
 @click.option("--sides", metavar="A,B", help="Also: how far colours move between two short sides.")
 @click.option("--crop", type=click.FloatRange(0, 0.5), help="Also: how far they move under a crop.")
@@ -322,7 +324,7 @@ def compare(
     """
     import torch
 
-    from train.compare import Comparison, Conditions
+    from train.compare import ComparisonSetup, Conditions
     from train.compare import compare as compare_all
     from train.comparison_report import FIGURES, write
     from train.report import PAGE
@@ -348,7 +350,7 @@ def compare(
     seconds = None if budget is None else parse_time(budget)
     conditions = Conditions(steps, seconds, seed, side, cpu_time)
     processes = default_workers() if workers is None else workers
-    comparison = Comparison(data, judge, runs, cache, conditions, realism, processes)
+    comparison = ComparisonSetup(data, judge, runs, cache, conditions, realism, processes)
     results = compare_all(files, comparison, say=click.echo)
     click.echo(f"{write(output, results, show or judge, findings=text)}: the report")
     if any("error" in result for result in results):

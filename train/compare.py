@@ -50,7 +50,7 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ComparisonSetup:
     """On which pictures, on which terms, and where the runs are kept."""
 
     data: Path
@@ -68,7 +68,7 @@ class Comparison:
 
 
 def compare(
-    recipes: Sequence[Path], comparison: Comparison, *, say: Callable[[str], None] = print
+    recipes: Sequence[Path], comparison: ComparisonSetup, *, say: Callable[[str], None] = print
 ) -> list[dict[str, Any]]:
     """The results, one a recipe, in the order given; a recipe that fails has an `error` instead.
 
@@ -121,7 +121,10 @@ def _members(recipe: Recipe) -> list[str]:
 
 
 def _result(
-    recipe: Recipe, chosen: Sequence[Recipe], comparison: Comparison, say: Callable[[str], None]
+    recipe: Recipe,
+    chosen: Sequence[Recipe],
+    comparison: ComparisonSetup,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     own = comparison.folder_of(recipe)
     members = [comparison.folder_of(r) for r in chosen if r.name in _members(recipe)]
@@ -153,7 +156,7 @@ def _result(
 
 
 def _trained(
-    recipe: Recipe, own: Path, comparison: Comparison, say: Callable[[str], None]
+    recipe: Recipe, own: Path, comparison: ComparisonSetup, say: Callable[[str], None]
 ) -> dict[str, Any]:
     terms = comparison.terms
     fair = on_terms(recipe, terms)

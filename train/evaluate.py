@@ -27,7 +27,7 @@ from core.paths import SHEET_MARK
 from core.reach import hints_in_cells, lightness_in_cells, limited
 from train.data.augment import Augment, old_film
 from train.data.cache import decode
-from train.data.chance import Chance
+from train.data.random_numbers import RandomNumbers
 from train.data.shards import members, sources
 
 #: Hints as the figures ask for them, in pixels: one disc in the centre of every cell.
@@ -43,7 +43,7 @@ ONE_HUE = 0.95
 class Photograph:
     """A picture to judge by: uint8 sRGB H,W,3, and its L* H,W and a*, b* 2,H,W.
 
-    `seen` is the L* that the model is shown, where it is not the picture's own.
+    `model_lightness` is the L* that the model is shown, where it is not the picture's own.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Photograph:
     rgb: np.ndarray
     lightness: np.ndarray
     chroma: np.ndarray
-    seen: np.ndarray | None = None
+    model_lightness: np.ndarray | None = None
 
     @classmethod
     def of(cls, name: str, set_name: str, rgb: np.ndarray) -> "Photograph":
@@ -63,11 +63,11 @@ class Photograph:
 
         One draw of `augment.old_film` for each seed and name. Colours are judged on the true L*.
         """
-        chance = Chance(zlib.crc32(f"{seed} {self.name}".encode()), 1)
+        rng = RandomNumbers(zlib.crc32(f"{seed} {self.name}".encode()), 1)
         rgb = torch.from_numpy(self.rgb.copy()).permute(2, 0, 1)[None] / 255
         lightness = torch.from_numpy(self.lightness.copy())[None, None]
-        old, _ = old_film(rgb, lightness, OLD_LOOK, chance)
-        return replace(self, seen=old[0, 0].numpy())
+        old, _ = old_film(rgb, lightness, OLD_LOOK, rng)
+        return replace(self, model_lightness=old[0, 0].numpy())
 
     def at_side(self, side: int) -> "Photograph":
         """The same picture with this short side."""
@@ -113,8 +113,12 @@ class EvaluatedModel:
     def colour(self, photograph: Photograph, hints: np.ndarray | None = None) -> np.ndarray:
         """a*, b* 2,H,W."""
         multiple = self.description.multiple
-        seen = photograph.lightness if photograph.seen is None else photograph.seen
-        return chroma_for(self.ask_in_use, seen, hints, multiple=multiple)
+        model_lightness = (
+            photograph.lightness
+            if photograph.model_lightness is None
+            else photograph.model_lightness
+        )
+        return chroma_for(self.ask_in_use, model_lightness, hints, multiple=multiple)
 
 
 def photographs(data: Path, short_side: int | None = None) -> Iterator[Photograph]:
@@ -160,18 +164,18 @@ def evaluate(
         if old_look is not None:
             photograph = photograph.through_old_film(old_look)
         truth, lightness = photograph.chroma, photograph.lightness
-        ours = model.colour(photograph)
-        rows.append(judge(ours, truth, lightness))
+        predicted = model.colour(photograph)
+        rows.append(judge(predicted, truth, lightness))
         for look in also:
-            look(photograph, ours)
+            look(photograph, predicted)
         gray.append(judge(np.zeros_like(truth), truth, lightness))
         sets.append(photograph.set_name)
         if hints == "grid":
             hinted.append(judge(model.colour(photograph, grid_hints(truth)), truth, lightness))
         elif hints == "worst":
-            box = worst_cell(ours, truth)
+            box = worst_cell(predicted, truth)
             single = model.colour(photograph, hint_in(truth, box))
-            cells.append([_rmse(answer[:, *box], truth[:, *box]) for answer in (ours, single)])
+            cells.append([_rmse(answer[:, *box], truth[:, *box]) for answer in (predicted, single)])
     result = {
         "model": model.description.name,
         "version": model.description.version,
@@ -200,13 +204,13 @@ def without_truth(model: EvaluatedModel, data: Path) -> dict:
     for photograph in photographs(data):
         if min(photograph.lightness.shape) > model.description.side:
             photograph = photograph.at_side(model.description.side)
-        ours = model.colour(photograph)
+        predicted = model.colour(photograph)
         rows.append(
             {
-                "a": float(ours[0].std()),
-                "b": float(ours[1].std()),
-                "one_hue_share": one_hue_share(ours),
-                "colourfulness": colourfulness(show(photograph.lightness, ours) / 255),
+                "a": float(predicted[0].std()),
+                "b": float(predicted[1].std()),
+                "one_hue_share": one_hue_share(predicted),
+                "colourfulness": colourfulness(show(photograph.lightness, predicted) / 255),
             }
         )
     return {
@@ -271,7 +275,7 @@ def hint_in(truth: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
     return hints
 
 
-def worst_cell(ours: np.ndarray, truth: np.ndarray) -> tuple[slice, slice]:
+def worst_cell(predicted: np.ndarray, truth: np.ndarray) -> tuple[slice, slice]:
     """The whole cell of 64 x 64 whose answer is furthest from the truth (all, if none is whole)."""
     _, height, width = truth.shape
     boxes = [
@@ -280,7 +284,7 @@ def worst_cell(ours: np.ndarray, truth: np.ndarray) -> tuple[slice, slice]:
         for left in range(0, width - HINT_CELL + 1, HINT_CELL)
     ]
     boxes = boxes or [(slice(0, height), slice(0, width))]
-    return max(boxes, key=lambda box: _rmse(ours[:, *box], truth[:, *box]))
+    return max(boxes, key=lambda box: _rmse(predicted[:, *box], truth[:, *box]))
 
 
 def sheet(
@@ -297,8 +301,10 @@ def sheet(
         photograph = stored
         if min(stored.lightness.shape) > model.description.side:
             photograph = stored.at_side(model.description.side)
-        ours = model.colour(photograph)
-        panels = [show(photograph.lightness, ab) for ab in (ours * 0, ours, photograph.chroma)]
+        predicted = model.colour(photograph)
+        panels = [
+            show(photograph.lightness, ab) for ab in (predicted * 0, predicted, photograph.chroma)
+        ]
         strip = Image.fromarray(np.concatenate(panels, axis=1))
         strips.append(strip.resize((round(strip.width * height / strip.height), height)))
     lines = [strips[start : start + 3] for start in range(0, len(strips), 3)]
@@ -327,8 +333,8 @@ def show(lightness: np.ndarray, chroma: np.ndarray) -> np.ndarray:
     return np.round(rgb.clip(0, 1) * 255).astype(np.uint8)
 
 
-def _rmse(ours: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.sqrt(np.mean((ours - truth) ** 2)))
+def _rmse(predicted: np.ndarray, truth: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((predicted - truth) ** 2)))
 
 
 def _resized(plane: np.ndarray, shape: Sequence[int]) -> np.ndarray:

@@ -57,11 +57,11 @@ class ExtendedMeasures:
         if requested.lpips:
             self._networks.append(_Lpips(*requested.lpips))
 
-    def add(self, photograph: Photograph, ours: np.ndarray) -> None:
-        """`ours`: a*, b* 2,H,W."""
+    def add(self, photograph: Photograph, predicted: np.ndarray) -> None:
+        """`predicted`: a*, b* 2,H,W."""
         truth, lightness = photograph.chroma, photograph.lightness
-        coloured, true = show(lightness, ours), photograph.rgb
-        first, second = (np.stack((lightness, *ab), -1) for ab in (ours, truth))
+        coloured, true = show(lightness, predicted), photograph.rgb
+        first, second = (np.stack((lightness, *ab), -1) for ab in (predicted, truth))
         difference = ciede2000(first, second)
         row = {
             "ssim": ssim(coloured / 255, true / 255),
@@ -70,9 +70,9 @@ class ExtendedMeasures:
             "colourfulness_absolute": colourfulness_absolute(coloured / 255),
             "colourfulness_absolute_truth": colourfulness_absolute(true / 255),
         }
-        self._spread.add(ours, truth)
-        self._rebalanced.add(ours, truth)
-        self._count_objects(photograph, ours)
+        self._spread.add(predicted, truth)
+        self._rebalanced.add(predicted, truth)
+        self._count_objects(photograph, predicted)
         if self._networks:
             shown = [_tensor(codes) for codes in (coloured, true, show(lightness, 0 * truth))]
             with torch.inference_mode():
@@ -100,16 +100,16 @@ class ExtendedMeasures:
 
     def histograms(self) -> dict[str, Any]:
         """Counts of whole units of a* and b*, ours and true, for plots: lists from -128 to 127."""
-        return {"ours": self._spread.ours.tolist(), "truth": self._spread.truth.tolist()}
+        return {"ours": self._spread.predicted.tolist(), "truth": self._spread.truth.tolist()}
 
-    def _count_objects(self, photograph: Photograph, ours: np.ndarray) -> None:
+    def _count_objects(self, photograph: Photograph, predicted: np.ndarray) -> None:
         labels, kind = None, "objects"
         if self._requested.masks:
             labels = mask_of(photograph, self._requested.masks)
         if labels is None and self._requested.segments:
             labels, kind = segments(photograph.lightness, photograph.chroma), "segments"
         if labels is not None:
-            right, count = objects_right(ours, photograph.chroma, labels)
+            right, count = objects_right(predicted, photograph.chroma, labels)
             self._objects[kind][0] += right
             self._objects[kind][1] += count
 
@@ -141,29 +141,31 @@ class _Realism:
         from core.learn.backbones.efficientnet_lite import FEATURES, pretrained_lite0
 
         self._net = pretrained_lite0()
-        self._ours, self._truth, self._gray = (FeatureStatistics(FEATURES) for _ in range(3))
+        self._predicted, self._truth, self._gray = (FeatureStatistics(FEATURES) for _ in range(3))
         self._agreed = 0
 
-    def add(self, ours: Tensor, truth: Tensor, gray: Tensor) -> dict[str, float]:
+    def add(self, predicted: Tensor, truth: Tensor, gray: Tensor) -> dict[str, float]:
         from core.learn.backbones.efficientnet_lite import squared
 
-        shown = torch.cat([squared(picture) for picture in (ours, truth, gray)])
+        shown = torch.cat([squared(picture) for picture in (predicted, truth, gray)])
         features = self._net.features(shown)
         first, second = self._net.classify(features[:2]).argmax(1).tolist()
         self._agreed += first == second
-        for statistics, row in zip((self._ours, self._truth, self._gray), features, strict=True):
+        for statistics, row in zip(
+            (self._predicted, self._truth, self._gray), features, strict=True
+        ):
             statistics.add(row[None].numpy())
         return {}
 
     def result(self) -> dict[str, float]:
-        ours, gray = (distance(one, self._truth) for one in (self._ours, self._gray))
+        predicted, gray = (distance(one, self._truth) for one in (self._predicted, self._gray))
         return {
-            "frechet_lite0": ours,
+            "frechet_lite0": predicted,
             "frechet_lite0_gray": gray,
             # the one form in which the figure travels from one set of pictures to another
-            "frechet_ratio": ours / gray if gray else float("nan"),
-            "semantic_agreement": self._agreed / self._ours.count,
-            "realism_pictures": self._ours.count,
+            "frechet_ratio": predicted / gray if gray else float("nan"),
+            "semantic_agreement": self._agreed / self._predicted.count,
+            "realism_pictures": self._predicted.count,
         }
 
 
@@ -172,15 +174,18 @@ class _Fid:
         from core.learn.backbones.inception_v3 import FEATURES, from_file
 
         self._net = from_file(str(path))
-        self._ours, self._truth = FeatureStatistics(FEATURES), FeatureStatistics(FEATURES)
+        self._predicted, self._truth = FeatureStatistics(FEATURES), FeatureStatistics(FEATURES)
 
-    def add(self, ours: Tensor, truth: Tensor, gray: Tensor) -> dict[str, float]:
-        self._ours.add(self._net.features(ours).numpy())
+    def add(self, predicted: Tensor, truth: Tensor, gray: Tensor) -> dict[str, float]:
+        self._predicted.add(self._net.features(predicted).numpy())
         self._truth.add(self._net.features(truth).numpy())
         return {}
 
     def result(self) -> dict[str, float]:
-        return {"fid": distance(self._ours, self._truth), "fid_pictures": self._ours.count}
+        return {
+            "fid": distance(self._predicted, self._truth),
+            "fid_pictures": self._predicted.count,
+        }
 
 
 class _Lpips:
@@ -189,8 +194,8 @@ class _Lpips:
 
         self._net = from_files(str(vgg), str(lines))
 
-    def add(self, ours: Tensor, truth: Tensor, gray: Tensor) -> dict[str, float]:
-        return {"lpips": float(self._net(ours, truth))}
+    def add(self, predicted: Tensor, truth: Tensor, gray: Tensor) -> dict[str, float]:
+        return {"lpips": float(self._net(predicted, truth))}
 
     def result(self) -> dict[str, float]:
         return {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from core.commands.arguments import Choice, ReadPath, WrittenPath
+from core.commands.arguments import ReadPath, SuggestingChoice, WrittenPath
 from core.errors import DestinationError, PhotochromError
 from core.learn.guests import GUESTS
 from core.paths import Paths
@@ -18,26 +18,36 @@ LOOKS = ("published", "direct")
 @click.command(epilog="Example: photochrom models convert ddcolor_paper_tiny.pth")
 @click.argument("file", type=ReadPath(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "-o", "--output", type=WrittenPath(dir_okay=False, readable=False, path_type=Path),
+    "-o",
+    "--output",
+    type=WrittenPath(dir_okay=False, readable=False, path_type=Path),
     help="Write the model file here instead of adding it to your own models.",
-)  # fmt: skip
+)
 @click.option("--float32", is_flag=True, help="Store weights whole: twice the file.")
 @click.option(
-    "--squash", is_flag=True,
+    "--squash",
+    is_flag=True,
     help="Show it every picture as a square, as its authors do; default: in its own shape.",
-)  # fmt: skip
+)
 @click.option(
-    "--look", type=Choice(LOOKS), default="published", show_default=True,
+    "--look",
+    type=SuggestingChoice(LOOKS),
+    default="published",
+    show_default=True,
     help="DeOldify: colours added to the source's gray, or those of its own picture.",
-)  # fmt: skip
+)
 @click.option(
-    "--centred-mask", is_flag=True,
+    "--centred-mask",
+    is_flag=True,
     help="SIGGRAPH17: for weights that colorization-pytorch trained.",
-)  # fmt: skip
+)
 @click.option(
-    "--as", "guest", type=Choice(GUESTS), metavar="NAME",
+    "--as",
+    "guest",
+    type=SuggestingChoice(GUESTS),
+    metavar="NAME",
     help="Which of two networks of the same shape it is: deoldify-stable or deoldify-video.",
-)  # fmt: skip
+)
 def convert(
     file: Path,
     output: Path | None,
@@ -62,7 +72,7 @@ def convert(
     if output is not None:
         paths.replace(output, "--output", MODEL_FILE)
     folder = output.parent if output is not None else user_folder()
-    choices = conversion.Choices(float32, squash, look, centred_mask, guest or "")
+    choices = conversion.ConversionOptions(float32, squash, look, centred_mask, guest or "")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".convert-") as part:
@@ -74,9 +84,11 @@ def convert(
                 name = str(output)
     except MemoryError as error:
         raise PhotochromError(
-            "not enough memory to convert it", file=file, kind="out-of-memory",
+            "not enough memory to convert it",
+            file=file,
+            kind="out-of-memory",
             remedy="close other programs, or convert it on a larger machine",
-        ) from error  # fmt: skip
+        ) from error
     except (OSError, shutil.Error) as error:
         raise DestinationError(f"cannot be written ({error})", file=folder) from error
     if converted.float16:

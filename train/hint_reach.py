@@ -60,12 +60,12 @@ class HintReach:
         self._pixels: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
         self._seen = 0
 
-    def add(self, photograph: Photograph, ours: np.ndarray) -> None:
-        """`ours`: a*, b* 2,H,W that the model gives without hints."""
+    def add(self, photograph: Photograph, predicted: np.ndarray) -> None:
+        """`predicted`: a*, b* 2,H,W that the model gives without hints."""
         radius = RADII[self._seen % len(RADII)]
         self._seen += 1
         for case in cases(photograph, radius):
-            self._take_in(case, photograph, ours)
+            self._take_in(case, photograph, predicted)
 
     def result(self) -> dict[str, float]:
         """`inside`, `stray` and both with `_free`, shares of 0 to 1; {} without pictures."""

@@ -134,7 +134,7 @@ def quarter_hour(
             initial=weights,
             deadline=time.monotonic() + left * share,
             resume=(folder / "last.pt").is_file(),
-            resident=torch.cuda.is_available(),
+            pictures_on_gpu=torch.cuda.is_available(),
             say=say,
         )
         weights = _weights(out, stage.recipe)

@@ -43,7 +43,7 @@ figure img { display: block } img { max-width: 100% }
 
 
 @dataclass(order=True, slots=True)
-class Shown:
+class RankedPicture:
     """A picture of the gallery: `strip` is gray, ours, truth side by side, JPEG."""
 
     rank: float
@@ -57,31 +57,31 @@ class WorstAndBest:
     """Keeps the worst and the best pictures, by ab RMSE, of all that it is shown."""
 
     def __init__(self, most: int = EXTREMES) -> None:
-        self._most, self._seen = most, 0
-        self._worst: list[Shown] = []
-        self._best: list[Shown] = []
+        self._most, self._count = most, 0
+        self._worst: list[RankedPicture] = []
+        self._best: list[RankedPicture] = []
 
-    def add(self, photograph: Photograph, ours: np.ndarray) -> None:
-        error = ab_rmse(ours, photograph.chroma)
-        self._seen += 1
+    def add(self, photograph: Photograph, predicted: np.ndarray) -> None:
+        error = ab_rmse(predicted, photograph.chroma)
+        self._count += 1
         strip: bytes | None = None
         for heap, rank in ((self._worst, error), (self._best, -error)):
             if len(heap) == self._most and heap[0].rank >= rank:
                 continue
-            strip = strip or _strip(photograph, ours)
-            shown = Shown(rank, self._seen, photograph.name, error, strip)
+            strip = strip or _strip(photograph, predicted)
+            shown = RankedPicture(rank, self._count, photograph.name, error, strip)
             if len(heap) == self._most:
                 heapq.heapreplace(heap, shown)
             else:
                 heapq.heappush(heap, shown)
 
     @property
-    def worst(self) -> list[Shown]:
+    def worst(self) -> list[RankedPicture]:
         """Worst first."""
         return sorted(self._worst, reverse=True)
 
     @property
-    def best(self) -> list[Shown]:
+    def best(self) -> list[RankedPicture]:
         """Best first."""
         return sorted(self._best, reverse=True)
 
@@ -170,7 +170,7 @@ def _single(result: Mapping[str, Any]) -> list[list[object]]:
     return [[name, value] for name, value in result.items() if isinstance(value, int | float)]
 
 
-def _figures(shown: Sequence[Shown]) -> str:
+def _figures(shown: Sequence[RankedPicture]) -> str:
     return "".join(
         f"<figure>{picture(item.strip, alt=f'gray, ours, truth of {item.name}')}"
         f"<figcaption>{escape(item.name)}: ab RMSE {item.error:.1f}. Gray, ours, truth."
@@ -179,8 +179,11 @@ def _figures(shown: Sequence[Shown]) -> str:
     )
 
 
-def _strip(photograph: Photograph, ours: np.ndarray) -> bytes:
-    panels = [show(photograph.lightness, chroma) for chroma in (ours * 0, ours, photograph.chroma)]
+def _strip(photograph: Photograph, predicted: np.ndarray) -> bytes:
+    panels = [
+        show(photograph.lightness, chroma)
+        for chroma in (predicted * 0, predicted, photograph.chroma)
+    ]
     image = Image.fromarray(np.concatenate(panels, axis=1))
     if image.height > SHOWN_HEIGHT:
         width = round(image.width * SHOWN_HEIGHT / image.height)

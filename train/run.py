@@ -21,11 +21,11 @@ from core.learn.export import weights_in
 from core.learn.lab_torch import srgb_to_lab
 from core.learn.measures.picture import judge, summary
 from core.learn.trainer import learning_device, train
-from train.data.batches import Plan, batches
+from train.data.batches import BatchPlan, batches
 from train.data.cache import Pictures
 from train.data.cache import build as build_cache
-from train.data.draw import Draw, has_colour, split
-from train.data.resident import resident_of
+from train.data.gpu_pictures import gpu_pictures_of
+from train.data.sampling import PictureSampler, has_colour, split
 from train.data.shards import sources
 from train.recipe import DataTable, Recipe
 
@@ -45,13 +45,13 @@ def run(
     deadline: float | None = None,
     resume: bool = False,
     workers: int = 0,
-    resident: bool = False,
+    pictures_on_gpu: bool = False,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Train the recipe's network on `data` into `out`; answers with the checkpoint to export.
 
-    `deadline` (monotonic seconds) bounds everything, `budget_seconds` learning alone. `resident`
-    keeps all pictures in the memory of the device.
+    `deadline` (monotonic seconds) bounds everything, `budget_seconds` learning alone.
+    `pictures_on_gpu` keeps all pictures in the memory of the device.
     """
     settings = recipe.train if steps is None else replace(recipe.train, steps=steps)
     if not recipe.loss:
@@ -75,8 +75,8 @@ def run(
         )
     training, validation = split(pictures.entries, recipe.data.validation)
     if recipe.data.sets:
-        wanted = set(recipe.data.sets)
-        training = [i for i in training if pictures.entries[i].set_name in wanted]
+        sets = set(recipe.data.sets)
+        training = [i for i in training if pictures.entries[i].set_name in sets]
     coloured = [i for i in training if has_colour(pictures.picture(i), recipe.data.least_colour)]
     if not coloured:
         raise PhotochromError(
@@ -94,23 +94,25 @@ def run(
         say(f"measuring how often each colour occurs, in {len(chosen)} pictures")
         planes = (lab_of(pictures.picture(i))[1] for i in chosen)
         prior.measure(net, (torch.from_numpy(chroma) for chroma in planes))
-    draw = Draw(
+    sampler = PictureSampler(
         pictures,
         coloured,
         seed=recipe.train.seed,
         power=recipe.data.set_power,
         weights=recipe.data.set_weights,
     )
-    plan = Plan(
-        pictures, draw, recipe.train.sizes, recipe.augment, recipe.train.seed, parallel.place()
+    plan = BatchPlan(
+        pictures, sampler, recipe.train.sizes, recipe.augment, recipe.train.seed, parallel.place()
     )
     device = learning_device()
-    there = resident_of(pictures, device) if resident else None
+    gpu_pictures = gpu_pictures_of(pictures, device) if pictures_on_gpu else None
     if deadline is not None:
         budget_seconds = max(0.0, deadline - time.monotonic())
     return train(
         net,
-        lambda step: batches(plan, step=step, workers=workers, resident=there, device=device),
+        lambda step: batches(
+            plan, step=step, workers=workers, gpu_pictures=gpu_pictures, device=device
+        ),
         recipe.loss,
         settings,
         out,

@@ -12,9 +12,9 @@ How nothing is lost and nothing is done twice:
 * Who begins a scan holds a *lease*, renewed while the work goes on. A process that dies, by
   whatever hand, stops renewing; the scan goes back to the backlog and the death is counted under
   (batch, scan). After `DEATHS` deaths the scan is quarantined as failed, "killed its worker".
-* The Celery queue is kept shallow: `worker.tender`, a thread in every worker, moves scans from the
-  backlog to the queue, puts back what a message lost on its way, ends leases, and wakes those that
-  wait after a transient fault. Every step of it may be repeated, or done by two at once.
+* The Celery queue is kept shallow: `worker.dispatcher`, a thread in every worker, moves scans from
+  the backlog to the queue, puts back what a message lost on its way, ends leases, and wakes those
+  that wait after a transient fault. Every step of it may be repeated, or done by two at once.
 * Every scan of an unfinished batch stands in a list, has a lease, or is finished: the *invariant*
   (`worker.invariant`), which workers look at once a minute and heal.
 * Leases do not end while Redis was silent: nobody could renew them then.

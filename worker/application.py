@@ -86,7 +86,7 @@ def application(url: str, limits: Limits | None = None, *, watchable: bool = Fal
 
 
 def publish(app: Celery, queue: str, batch: str, scans: list[str]) -> None:
-    """Sends one message a scan. One that is lost on the way is found missing by the tender."""
+    """Sends one message a scan. One that is lost on the way is found missing by the dispatcher."""
     with app.producer_or_acquire() as producer:
         for scan in scans:
             app.send_task(

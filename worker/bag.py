@@ -19,10 +19,10 @@ from typing import Any, Final
 
 from core.errors import DestinationError, OptionsError, SourceError
 from worker.ledger import Ledger
-from worker.memory import note_beside
 from worker.premis import write_premis
 from worker.report import line_of, whole_file
 from worker.roots import is_remote
+from worker.submission_notes import note_path
 
 #: Columns of the summary by folder.
 FOLDER_COLUMNS: Final = ("folder", "scans", "done", "skipped", "failed", "unfinished", "seconds")
@@ -47,9 +47,7 @@ def make_bag(ledger: Ledger, batch: str, bag: Path) -> int:
         count, size = _write_manifest(bag)
         _write_tags(ledger, batch, bag, count, size)
     except OSError as error:
-        raise DestinationError(
-            f"the bag cannot be written ({error.strerror})", file=bag
-        ) from error  # fmt: skip
+        raise DestinationError(f"the bag cannot be written ({error.strerror})", file=bag) from error
     return count
 
 
@@ -60,7 +58,7 @@ def _refuse_another(bag: Path, batch: str, in_place: bool) -> None:
     if info.exists() and f"External-Identifier: {batch}\n" in info.read_text():
         return
     results = bag / "data"
-    own = {results, note_beside(str(results))} if in_place else set()
+    own = {results, note_path(str(results))} if in_place else set()
     if set(bag.iterdir()) - own:
         raise OptionsError(
             f"{bag} is not empty, and no bag of this batch", remedy="give -o a new folder"
@@ -111,9 +109,12 @@ def _write_tags(ledger: Ledger, batch: str, bag: Path, count: int, size: int) ->
     results = Path(about.destination)
     with whole_file(bag / "premis.xml") as stream:
         write_premis(
-            ledger, batch, _payload(bag), lambda name: _coded(f"data/{_in_bag(name, results)}"),
+            ledger,
+            batch,
+            _payload(bag),
+            lambda name: _coded(f"data/{_in_bag(name, results)}"),
             stream,
-        )  # fmt: skip
+        )
     with whole_file(bag / "folders.csv") as stream:
         write_folders(ledger, batch, stream)
     (bag / "bagit.txt").write_text("BagIt-Version: 0.97\nTag-File-Character-Encoding: UTF-8\n")
@@ -121,12 +122,18 @@ def _write_tags(ledger: Ledger, batch: str, bag: Path, count: int, size: int) ->
         f"Bag-Software-Agent: photochrom {version('photochrom')}\n"
         f"Bagging-Date: {time.strftime('%Y-%m-%d')}\nExternal-Identifier: {batch}\n"
         f"External-Description: {_one_line(about.name)}, coloured from {_one_line(about.source)}\n"
-        f"Payload-Oxum: {size}.{count}\n", encoding="utf-8", errors="backslashreplace",
-    )  # fmt: skip
+        f"Payload-Oxum: {size}.{count}\n",
+        encoding="utf-8",
+        errors="backslashreplace",
+    )
     tags = (
-        "bagit.txt", "bag-info.txt", "folders.csv", "manifest-sha256.txt", "premis.xml",
+        "bagit.txt",
+        "bag-info.txt",
+        "folders.csv",
+        "manifest-sha256.txt",
+        "premis.xml",
         "report.jsonl",
-    )  # fmt: skip
+    )
     with whole_file(bag / "tagmanifest-sha256.txt") as lines:
         for name in tags:
             lines.write(_line(bag, bag / name))

@@ -102,8 +102,8 @@ def unproven(url: str, answer_within: float | None = None, ask_health: bool = Tr
 def keepalive() -> dict[int, int]:
     """Socket options by which the system notices within half a minute that the other end is gone,
     where nothing is sent and no time limit of ours runs."""
-    wanted = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
-    return {getattr(socket, name): n for name, n in wanted.items() if hasattr(socket, name)}
+    options = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+    return {getattr(socket, name): n for name, n in options.items() if hasattr(socket, name)}
 
 
 def tls_of(url: str) -> dict[str, Any] | None:
@@ -116,13 +116,13 @@ def tls_of(url: str) -> dict[str, Any] | None:
     if parts.scheme != "rediss":
         return None
     given = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    wanted = given.pop("ssl_cert_reqs", "required").removeprefix("CERT_").lower()
-    if wanted not in ("required", "optional", "none"):
-        raise OptionsError(f"ssl_cert_reqs={wanted} in the broker's URL is unknown")
-    if wanted != "required":
-        log.warning("the certificate of the broker is not checked (ssl_cert_reqs=%s)", wanted)
+    requirement = given.pop("ssl_cert_reqs", "required").removeprefix("CERT_").lower()
+    if requirement not in ("required", "optional", "none"):
+        raise OptionsError(f"ssl_cert_reqs={requirement} in the broker's URL is unknown")
+    if requirement != "required":
+        log.warning("the certificate of the broker is not checked (ssl_cert_reqs=%s)", requirement)
     return {
-        "ssl_cert_reqs": getattr(ssl, f"CERT_{wanted.upper()}"),
+        "ssl_cert_reqs": getattr(ssl, f"CERT_{requirement.upper()}"),
         **{name: value for name, value in given.items() if name.startswith("ssl_")},
     }
 

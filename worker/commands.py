@@ -31,97 +31,146 @@ from worker import policy
 _PORT = click.IntRange(0, 65535)
 
 broker_option = click.option(
-    "--broker", metavar="URL",
+    "--broker",
+    metavar="URL",
     help="Redis: redis://HOST:6379/0, rediss:// for TLS.  "
     "[default: PHOTOCHROM_BROKER, the configuration file, redis://localhost:6379/0]",
-)  # fmt: skip
+)
 max_attempts_option = click.option(
-    "--max-attempts", type=click.IntRange(1), metavar="N",
+    "--max-attempts",
+    type=click.IntRange(1),
+    metavar="N",
     help="Give a scan up after so many attempts.  [default: 3 where its process dies, 8 to 15 "
     "where the fault may pass]",
-)  # fmt: skip
+)
 time_limit_option = click.option(
-    "--time-limit", type=click.IntRange(1), metavar="SECONDS",
+    "--time-limit",
+    type=click.IntRange(1),
+    metavar="SECONDS",
     help="One scan may take so long before its process is killed, and no longer than the worker's "
     "own --time-limit.",
-)  # fmt: skip
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of prose.")
 
 
 @click.command(epilog="Example: photochrom worker --root /srv/scans --concurrency 4")
 @broker_option
 @click.option(
-    "--root", "roots", multiple=True, metavar="FOLDER", type=ReadPath(readable=False),
+    "--root",
+    "roots",
+    multiple=True,
+    metavar="FOLDER",
+    type=ReadPath(readable=False),
     help="A folder, or s3://bucket/prefix, in which this worker may read and write; may be given "
     "several times.  [default: PHOTOCHROM_ROOTS, the configuration file]",
-)  # fmt: skip
+)
 @click.option(
-    "--concurrency", type=click.IntRange(1), metavar="N",
+    "--concurrency",
+    type=click.IntRange(1),
+    metavar="N",
     help="Processes at work.  [default: processors]",
-)  # fmt: skip
+)
 @device_option
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model to warm up.")
 @click.option(
-    "--queues", default="scans", show_default=True, metavar="NAMES",
+    "--queues",
+    default="scans",
+    show_default=True,
+    metavar="NAMES",
     help="Queues to serve, parted by commas.",
-)  # fmt: skip
+)
 @click.option(
-    "--time-limit", type=click.IntRange(1), default=policy.TIME_LIMIT, show_default=True,
-    metavar="SECONDS", help="One scan may take so long before its process is killed.",
-)  # fmt: skip
+    "--time-limit",
+    type=click.IntRange(1),
+    default=policy.TIME_LIMIT,
+    show_default=True,
+    metavar="SECONDS",
+    help="One scan may take so long before its process is killed.",
+)
 @click.option(
-    "--visibility-timeout", type=click.IntRange(1), metavar="SECONDS",
+    "--visibility-timeout",
+    type=click.IntRange(1),
+    metavar="SECONDS",
     help="After so long Redis delivers again what was not finished.  "
     f"[default: the time limit + {policy.VISIBILITY_MARGIN}]",
-)  # fmt: skip
+)
 @click.option(
-    "--memory-limit", type=click.IntRange(128), default=policy.MEMORY_A_PROCESS,
-    show_default=True, metavar="MIB", help="A process is replaced after a scan that took more.",
-)  # fmt: skip
+    "--memory-limit",
+    type=click.IntRange(128),
+    default=policy.MEMORY_A_PROCESS,
+    show_default=True,
+    metavar="MIB",
+    help="A process is replaced after a scan that took more.",
+)
 @click.option(
-    "--scan-limit", type=click.IntRange(1), default=policy.SCANS_A_PROCESS, show_default=True,
-    metavar="N", help="A process is replaced after so many messages.",
-)  # fmt: skip
+    "--scan-limit",
+    type=click.IntRange(1),
+    default=policy.SCANS_A_PROCESS,
+    show_default=True,
+    metavar="N",
+    help="A process is replaced after so many messages.",
+)
 @click.option(
-    "--metrics-port", type=_PORT, default=0, metavar="PORT",
+    "--metrics-port",
+    type=_PORT,
+    default=0,
+    metavar="PORT",
     help="Serve /metrics for Prometheus, /live and /ready on this port, and at / a page with the "
     "batches' progress for people.  [default: none]",
-)  # fmt: skip
+)
 @click.option(
-    "--metrics-host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
+    "--metrics-host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
     help="Where the metrics listen; 0.0.0.0 in a container.",
-)  # fmt: skip
+)
 @click.option(
-    "--watchable", is_flag=True,
+    "--watchable",
+    is_flag=True,
     help="Let Flower look on. Whoever reaches Redis can then stop this worker.",
-)  # fmt: skip
+)
 @click.option(
-    "--on-end", default="", metavar="COMMAND",
+    "--on-end",
+    default="",
+    metavar="COMMAND",
     help="Run this when a batch has ended: its status as JSON on standard input, its id in "
     "PHOTOCHROM_BATCH; no shell.",
-)  # fmt: skip
+)
 @click.option(
-    "--webhook", default="", metavar="URL",
+    "--webhook",
+    default="",
+    metavar="URL",
     help="Send the status of a batch that has ended there, as JSON by POST; signed (HMAC-SHA256, "
     "X-Photochrom-Signature) where PHOTOCHROM_WEBHOOK_SECRET is set.",
-)  # fmt: skip
+)
 @click.option(
-    "--failure-share", type=click.FloatRange(0, 1), default=0.1, show_default=True, metavar="SHARE",
+    "--failure-share",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    metavar="SHARE",
     help="Tell the webhook when more of a batch's scans have failed.",
-)  # fmt: skip
+)
 @click.option(
-    "--stall", type=click.FloatRange(min=1), default=900, show_default=True, metavar="SECONDS",
+    "--stall",
+    type=click.FloatRange(min=1),
+    default=900,
+    show_default=True,
+    metavar="SECONDS",
     help="Tell the webhook when a batch has had no result for so long.",
-)  # fmt: skip
+)
 @click.option(
-    "--hours", metavar="FROM-TO",
+    "--hours",
+    metavar="FROM-TO",
     help="Begin scans only then, as 20:00-06:00 in this machine's time; what is at work is "
     "finished.  [default: always]",
-)  # fmt: skip
+)
 @click.option(
-    "--rate", metavar="N/UNIT",
+    "--rate",
+    metavar="N/UNIT",
     help="Begin no more scans than 2/s, 30/m or 1000/h in the long run.  [default: no limit]",
-)  # fmt: skip
+)
 @click.option("--log-json", is_flag=True, help="Log one JSON object a line instead of text.")
 @click.pass_context
 def worker(
@@ -153,9 +202,9 @@ def worker(
     from worker.application import Limits
     from worker.broker import broker_url
     from worker.hooks import Hooks
-    from worker.resting import Hours, rate_of
     from worker.roots import Roots
-    from worker.serving import Service, serve
+    from worker.schedule import WorkHours, rate_of
+    from worker.service import Service, serve
     from worker.settings import settings
 
     logs.set_up(as_json=log_json)
@@ -179,7 +228,7 @@ def worker(
             metrics=(metrics_host, metrics_port) if metrics_port else None,
             watchable=watchable,
             hooks=Hooks(webhook, on_end, failure_share, stall),
-            hours=Hours.of(hours) if hours else None,
+            hours=WorkHours.of(hours) if hours else None,
             rate=rate_of(rate) if rate else None,
         )
     )
@@ -190,29 +239,41 @@ def batch() -> None:
     """Colour tens of thousands of scans by workers: submit, look on, report."""
 
 
-def _asks(command: Callable) -> Callable:
+def _submission_options(command: Callable) -> Callable:
     """Options of what is asked for, shared by `submit` and `watch`."""
     for option in (
-        click.option("-o", "--output", type=WrittenPath(readable=False), required=True,
-                     metavar="DEST",
-                     help="Folder or s3://bucket/prefix; the tree of SRC is mirrored in it."),
+        click.option(
+            "-o",
+            "--output",
+            type=WrittenPath(readable=False),
+            required=True,
+            metavar="DEST",
+            help="Folder or s3://bucket/prefix; the tree of SRC is mirrored in it.",
+        ),
         click.option("--name", default="", help="A name for the batch.  [default: SRC's]"),
         click.option("--queue", default="scans", show_default=True, help="The queue to use."),
-        click.option("--priority", type=click.Choice(list(policy.WEIGHTS)), default="normal",
-                     show_default=True,
-                     help="While several batches wait, each step is served four times as often as "
-                     "the one below. Submitting again changes it."),
+        click.option(
+            "--priority",
+            type=click.Choice(list(policy.WEIGHTS)),
+            default="normal",
+            show_default=True,
+            help="While several batches wait, each step is served four times as often as "
+            "the one below. Submitting again changes it.",
+        ),
         max_attempts_option,
         time_limit_option,
-        click.option("--volatile", is_flag=True,
-                     help="Accept a Redis that forgets the batch when it crashes."),
+        click.option(
+            "--volatile",
+            is_flag=True,
+            help="Accept a Redis that forgets the batch when it crashes.",
+        ),
         existing_option,
         recolour_option,
         exclude_option,
         max_pixels_option,
         broker_option,
         json_option,
-    )[::-1]:  # fmt: skip
+    )[::-1]:
         command = option(command)
     return picture_options(command)
 
@@ -220,26 +281,28 @@ def _asks(command: Callable) -> Callable:
 @batch.command(epilog="Example: photochrom batch submit scans/ -o coloured/ --name glass-plates")
 @click.argument("source", metavar="SRC", type=ReadPath(readable=False))
 @click.option(
-    "--tree", type=ReadPath(exists=True, file_okay=False), metavar="FOLDER",
+    "--tree",
+    type=ReadPath(exists=True, file_okay=False),
+    metavar="FOLDER",
     help="Of a list or glob: mirror the tree below this folder.  [default: their common folder]",
-)  # fmt: skip
-@_asks
-def submit(source: str, tree: str | None, broker: str | None, as_json: bool, **asked) -> None:
+)
+@_submission_options
+def submit(source: str, tree: str | None, broker: str | None, as_json: bool, **values) -> None:
     """Queue SRC: a folder, a list (@list.txt or -), a glob in quotes, or s3://bucket/prefix.
 
     The batch is safe when the command returns. It may be run again: nothing is done twice.
     """
     from worker.broker import broker_url
     from worker.sources import sources_of
-    from worker.submission import submit as submit_request
+    from worker.submission import submit as submit_batch
 
-    request = _request(sources_of(source, tree), "submit", asked)
-    answer = submit_request(broker_url(broker), request)
+    request = _submission(sources_of(source, tree), "submit", values)
+    answer = submit_batch(broker_url(broker), request)
     if as_json:
-        told = {"batch": answer.batch, "scans": answer.scans}
+        summary = {"batch": answer.batch, "scans": answer.scans}
         if answer.passed:
-            told["passed_over"] = answer.passed.as_mapping()
-        click.echo(json.dumps(told))
+            summary["passed_over"] = answer.passed.as_mapping()
+        click.echo(json.dumps(summary))
         return
     click.echo(f"{answer.batch}  {answer.scans} scans, {answer.new} of them new")
     if answer.passed:
@@ -248,18 +311,22 @@ def submit(source: str, tree: str | None, broker: str | None, as_json: bool, **a
 
 @batch.command(epilog="Example: photochrom batch watch scanner/ -o coloured/")
 @click.argument("folder", type=ReadPath(exists=True, file_okay=False))
-@_asks
+@_submission_options
 @click.option(
-    "--settle", type=click.FloatRange(0.1), default=5, show_default=True, metavar="SECONDS",
+    "--settle",
+    type=click.FloatRange(0.1),
+    default=5,
+    show_default=True,
+    metavar="SECONDS",
     help="A file is taken when it has not grown for so long.",
-)  # fmt: skip
-def watch(folder: str, broker: str | None, as_json: bool, settle: float, **asked) -> None:
+)
+def watch(folder: str, broker: str | None, as_json: bool, settle: float, **values) -> None:
     """Queue what comes into FOLDER, for as long as this runs; it may be restarted at any time."""
     from worker.broker import broker_url
     from worker.sources import sources_of
     from worker.watch import watch as watch_folder
 
-    request = _request(sources_of(folder), "watch", asked)
+    request = _submission(sources_of(folder), "watch", values)
     for item in watch_folder(broker_url(broker), request, settle):
         if as_json:
             click.echo(json.dumps(item.as_json()))
@@ -276,16 +343,18 @@ def watch(folder: str, broker: str | None, as_json: bool, settle: float, **asked
 def status(id: str | None, follow: bool, as_json: bool, broker: str | None) -> int:
     """How a batch stands: the latest, or the one that ID means: the beginning of its id, its name,
     or the folder of its results."""
-    from worker import status as told
+    from worker import status as batch_status
 
     ledger = _ledger(broker)
-    name = told.resolve(ledger, id)
+    name = batch_status.resolve(ledger, id)
     latest = None
-    for latest, alive in told.follow(ledger, name) if follow else [told.look(ledger, name)]:
+    for latest, alive in (
+        batch_status.follow(ledger, name) if follow else [batch_status.current(ledger, name)]
+    ):
         if as_json:
             click.echo(json.dumps(latest.as_json()))
             continue
-        lines = told.in_prose(latest, ledger.batch(name), alive)
+        lines = batch_status.in_prose(latest, ledger.batch(name), alive)
         click.echo("\n".join(printable(line) for line in lines))
     is_bad = latest and latest.is_over and (latest.failed or latest.state == "half submitted")
     return EXIT_SOME_FAILED if is_bad else EXIT_DONE
@@ -296,11 +365,11 @@ def status(id: str | None, follow: bool, as_json: bool, broker: str | None) -> i
 @broker_option
 def list_(as_json: bool, broker: str | None) -> None:
     """All batches, the newest first."""
-    from worker import status as told
+    from worker import status as batch_status
 
     ledger = _ledger(broker)
     for name in ledger.batches():
-        one = told.status_of(ledger, name)
+        one = batch_status.status_of(ledger, name)
         if as_json:
             click.echo(json.dumps(one.as_json()))
         else:
@@ -380,7 +449,7 @@ def retry(
     id: str, failed: bool, max_attempts: int | None, time_limit: int | None, broker: str | None
 ) -> None:
     """Go on with a batch: what was cancelled, and what failed for a reason that may have passed."""
-    from worker.retrying import retry as retry_batch
+    from worker.retry import retry as retry_batch
     from worker.status import resolve
 
     ledger = _ledger(broker)
@@ -394,10 +463,14 @@ def retry(
 @batch.command(epilog="Example: photochrom batch report 20261121-7f3a9c -o night.html")
 @click.argument("id")
 @click.option(
-    "-o", "--output", required=True, type=WrittenPath(dir_okay=False, path_type=Path),
-    metavar="FILE", help="A name that ends in .html, .jsonl or .csv; or in .txt: a list of "
+    "-o",
+    "--output",
+    required=True,
+    type=WrittenPath(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A name that ends in .html, .jsonl or .csv; or in .txt: a list of "
     "what failed, for `submit @FILE`.",
-)  # fmt: skip
+)
 @broker_option
 def report(id: str, output: Path, broker: str | None) -> None:
     """Write what became of every scan: result, key, seconds, worker, attempts, error."""
@@ -409,18 +482,30 @@ def report(id: str, output: Path, broker: str | None) -> None:
     click.echo(f"{output}: {count} scans")
     if output.suffix.lower() == ".txt" and count:
         about = ledger.batch(resolve(ledger, id))
-        words = ["photochrom", "batch", "submit", f"@{output}", "--tree", about.source, "-o",
-                 about.destination]  # fmt: skip
+        words = [
+            "photochrom",
+            "batch",
+            "submit",
+            f"@{output}",
+            "--tree",
+            about.source,
+            "-o",
+            about.destination,
+        ]
         click.echo(printable(shlex.join(words)))
 
 
 @batch.command(epilog="Example: photochrom batch bag 20261121-7f3a9c -o glass-plates-bag/")
 @click.argument("id")
 @click.option(
-    "-o", "--output", required=True, type=WrittenPath(file_okay=False, path_type=Path),
-    metavar="BAG", help="A new folder. Where it holds the results already, as BAG/data, the bag is "
+    "-o",
+    "--output",
+    required=True,
+    type=WrittenPath(file_okay=False, path_type=Path),
+    metavar="BAG",
+    help="A new folder. Where it holds the results already, as BAG/data, the bag is "
     "made around them; else they are linked, or copied, into it.",
-)  # fmt: skip
+)
 @broker_option
 def bag(id: str, output: Path, broker: str | None) -> None:
     """Make a BagIt bag of the results: checksums, the report, a summary by folder."""
@@ -439,7 +524,7 @@ def bag(id: str, output: Path, broker: str | None) -> None:
 def verify(id: str, sample: int | None, jobs: int, broker: str | None) -> int:
     """Check the results of a batch: they are there, carry their key, keep the lightness."""
     from worker.status import resolve
-    from worker.verifying import verify_batch
+    from worker.verification import verify_batch
 
     ledger = _ledger(broker)
     checked = broken = 0
@@ -452,21 +537,30 @@ def verify(id: str, sample: int | None, jobs: int, broker: str | None) -> int:
     return EXIT_SOME_FAILED if broken else EXIT_DONE
 
 
-def _request(sources, kind: str, asked: dict[str, Any]):
-    """What `_asks` was told, as a request for those sources."""
+def _submission(sources, kind: str, values: dict[str, Any]):
+    """The options of `_submission_options` as a submission of those sources."""
     from core.job import Job
-    from worker.submission import Request
+    from worker.submission import Submission
 
-    hints = asked["hints"]
-    options = options_of(asked)
+    hints = values["hints"]
+    options = options_of(values)
     like = Job(
-        Path(), Path(), options, asked["existing"], asked["max_pixels"], asked["recolour"]
-    )  # fmt: skip
-    return Request(
-        sources, asked["output"], like, asked["name"], asked["queue"], kind, hints,
-        asked["exclude"], asked["priority"], asked["volatile"],
-        asked["max_attempts"], asked["time_limit"],
-    )  # fmt: skip
+        Path(), Path(), options, values["existing"], values["max_pixels"], values["recolour"]
+    )
+    return Submission(
+        sources,
+        values["output"],
+        like,
+        values["name"],
+        values["queue"],
+        kind,
+        hints,
+        values["exclude"],
+        values["priority"],
+        values["volatile"],
+        values["max_attempts"],
+        values["time_limit"],
+    )
 
 
 def _ledger(broker: str | None):

@@ -1,9 +1,9 @@
-"""Telling somebody that a batch has ended, stands still, or fails much: a webhook or a command.
+"""Notices to a webhook or a command: a batch has ended, stands still, or fails much.
 
-Which, is the worker's own setting and never the batch's: whoever reaches Redis could otherwise have
-commands run. The ledger keeps a list of ended batches (lua/prelude.lua); a worker with a hook takes
-one for `_TAKEN` seconds, tells, and takes it off. It is told at least once, and again an hour long
-where telling fails.
+The hook is a setting of the worker and never of the batch: whoever reaches Redis could otherwise
+run commands. The ledger keeps a list of ended batches (lua/prelude.lua); a worker with a hook takes
+one for `_TAKEN` seconds, sends the notice, and removes it from the list. A notice is sent at least
+once, and tried again for an hour where sending fails.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from worker.status import status_of
 
 log = logging.getLogger(__name__)
 
-#: Seconds that one telling may take, and after which another worker tries it again.
+#: Seconds that one notice may take, and after which another worker tries it again.
 _LIMIT: Final = 30
 _TAKEN: Final = 60
 #: Finished scans before a share of failures says anything.
@@ -55,32 +55,36 @@ class Hooks:
         return bool(self.webhook or self.command)
 
 
-def tell_ended(ledger: Ledger, hooks: Hooks) -> int:
-    """Tells of the batches that have ended, in a thread of its own; how many there are."""
+def notify_ended(ledger: Ledger, hooks: Hooks) -> int:
+    """Sends notices of ended batches, in a thread of its own; the number of batches."""
     due = ledger.take_ended(_TAKEN)
     if due:
-        threading.Thread(target=_tell, args=(ledger, hooks, due), name="hooks", daemon=True).start()
+        threading.Thread(
+            target=_notify, args=(ledger, hooks, due), name="hooks", daemon=True
+        ).start()
     return len(due)
 
 
-def tell_trouble(ledger: Ledger, hooks: Hooks) -> int:
-    """Tells the webhook, once each, of batches that stand still or fail much; how many.
+def notify_trouble(ledger: Ledger, hooks: Hooks) -> int:
+    """Sends a notice for each batch that stands still or fails much to the webhook; the number.
 
-    One that moves again, or fails less, may be told of again. Where telling fails it is tried at
-    the next call.
+    A batch is noticed once, and again after it has moved or failed less. Where sending fails it is
+    tried at the next call.
     """
-    told = 0
+    count = 0
     for batch in ledger.open_batches() if hooks.webhook else ():
         numbers: dict[str, Any] = ledger.numbers(batch)
-        for event, is_so in (("stalled", _is_stalled(numbers, hooks.stall)),
-                             ("failing", _is_failing(numbers, hooks.share))):  # fmt: skip
+        for event, is_so in (
+            ("stalled", _is_stalled(numbers, hooks.stall)),
+            ("failing", _is_failing(numbers, hooks.share)),
+        ):
             if ledger.is_news(batch, event, is_so):
-                told += 1
-                _tell_one(ledger, hooks.webhook, batch, event)
-    return told
+                count += 1
+                _notify_webhook(ledger, hooks.webhook, batch, event)
+    return count
 
 
-def _tell_one(ledger: Ledger, webhook: str, batch: str, event: str) -> None:
+def _notify_webhook(ledger: Ledger, webhook: str, batch: str, event: str) -> None:
     try:
         _post(webhook, json.dumps({"event": event, **status_of(ledger, batch).as_json()}).encode())
     except OSError as error:
@@ -103,7 +107,7 @@ def _is_stalled(numbers: dict[str, Any], seconds: float) -> bool:
     )
 
 
-def _tell(ledger: Ledger, hooks: Hooks, batches: list[str]) -> None:
+def _notify(ledger: Ledger, hooks: Hooks, batches: list[str]) -> None:
     for batch in batches:
         try:
             body = json.dumps({"event": "ended", **status_of(ledger, batch).as_json()}).encode()
@@ -132,6 +136,9 @@ def _post(url: str, body: bytes) -> None:
 
 def _run(command: str, batch: str, body: bytes) -> None:
     subprocess.run(
-        shlex.split(command), input=body, timeout=_LIMIT, check=True,
+        shlex.split(command),
+        input=body,
+        timeout=_LIMIT,
+        check=True,
         env=os.environ | {"PHOTOCHROM_BATCH": batch},
-    )  # fmt: skip
+    )

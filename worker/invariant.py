@@ -52,20 +52,20 @@ def put_back(ledger: Ledger, batch: str) -> int:
 def check(ledger: Ledger, batch: str) -> list[Fault]:
     """The faults of a batch; work may go on meanwhile. Of a cancelled one queued scans may stand
     in no list."""
-    first = {fault.scan: fault for fault in _look(ledger, batch)}
-    if first:
+    faults = {fault.scan: fault for fault in _faults(ledger, batch)}
+    if faults:
         time.sleep(_AGAIN)
-        first = {fault.scan: fault for fault in _look(ledger, batch) if fault.scan in first}
-    return list(first.values())
+        faults = {fault.scan: fault for fault in _faults(ledger, batch) if fault.scan in faults}
+    return list(faults.values())
 
 
-def _look(ledger: Ledger, batch: str) -> Iterator[Fault]:
+def _faults(ledger: Ledger, batch: str) -> Iterator[Fault]:
     numbers: dict[str, Any] = ledger.numbers(batch)
     backlog = set(ledger.backlog(batch))
     found = dict.fromkeys("qrdsf", 0)
     for chunk in ledger.scans(batch):
-        for scan, place in zip(chunk, ledger.places(batch, chunk), strict=True):
-            state, lists = place[0], place[1:]
+        for scan, record in zip(chunk, ledger.places(batch, chunk), strict=True):
+            state, lists = record[0], record[1:]
             found[state] += 1
             if state == "q" and not numbers["cancelled"] and not (scan in backlog or lists):
                 yield _fault(ledger, batch, scan, "is queued and in no list")
@@ -78,8 +78,8 @@ def _look(ledger: Ledger, batch: str) -> Iterator[Fault]:
     if not (found["r"] or numbers["running"]):  # else they move while they are counted
         for letter in "dsf":
             if found[letter] != numbers[STATES[letter]]:
-                said = f"{numbers[STATES[letter]]:.0f} are counted as {STATES[letter]}"
-                yield Fault(STATES[letter], "", f"{said}, {found[letter]} are")
+                counted = f"{numbers[STATES[letter]]:.0f} are counted as {STATES[letter]}"
+                yield Fault(STATES[letter], "", f"{counted}, {found[letter]} are")
 
 
 def _fault(ledger: Ledger, batch: str, scan: bytes, what: str) -> Fault:

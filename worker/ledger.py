@@ -97,7 +97,7 @@ class Ledger:
                 return False
 
     def ask(
-        self, batch: str, asked: Iterable[tuple[str, str, Failure | None]], version: str = ""
+        self, batch: str, scans: Iterable[tuple[str, str, Failure | None]], version: str = ""
     ) -> int:
         """Adds scans: (source, destination, failure of planning or None), absolute. -> new ones.
 
@@ -106,7 +106,7 @@ class Ledger:
         """
         description = self.batch(batch)
         arguments: list[str | bytes] = []
-        for source, destination, failure in asked:
+        for source, destination, failure in scans:
             arguments += [
                 scan_id(source, version),
                 relative(source, destination, description),
@@ -126,9 +126,15 @@ class Ledger:
     # -- working ----------------------------------------------------------------------------------
 
     def claim(
-        self, batch: str, scan: str, token: str, worker: str, about: Mapping[str, str],
-        others: Iterable[str] = (), also_issued: bool = False,
-    ) -> Claim:  # fmt: skip
+        self,
+        batch: str,
+        scan: str,
+        token: str,
+        worker: str,
+        about: Mapping[str, str],
+        others: Iterable[str] = (),
+        also_issued: bool = False,
+    ) -> Claim:
         """Takes a scan for the holder of `token`: the one named, or the next where that is "".
 
         `about` describes the worker (`Participant`). Where a scan is named the answer may be that
@@ -136,8 +142,8 @@ class Ledger:
         `also_issued`: where none is named and the backlog is empty, a scan whose message has not
         come yet is taken. May be repeated with the same token.
         """
-        wish = _wish(scan, token, worker, about, others, also_issued)
-        return self._claimed(batch, token, self._step("claim", batch, *wish))
+        arguments = _claim_arguments(scan, token, worker, about, others, also_issued)
+        return self._claimed(batch, token, self._step("claim", batch, *arguments))
 
     def _claimed(self, batch: str, token: str, answer: list[Any]) -> Claim:
         verdict = answer[0].decode()
@@ -149,9 +155,18 @@ class Ledger:
         scan = answer[5].decode()
         tried, attempts, seconds = answer[6:]
         return Claim(
-            verdict, scan, token, answer[1], answer[2], answer[3], source, destination,
-            tried=tried, max_attempts=attempts, time_limit=seconds,
-        )  # fmt: skip
+            verdict,
+            scan,
+            token,
+            answer[1],
+            answer[2],
+            answer[3],
+            source,
+            destination,
+            tried=tried,
+            max_attempts=attempts,
+            time_limit=seconds,
+        )
 
     def renew(self, batch: str, scan: str, token: str) -> bool:
         """Says that the work goes on. False where the scan is no longer the holder's."""
@@ -163,51 +178,75 @@ class Ledger:
 
     def finish(self, batch: str, claim: Claim, outcome: Outcome, bytes_read: int) -> str:
         """Writes an outcome, once; "ok", or why it was not written ("finished", "lost")."""
-        return self._step("finish", batch, *_result(claim, outcome, bytes_read))[0].decode()
+        return self._step("finish", batch, *_finish_arguments(claim, outcome, bytes_read))[
+            0
+        ].decode()
 
     def finish_and_claim(
-        self, batch: str, claim: Claim, outcome: Outcome, bytes_read: int,
-        token: str, worker: str, about: Mapping[str, str],
-    ) -> Claim:  # fmt: skip
+        self,
+        batch: str,
+        claim: Claim,
+        outcome: Outcome,
+        bytes_read: int,
+        token: str,
+        worker: str,
+        about: Mapping[str, str],
+    ) -> Claim:
         """`finish`, and `claim` of the next scan, in one step: half the way for quick scans."""
-        result, wish = _result(claim, outcome, bytes_read), _wish("", token, worker, about)
-        answer = self._step("finish_and_claim", batch, len(result), *result, *wish)
+        result, next_claim = (
+            _finish_arguments(claim, outcome, bytes_read),
+            _claim_arguments("", token, worker, about),
+        )
+        answer = self._step("finish_and_claim", batch, len(result), *result, *next_claim)
         return self._claimed(batch, token, answer)
 
     def put_off(self, batch: str, claim: Claim, pause: float, why: Failure | None = None) -> None:
         """Gives a scan back, to be tried again in `pause` seconds. `why` is None where it was not
         really begun, and then does not count as an attempt."""
         self._step(
-            "put_off", batch, claim.scan, claim.token, pause, int(why is not None),
+            "put_off",
+            batch,
+            claim.scan,
+            claim.token,
+            pause,
+            int(why is not None),
             failure_text(why),
-        )  # fmt: skip
+        )
 
     def release(self, worker: str) -> int:
         """Gives back what a worker's dead processes had at work, uncounted; how many scans."""
         return sum(self._step("release", batch, worker)[1] for batch in self.open_batches())
 
-    def tend(
+    def refill(
         self, batch: str, room: int, may_end: bool, queue_is_empty: bool, time: float = 0.0
     ) -> tuple[list[str], list[str], list[str]]:
-        """One round over a batch (see `worker.tender`): the scans to be published now, those whose
+        """One round of the dispatcher over a batch: the scans to be published now, those whose
         process died and that are tried again, and those that have just been quarantined. `time` is
         Redis' at the round's beginning."""
         answer = self._step(
-            "tend", batch, min(room, 1000), int(may_end), int(queue_is_empty), policy.ISSUED,
-            policy.DEATHS, _KILLED, time, policy.LEASE / 2,
-        )  # fmt: skip
+            "refill",
+            batch,
+            min(room, 1000),
+            int(may_end),
+            int(queue_is_empty),
+            policy.ISSUED,
+            policy.DEATHS,
+            _KILLED,
+            time,
+            policy.LEASE / 2,
+        )
         dead, died = answer[1:3]
         scans = [scan.decode() for scan in answer[3:]]
         return scans[dead + died :], scans[dead : dead + died], scans[:dead]
 
     def states(self, batch: str, scans: list[str]) -> dict[str, tuple[State | None, str]]:
-        """What is said of some scans: (state, text); state None for one never asked for."""
+        """(state, text) of each scan; the state of a scan that was never asked for is None."""
         with in_words(self.url):
-            asked = self.redis.hmget(self.key(batch) + ":asked", scans) if scans else []
-            said = self.redis.hmget(self.key(batch) + ":said", scans) if scans else []
+            paths = self.redis.hmget(self.key(batch) + ":asked", scans) if scans else []
+            states = self.redis.hmget(self.key(batch) + ":said", scans) if scans else []
         return {
-            scan: (None, "") if known is None else state_of(text)
-            for scan, known, text in zip(scans, asked, said, strict=True)
+            scan: (None, "") if path is None else state_of(state)
+            for scan, path, state in zip(scans, paths, states, strict=True)
         }
 
     def source(self, batch: str, scan: str) -> str:
@@ -220,8 +259,8 @@ class Ledger:
 
     def _paths(self, batch: str, scan: str) -> tuple[str, str]:
         with in_words(self.url):
-            asked = self.redis.hget(self.key(batch) + ":asked", scan)
-        return absolute(asked or b"", self.batch(batch))
+            paths = self.redis.hget(self.key(batch) + ":asked", scan)
+        return absolute(paths or b"", self.batch(batch))
 
     # -- steering ---------------------------------------------------------------------------------
 
@@ -286,10 +325,22 @@ class Ledger:
         numbers: dict[str, float | str] = {
             name: float(fields.get(name, 0))
             for name in (
-                "scans", "running", "done", "skipped", "failed", "begun", "finished", "cancelled",
-                "sealed", "asking", "paused", "bytes", "milliseconds", "created",
+                "scans",
+                "running",
+                "done",
+                "skipped",
+                "failed",
+                "begun",
+                "finished",
+                "cancelled",
+                "sealed",
+                "asking",
+                "paused",
+                "bytes",
+                "milliseconds",
+                "created",
             )
-        }  # fmt: skip
+        }
         over = sum(int(fields.get(name, 0)) for name in ("running", "done", "skipped", "failed"))
         numbers |= {"queued": float(int(fields.get("scans", 0)) - over), "waiting": float(waiting)}
         numbers |= {"now": seconds + micro / 1e6, "pin": fields.get("pin", "")}
@@ -312,15 +363,15 @@ class Ledger:
 
     def entries(self, batch: str) -> Iterator[Entry]:
         """Every scan of the batch, in no order, a few hundred at a time."""
-        description, people = self.batch(batch), self.participants(batch)
+        description, participants = self.batch(batch), self.participants(batch)
         key = self.key(batch)
         cursor = 0
         while True:
             with in_words(self.url):
-                cursor, asked = self.redis.hscan(key + ":asked", cursor, count=500)
-                said = self.redis.hmget(key + ":said", list(asked)) if asked else []
-            for (scan, paths), text in zip(asked.items(), said, strict=True):
-                yield entry_of(scan.decode(), paths, text, description, people)
+                cursor, paths = self.redis.hscan(key + ":asked", cursor, count=500)
+                states = self.redis.hmget(key + ":said", list(paths)) if paths else []
+            for (scan, path), state in zip(paths.items(), states, strict=True):
+                yield entry_of(scan.decode(), path, state, description, participants)
             if cursor == 0:
                 return
 
@@ -349,9 +400,9 @@ class Ledger:
         cursor = 0
         while True:
             with in_words(self.url):
-                cursor, asked = self.redis.hscan(self.key(batch) + ":asked", cursor, count=500)
-            if asked:
-                yield list(asked)
+                cursor, paths = self.redis.hscan(self.key(batch) + ":asked", cursor, count=500)
+            if paths:
+                yield list(paths)
             if cursor == 0:
                 return
 
@@ -421,26 +472,43 @@ class Ledger:
         return {name: self.redis.register_script(prelude + body) for name, body in text.items()}
 
 
-def _wish(
-    scan: str, token: str, worker: str, about: Mapping[str, str],
-    others: Iterable[str] = (), also_issued: bool = False,
-) -> tuple[Any, ...]:  # fmt: skip
+def _claim_arguments(
+    scan: str,
+    token: str,
+    worker: str,
+    about: Mapping[str, str],
+    others: Iterable[str] = (),
+    also_issued: bool = False,
+) -> tuple[Any, ...]:
     """Arguments of claim.lua."""
     pin = f"{about['model_sha256']} {about['version']}" if about["model_sha256"] else ""
     return (
-        scan, token, policy.LEASE, worker, json_of(about), pin, policy.ELSEWHERE,
-        int(also_issued), f",{','.join(others)},",
-    )  # fmt: skip
+        scan,
+        token,
+        policy.LEASE,
+        worker,
+        json_of(about),
+        pin,
+        policy.ELSEWHERE,
+        int(also_issued),
+        f",{','.join(others)},",
+    )
 
 
-def _result(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[Any, ...]:
+def _finish_arguments(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[Any, ...]:
     """Arguments of finish.lua."""
     milliseconds = round((outcome.seconds or 0) * 1000)
     return (
-        claim.scan, claim.token, outcome.status[0], result_text(outcome, claim.worker),
-        claim.worker, bytes_read, milliseconds, worker_key(claim.token.partition(" ")[0]),
+        claim.scan,
+        claim.token,
+        outcome.status[0],
+        result_text(outcome, claim.worker),
+        claim.worker,
+        bytes_read,
+        milliseconds,
+        worker_key(claim.token.partition(" ")[0]),
         next((bound for bound in policy.BUCKETS if milliseconds <= 1000 * bound), "inf"),
-    )  # fmt: skip
+    )
 
 
 #: Answers the members that are due, and makes them due again later.
@@ -460,7 +528,7 @@ def worker_key(worker: str) -> str:
 _KILLED: Final = refusal_text(
     Failure(
         "killed-its-worker",
-        # tend.lua writes how often.
+        # refill.lua writes how often.
         "killed its worker @ times (memory, time limit, or a crash in a decoder)",
     )
 )

@@ -1,7 +1,7 @@
 """How a worker's log reads: with the time, one line for each event, as text or as JSON.
 
 What happens by the hundred (a message that comes twice, a scan put off) is told once a minute with
-its number (`Rarely`).
+its number (`ThrottledLog`).
 """
 
 import json
@@ -22,9 +22,12 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         line = {
-            "time": f"{moment}.{record.msecs:03.0f}Z", "level": record.levelname.lower(),
-            "logger": record.name, "process": record.process, "message": record.getMessage(),
-        }  # fmt: skip
+            "time": f"{moment}.{record.msecs:03.0f}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": record.process,
+            "message": record.getMessage(),
+        }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line)
@@ -39,21 +42,21 @@ class TextFormatter(logging.Formatter):
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
-class Rarely:
+class ThrottledLog:
     """Tells the first event of each kind at once, and how many there were since every minute."""
 
     def __init__(self, logger: logging.Logger, every: float = _EVERY) -> None:
         self._logger, self._every = logger, every
-        self._said: dict[str, tuple[float, int]] = {}
+        self._events: dict[str, tuple[float, int]] = {}
 
     def say(self, kind: str, text: Callable[[], str]) -> None:
         """An event of that kind happened; `text` describes this one, and is asked if it is told."""
         now = time.monotonic()
-        since, more = self._said.get(kind, (now - self._every, 0))
+        since, more = self._events.get(kind, (now - self._every, 0))
         if now - since < self._every:
-            self._said[kind] = (since, more + 1)
+            self._events[kind] = (since, more + 1)
             return
-        self._said[kind] = (now, 0)
+        self._events[kind] = (now, 0)
         self._logger.info(
             "%s%s", text(), f" (and {more} like it since the last time)" if more else ""
         )

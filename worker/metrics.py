@@ -27,9 +27,9 @@ from worker.broker import PREFIX, in_words
 from worker.ledger import Ledger, worker_key
 
 if TYPE_CHECKING:
-    from worker.tender import Tender
+    from worker.dispatcher import Dispatcher
 
-#: Seconds without a finished round of the tender after which the worker counts as stuck.
+#: Seconds without a finished round of the dispatcher after which the worker counts as stuck.
 STUCK: Final = 60.0
 
 #: Batches whose final figures are told.
@@ -66,17 +66,19 @@ class WorkerCollector(Collector):
             scans.add_metric([status], float(figures.get(status, 0)))
         yield scans
         yield CounterMetricFamily(
-            "photochrom_scan_seconds", "Seconds of work on them",
+            "photochrom_scan_seconds",
+            "Seconds of work on them",
             value=float(figures.get("milliseconds", 0)) / 1000,
-        )  # fmt: skip
+        )
         yield CounterMetricFamily(
             "photochrom_bytes_read", "Bytes of their sources", value=float(figures.get("bytes", 0))
         )
         yield _durations(figures)
         yield GaugeMetricFamily(
-            "photochrom_processes", "Processes of this worker",
+            "photochrom_processes",
+            "Processes of this worker",
             value=float(figures.get("processes", 0)),
-        )  # fmt: skip
+        )
 
     def _shared(self) -> Iterator[Metric]:
         depth = GaugeMetricFamily(
@@ -99,13 +101,15 @@ class WorkerCollector(Collector):
     def _ended(self) -> Iterator[Metric]:
         """What became of the latest batches that are over, for as long as they are kept."""
         scans = GaugeMetricFamily(
-            "photochrom_ended_batch_scans", "Scans of the latest ended batches",
+            "photochrom_ended_batch_scans",
+            "Scans of the latest ended batches",
             labels=["batch", "state"],
-        )  # fmt: skip
+        )
         seconds = GaugeMetricFamily(
-            "photochrom_ended_batch_seconds", "From the first scan's begin to the end",
+            "photochrom_ended_batch_seconds",
+            "From the first scan's begin to the end",
             labels=["batch"],
-        )  # fmt: skip
+        )
         for batch in self._ledger.batches()[:ENDED]:
             numbers: dict[str, Any] = self._ledger.numbers(batch)
             if not numbers["finished"]:
@@ -126,22 +130,24 @@ def _durations(figures: dict[str, str]) -> Metric:
         below += float(figures.get(f"upto:{bound}", 0))
         buckets.append(("+Inf" if bound == "inf" else str(float(bound)), below))
     return HistogramMetricFamily(
-        "photochrom_scan_duration_seconds", "How long a coloured scan took", buckets=buckets,
+        "photochrom_scan_duration_seconds",
+        "How long a coloured scan took",
+        buckets=buckets,
         sum_value=float(figures.get("milliseconds done", 0)) / 1000,
-    )  # fmt: skip
+    )
 
 
-def is_alive(tender: "Tender") -> bool:
+def is_alive(dispatcher: "Dispatcher") -> bool:
     """Whether the worker moves: its rounds go on, and messages that wait are taken."""
-    return time.monotonic() - tender.latest_round < STUCK and not tender.is_stalled
+    return time.monotonic() - dispatcher.latest_round < STUCK and not dispatcher.is_stalled
 
 
 def serve_metrics(
-    where: tuple[str, int], ledger: Ledger, tender: "Tender", queues: list[str]
+    where: tuple[str, int], ledger: Ledger, dispatcher: "Dispatcher", queues: list[str]
 ) -> ThreadingHTTPServer:
     """Listens at (address, port) in a thread. Raises `ServiceError` where the port is taken."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(WorkerCollector(ledger, tender.worker, queues))
+    registry.register(WorkerCollector(ledger, dispatcher.worker, queues))
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name is http.server's
@@ -153,7 +159,7 @@ def serve_metrics(
             elif self.path == "/ready":
                 self._answer(200, b"ready\n")
             elif self.path == "/live":
-                alive = is_alive(tender)
+                alive = is_alive(dispatcher)
                 self._answer(200 if alive else 503, b"alive\n" if alive else b"stuck\n")
             else:
                 self._answer(404, b"there is /, /metrics, /ready and /live\n")

@@ -17,7 +17,7 @@ ANSWER: Final = 10.0
 #: Deaths of its process after which a scan is not tried again.
 DEATHS: Final = 3
 
-#: Seconds between two rounds of the tender.
+#: Seconds between two rounds of the dispatcher.
 ROUND: Final = 1.0
 
 #: How often batches of each priority are served while several wait for the same workers.

@@ -23,7 +23,7 @@ _HEAD: Final = f"""<?xml version="1.0" encoding="UTF-8"?>
 #: Characters that XML 1.0 cannot hold, and bytes of a name that are no UTF-8.
 _FOREIGN: Final = re.compile("[\0-\x08\x0b-\x1f\udc80-\udcff\ufffe\uffff]")
 #: How a name is one: in the bag, on the machines that coloured it, in the ledger.
-_IN_BAG, _PATH, _OURS = "path in the bag", "path", "photochrom"
+_IN_BAG, _PATH, _IN_LEDGER = "path in the bag", "path", "photochrom"
 
 
 def write_premis(
@@ -35,11 +35,11 @@ def write_premis(
 ) -> None:
     """Writes the document. `payload`: name in the bag, SHA-256 and bytes of each of its files;
     `in_bag` gives the name of a result."""
-    numbers, people = ledger.numbers(batch), ledger.participants(batch).values()
+    numbers, participants = ledger.numbers(batch), ledger.participants(batch).values()
     since = float(numbers["created"])
     end = float(numbers["finished"]) or float(numbers["now"])
     span = f"between {_moment(since)} and {_moment(end)}"
-    by_name = {person.name: person for person in people}
+    by_name = {participant.name: participant for participant in participants}
     stream.write(_HEAD)
     for name, digest, size in payload:
         stream.write(_object(name, digest, size))
@@ -47,9 +47,9 @@ def write_premis(
         if entry.state in ("done", "failed"):  # what is skipped was made before this batch
             result = in_bag(entry.destination) if entry.state == "done" else ""
             identity = f"{batch}/{entry.scan}"
-            person = by_name.get(entry.worker or "")
-            stream.write(_event(entry, identity, result, person, (_moment(end), span)))
-    for agent in sorted({_agent(person) for person in people}):
+            participant = by_name.get(entry.worker or "")
+            stream.write(_event(entry, identity, result, participant, (_moment(end), span)))
+    for agent in sorted({_agent(participant) for participant in participants}):
         stream.write(agent)
     stream.write("</premis>\n")
 
@@ -67,7 +67,11 @@ def _object(name: str, digest: str, size: int) -> str:
 
 
 def _event(
-    entry: Entry, identity: str, result: str, person: Participant | None, when: tuple[str, str]
+    entry: Entry,
+    identity: str,
+    result: str,
+    participant: Participant | None,
+    when: tuple[str, str],
 ) -> str:
     """`result`: its name in the bag, '' for none; `when`: the moment, and in words."""
     outcome = entry.outcome
@@ -78,7 +82,7 @@ def _event(
     error = outcome.error
     notes = [f"{error.kind}: {error.message}"] if error else outcome.notes
     parts = [
-        _identifier("eventIdentifier", _OURS, identity),
+        _identifier("eventIdentifier", _IN_LEDGER, identity),
         _text("eventType", "creation"),
         _text("eventDateTime", when[0]),
         _tree("eventDetailInformation", _text("eventDetail", detail)),
@@ -88,28 +92,33 @@ def _event(
             *(_tree("eventOutcomeDetail", _text("eventOutcomeDetailNote", n)) for n in notes),
         ),
     ]
-    if person:
-        parts.append(_identifier("linkingAgentIdentifier", _OURS, _agent_name(person)))
+    if participant:
+        parts.append(_identifier("linkingAgentIdentifier", _IN_LEDGER, _agent_name(participant)))
     parts.append(_linked(_PATH, entry.source, "source"))
     if result:
         parts.append(_linked(_IN_BAG, result, "outcome"))
     return _tree("event", *parts) + "\n"
 
 
-def _agent(person: Participant) -> str:
-    note = f"model {person.model}, sha256 {person.model_sha256}, on {person.provider}"
-    return _tree(
-        "agent",
-        _identifier("agentIdentifier", _OURS, _agent_name(person)),
-        _text("agentName", "photochrom"),
-        _text("agentType", "software"),
-        _text("agentVersion", person.version),
-        _text("agentNote", note),
-    ) + "\n"  # fmt: skip
+def _agent(participant: Participant) -> str:
+    note = (
+        f"model {participant.model}, sha256 {participant.model_sha256}, on {participant.provider}"
+    )
+    return (
+        _tree(
+            "agent",
+            _identifier("agentIdentifier", _IN_LEDGER, _agent_name(participant)),
+            _text("agentName", "photochrom"),
+            _text("agentType", "software"),
+            _text("agentVersion", participant.version),
+            _text("agentNote", note),
+        )
+        + "\n"
+    )
 
 
-def _agent_name(person: Participant) -> str:
-    return f"{person.version} {person.model_sha256[:12]} {person.provider}"
+def _agent_name(participant: Participant) -> str:
+    return f"{participant.version} {participant.model_sha256[:12]} {participant.provider}"
 
 
 def _linked(kind: str, value: str, role: str) -> str:

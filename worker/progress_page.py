@@ -66,8 +66,11 @@ def _of_batch(status: Status) -> Iterator[str]:
     yield f"<h2>{escape(printable(status.name))}: {status.state}</h2>"
     label = f"{over} of {_counted(status.scans, 'scan')}"
     yield f'<progress max="{max(1, status.scans)}" value="{over}" aria-label="{label}"></progress>'
-    counts = [f"{number} {word}" for word in ("failed", "skipped", "running", "waiting")
-              if (number := getattr(status, word))]  # fmt: skip
+    counts = [
+        f"{number} {word}"
+        for word in ("failed", "skipped", "running", "waiting")
+        if (number := getattr(status, word))
+    ]
     yield f"<p>{', '.join((label, *counts))}</p>"
     if not status.is_over and status.rate:
         eta = f", done in about {duration(status.eta)}" if status.eta else ""

@@ -1,8 +1,7 @@
-"""What the ledger keeps and in which words: batches, scans, results, who took part.
+"""The records of the ledger: batches, scans, results, participants, and their form in Redis.
 
-Redis holds all of it in memory, so the words are short: a scan costs about 300 bytes, its paths
-relative to its batch's, its result as JSON without names. `worker.ledger` keeps and finds them;
-here nothing speaks to Redis.
+Redis holds all of them in memory, so they are short: a scan costs about 300 bytes, with paths
+relative to its batch's and its result as JSON without names. `worker.ledger` writes and reads them.
 """
 
 import base64
@@ -23,8 +22,12 @@ FORM: Final = 1
 
 State = Literal["queued", "running", "done", "skipped", "failed"]
 STATES: Final[dict[str, State]] = {
-    "q": "queued", "r": "running", "d": "done", "s": "skipped", "f": "failed",
-}  # fmt: skip
+    "q": "queued",
+    "r": "running",
+    "d": "done",
+    "s": "skipped",
+    "f": "failed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +117,13 @@ def fields_of(batch: Batch, fingerprint: str, keep: float) -> dict[str, Any]:
     if not batch.recolour:  # a worker that does not know it yet can then read the batch
         del fields["recolour"]
     return {
-        "ledger": FORM, "id": batch.id, "batch": json_of(fields), "created": batch.created,
-        "fingerprint": fingerprint, "keep": round(keep),
-    }  # fmt: skip
+        "ledger": FORM,
+        "id": batch.id,
+        "batch": json_of(fields),
+        "created": batch.created,
+        "fingerprint": fingerprint,
+        "keep": round(keep),
+    }
 
 
 def batch_of(fields: Mapping[bytes, bytes]) -> Batch:
@@ -152,9 +159,9 @@ def relative(source: str, destination: str, batch: Batch) -> bytes:
     return os_bytes(short) + b"\0" + (b"" if result == short else os_bytes(result))
 
 
-def absolute(asked: bytes, batch: Batch) -> tuple[str, str]:
+def absolute(paths: bytes, batch: Batch) -> tuple[str, str]:
     """(source, destination) of what `relative` kept."""
-    short, _, result = (part.decode("utf-8", "surrogateescape") for part in asked.partition(b"\0"))
+    short, _, result = (part.decode("utf-8", "surrogateescape") for part in paths.partition(b"\0"))
     return _joined(batch.source, short), _joined(batch.destination, result or short)
 
 
@@ -172,22 +179,26 @@ def _joined(folder: str, path: str) -> str:
     return path if path.startswith("/") or "://" in path else f"{folder.rstrip('/')}/{path}"
 
 
-def state_of(said: bytes | None) -> tuple[State, str]:
-    """(state, text) of what is said of a scan."""
-    if said is None:
+def state_of(record: bytes | None) -> tuple[State, str]:
+    """(state, text) of a scan's record under `:said`; None is a scan that was never begun."""
+    if record is None:
         return "queued", ""
-    text = said.decode("utf-8", "surrogateescape")
+    text = record.decode("utf-8", "surrogateescape")
     return STATES[text[0]], text.split("|", 4)[4]
 
 
 def entry_of(
-    scan: str, asked: bytes, said: bytes | None, batch: Batch, people: dict[int, Participant]
+    scan: str,
+    paths: bytes,
+    record: bytes | None,
+    batch: Batch,
+    participants: dict[int, Participant],
 ) -> Entry:
-    """A scan from what was asked for and what is said of it."""
-    source, destination = absolute(asked, batch)
+    """A scan from its paths (`:asked`) and its record (`:said`)."""
+    source, destination = absolute(paths, batch)
     letter, begun, rest = "q", 0, ""
-    if said is not None:
-        letter, count, _, _, rest = said.decode("utf-8", "surrogateescape").split("|", 4)
+    if record is not None:
+        letter, count, _, _, rest = record.decode("utf-8", "surrogateescape").split("|", 4)
         begun = int(count)
     state = STATES[letter]
     if state in ("queued", "running"):
@@ -195,7 +206,7 @@ def entry_of(
         holder = rest.partition(" ")[0] if state == "running" else None
         return Entry(scan, state, source, destination, begun, holder, None, why)
     key, milliseconds, number, *more = json.loads(rest)
-    person = people.get(number)
+    participant = participants.get(number)
     notes = tuple(more[1:]) if state != "failed" else ()
     outcome = Outcome(
         source=source,
@@ -204,12 +215,14 @@ def entry_of(
         key=base64.urlsafe_b64decode(key + "=").hex() if key else None,
         pixels=more[0] if state != "failed" and more else None,
         seconds=milliseconds / 1000 if milliseconds else None,
-        model=person.model if person else None,
-        provider=person.provider if person else None,
+        model=participant.model if participant else None,
+        provider=participant.provider if participant else None,
         attempts=begun,
         error=Failure(*more) if state == "failed" else None,
         notes=notes,
     )
     if outcome.is_left_alone:
         outcome = replace(outcome, output=None)
-    return Entry(scan, state, source, destination, begun, person.name if person else None, outcome)
+    return Entry(
+        scan, state, source, destination, begun, participant.name if participant else None, outcome
+    )

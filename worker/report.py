@@ -28,9 +28,20 @@ from worker.status import Status, duration, status_of
 
 #: Columns of the table, in order; those of a report line, the error in two.
 COLUMNS: Final = (
-    "source", "output", "status", "key", "pixels", "seconds", "model", "provider", "worker",
-    "attempts", "error", "message", "notes",
-)  # fmt: skip
+    "source",
+    "output",
+    "status",
+    "key",
+    "pixels",
+    "seconds",
+    "model",
+    "provider",
+    "worker",
+    "attempts",
+    "error",
+    "message",
+    "notes",
+)
 
 #: In the page's head, so that the next one may replace it.
 _GENERATOR: Final = '<meta name="generator" content="photochrom batch report">'
@@ -52,9 +63,11 @@ THUMBNAIL: Final = 160
 def write_report(ledger: Ledger, batch: str, path: Path) -> int:
     """Writes the report; how many scans it tells of. Raises `OptionsError`, `DestinationError`."""
     writers: dict[str, Callable[[Ledger, str, TextIO], int]] = {
-        ".jsonl": _write_lines, ".csv": _write_table, ".html": _write_page,
+        ".jsonl": _write_lines,
+        ".csv": _write_table,
+        ".html": _write_page,
         ".txt": _write_failed,
-    }  # fmt: skip
+    }
     write = writers.get(path.suffix.lower())
     if write is None:
         raise OptionsError(f"{path.name}: a report ends in .html, .jsonl, .csv or .txt")
@@ -71,8 +84,12 @@ def write_report(ledger: Ledger, batch: str, path: Path) -> int:
 def line_of(entry: Entry) -> dict[str, Any]:
     """The scan as a report line; of one that is not finished what is known of it."""
     if entry.outcome is None:
-        line: dict[str, Any] = {"source": entry.source, "output": entry.destination,
-                                "status": entry.state, "attempts": entry.begun}  # fmt: skip
+        line: dict[str, Any] = {
+            "source": entry.source,
+            "output": entry.destination,
+            "status": entry.state,
+            "attempts": entry.begun,
+        }
         if entry.waits_after:
             line["error"] = {"kind": entry.waits_after.kind, "message": entry.waits_after.message}
     else:
@@ -112,8 +129,8 @@ def _columns(entry: Entry) -> dict[str, Any]:
     """The scan's report line, by `COLUMNS`."""
     line = line_of(entry)
     error = line.pop("error", {})
-    told = {"error": error.get("kind", ""), "message": error.get("message", "")}
-    return line | told | {"notes": "; ".join(line.get("notes", ()))}
+    columns = {"error": error.get("kind", ""), "message": error.get("message", "")}
+    return line | columns | {"notes": "; ".join(line.get("notes", ()))}
 
 
 def _tabled(value: Any) -> Any:
@@ -165,8 +182,10 @@ def _chosen(entries: Iterator[Entry]) -> tuple[list[Entry], list[Entry], int]:
 
 def _summary(status: Status, ledger: Ledger) -> str:
     about = ledger.batch(status.batch)
-    parts = ", ".join(f"{getattr(status, name)} {name}"
-                      for name in ("done", "failed", "skipped", "running", "queued"))  # fmt: skip
+    parts = ", ".join(
+        f"{getattr(status, name)} {name}"
+        for name in ("done", "failed", "skipped", "running", "queued")
+    )
     workers = "".join(
         f"<li>{_text(person.name)}: photochrom {_text(person.version)}, {_text(person.model)} "
         f"{person.model_sha256[:12]}, {_text(person.provider)}; {person.done} done, "

@@ -1,7 +1,7 @@
 """How a worker that has stopped to take messages begins anew, and how its children follow it.
 
-A restart is asked for by the tender's thread and first tried warmly: SIGTERM lets the main thread
-finish what is at work. Where the main thread does not come to that within `policy.WARM_STOP`
+The dispatcher's thread asks for a restart, which is first tried warmly: SIGTERM lets the main
+thread finish what is at work. Where the main thread does not come to that within `policy.WARM_STOP`
 seconds, since it may itself be what is stuck, the asking thread kills the children, gives their
 scans back to the ledger without counting an attempt, and replaces the process by a new one.
 """

@@ -19,25 +19,25 @@ from core.errors import OptionsError, nearest
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class WorkerSettings:
     """`broker`: a URL or None. `roots`: folders and s3:// prefixes, as they were written."""
 
     broker: str | None = None
     roots: tuple[str, ...] = ()
 
 
-def settings() -> Settings:
+def settings() -> WorkerSettings:
     """The settings of this machine. Raises `OptionsError` for a file that cannot be understood."""
     written = _written()
     roots = os.environ.get("PHOTOCHROM_ROOTS")
-    return Settings(
+    return WorkerSettings(
         broker=os.environ.get("PHOTOCHROM_BROKER") or written.broker,
         # A colon parts folders, as in PATH, but not the s3: of a URL.
         roots=_parted(roots) if roots else written.roots,
     )
 
 
-def _written() -> Settings:
+def _written() -> WorkerSettings:
     named = os.environ.get("PHOTOCHROM_CONFIG")
     path = Path(named) if named else _usual_file()
     try:
@@ -45,7 +45,7 @@ def _written() -> Settings:
     except FileNotFoundError:
         if named:
             raise OptionsError("PHOTOCHROM_CONFIG names no file", file=path) from None
-        return Settings()
+        return WorkerSettings()
     except OSError as error:
         raise OptionsError(f"cannot be read ({error.strerror})", file=path) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -53,7 +53,7 @@ def _written() -> Settings:
     return _read(table, path)
 
 
-def _read(table: dict[str, Any], path: Path) -> Settings:
+def _read(table: dict[str, Any], path: Path) -> WorkerSettings:
     for name in table:
         if name not in ("broker", "roots"):
             remedy = nearest(name, ["broker", "roots"])
@@ -63,7 +63,7 @@ def _read(table: dict[str, Any], path: Path) -> Settings:
         raise OptionsError("broker must be text", file=path)
     if not isinstance(roots, list) or not all(isinstance(root, str) for root in roots):
         raise OptionsError("roots must be a list of folders", file=path)
-    return Settings(broker, tuple(roots))
+    return WorkerSettings(broker, tuple(roots))
 
 
 def _parted(roots: str) -> tuple[str, ...]:

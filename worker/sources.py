@@ -39,7 +39,7 @@ class Sources:
         """(source, result, None) for each scan; a failed `Outcome` for what cannot be planned."""
         if self.kind == "folder" and not is_remote(destination):
             for item in plan([Path(self.root)], Path(destination), like, selection=selection):
-                yield _asked(item)
+                yield _planned(item)
         else:
             yield from self._plan_by_folders(destination, like, selection)
 
@@ -55,14 +55,14 @@ class Sources:
             # Relative paths under a folder that does not exist: nothing here touches a disk.
             nowhere = Path(os.devnull, "nowhere")
             for item in plan([nowhere / file for file in files], nowhere, like):
-                yield _asked(item, self.root, destination, folder)
+                yield _planned(item, self.root, destination, folder)
 
     def _relative_names(self, like: Job, selection: Selection) -> Iterable[str]:
         if self.kind == "files":
             names = [os.path.relpath(file, self.root) for file in self.files]
             return [name for name in names if selection.takes_named(name)]
         if self.kind == "remote":
-            from worker.remote import pictures_under
+            from worker.object_store import pictures_under
 
             return pictures_under(self.root, selection)
         nowhere = Path(os.devnull, "nowhere")
@@ -136,7 +136,9 @@ def _files(files: list[str], shown: str, identity: str) -> Sources:
     return Sources("files", root, shown, f"{identity} under {root}", tuple(absolute))
 
 
-def _asked(item: Job | Outcome, root: str = "", destination: str = "", folder: str = "") -> Planned:
+def _planned(
+    item: Job | Outcome, root: str = "", destination: str = "", folder: str = ""
+) -> Planned:
     """What was planned, as paths; with `root` and `destination` put before what stands nowhere."""
     if isinstance(item, Outcome):
         if not root:

@@ -13,11 +13,11 @@ from typing import Any
 from core.errors import OptionsError, ServiceError, nearest
 from worker import policy
 from worker.broker import in_words, is_transient, patiently
+from worker.dispatcher import GONE, WORKERS
 from worker.ledger import Ledger, worker_key
-from worker.memory import remembered, remembered_beside
 from worker.records import Batch, Participant
 from worker.roots import is_remote
-from worker.tender import GONE, WORKERS
+from worker.submission_notes import noted_beside, noted_submissions
 
 log = logging.getLogger(__name__)
 
@@ -84,14 +84,14 @@ def status_of(ledger: Ledger, batch: str) -> Status:
     )
 
 
-def resolve(ledger: Ledger, wanted: str | None) -> str:
+def resolve(ledger: Ledger, text: str | None) -> str:
     """The id of the batch that a person means: by an id, its beginning, its name, the folder that
     its results go to, or by nothing.
 
     Raises `OptionsError` for one unknown or ambiguous, `ServiceError` for one that Redis lost.
     """
     known = ledger.batches()
-    if not wanted:
+    if not text:
         _refuse_where_lost(ledger, known)
         if not known:
             raise OptionsError(
@@ -99,24 +99,24 @@ def resolve(ledger: Ledger, wanted: str | None) -> str:
                 remedy="submit one: photochrom batch submit SRC -o DEST",
             )
         return known[0]
-    if wanted in known:
-        return wanted
-    matching = [name for name in known if name.startswith(wanted)]
-    matching = matching or [name for name in known if ledger.batch(name).name == wanted]
+    if text in known:
+        return text
+    matching = [name for name in known if name.startswith(text)]
+    matching = matching or [name for name in known if ledger.batch(name).name == text]
     if len(matching) == 1:
         return matching[0]
-    if not matching and (matching := _into(ledger, known, wanted)):
+    if not matching and (matching := _into(ledger, known, text)):
         return matching[0]
     if matching:
         raise OptionsError(
-            f"{wanted!r} may be {' or '.join(matching[:5])}", remedy="give more of the id"
+            f"{text!r} may be {' or '.join(matching[:5])}", remedy="give more of the id"
         )
-    beside = remembered_beside(os.path.abspath(wanted))  # noqa: PTH100 (links keep their names)
+    beside = noted_beside(os.path.abspath(text))  # noqa: PTH100 (links keep their names)
     lost = [beside] if beside else []
-    lost += [note for note in remembered() if note["id"].startswith(wanted)]
+    lost += [note for note in noted_submissions() if note["id"].startswith(text)]
     if lost:
         raise _lost(ledger, lost[0])
-    raise OptionsError(f"there is no batch {wanted!r}", remedy=nearest(wanted, known[:20]))
+    raise OptionsError(f"there is no batch {text!r}", remedy=nearest(text, known[:20]))
 
 
 def _into(ledger: Ledger, known: list[str], folder: str) -> list[str]:
@@ -130,7 +130,7 @@ def _refuse_where_lost(ledger: Ledger, known: list[str]) -> None:
 
     A batch is kept for thirty days after its end: it has not expired.
     """
-    notes = [note for note in remembered() if note.get("broker") == ledger.url_shown]
+    notes = [note for note in noted_submissions() if note.get("broker") == ledger.url_shown]
     if not notes or notes[0]["id"] in known:
         return
     if time.time() - notes[0]["created"] > policy.KEEP:
@@ -164,8 +164,10 @@ def in_prose(status: Status, description: Batch, alive: list[dict[str, str]]) ->
     """The lines of `batch status`."""
     yield f"{status.batch}  {status.name}  {status.state}"
     yield f"  {description.source} -> {description.destination}"
-    counts = [f"{getattr(status, name)} {name}"
-              for name in ("done", "failed", "skipped", "running", "queued")]  # fmt: skip
+    counts = [
+        f"{getattr(status, name)} {name}"
+        for name in ("done", "failed", "skipped", "running", "queued")
+    ]
     line = f"  {status.scans} scans: " + ", ".join(counts)
     if status.waiting:
         line += f" ({status.waiting} of them put off after a fault that may pass)"
@@ -193,8 +195,11 @@ def _workers_in_prose(status: Status, alive: list[dict[str, str]]) -> Iterator[s
         yield f"  {person.name} (photochrom {person.version}, {model}{gone}): {counts}{odd}"
     if not status.is_over and not alive:
         yield "  no worker is alive; start one: photochrom worker --root FOLDER"
-    if status.queued and status.workers and all(person.is_odd for person in status.workers
-                                                if person.name in living):  # fmt: skip
+    if (
+        status.queued
+        and status.workers
+        and all(person.is_odd for person in status.workers if person.name in living)
+    ):
         yield "  every living worker has another model or version than the batch was begun with; "
         yield f"  let them go on with theirs: photochrom batch retry {status.batch}"
     if not status.is_over and alive and all(worker.get("rests") == "1" for worker in alive):
@@ -244,7 +249,7 @@ def _rate(number: dict[str, Any]) -> float:
     return number["pace_results"] / max(0.001, number["now"] - number["pace_since"])
 
 
-def look(ledger: Ledger, batch: str) -> tuple[Status, list[dict[str, str]]]:
+def current(ledger: Ledger, batch: str) -> tuple[Status, list[dict[str, str]]]:
     """The batch's status and the workers that are alive."""
     return status_of(ledger, batch), list(workers_alive(ledger))
 
@@ -252,17 +257,17 @@ def look(ledger: Ledger, batch: str) -> tuple[Status, list[dict[str, str]]]:
 def follow(
     ledger: Ledger, batch: str, interval: float = 2.0
 ) -> Iterator[tuple[Status, list[dict[str, str]]]]:
-    """`look` again and again, until the batch is over. Redis is waited for as workers do."""
+    """`current` again and again, until the batch is over. Redis is waited for as workers do."""
     while True:
         try:
-            seen = look(ledger, batch)
+            report = current(ledger, batch)
         except ServiceError as error:
             cause = error.__cause__
             if cause is None or not is_transient(cause):
                 raise
             log.warning("%s; waiting for it", error.what)
-            seen = patiently(lambda: look(ledger, batch))
-        yield seen
-        if seen[0].is_over:
+            report = patiently(lambda: current(ledger, batch))
+        yield report
+        if report[0].is_over:
             return
         time.sleep(interval)

@@ -21,27 +21,27 @@ from core.job.selection import PassedOver
 from core.model.store import file_of
 from core.options import canonical_json
 from core.paths import Paths
-from worker import memory, policy
+from worker import policy, submission_notes
 from worker.application import DEFAULT_QUEUE, application
 from worker.broker import PREFIX, connect, in_words, refuse_volatile
+from worker.dispatcher import fill
 from worker.invariant import heal
 from worker.ledger import Ledger
 from worker.records import Batch
 from worker.roots import is_remote
 from worker.sources import Sources
-from worker.tender import fill
 
 log = logging.getLogger(__name__)
 
 #: Scans written to the ledger in one step.
 CHUNK: Final = 500
 
-#: What the ledger is asked for: source, destination, why it cannot be done (or None).
-Asked = tuple[str, str, Failure | None]
+#: Source, destination, why the scan cannot be coloured (or None).
+PlannedScan = tuple[str, str, Failure | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Submission:
     """What is submitted. `like` has options, existing and the limit of pixels; `hints` is the file
     that the options' hints were read from; `exclude` are the patterns of a `Selection`; `volatile`
     accepts a Redis that keeps nothing on disk; `max_attempts` and `time_limit` (seconds) are limits
@@ -71,7 +71,7 @@ class Submitted:
     passed: PassedOver
 
 
-def submit(url: str, request: Request) -> Submitted:
+def submit(url: str, request: Submission) -> Submitted:
     """Plans and queues a batch; when this returns, Redis has all of it.
 
     Raises `ServiceError` (Redis), `SourceError` and `OptionsError` (nothing to colour),
@@ -102,7 +102,7 @@ def submit(url: str, request: Request) -> Submitted:
     return Submitted(batch, scans, new, selection.passed)
 
 
-def prepared(request: Request) -> Request:
+def prepared(request: Submission) -> Submission:
     """The request with absolute paths and a destination that exists.
 
     Raises `DestinationError`, and `OptionsError` where a result would be written over what is read.
@@ -123,7 +123,7 @@ def prepared(request: Request) -> Request:
     return request
 
 
-def _check_paths(request: Request) -> None:
+def _check_paths(request: Submission) -> None:
     """Raises `OptionsError` where a path is read and written.
 
     Of a watched folder, whose files are not known yet, the folder itself: each file is compared
@@ -145,7 +145,7 @@ def _check_paths(request: Request) -> None:
     paths.write(Path(destination), "-o")
     if request.kind == "watch":
         return
-    scans = [asked for asked in planned(request) if asked[2] is None]
+    scans = [scan for scan in planned(request) if scan[2] is None]
     for source, _, _ in scans:
         if not is_remote(source):
             paths.read(Path(source), "SRC")
@@ -161,7 +161,7 @@ def _with_model(like: Job) -> Job:
     return replace(like, options=replace(like.options, model=str(Path(model).absolute())))
 
 
-def open_batch(ledger: Ledger, request: Request) -> str:
+def open_batch(ledger: Ledger, request: Submission) -> str:
     """The id of the batch for this request: a new one, or the unfinished one that is the same."""
     options = request.like.options.as_mapping()
     identity = {
@@ -192,11 +192,11 @@ def open_batch(ledger: Ledger, request: Request) -> str:
     )
     batch = ledger.open_batch(wanted, fingerprint, priority=request.priority)
     ledger.limit(batch, {"max_attempts": request.max_attempts, "time_limit": request.time_limit})
-    memory.remember(ledger.batch(batch), ledger.url_shown)
+    submission_notes.note_submission(ledger.batch(batch), ledger.url_shown)
     return batch
 
 
-def planned(request: Request, selection: Selection | None = None) -> Iterator[Asked]:
+def planned(request: Submission, selection: Selection | None = None) -> Iterator[PlannedScan]:
     """Each scan with its result, as the ledger is asked for it; `selection` counts the others."""
     selection = selection or Selection(request.exclude)
     for item in request.sources.plan(request.destination, request.like, selection):
@@ -232,7 +232,7 @@ def _wait_for_the_disk(ledger: Ledger) -> None:
             time.sleep(policy.FLUSH)
 
 
-def _chunks(items: Iterable[Asked]) -> Iterator[list[Asked]]:
+def _chunks(items: Iterable[PlannedScan]) -> Iterator[list[PlannedScan]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, CHUNK)):
         yield chunk

@@ -1,9 +1,9 @@
-"""`batch watch`: a folder whose newcomers are queued, for as long as it runs, and again after it.
+"""`batch watch` queues the new files of a folder for as long as it runs.
 
-A file is taken when two looks, `settle` seconds apart, found it the same. What was taken stands in
-the ledger under its path, size and time, so that a restart takes nothing twice, a file that failed
-is told from one that is new, and a file replaced by a better copy is new. Nothing here but the
-looks before a file is taken is kept in memory.
+A file is taken when two looks at the folder, `settle` seconds apart, found it the same. The ledger
+keeps a taken file's path, size and time, so that a restart takes nothing twice, a file that failed
+differs from a new one, and a file replaced by a better copy is new. Only the states of files that
+are not taken yet are kept in memory.
 """
 
 import logging
@@ -18,39 +18,38 @@ from core.errors import Failure, ServiceError, printable
 from worker.broker import connect, is_transient, refuse_volatile
 from worker.ledger import Ledger
 from worker.records import scan_id
-from worker.submission import Asked, Request, begin, open_batch, planned, prepared
+from worker.submission import PlannedScan, Submission, begin, open_batch, planned, prepared
 
 log = logging.getLogger(__name__)
 
-#: The share of time that looking may take: a folder that takes a second to walk is looked at
-#: every ten, whatever `settle` says.
+#: The pause after a look at the folder is at least so many times as long as the look took.
 SHARE: Final = 10
 
-Look = tuple[int, int]
+FileState = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What is told: the batch, a file taken, or the news of one. `reason` of a failure."""
+class WatchEvent:
+    """One line of `batch watch`: its batch, a taken or finished file; `reason` of a failure."""
 
     event: Literal["watching", "taken", "done", "skipped", "failed"]
     path: str
     reason: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The news as JSON values."""
+        """The event as JSON values."""
         values = {"event": self.event, "path": self.path, "reason": self.reason}
         return {name: value for name, value in values.items() if value}
 
     def in_prose(self) -> str:
-        """The news on one line."""
+        """The event on one line."""
         return printable(f"{self.event}: {self.path}" + (f": {self.reason}" if self.reason else ""))
 
 
-class Watch:
-    """What is known between two looks: files not yet settled, scans not yet finished."""
+class FolderWatch:
+    """A watched folder: its files that have not settled yet, its scans that are not finished."""
 
-    def __init__(self, url: str, request: Request, settle: float) -> None:
+    def __init__(self, url: str, request: Submission, settle: float) -> None:
         self._url, self._settle = url, settle
         client = connect(url)
         if not request.volatile:
@@ -58,69 +57,71 @@ class Watch:
         self._ledger = Ledger(url, client)
         self._request = prepared(request)
         self.batch = open_batch(self._ledger, self._request)
-        self._unsettled: dict[str, tuple[Look, float]] = {}
+        self._unsettled: dict[str, tuple[FileState, float]] = {}
         self._outstanding: dict[str, str] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
-    def look(self) -> Iterator[Seen]:
-        """One look at the folder and at the ledger, and what is new."""
+    def poll(self) -> Iterator[WatchEvent]:
+        """The events since the last call, after one look at the folder and the ledger."""
         taken = 0
         items = planned(self._request)
-        still: dict[str, tuple[Look, float]] = {}
+        unsettled: dict[str, tuple[FileState, float]] = {}
         while chunk := list(islice(items, 500)):
-            for asked, look in self._ripe(chunk, still):
-                if self._ledger.ask(self.batch, [asked], _version(look)):
+            for scan, state in self._settled(chunk, unsettled):
+                if self._ledger.ask(self.batch, [scan], _version(state)):
                     taken += 1
-                    yield Seen("taken", asked[0])
-        self._unsettled = still
+                    yield WatchEvent("taken", scan[0])
+        self._unsettled = unsettled
         if taken:
             begin(self._url, self._ledger, self._request.queue)
-        yield from self._news()
+        yield from self._events()
 
-    def _ripe(self, chunk: list[Asked], still: dict) -> Iterator[tuple[Asked, Look]]:
+    def _settled(
+        self, chunk: list[PlannedScan], unsettled: dict
+    ) -> Iterator[tuple[PlannedScan, FileState]]:
         """Of the files that the ledger does not know yet those that have stopped to change."""
-        looks = {asked[0]: look for asked in chunk if (look := _look_at(asked[0]))}
-        ids = {path: scan_id(path, _version(look)) for path, look in looks.items()}
+        found = {scan[0]: state for scan in chunk if (state := _file_state(scan[0]))}
+        ids = {path: scan_id(path, _version(state)) for path, state in found.items()}
         known = self._ledger.states(self.batch, list(ids.values()))
-        for asked in chunk:
-            path = asked[0]
-            if path not in looks:
+        for scan in chunk:
+            path = scan[0]
+            if path not in found:
                 continue
             state, _ = known[ids[path]]
             if state is not None:
-                if ids[path] not in self._told:
+                if ids[path] not in self._reported:
                     self._outstanding[ids[path]] = path
                 continue
-            since = self._since(path, looks[path])
+            since = self._since(path, found[path])
             if time.monotonic() - since >= self._settle:
                 self._outstanding[ids[path]] = path
-                yield asked, looks[path]
+                yield scan, found[path]
             else:
-                still[path] = (looks[path], since)
+                unsettled[path] = (found[path], since)
 
-    def _since(self, path: str, look: Look) -> float:
+    def _since(self, path: str, state: FileState) -> float:
         before = self._unsettled.get(path)
-        return before[1] if before and before[0] == look else time.monotonic()
+        return before[1] if before and before[0] == state else time.monotonic()
 
-    def _news(self) -> Iterator[Seen]:
+    def _events(self) -> Iterator[WatchEvent]:
         scans = list(self._outstanding)
         for start in range(0, len(scans), 500):
             states = self._ledger.states(self.batch, scans[start : start + 500])
             for scan, (state, text) in states.items():
                 if state in ("done", "skipped", "failed"):
-                    self._told.add(scan)
-                    yield Seen(state, self._outstanding.pop(scan), _reason(state, text))
+                    self._reported.add(scan)
+                    yield WatchEvent(state, self._outstanding.pop(scan), _reason(state, text))
 
 
-def watch(url: str, request: Request, settle: float) -> Iterator[Seen]:
-    """The news of a folder, without an end. Redis may be away for a while."""
-    watched = Watch(url, request, settle)
-    yield Seen("watching", request.sources.root, f"as batch {watched.batch}")
+def watch(url: str, request: Submission, settle: float) -> Iterator[WatchEvent]:
+    """The events of a folder, without an end. Redis may be away for a while."""
+    folder = FolderWatch(url, request, settle)
+    yield WatchEvent("watching", request.sources.root, f"as batch {folder.batch}")
     away = False
     while True:
         start = time.monotonic()
         try:
-            yield from watched.look()
+            yield from folder.poll()
             away = False
         except ServiceError as error:
             cause: Any = error.__cause__
@@ -132,7 +133,7 @@ def watch(url: str, request: Request, settle: float) -> Iterator[Seen]:
         time.sleep(max(settle / 4, 0.05, SHARE * (time.monotonic() - start)))
 
 
-def _look_at(path: str) -> Look | None:
+def _file_state(path: str) -> FileState | None:
     """Size and time of change, which a growing file changes; None where it is gone or empty."""
     try:
         status = os.stat(path)  # noqa: PTH116
@@ -141,8 +142,8 @@ def _look_at(path: str) -> Look | None:
     return (status.st_size, status.st_mtime_ns) if status.st_size else None
 
 
-def _version(look: Look) -> str:
-    return f"{look[0]} {look[1]}"
+def _version(state: FileState) -> str:
+    return f"{state[0]} {state[1]}"
 
 
 def _reason(state: str, text: str) -> str:

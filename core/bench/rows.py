@@ -109,14 +109,16 @@ def _jpegs(folder: Path, colorizer: Colorizer) -> Iterator[Row]:
             ]
             if kind == "gray":
                 work.append(lambda j=job: done(run(j, colorizer)))
-            base, ours, *with_network = cpu_seconds(work)
+            base_seconds, job_seconds, *with_network = cpu_seconds(work)
             what = f"24 MP {kind} JPEG, {name}: job / decode+encode"
-            yield Row(f"{what}, without inference", ours / base, "x", must)
+            yield Row(f"{what}, without inference", job_seconds / base_seconds, "x", must)
             if kind != "neutral colour":
                 yield from _warnings_of_jpeg(source, kind, name)
             if with_network:
-                note = f"inference {1000 * (with_network[0] - ours):.0f} ms"
-                yield Row(f"{what}, with inference", with_network[0] / base, "x", 1.8, note=note)
+                note = f"inference {1000 * (with_network[0] - job_seconds):.0f} ms"
+                yield Row(
+                    f"{what}, with inference", with_network[0] / base_seconds, "x", 1.8, note=note
+                )
 
 
 def _warnings_of_jpeg(source: Path, kind: str, name: str) -> Iterator[Row]:
@@ -128,10 +130,12 @@ def _warnings_of_jpeg(source: Path, kind: str, name: str) -> Iterator[Row]:
         lambda: decoder.decode(data, shape, str(source)),
         lambda: decoder.check(data, str(source)),
     ]
-    base, held, checked = cpu_seconds(work)
+    base_seconds, held, checked = cpu_seconds(work)
     what = f"24 MP {kind} JPEG, {name}: "
-    yield Row(what + "decoding with all warnings / libvips' decoding", held / base, "x", 1.02)
-    yield Row(what + "check before streaming / libvips' decoding", checked / base, "x", 0.7)
+    yield Row(
+        what + "decoding with all warnings / libvips' decoding", held / base_seconds, "x", 1.02
+    )
+    yield Row(what + "check before streaming / libvips' decoding", checked / base_seconds, "x", 0.7)
 
 
 def _tiff_of_100_megapixels(folder: Path, colorizer: Colorizer) -> Iterator[Row]:
@@ -142,7 +146,7 @@ def _tiff_of_100_megapixels(folder: Path, colorizer: Colorizer) -> Iterator[Row]
         library().Image.new_from_array(gray).tiffsave(str(source))
         job = Job(source, target, existing="overwrite")
         del gray
-        base, ours = cpu_seconds(
+        base_seconds, job_seconds = cpu_seconds(
             [
                 lambda s=source, t=target: _read_and_write_strips(s, t),
                 lambda j=job: done(run(j, still)),
@@ -150,7 +154,7 @@ def _tiff_of_100_megapixels(folder: Path, colorizer: Colorizer) -> Iterator[Row]
             repeats=3,
         )
         what = f"100 MP 16-bit gray TIFF, {name}: job / read+write"
-        yield Row(what, ours / base, "x", 1.6)
+        yield Row(what, job_seconds / base_seconds, "x", 1.6)
     peak = _peak_of_command(folder / "scan.tif", folder / "peak.tif")
     yield Row("100 MP 16-bit gray TIFF: peak memory of the command", peak, "GB", 0.7)
 
@@ -229,8 +233,8 @@ main()
 
 def _peak_of_command(source: Path, target: Path) -> float:
     """Peak resident memory, in GB, of `photochrom colorize` on one file."""
-    said = _command("colorize", source, "-o", target, "--quiet")
-    return int(said.split()[-1]) * 1024 / 1e9
+    printed = _command("colorize", source, "-o", target, "--quiet")
+    return int(printed.split()[-1]) * 1024 / 1e9
 
 
 def _decode_and_encode(source: Path, coloured, target: Path) -> None:

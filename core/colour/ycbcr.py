@@ -117,5 +117,5 @@ def _in_gamut(luma: Floats, cb: Floats, cr: Floats, matrix: str) -> Floats:
 
 
 def _close(luma, cb, cr, scale, grey, matrix) -> NDArray[np.bool_]:
-    seen = np.clip(to_rgb(luma, cb * scale, cr * scale, matrix), 0, 1)
-    return np.abs(lightness(seen) - grey) <= MOST_DL
+    clipped = np.clip(to_rgb(luma, cb * scale, cr * scale, matrix), 0, 1)
+    return np.abs(lightness(clipped) - grey) <= MOST_DL

@@ -16,7 +16,7 @@ from core.options import EXISTING, Options, declared
 DEVICES: Final = ("auto", "cpu", "cuda", "tensorrt", "directml", "coreml")
 
 
-class Choice(click.Choice):
+class SuggestingChoice(click.Choice):
     """A choice whose refusal names the nearest; `synonyms` are other words for its values."""
 
     def __init__(self, choices: Iterable[str], synonyms: Mapping[str, str] | None = None) -> None:
@@ -51,7 +51,7 @@ class WrittenPath(_NamedPath):
 
 device_option = click.option(
     "--device",
-    type=Choice(DEVICES),
+    type=SuggestingChoice(DEVICES),
     default="auto",
     show_default=True,
     help="What to compute on; auto takes the best that loads.",
@@ -75,7 +75,7 @@ verbose_option = click.option(
 )
 
 
-class Pixels(click.ParamType):
+class PixelCount(click.ParamType):
     """A number of pixels: '400' and '400MP' are megapixels, '1.5GP' gigapixels.
 
     A number from `_BARE_PIXELS` up counts pixels: nobody means a million megapixels.
@@ -102,7 +102,7 @@ def max_pixels_option_of(default: int) -> Callable:
     """`--max-pixels` with a default in megapixels."""
     return click.option(
         "--max-pixels",
-        type=Pixels(),
+        type=PixelCount(),
         default=f"{default}MP",
         show_default=True,
         metavar="MEGAPIXELS",
@@ -115,7 +115,7 @@ max_pixels_option = max_pixels_option_of(1000)
 
 existing_option = click.option(
     "--existing",
-    type=Choice(list(EXISTING)),
+    type=SuggestingChoice(list(EXISTING)),
     default="same",
     show_default=True,
     help="Where a result's name is taken: "
@@ -171,7 +171,7 @@ def option_type(name: str, kind: type, about: Mapping[str, Any]) -> Any:
     if name == "hints":
         return ReadPath(exists=True, dir_okay=False, path_type=Path)
     if "choices" in about:
-        return Choice(about["choices"], about.get("synonyms"))
+        return SuggestingChoice(about["choices"], about.get("synonyms"))
     if "low" in about:
         span = click.FloatRange if kind is float else click.IntRange
         return span(about["low"], about["high"])

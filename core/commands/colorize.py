@@ -125,10 +125,10 @@ def colorize(
         return _say_plan(planned, selection, as_json)
     processes = min(jobs or available_processors(), max(1, len(work)))
     if (model := file_of(options.model)) and device in ("auto", "cpu"):
-        asked, processes = processes, processes_that_fit(model, processes)
-        if processes < asked and not quiet:
+        possible, processes = processes, processes_that_fit(model, processes)
+        if processes < possible and not quiet:
             click.echo(
-                f"{processes} instead of {asked} processes: {needed(model) / 1e9:.1f} GB each",
+                f"{processes} instead of {possible} processes: {needed(model) / 1e9:.1f} GB each",
                 err=True,
             )
     written: set[str] = set()

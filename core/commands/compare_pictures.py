@@ -10,7 +10,7 @@ from core.errors import EXIT_DONE, OptionsError, printable
 from core.paths import Paths
 
 if TYPE_CHECKING:
-    from core.comparison import Source, Tally
+    from core.comparison import ComparedSource, Tally
 
 #: How votes name the true photograph.
 TRUTH = "the true photograph"
@@ -114,12 +114,12 @@ def compare_pictures(
     return EXIT_DONE
 
 
-def _opened(names: tuple[str, ...], truth: Path | None, device: str) -> "list[Source]":
+def _opened(names: tuple[str, ...], truth: Path | None, device: str) -> "list[ComparedSource]":
     from core.colorizer import Colorizer
     from core.comparison import ComparedFolder, ComparedModel
     from core.options import Options
 
-    opened: list[Source] = []
+    opened: list[ComparedSource] = []
     for name in names:
         if Path(name).is_dir():
             opened.append(ComparedFolder.open(name, Path(name)))

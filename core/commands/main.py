@@ -56,8 +56,8 @@ def main() -> None:
         from core.installation import not_installed
 
         logging.getLogger(__name__).debug("", exc_info=True)
-        said = not_installed(error)
-        print(f"photochrom: {said or error}", file=sys.stderr)
+        sentence = not_installed(error)
+        print(f"photochrom: {sentence or error}", file=sys.stderr)
         sys.exit(EXIT_MACHINE)
     except click.ClickException as error:
         error.show()

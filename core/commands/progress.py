@@ -92,11 +92,11 @@ class Progress:
         count = dict(self.count)
         count["skipped"] -= self._left_alone
         count["in colour already"] = self._left_alone
-        said = ", ".join(f"{number} {status}" for status, number in count.items() if number)
+        sentence = ", ".join(f"{number} {status}" for status, number in count.items() if number)
         seconds = time.monotonic() - self._start
         rate = f", {self.count['done'] / seconds:.1f} a second" if self.count["done"] > 1 else ""
         nothing = "nothing done" if self._total else "nothing to do"
-        return f"{said or nothing} in {seconds:.1f} s{rate}"
+        return f"{sentence or nothing} in {seconds:.1f} s{rate}"
 
 
 def opened_report(path: Path) -> TextIO:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.commands.arguments import (
-    Choice,
     ReadPath,
+    SuggestingChoice,
     WrittenPath,
     device_option,
     existing_option,
@@ -21,7 +21,7 @@ from core.options import Options, declared
 from core.paths import REPORT_LINES, Paths
 
 if TYPE_CHECKING:
-    from core.film.life import Work
+    from core.film.one_film import Work
     from core.job import Outcome
 
 #: The picture's options that a film takes too.
@@ -67,7 +67,7 @@ def _film_picture_options(command: Any) -> Any:
 )
 @click.option(
     "--codec",
-    type=Choice(list(CODECS)),
+    type=SuggestingChoice(list(CODECS)),
     help="How the picture is encoded.  [default: ffv1 (lossless) in .mkv, x264 in .mp4, "
     "prores in .mov]",
 )
@@ -79,14 +79,14 @@ def _film_picture_options(command: Any) -> Any:
 )
 @click.option(
     "--depth",
-    type=Choice(["same", "10"]),
+    type=SuggestingChoice(["same", "10"]),
     default="same",
     show_default=True,
     help="10 writes at least 10 bits; luma stays the source's.",
 )
 @click.option(
     "--chroma",
-    type=Choice(["420", "444"]),
+    type=SuggestingChoice(["420", "444"]),
     default="420",
     show_default=True,
     help="Chroma planes of sources that have none (gray); others keep theirs.",
@@ -163,9 +163,9 @@ def video(
     if model and device in ("auto", "cpu"):
         refuse_without_memory(model)
     timed = read_hints(hints)
-    with _Teller(source, output, report, as_json=as_json, quiet=quiet) as teller:
-        outcome = _colour(source, output, options, film_options, timed, device, existing, teller)
-        teller.film(outcome)
+    with _FilmProgress(source, output, report, as_json=as_json, quiet=quiet) as progress:
+        outcome = _colour(source, output, options, film_options, timed, device, existing, progress)
+        progress.film(outcome)
     return EXIT_SOME_FAILED if outcome.error else EXIT_DONE
 
 
@@ -177,7 +177,7 @@ def _colour(
     hints: Any,
     device: str,
     existing: str,
-    teller: "_Teller",
+    progress: "_FilmProgress",
 ) -> "Outcome":
     from core.colorizer import Colorizer
     from core.job.job import Outcome
@@ -192,7 +192,7 @@ def _colour(
     }
     try:
         values |= _all_segments(
-            source, output, colorizer, options, film_options, hints, existing, teller
+            source, output, colorizer, options, film_options, hints, existing, progress
         )
     except PhotochromError as error:
         from core.errors import InterruptedJob
@@ -211,12 +211,12 @@ def _all_segments(
     film_options: FilmOptions,
     hints: Any,
     existing: str,
-    teller: "_Teller",
+    progress: "_FilmProgress",
 ) -> dict[str, Any]:
     """Colours what is not coloured yet; the film's part of an `Outcome`."""
     from signal import SIGINT, SIGTERM
 
-    from core.film.life import alone, colour_segment, finish, is_done, listed, open_work
+    from core.film.one_film import alone, colour_segment, finish, is_done, listed, open_work
     from core.job.interruption import Interruption
 
     with Interruption(SIGINT, SIGTERM) as interruption:
@@ -227,13 +227,15 @@ def _all_segments(
         damage: list[tuple[float, str]] = []
         frames = calls = 0
         with alone(work):
-            teller.begin(work)
+            progress.begin(work)
             for segment in plan.segments:
-                told = colour_segment(work, segment, check=interruption.check, told=teller.frames)
-                teller.segment(work, segment, told)
-                damage += told.damage
-                frames += told.frames
-                calls += told.calls
+                record = colour_segment(
+                    work, segment, check=interruption.check, on_frames=progress.frames
+                )
+                progress.segment(work, segment, record)
+                damage += record.damage
+                frames += record.frames
+                calls += record.calls
             finish(work, replace=existing == "overwrite", check=interruption.check)
         return {
             "status": "done",
@@ -243,8 +245,8 @@ def _all_segments(
         }
 
 
-class _Teller:
-    """Tells of a film's progress: a live line on a terminal, a line a segment in a log."""
+class _FilmProgress:
+    """Shows a film's progress: a live line on a terminal, a line a segment in a log."""
 
     def __init__(
         self, source: Path, output: Path, report: Path | None, *, as_json: bool, quiet: bool
@@ -257,7 +259,7 @@ class _Teller:
         self._done = self._total = 0
         self._start = self._segment_start = time.monotonic()
 
-    def __enter__(self) -> "_Teller":
+    def __enter__(self) -> "_FilmProgress":
         if self._report_path:
             from core.commands.progress import opened_report
 
@@ -283,7 +285,7 @@ class _Teller:
         if self._bar:
             self._bar.advance(self._task, count)
 
-    def segment(self, work: "Work", segment: Any, told: Any) -> None:
+    def segment(self, work: "Work", segment: Any, record: Any) -> None:
         now = time.monotonic()
         seconds, self._segment_start = now - self._segment_start, now
         self._line(
@@ -294,9 +296,9 @@ class _Teller:
                 "key": segment.key,
                 "segment": segment.index + 1,
                 "segments": len(work.plan.segments),
-                "frames": told.frames,
-                "looks": told.calls,
-                "cuts": told.cuts,
+                "frames": record.frames,
+                "looks": record.calls,
+                "cuts": record.cuts,
                 "seconds": round(seconds, 4),
             }
         )

@@ -4,7 +4,14 @@
 a browser, and `tally` counts the votes that such pages saved.
 """
 
-from core.comparison.rows import ComparedFolder, ComparedModel, Comparison, Row, Source, gather
+from core.comparison.rows import (
+    ComparedFolder,
+    ComparedModel,
+    ComparedSource,
+    ComparisonRow,
+    PairedComparison,
+    gather,
+)
 from core.comparison.sheet import PAGE, written_page
 from core.comparison.votes import FAULTS, Tally, read_votes, tally, votes_in
 
@@ -13,9 +20,9 @@ __all__ = [
     "PAGE",
     "ComparedFolder",
     "ComparedModel",
-    "Comparison",
-    "Row",
-    "Source",
+    "ComparedSource",
+    "ComparisonRow",
+    "PairedComparison",
     "Tally",
     "gather",
     "read_votes",

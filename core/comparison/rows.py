@@ -29,7 +29,7 @@ _QUALITY: Final = 90
 _UNEQUAL: Final = 1.25
 
 
-class Source(Protocol):
+class ComparedSource(Protocol):
     """Where coloured pictures come from."""
 
     @property
@@ -82,7 +82,7 @@ class ComparedModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparisonRow:
     """One question: a photograph as gray JPEG, and the JPEGs of two sources in the order shown."""
 
     photograph: str
@@ -92,23 +92,23 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PairedComparison:
     """Rows in the order shown, the sources' names, and what was left out, with the reason."""
 
     sources: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ComparisonRow, ...]
     left_out: tuple[str, ...]
 
 
 def gather(
     photographs: Path | Mapping[str, Path] | None,
-    sources: Sequence[Source],
+    sources: Sequence[ComparedSource],
     *,
     seed: int,
     against: str | None = None,
     height: int = 480,
     watch: Callable[[str], None] = lambda _: None,
-) -> Comparison:
+) -> PairedComparison:
     """The comparison of every pair of `sources` over photographs: a folder's, or named ones.
 
     `against` names a source that is one of each pair. Without `photographs` the first folder among
@@ -125,7 +125,7 @@ def gather(
     else:
         files = _pictures_below(photographs) if isinstance(photographs, Path) else photographs
     random = Random(seed)
-    rows: list[Row] = []
+    rows: list[ComparisonRow] = []
     left_out: list[str] = []
     for name, path in sorted(files.items()):
         missing = [source.name for source in sources if not source.has(name)]
@@ -144,17 +144,17 @@ def gather(
             remedy="give --photographs a folder of photographs, and sources that have them",
         )
     random.shuffle(rows)
-    return Comparison(tuple(names), tuple(rows), tuple(left_out))
+    return PairedComparison(tuple(names), tuple(rows), tuple(left_out))
 
 
 def _rows_of(
     name: str,
     path: Path,
-    sources: Sequence[Source],
+    sources: Sequence[ComparedSource],
     against: str | None,
     height: int,
     random: Random,
-) -> Iterator[Row]:
+) -> Iterator[ComparisonRow]:
     gray = _gray(_shown(path, height))
     pictures = {source.name: source.picture(name, path, gray.shape[0]) for source in sources}
     shapes = [picture.shape[1] / picture.shape[0] for picture in (gray, *pictures.values())]
@@ -165,10 +165,10 @@ def _rows_of(
         if against not in (None, *pair):
             continue
         left, right = random.sample(pair, 2)
-        yield Row(name, _jpeg(gray), (encoded[left], encoded[right]), (left, right))
+        yield ComparisonRow(name, _jpeg(gray), (encoded[left], encoded[right]), (left, right))
 
 
-def _files_of_first_folder(sources: Sequence[Source]) -> Mapping[str, Path]:
+def _files_of_first_folder(sources: Sequence[ComparedSource]) -> Mapping[str, Path]:
     for source in sources:
         if isinstance(source, ComparedFolder):
             return source.files

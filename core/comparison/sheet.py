@@ -11,7 +11,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Final, Literal
 
-from core.comparison.rows import Comparison
+from core.comparison.rows import PairedComparison
 from core.comparison.votes import FAULTS
 from core.paths import Kind
 
@@ -22,7 +22,7 @@ PAGE: Final = Kind("a page of a comparison", (b"<!doctype html>",), b"photochrom
 
 
 def written_page(
-    comparison: Comparison,
+    comparison: PairedComparison,
     question: Question = "better",
     *,
     blind: bool = True,

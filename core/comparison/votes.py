@@ -110,7 +110,7 @@ def votes_in(value: Any) -> list[dict[str, Any]]:
 def read_votes(files: Sequence[Path]) -> list[dict[str, Any]]:
     """The votes of several files; raises `OptionsError` for a file that is none, or a copy."""
     votes: list[dict[str, Any]] = []
-    seen: dict[str, Path] = {}
+    former_files: dict[str, Path] = {}
     for file in files:
         try:
             value = json.loads(file.read_text("utf-8"))
@@ -121,7 +121,7 @@ def read_votes(files: Sequence[Path]) -> list[dict[str, Any]]:
             raise OptionsError(
                 f"{file} is no file of votes", remedy="give what the page of a comparison saved"
             ) from None
-        same = seen.setdefault(json.dumps(value, sort_keys=True), file)
+        same = former_files.setdefault(json.dumps(value, sort_keys=True), file)
         if same is not file:
             raise OptionsError(f"{file} has the same votes as {same}", remedy="leave one out")
         votes += entries

@@ -29,21 +29,21 @@ def layout_for(film: Film, options: FilmOptions) -> tuple[Layout, tuple[str, ...
     depth = max(film.layout.depth, options.depth)
     if options.codec == "prores":
         chroma = "444" if chroma in ("444", "440") else "422"
-        wanted = Layout(chroma, 10)
+        layout = Layout(chroma, 10)
     elif options.codec == "ffv1":
         if chroma not in ("420", "422", "444") and (chroma, depth) not in _RARE_IN_FFV1:
             chroma = {"411": "422", "440": "444", "410": "420"}[chroma]
-        wanted = Layout(chroma, depth)
+        layout = Layout(chroma, depth)
     else:
         chroma = {"411": "422", "440": "444", "410": "420"}.get(chroma, chroma)
         if film.width % 2 or film.height % 2:
             chroma = "444"  # these encoders take odd sizes in no other way
         most = 12 if options.codec == "x265" else 10
         # x265 of 12 bits is not in every build: 10 are
-        wanted = Layout(chroma, 8 if depth == 8 else min(10, most))
-    if wanted.depth < film.layout.depth:
-        return wanted, (f"{options.codec} holds {wanted.depth} bits of its {film.layout.depth}",)
-    return wanted, ()
+        layout = Layout(chroma, 8 if depth == 8 else min(10, most))
+    if layout.depth < film.layout.depth:
+        return layout, (f"{options.codec} holds {layout.depth} bits of its {film.layout.depth}",)
+    return layout, ()
 
 
 def add_stream(

@@ -2,7 +2,7 @@
 
 A file of hints is a hint document of points (`core.hints`) with `"at"`, seconds or "h:mm:ss.s", or
 `{"hints": [...]}` of several; without `at` it is the film's first frame. Points are in pixels of
-the upright film as it is shown. `Tracked` moves them along with what they lie on.
+the upright film as it is shown. `TrackedHints` moves them along with what they lie on.
 """
 
 import json
@@ -71,7 +71,7 @@ def _timed(entry: Any, path: Path) -> TimedHints:
     return TimedHints(float(at), tuple(points(entry, path)))
 
 
-class Tracked:
+class TrackedHints:
     """The points that hold now. Sizes as (height, width): of the upright film and of its guide."""
 
     def __init__(

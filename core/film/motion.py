@@ -64,8 +64,8 @@ def sampled(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
     return opencv.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _flow(asked: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return _dis().calc(asked, other, None)
+def _flow(frame: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return _dis().calc(frame, other, None)
 
 
 @lru_cache(maxsize=1)
@@ -96,9 +96,11 @@ def _trust(flow, answer, own, other) -> np.ndarray:
     height, width = flow.shape[:2]
     where = _grid(height, width) + flow
     inside = (
-        (where[..., 0] >= -1) & (where[..., 0] <= width)
-        & (where[..., 1] >= -1) & (where[..., 1] <= height)
-    )  # fmt: skip
+        (where[..., 0] >= -1)
+        & (where[..., 0] <= width)
+        & (where[..., 1] >= -1)
+        & (where[..., 1] <= height)
+    )
     allowed = _SLACK + _SHARE * (flow**2).sum(-1)
     differs = (own - sampled(other, flow)) / _GRAIN
     return inside * np.exp(-(missed**2).sum(-1) / allowed - 0.5 * differs**2)

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 _MAGIC: Final = b"photochrom segment 1\n"
 _HEADER: Final = struct.Struct("<qqqIB")  # pts, dts, duration, bytes, 1 for a key frame
-_LAST: Final = struct.Struct("<qI")  # -1 and the length of what is told at the end
+_LAST: Final = struct.Struct("<qI")  # -1 and the length of the record at the end
 _NO_TIME: Final = -(1 << 63)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SegmentRecord:
     """What became of a segment: `damage` are [seconds, what]; `calls` of the network."""
 
     key: str
@@ -47,13 +47,13 @@ class PacketFile:
         head = _HEADER.pack(*times, packet.duration or 0, len(data), packet.is_keyframe)
         write_all(self._file, head + data)
 
-    def end(self, told: Told) -> None:
+    def end(self, record: SegmentRecord) -> None:
         """Marks the file as whole."""
-        text = json.dumps(asdict(told)).encode()
+        text = json.dumps(asdict(record)).encode()
         write_all(self._file, text + _LAST.pack(-1, len(text)))
 
 
-def read_told(path: Path, key: str) -> Told | None:
+def read_segment_record(path: Path, key: str) -> SegmentRecord | None:
     """What became of the segment; None where the file is not whole, or of another key."""
     try:
         with path.open("rb") as file:
@@ -68,8 +68,8 @@ def read_told(path: Path, key: str) -> Told | None:
     except (OSError, ValueError, struct.error):
         return None
     value["damage"] = tuple((float(at), str(what)) for at, what in value["damage"])
-    told = Told(**value)
-    return told if told.key == key else None
+    record = SegmentRecord(**value)
+    return record if record.key == key else None
 
 
 def read_packets(path: Path) -> tuple[bytes, Iterator["Packet"]]:

@@ -17,15 +17,29 @@ _GRAY: Final = re.compile(r"gray(9|10|12|14|16)?(le|be)?")
 _YUV: Final = re.compile(r"yuvj?(444|422|420|440|411|410)p(9|10|12|14|16)?(le|be)?")
 #: Subsampling -> pixels of luma to a sample of chroma: across, down.
 STEPS: Final = {
-    "444": (1, 1), "422": (2, 1), "420": (2, 2), "440": (1, 2), "411": (4, 1), "410": (4, 4),
-}  # fmt: skip
+    "444": (1, 1),
+    "422": (2, 1),
+    "420": (2, 2),
+    "440": (1, 2),
+    "411": (4, 1),
+    "410": (4, 4),
+}
 #: Layouts whose samples only stand elsewhere -> the same in planes.
 _PACKED: Final = {
-    "nv12": "yuv420p", "nv21": "yuv420p", "nv16": "yuv422p", "nv24": "yuv444p",
-    "yuyv422": "yuv422p", "uyvy422": "yuv422p", "yvyu422": "yuv422p", "uyyvyy411": "yuv411p",
-    "p010le": "yuv420p10le", "p210le": "yuv422p10le", "y210le": "yuv422p10le",
-    "monow": "gray", "monob": "gray",
-}  # fmt: skip
+    "nv12": "yuv420p",
+    "nv21": "yuv420p",
+    "nv16": "yuv422p",
+    "nv24": "yuv444p",
+    "yuyv422": "yuv422p",
+    "uyvy422": "yuv422p",
+    "yvyu422": "yuv422p",
+    "uyyvyy411": "yuv411p",
+    "p010le": "yuv420p10le",
+    "p210le": "yuv422p10le",
+    "y210le": "yuv422p10le",
+    "monow": "gray",
+    "monob": "gray",
+}
 
 
 @dataclass(frozen=True, slots=True)

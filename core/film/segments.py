@@ -14,7 +14,7 @@ from typing import Any, Final
 from core.film import faults
 from core.film.hints import TimedHints, canonical
 from core.film.options import FilmOptions
-from core.film.source import Film, open_file, told_packets
+from core.film.source import Film, open_file, reported_packets
 from core.options import Options, canonical_json
 
 #: Frames of a segment, at least, where the source has key frames to end it at.
@@ -39,7 +39,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FilmPlan:
     """`segments` in order; `notes` of what is missing of the file; `key` stands for the film."""
 
     film: Film
@@ -60,7 +60,7 @@ def plan(
     options: Options,
     film_options: FilmOptions,
     hints: Sequence[TimedHints] = (),
-) -> Plan:
+) -> FilmPlan:
     """The segments of a film. Raises `SourceError` where there is nothing to colour."""
     times, keys, hashes, damage = _read(film)
     start, stop = _span(film, times, film_options.preview)
@@ -81,7 +81,7 @@ def plan(
         lead = _lead(film, ordered, begin, hints)
         # looking goes on to the next key frame of ours, `every` frames beyond the end at most
         after = None if end is None else bisect_right(ordered, end) + film_options.every + 1
-        seen = [
+        digests = [
             digest
             for key, digest in zip(keys, hashes, strict=True)
             if key >= _key_before(keys, lead)
@@ -90,11 +90,11 @@ def plan(
         count = (len(ordered) if end is None else bisect_left(ordered, end)) - bisect_left(
             ordered, begin
         )
-        work = common | {"seen": seen, "start": begin, "stop": end, "lead": lead}
+        work = common | {"seen": digests, "start": begin, "stop": end, "lead": lead}
         key = hashlib.sha256(canonical_json(work).encode()).hexdigest()
         segments.append(Segment(index, begin, end, lead, count, key))
     whole = hashlib.sha256("".join(segment.key for segment in segments).encode()).hexdigest()
-    return Plan(film, tuple(segments), film.notes, whole, damage)
+    return FilmPlan(film, tuple(segments), film.notes, whole, damage)
 
 
 def _read(film: Film) -> tuple[list[int], list[int], list[str], tuple[str, ...]]:
@@ -108,7 +108,7 @@ def _read(film: Film) -> tuple[list[int], list[int], list[str], tuple[str, ...]]
         stated = stream.frames
         length = container.duration and container.duration / 1e6
         end = 0.0
-        for packet, complaint in told_packets(container):
+        for packet, complaint in reported_packets(container):
             if complaint:
                 damage.append(f"it cannot be read at {faults.clock(end)} ({complaint})")
             if packet is None or not packet.size:

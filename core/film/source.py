@@ -85,8 +85,8 @@ def open_film(path: Path) -> Film:
         if curve in _HIGH_RANGE:
             raise faults.unsupported("it is HDR", path, "make an SDR version of it first")
         notes = []
-        is_full, said = _range(frame, context)
-        notes += [said] if said else []
+        is_full, note = _range(frame, context)
+        notes += [note] if note else []
         if is_rgb(frame.format.name):
             is_full, matrix = True, "709"
             notes.append("its luma was computed, since it is stored as RGB")
@@ -166,13 +166,13 @@ def _decoded(container, stream, damaged: Callable[[float, str], None]) -> Iterat
 
     last: int | None = None
     base = stream.time_base or Fraction(1, 1000)
-    for packet, complaint in told_packets(container, stream):
+    for packet, complaint in reported_packets(container, stream):
         if packet is None:  # the plan has told of it
             log.debug("%s", complaint)
             continue
         at = float((packet.pts if packet.pts is not None else packet.dts or 0) * base)
         try:
-            with said() as complaints:
+            with ffmpeg_complaints() as complaints:
                 found = packet.decode()
         except av.error.EOFError:
             return
@@ -195,7 +195,7 @@ def _decoded(container, stream, damaged: Callable[[float, str], None]) -> Iterat
 
 
 @contextlib.contextmanager
-def said() -> Iterator[list[str]]:
+def ffmpeg_complaints() -> Iterator[list[str]]:
     """What FFmpeg complains of meanwhile: decoders that conceal damage only say so in its log."""
     from av import logging as av_log
 
@@ -210,7 +210,7 @@ def said() -> Iterator[list[str]]:
         av_log.set_level(level)
 
 
-def told_packets(container: Any, *streams: Any) -> Iterator[tuple[Any, str]]:
+def reported_packets(container: Any, *streams: Any) -> Iterator[tuple[Any, str]]:
     """(packet, '') and (None, complaint) of what FFmpeg says while it reads; ends where it must."""
     import av
     import av.error
@@ -218,7 +218,7 @@ def told_packets(container: Any, *streams: Any) -> Iterator[tuple[Any, str]]:
     packets = container.demux(*streams)
     while True:
         fault, packet = "", None
-        with said() as complaints:
+        with ffmpeg_complaints() as complaints:
             try:
                 packet = next(packets, None)
             except av.error.FFmpegError as error:
@@ -235,15 +235,17 @@ def _chosen(container, path: Path) -> "VideoStream":
     """The film's stream: no cover art; raises where there is none, or no decoder for it."""
     from av.stream import Disposition
 
-    wanted = [
+    pictures = [
         stream
         for stream in container.streams
         if stream.type == "video" and not stream.disposition & Disposition.attached_pic
     ]
-    if not wanted:
+    if not pictures:
         what = "no picture but a cover" if container.streams.video else "no picture in it"
         raise faults.unsupported(f"there is {what}", path, "choose a film")
-    stream = next((each for each in wanted if each.disposition & Disposition.default), wanted[0])
+    stream = next(
+        (each for each in pictures if each.disposition & Disposition.default), pictures[0]
+    )
     if stream.codec_context is None or not stream.codec_context.is_decoder:
         raise faults.unsupported(f"its codec is {stream.codec_tag!r}", path)
     if stream.codec_tag == "encv":
@@ -270,13 +272,13 @@ def _tags(context, matrix: str, height: int) -> tuple[int, int, int]:
     """Primaries, curve and matrix for the result: the source's, or those that go with `matrix`."""
     sd = 5 if height == 576 else 6
     usual = {"709": (1, 1, 1), "601": (sd, 6, sd), "2020": (9, 14, 9)}[matrix]
-    said = (context.color_primaries, context.color_trc, context.colorspace)
-    if said[2] not in _MATRICES:
-        said = (*said[:2], usual[2])
-    known = [
-        value if value not in (0, 2) else other for value, other in zip(said, usual, strict=True)
-    ]
-    return known[0], known[1], known[2]
+    stated = (context.color_primaries, context.color_trc, context.colorspace)
+    if stated[2] not in _MATRICES:
+        stated = (*stated[:2], usual[2])
+    primaries, curve, space = (
+        value if value not in (0, 2) else other for value, other in zip(stated, usual, strict=True)
+    )
+    return primaries, curve, space
 
 
 def _rate(stream) -> Fraction:

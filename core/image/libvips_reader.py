@@ -11,9 +11,9 @@ from core.image.layout import SampleLayout
 from core.image.metadata import Metadata
 from core.image.origin import Origin
 from core.image.page import Source, page_of
-from core.image.pixels import Held, OpenImage, Pixels, decoded, held_or_streamed
+from core.image.pixels import HeldPixels, OpenImage, PagePixels, decoded, held_or_streamed
 from core.image.profiles import Conversion
-from core.image.straight import StraightPixels
+from core.image.straight_alpha import StraightPixels
 from core.image.vips import load
 
 #: libvips' word for a page's colours -> (colours, depth).
@@ -72,9 +72,9 @@ def pixels_of(
     open_image: OpenImage,
     layout: SampleLayout,
     orientation: int,
-    shelf: list[Held],
+    decoded_pages: list[HeldPixels],
     check: Callable[[], None] = lambda: None,
-) -> Pixels:
+) -> PagePixels:
     """The pixels that libvips decodes, turned upright.
 
     `check` raises for damage that libvips does not tell of, before it is asked for pixels.
@@ -84,7 +84,9 @@ def pixels_of(
         check()
         return decoded(open_image, layout.shape, layout.depth == 16, origin.name)
 
-    return held_or_streamed(origin.name, layout, orientation, shelf, decode, open_image, check)
+    return held_or_streamed(
+        origin.name, layout, orientation, decoded_pages, decode, open_image, check
+    )
 
 
 def field_of(image: Any, name: str, default: Any) -> Any:

@@ -14,7 +14,7 @@ from core.image.atomic import write_all
 from core.image.forged_tiff import ForgedTiff
 from core.image.layout import SampleLayout
 from core.image.metadata import Metadata
-from core.image.painted import PaintedPage
+from core.image.painted_page import PaintedPage
 from core.image.vips import library, reasons_of
 
 #: begin(start) is given the first bytes that libvips writes and answers (what to write instead, how

@@ -15,7 +15,7 @@ from core.image.format import Format
 from core.image.layout import SampleLayout, Storage
 from core.image.metadata import Metadata, exif
 from core.image.origin import Origin
-from core.image.pixels import STRIP_PIXELS, Held, Pixels, upright
+from core.image.pixels import STRIP_PIXELS, HeldPixels, PagePixels, upright
 from core.image.profiles import Conversion
 from core.image.thumbnail import block_means, mixed, taps
 
@@ -39,7 +39,7 @@ class Page:
     channels: Literal["gray", "rgb"]
     has_alpha: bool
     metadata: Metadata
-    pixels: Pixels = field(repr=False)
+    pixels: PagePixels = field(repr=False)
     conversion: Conversion | None = field(default=None, repr=False)
     stored: Storage | None = None
     premultiplied: bool = False
@@ -120,7 +120,7 @@ class Source:
 def page_of(
     index: int,
     layout: SampleLayout,
-    pixels: Pixels,
+    pixels: PagePixels,
     metadata: Metadata,
     bits: int,
     *,
@@ -172,7 +172,7 @@ def source_in_memory(
         codes = upright(decode(), metadata.orientation)
         return np.require(codes, requirements="W")  # see `PaintedPage.colours`
 
-    pixels = Held(decoded, [])
+    pixels = HeldPixels(decoded, [])
     page = page_of(0, layout, pixels, metadata, bits, without_profile=without_profile)
     return Source(format, origin, (page,), page.metadata.notes, is_lossless=is_lossless)
 
@@ -193,7 +193,7 @@ def page_in_memory(samples: np.ndarray) -> Page:
         channels="rgb" if samples.ndim == 3 else "gray",
         has_alpha=False,
         metadata=Metadata(),
-        pixels=Held(lambda: codes, []),
+        pixels=HeldPixels(lambda: codes, []),
     )
 
 

@@ -1,6 +1,6 @@
 """The codes of a page as its file has them: decoded once and held, or streamed again each time.
 
-Who uses a page need not know which: both are `Pixels`. `held_or_streamed` chooses.
+Who uses a page need not know which: both are `PagePixels`. `held_or_streamed` chooses.
 """
 
 import math
@@ -24,7 +24,7 @@ _REUSED_BYTES: Final = 32 << 20
 OpenImage = Callable[[], Any]
 
 
-class Pixels(Protocol):
+class PagePixels(Protocol):
     """The codes of a page as its file has them, upright: (h, w, bands) uint8 or uint16."""
 
     def bands(self, rows: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -36,23 +36,23 @@ class Pixels(Protocol):
         ...
 
 
-class Held:
+class HeldPixels:
     """Pixels that are decoded whole, on first use, and kept until they are released.
 
-    `shelf` is shared by the pages of a source and has room for one: who is decoded there puts the
-    other one away, so that a file of a hundred pages needs the memory of one.
+    The pages of a source share the list `decoded_pages`, which holds one page at most: decoding
+    another page releases it, so that a file of a hundred pages needs the memory of one.
     """
 
-    def __init__(self, decode: Callable[[], np.ndarray], shelf: list["Held"]) -> None:
-        self._decode, self._shelf = decode, shelf
+    def __init__(self, decode: Callable[[], np.ndarray], decoded_pages: list["HeldPixels"]) -> None:
+        self._decode, self._decoded_pages = decode, decoded_pages
         self._codes: np.ndarray | None = None
 
     def codes(self) -> np.ndarray:
         """All of them: (h, w, bands)."""
         if self._codes is None:
-            for other in self._shelf:
+            for other in self._decoded_pages:
                 other.release()
-            self._shelf[:] = [self]
+            self._decoded_pages[:] = [self]
             self._codes = self._decode()
         return self._codes
 
@@ -71,7 +71,7 @@ class Held:
         self._codes = None
 
 
-class Streamed:
+class StreamedPixels:
     """Pixels that are read from the file, strip by strip, each time.
 
     `check` is called once, before the first strip: it raises `SourceError` for damage that the
@@ -96,19 +96,19 @@ def held_or_streamed(
     name: str,
     layout: SampleLayout,
     orientation: int,
-    shelf: list[Held],
+    decoded_pages: list[HeldPixels],
     decode: Callable[[], np.ndarray],
     open_image: OpenImage,
     check: Callable[[], None],
-) -> Pixels:
+) -> PagePixels:
     """Pixels held where that is little memory or the picture must be turned, streamed otherwise.
 
     What is held is what `decode` gives; what is streamed comes from `open_image` after `check`.
     Both raise for every damage that can be noticed: no other way leads to a page's pixels.
     """
     if layout.bytes > HELD_BYTES and orientation == 1:
-        return Streamed(open_image, name, check)
-    return Held(lambda: upright(decode(), orientation), shelf)
+        return StreamedPixels(open_image, name, check)
+    return HeldPixels(lambda: upright(decode(), orientation), decoded_pages)
 
 
 def upright(codes: np.ndarray, orientation: int) -> np.ndarray:

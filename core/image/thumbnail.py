@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from core.image.pixels import STRIP_PIXELS, Pixels
+from core.image.pixels import STRIP_PIXELS, PagePixels
 
 
-def block_means(pixels: Pixels, width: int, across: int, down: int) -> np.ndarray:
+def block_means(pixels: PagePixels, width: int, across: int, down: int) -> np.ndarray:
     """The mean of each block of `down` x `across` codes, (h, w, bands) float32.
 
     Blocks at the right and the lower margin may be smaller. Sums of whole rows first: as fast as

@@ -24,8 +24,8 @@ from core.image.metadata import Metadata, exif, xmp, xmp_upright
 from core.image.metadata.directories import BadDirectory
 from core.image.metadata.provenance import Provenance, add_provenance
 from core.image.page import Page, Source
-from core.image.painted import PaintedPage
-from core.image.straight import straight_page
+from core.image.painted_page import PaintedPage
+from core.image.straight_alpha import straight_page
 
 DEFAULT_QUALITY: Final = 92
 

@@ -14,9 +14,9 @@ Existing = Literal["same", "skip", "overwrite", "fail"]
 
 # Notes of jobs that were skipped although the very same work does not stand there.
 #: `existing` is "skip".
-STANDS_THERE: Final = "a file of that name stands there"
+NAME_TAKEN: Final = "a file of that name stands there"
 IN_COLOUR: Final = "it is in colour already; --recolour colours it all the same"
-OF_OURS: Final = "it is a result of photochrom; --recolour colours it all the same"
+OWN_RESULT: Final = "it is a result of photochrom; --recolour colours it all the same"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Outcome:
     @property
     def is_left_alone(self) -> bool:
         """Whether the source was in colour already, so that no result is wanted."""
-        return self.status == "skipped" and bool({IN_COLOUR, OF_OURS} & set(self.notes))
+        return self.status == "skipped" and bool({IN_COLOUR, OWN_RESULT} & set(self.notes))
 
     @property
     def exit_code(self) -> int:

@@ -31,10 +31,10 @@ from core.image.format import Format
 from core.image.formats import by_name, result_of
 from core.image.metadata.provenance import Provenance
 from core.image.page import Page, Source
-from core.image.painted import PaintedPage
+from core.image.painted_page import PaintedPage
 from core.image.read import is_whole, open_source, read_provenance
 from core.image.write import check_apart, save
-from core.job.job import STANDS_THERE, Job, Outcome, job_key
+from core.job.job import NAME_TAKEN, Job, Outcome, job_key
 from core.job.sidecars import Result, carry
 from core.job.toning import reason_to_leave
 from core.options import canonical_json
@@ -99,11 +99,11 @@ def _done_or_colour(
     """Colours the source unless nothing is to be done; status and notes. Raises `_LeftAlone`."""
 
     @lru_cache(maxsize=1)
-    def seen(index: int) -> _SeenOnce:
-        return _SeenOnce(source.pages[index])
+    def page_of(index: int) -> _ThumbnailOnce:
+        return _ThumbnailOnce(source.pages[index])
 
     def thumbnail(index: int) -> np.ndarray:
-        page = seen(index)
+        page = page_of(index)
         height, width = colorizer.sizes_of(page.height, page.width, job.options).thumbnail
         return page.thumbnail(width, height)
 
@@ -118,7 +118,7 @@ def _done_or_colour(
     if taken:  # which is no trouble where nothing was to be written
         raise taken
     try:
-        return "done", _colour(job, source, key, colorizer, check, seen)
+        return "done", _colour(job, source, key, colorizer, check, page_of)
     except DestinationError as error:
         # Another process may have put the very same result there a moment ago.
         if error.kind == "exists" and _is_done(job, key):
@@ -129,7 +129,7 @@ def _done_or_colour(
 def _skipped(job: Job, source: Source, key: str, colorizer: Colorizer) -> tuple[str, ...]:
     """The notes of a job that is skipped; a sidecar that its result lacks is carried there."""
     if job.existing == "skip":
-        return (STANDS_THERE,)
+        return (NAME_TAKEN,)
     carry(job.source, _result(job, source, key, colorizer), replaces=False)
     return ()
 
@@ -173,7 +173,7 @@ def _colour(
     key: str,
     colorizer: Colorizer,
     check: StopCheck,
-    seen: Callable[[int], "_SeenOnce"],
+    page_of: Callable[[int], "_ThumbnailOnce"],
 ) -> tuple[str, ...]:
     """Writes the coloured source and its sidecars; returns notes."""
     make_folder(job.destination.parent)
@@ -182,7 +182,7 @@ def _colour(
     written = save(
         source,
         job.destination,
-        _painted_pages(source, job, colorizer, check, seen),
+        _painted_pages(source, job, colorizer, check, page_of),
         format=_format(job),
         quality=job.options.quality,
         provenance=result.provenance,
@@ -196,7 +196,7 @@ def _painted_pages(
     job: Job,
     colorizer: Colorizer,
     check: StopCheck,
-    seen: Callable[[int], "_SeenOnce"],
+    page_of: Callable[[int], "_ThumbnailOnce"],
 ) -> Iterator[PaintedPage]:
     """Each page with its colours.
 
@@ -206,11 +206,11 @@ def _painted_pages(
         check()
         hints = document_for(job.options.hints, page.index + 1, len(source.pages))
         options = replace(job.options, hints=hints)
-        paint = colorizer.painter_of(seen(page.index), options, lambda *_: check())
+        paint = colorizer.painter_of(page_of(page.index), options, lambda *_: check())
         yield PaintedPage(page, paint, check)
 
 
-class _SeenOnce:
+class _ThumbnailOnce:
     """A page for the Colorizer whose thumbnail is made once, whoever asks for it."""
 
     def __init__(self, page: Page) -> None:

@@ -64,17 +64,21 @@ def into_file(source: Path, target: Path, like: Job) -> Job:
 
     Raises `OptionsError` where no format is written under that name.
     """
-    wanted = by_suffix(target.suffix)
-    if wanted is None or wanted not in FORMATS or target.suffix.lower() in wanted.only_read:
+    target_format = by_suffix(target.suffix)
+    if (
+        target_format is None
+        or target_format not in FORMATS
+        or target.suffix.lower() in target_format.only_read
+    ):
         raise OptionsError(
             f"no format is written under the name {target}",
             remedy=f"end it with one of {' '.join(row.suffixes[0] for row in FORMATS)}, "
             "or with / for a folder",
         )
-    if like.options.format not in ("same", wanted.name):
+    if like.options.format not in ("same", target_format.name):
         raise OptionsError(f"--format {like.options.format} and the name {target.name} disagree")
-    same = (_format_of(source) or by_suffix(source.suffix)) is wanted
-    chosen = replace(like.options, format="same" if same else wanted.name)
+    same = (_format_of(source) or by_suffix(source.suffix)) is target_format
+    chosen = replace(like.options, format="same" if same else target_format.name)
     return replace(like, source=source, destination=target, options=chosen)
 
 
@@ -166,8 +170,8 @@ def _jobs(sources: list[Path], folder: Path, like: Job, walk: _Walk) -> Iterator
 
 def _result_name(source: Path, like: Job) -> str:
     """The source's own name; with another suffix where its format or `format` says so."""
-    wanted = None if like.options.format == "same" else by_name(like.options.format)
-    return source.stem + suffix_of_result(source.suffix, wanted)
+    target_format = None if like.options.format == "same" else by_name(like.options.format)
+    return source.stem + suffix_of_result(source.suffix, target_format)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 
 from core.image.page import Page, Source
-from core.image.painted import narrowed
+from core.image.painted_page import narrowed
 from core.image.read import MAX_PIXELS, open_source
-from core.image.straight import straight_page
+from core.image.straight_alpha import straight_page
 from core.job import second_reader
 
 
@@ -88,11 +88,11 @@ def _read_again(role: str, source: Source, result: Comparison) -> None:
     if found is None:
         return
     tolerance = AGREEMENTS[found.is_exact]
-    seen = found.difference
-    if seen is None and (found.worst > tolerance.worst or found.mean > tolerance.mean):
-        seen = f"another lightness (L* by {found.worst:.4g}, {found.mean:.4g} in the mean)"
-    if seen:
-        result.differences.append(f"{found.reader} sees {seen} in the {role} file")
+    fault = found.difference
+    if fault is None and (found.worst > tolerance.worst or found.mean > tolerance.mean):
+        fault = f"another lightness (L* by {found.worst:.4g}, {found.mean:.4g} in the mean)"
+    if fault:
+        result.differences.append(f"{found.reader} sees {fault} in the {role} file")
 
 
 def _compare(before: Source, after: Source, result: Comparison) -> None:

@@ -130,8 +130,8 @@ def _page_differences(page: Page, reading: Reading, lossless: bool) -> tuple[flo
         is_plain &= reading.mode != "cmyk" and samples.dtype == codes.dtype
         if is_plain and np.array_equal(samples, codes):
             continue  # nine in ten files that are lossless: no need to compute anything
-        ours = lightness_of(samples, np.iinfo(samples.dtype).max)
-        difference = np.abs(ours - _lightness(codes, reading))
+        own = lightness_of(samples, np.iinfo(samples.dtype).max)
+        difference = np.abs(own - _lightness(codes, reading))
         worst = max(worst, float(difference.max()))
         total += float(difference.sum())
     return worst, total, alpha_differs
@@ -144,9 +144,9 @@ def _own_codes(page: Page) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]
         yield top, colours, codes[..., -1] if page.has_alpha else None
 
 
-def _same_alpha(ours: np.ndarray, other: np.ndarray, reading: Reading, lossless: bool) -> bool:
+def _same_alpha(own: np.ndarray, other: np.ndarray, reading: Reading, lossless: bool) -> bool:
     """Within half a step of 8 bits, or by 1% where a lossy format encodes it like a picture."""
-    difference = np.abs(ours / np.iinfo(ours.dtype).max - other / reading.alpha_full)
+    difference = np.abs(own / np.iinfo(own.dtype).max - other / reading.alpha_full)
     return bool(difference.max() <= (0.5 / 255 if lossless else 0.01))
 
 

@@ -234,8 +234,8 @@ def _tiff_page_of(tiff: Any, source: Source, page: Page) -> Any:
     size = {page.width, page.height}
     found = [below for one in tiff.pages for below in (one, *(one.pages or ()))]
     alike = [one for one in found if {one.imagewidth, one.imagelength} == size]
-    ours = [one for one in source.pages if {one.width, one.height} == size]
-    return alike[ours.index(page)] if len(alike) == len(ours) else None
+    own = [one for one in source.pages if {one.width, one.height} == size]
+    return alike[own.index(page)] if len(alike) == len(own) else None
 
 
 def _of_tiff(page: Any, codes: np.ndarray) -> Reading | None:

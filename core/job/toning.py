@@ -17,7 +17,7 @@ from core.image.metadata.provenance import provenance_of
 from core.image.page import Page, Source, page_in_memory
 from core.image.read import open_source
 from core.image.thumbnail import block_means
-from core.job.job import IN_COLOUR, OF_OURS
+from core.job.job import IN_COLOUR, OWN_RESULT
 
 # Measured at a short side of 64 pixels on 540 colour photographs and on 30 old photographs that
 # were toned in eleven ways (sepia, cyanotype, two tones, yellowed, stained, silver mirroring, JPEG
@@ -38,13 +38,13 @@ _GRAY: Final = 3 / 255
 
 
 def reason_to_leave(source: Source, thumbnail: Callable[[int], np.ndarray]) -> str:
-    """Why a source should not be coloured: `IN_COLOUR`, `OF_OURS`; '' where it should.
+    """Why a source should not be coloured: `IN_COLOUR`, `OWN_RESULT`; '' where it should.
 
     `thumbnail(index)` is a page's thumbnail of any size. A file is in colour where all of its
     pages are. Raises `SourceError`.
     """
     if provenance_of(source.pages[0].metadata.xmp) is not None:
-        return OF_OURS
+        return OWN_RESULT
     if all(_page_in_colour(page, thumbnail) for page in source.pages):
         return IN_COLOUR
     return ""

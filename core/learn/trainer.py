@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from core.errors import InterruptedJob, PhotochromError, ServiceError
 from core.learn import parallel
 from core.learn.batch import NetworkOutput, TrainingBatch
-from core.learn.board import open_board, report, show_pictures
 from core.learn.checkpoint import (
     CHECKPOINT_VERSION,
     load_checkpoint,
@@ -32,6 +31,7 @@ from core.learn.checkpoint import (
 )
 from core.learn.losses import Term, objective
 from core.learn.throughput import Throughput
+from core.learn.training_log import open_board, report, show_pictures
 
 #: What a budget is counted by: seconds, since whenever.
 CLOCKS = {"wall": time.monotonic, "cpu": time.process_time}
@@ -148,7 +148,7 @@ def train(
         while True:
             progress = elapsed / budget_seconds if budget_seconds else step / settings.steps
             progress = parallel.largest(progress, device)
-            if progress >= 1 or parallel.largest(bool(stop.asked), device):
+            if progress >= 1 or parallel.largest(bool(stop.signal_number), device):
                 break
             rate = learning_rate(settings, step, progress)
             for group in optimizer.param_groups:
@@ -208,7 +208,7 @@ def train(
                     save_last()
                 saved_at = elapsed
         save_last()
-        if first and validate and not stop.asked and validated_step < step:
+        if first and validate and not stop.signal_number and validated_step < step:
             scores = validate(average)
             report({"step": step, "minutes": elapsed / 60, **scores}, log, board, say)
             if scores["score"] < best:
@@ -216,7 +216,7 @@ def train(
                 save("best.pt")
     if board:
         board.close()
-    if stop.asked == signal.SIGINT:
+    if stop.signal_number == signal.SIGINT:
         raise InterruptedJob("stopped and saved", file=out, remedy="go on with --resume")
     return out / ("best.pt" if (out / "best.pt").is_file() else "last.pt")
 
@@ -340,7 +340,7 @@ def _blend(average: nn.Module, net: nn.Module, decay: float) -> None:
 class _StopSignals:
     """SIGINT and SIGTERM ask the loop to stop after the step; outside the main thread: nothing."""
 
-    asked: int = 0
+    signal_number: int = 0
 
     def __enter__(self) -> None:
         self._before = {}
@@ -353,4 +353,4 @@ class _StopSignals:
             signal.signal(number, handler)
 
     def _ask(self, number: int, _frame: object) -> None:
-        self.asked = number
+        self.signal_number = number

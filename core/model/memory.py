@@ -44,10 +44,10 @@ def refuse_without_memory(model: Path) -> None:
         )
 
 
-def processes_that_fit(model: Path, wanted: int) -> int:
-    """`wanted`, or as many as the memory that is free now holds; raises where that is none."""
+def processes_that_fit(model: Path, processes: int) -> int:
+    """`processes`, or as many as the memory that is free now holds; raises where that is none."""
     refuse_without_memory(model)
     each, available = needed(model), available_memory()
     if not each or available is None:
-        return wanted
-    return max(1, min(wanted, int(available / each)))
+        return processes
+    return max(1, min(processes, int(available / each)))

@@ -83,9 +83,9 @@ class Session:
             feed[HINTS] = (np.zeros((3, *lightness.shape), np.float32) if hints is None else hints)[
                 None
             ]
-        wanted = [CHROMA, DISTRIBUTION] if distribution else [CHROMA]
+        outputs = [CHROMA, DISTRIBUTION] if distribution else [CHROMA]
         try:
-            answer = self._native.run(wanted, feed)
+            answer = self._native.run(outputs, feed)
         except Exception as error:  # ONNX Runtime's own errors share no other root
             raise ModelError(f"the model failed: {_first_line(error)}", file=self.path) from error
         chroma = np.asarray(answer[0])[0]

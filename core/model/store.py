@@ -42,11 +42,11 @@ def user_folder() -> Path:
 
 def installed() -> Iterator[ModelFile]:
     """All models by name, bundled first; a user's model of a bundled name is not listed."""
-    seen = set()
+    names = set()
     for folder, bundled in ((BUNDLED, True), (user_folder(), False)):
         for path in sorted(folder.glob("*.onnx")):
-            if path.stem not in seen:
-                seen.add(path.stem)
+            if path.stem not in names:
+                names.add(path.stem)
                 yield ModelFile(path.stem, path, bundled)
 
 

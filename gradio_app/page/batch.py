@@ -85,7 +85,7 @@ class ZipBatch:
 
     def stop(self) -> None:
         """Ends the batch soon: at the next strip of the picture that is at work."""
-        self._stop.ask()
+        self._stop.cancel()
         if self._slot is not None:
             self._slot.cancel()
 
@@ -108,7 +108,7 @@ class ZipBatch:
                 if outcome.error:
                     self.failures[key] = outcome.error
                 else:
-                    suffix, small = self._seen(target)
+                    suffix, small = self._suffixes_and_thumbnail(target)
                     self._zip.write(target, self._free_name(source, suffix))
                     self.done[key] = small
         finally:
@@ -124,7 +124,7 @@ class ZipBatch:
             shutil.rmtree(self._folder, ignore_errors=True)
         return bool(self.done)
 
-    def _seen(self, result: Path) -> tuple[tuple[str, ...], str]:
+    def _suffixes_and_thumbnail(self, result: Path) -> tuple[tuple[str, ...], str]:
         """The suffixes that a result's format has, and the address of a small picture of it."""
         with open_source(result, self._max_pixels) as source:
             page, suffixes = source.pages[0], source.format.suffixes

@@ -1,7 +1,7 @@
 """What the page does: one handler for each thing that a person can do on it.
 
 Every handler takes a slot in the pool, works in its threads, and says what went wrong in one
-sentence (`notes`). Pictures live in `OpenPictures`; the browser holds only their names.
+sentence (`failure_notes`). Pictures live in `OpenPictures`; the browser holds only their names.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ from core.options import Options
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page import examples, words
 from gradio_app.page.batch import MOST_FILES, ZipBatches
-from gradio_app.page.notes import in_a_sentence, say
+from gradio_app.page.failure_notes import failures_as_notes, show_note
+from gradio_app.page.hint_editor import alternatives, document_of_strokes
 from gradio_app.page.payloads import detail_of, file_path, files_of, numbers_in
 from gradio_app.page.pictures import OpenPicture, OpenPictures
 from gradio_app.page.preview import as_address, coloured, histogram, jpeg_of
 from gradio_app.page.routes import owner_of
-from gradio_app.page.stage import alternatives, document_of_strokes
 from gradio_app.page.uploads import Uploads
 from gradio_app.problems import Refused
 
@@ -38,8 +38,8 @@ _CONTROLS: Final = 4
 _SHOWN: Final = 6
 
 
-def _stage_failed() -> list[Any]:
-    """For what `_shown` shows: the stage alone hears of it, and stops waiting."""
+def _editor_failed() -> list[Any]:
+    """Values in the place of `_shown`'s after a failure: the hint editor stops waiting."""
     return [gr.skip(), {"failed": secrets.token_hex(4)}, *[gr.skip()] * (_SHOWN - 3), ""]
 
 
@@ -59,7 +59,7 @@ class Handlers:
         found = self._descriptions.get(model)
         return found.card if found else ""
 
-    @in_a_sentence()
+    @failures_as_notes()
     async def open_upload(
         self,
         file: Any,
@@ -77,7 +77,7 @@ class Handlers:
             own = await asyncio.to_thread(self._uploads.take, file_path(file), owner, folder)
             return await self._open(own, model, side, vividness, small_faces)
 
-    @in_a_sentence()
+    @failures_as_notes()
     async def open_example(
         self, model: str, side: int, vividness: float, small_faces: bool, event: gr.EventData
     ):
@@ -124,13 +124,13 @@ class Handlers:
         self._pictures.close(id)
         return "", *self._present(is_open=False)
 
-    @in_a_sentence(lambda: [*[gr.skip()] * (_SHOWN - 1), ""])
+    @failures_as_notes(lambda: [*[gr.skip()] * (_SHOWN - 1), ""])
     async def change(self, id: str, model: str, side: int, vividness: float, small_faces: bool):
         """Another model, side or vividness, or a closer look for small faces."""
         async for shown in self._recolour(id, model, side, vividness, small_faces):
             yield shown
 
-    @in_a_sentence(_stage_failed)
+    @failures_as_notes(_editor_failed)
     async def paint(
         self,
         id: str,
@@ -148,7 +148,7 @@ class Handlers:
         async for shown in self._recolour(id, model, side, vividness, small_faces):
             yield shown
 
-    @in_a_sentence(lambda: _stage_failed()[1])
+    @failures_as_notes(lambda: _editor_failed()[1])
     async def ask(
         self,
         id: str,
@@ -179,11 +179,11 @@ class Handlers:
 
         with self._pool.slot() as slot:
             choices = await slot.run(work)
-        value = self._stage_value(picture)
+        value = self._editor_value(picture)
         value["alternatives"] = {"x": x, "y": y, "radius": radius, "choices": choices}
         return value
 
-    @in_a_sentence(lambda: "")
+    @failures_as_notes(lambda: "")
     async def full_size(self, id: str, model: str, side: int, vividness: float, small_faces: bool):
         """Makes the whole file and says where it can be fetched."""
         picture = self._pictures.find(id)
@@ -194,7 +194,7 @@ class Handlers:
             )
         return self._pictures.offer(path)
 
-    @in_a_sentence()
+    @failures_as_notes()
     async def compare(self, id: str, *settings: Any):
         """The open picture in two ways, for a slider between them.
 
@@ -219,11 +219,11 @@ class Handlers:
         with self._pool.slot() as slot:
             one, one_s = await slot.run(work, "left", left)
             two, two_s = await slot.run(work, "right", right)
-        said = [
+        sentences = [
             f"{side}: {words.way(options, self.model_names)}, {words.duration(seconds)}."
             for side, options, seconds in (("Left", left, one_s), ("Right", right, two_s))
         ]
-        return (one, two), f'<p class="status" role="status">{escape(" ".join(said))}</p>'
+        return (one, two), f'<p class="status" role="status">{escape(" ".join(sentences))}</p>'
 
     async def batch(
         self, files: Any, model: str, vividness: float, small_faces: bool, request: gr.Request
@@ -242,7 +242,7 @@ class Handlers:
                 lambda path, folder: self._uploads.take(path, owner, folder),
             )
         except (PhotochromError, OSError, Refused) as error:
-            say(error)
+            show_note(error)
             return
         try:
             for key in batch.left:
@@ -260,7 +260,7 @@ class Handlers:
         except InterruptedJob:
             pass  # what is done is offered all the same, as after every failure
         except (PhotochromError, MemoryError, OSError, Refused) as error:
-            say(error)
+            show_note(error)
         finally:  # also where nobody listens any more
             self._batches.end(owner, page, batch)
         is_done = not (batch.is_stopped or batch.failures)
@@ -350,12 +350,12 @@ class Handlers:
 
     def _present(self, *, is_open: bool) -> list[Any]:
         """What is to be seen: chooser; picture, painting area, comparison, panel; and which tab."""
-        there = gr.update(visible=is_open)
+        visibility = gr.update(visible=is_open)
         tab = gr.skip() if is_open else gr.update(selected="photograph")
-        return [gr.update(visible=not is_open), *[there] * (_PRESENT - 2), tab]
+        return [gr.update(visible=not is_open), *[visibility] * (_PRESENT - 2), tab]
 
     async def _shown(self, picture: OpenPicture, *, restore: bool = False) -> list[Any]:
-        """Values of slider, stage, status line, facts, histogram, and no progress."""
+        """Values of slider, hint editor, status line, facts, histogram, and no progress."""
         before, after = await asyncio.to_thread(picture.preview_files)
         colorizer = await asyncio.to_thread(self._with, picture.options.model)
         session = colorizer.session
@@ -369,12 +369,12 @@ class Handlers:
             session.description.name,
             session.provider,
         )
-        value = self._stage_value(picture) | ({"restore": True} if restore else {})
+        value = self._editor_value(picture) | ({"restore": True} if restore else {})
         assert picture.last_chroma is not None
         colours = histogram(picture.last_chroma, picture.options.vividness)
         return [(str(before), str(after)), value, line, facts, colours, ""]
 
-    def _stage_value(self, picture: OpenPicture) -> dict[str, Any]:
+    def _editor_value(self, picture: OpenPicture) -> dict[str, Any]:
         description = self._descriptions.get(picture.options.model)
         return {
             "id": picture.id,

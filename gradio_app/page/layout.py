@@ -15,6 +15,7 @@ import gradio as gr
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page import examples, words
 from gradio_app.page.handlers import Handlers
+from gradio_app.page.hint_editor import hint_editor
 from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.settings_parts import (
     model_choice,
@@ -23,7 +24,6 @@ from gradio_app.page.settings_parts import (
     two_ways,
     vividness_slider,
 )
-from gradio_app.page.stage import stage
 from gradio_app.page.uploads import Uploads
 from gradio_app.page.voting import Voting
 
@@ -92,7 +92,7 @@ def blocks(
                         visible=False,
                         render_children=True,
                     ) as paint_tab:
-                        painting = stage()
+                        painting = hint_editor()
                         gr.HTML(f"<p class='note'>{words.HINTS}</p>", js_on_load=None)
                     with gr.Tab(
                         "Compare", id="compare", elem_id="tab-compare", visible=False

@@ -206,16 +206,23 @@ class OpenPictures:
             raise OptionsError(LOST) from error
         with former._chroma_lock:
             picture = replace(
-                former, id=name, source=source, strokes=list(former.strokes), _shown={},
-                _thumbnails=dict(former._thumbnails), _result_key="", is_left=False,
-                _chroma_lock=threading.Lock(), _result_lock=threading.Lock(),
+                former,
+                id=name,
+                source=source,
+                strokes=list(former.strokes),
+                _shown={},
+                _thumbnails=dict(former._thumbnails),
+                _result_key="",
+                is_left=False,
+                _chroma_lock=threading.Lock(),
+                _result_lock=threading.Lock(),
                 _shown_lock=threading.Lock(),
-            )  # fmt: skip
+            )
         self._keep(picture)
         former.is_left = True  # afterwards: it was asked for just now, and is not the one to go
         return picture
 
-    def seen(self, id: str) -> None:
+    def mark_open(self, id: str) -> None:
         """A page has said that it has this picture open: it is no longer thought to be left."""
         with self._lock:
             if id in self._open:
@@ -314,7 +321,15 @@ def _opened(id: str, upload: Path, folder: Path, max_pixels: int) -> OpenPicture
     kept = folder / f"source{suffix}"
     shutil.move(upload, kept)
     return OpenPicture(
-        id=id, source=kept, name=upload.name, width=page.width, height=page.height, pages=pages,
-        format=format, depth=depth, max_pixels=max_pixels, before=before,
+        id=id,
+        source=kept,
+        name=upload.name,
+        width=page.width,
+        height=page.height,
+        pages=pages,
+        format=format,
+        depth=depth,
+        max_pixels=max_pixels,
+        before=before,
         before_jpeg=jpeg_of(to_8_bit(before)),
-    )  # fmt: skip
+    )

@@ -113,9 +113,16 @@ def histogram(field: ChromaField, vividness: float) -> str:
 
 #: Hue angle in degrees at which a family of colours ends -> its name.
 _FAMILIES: Final = (
-    (15, "pinks"), (50, "reds and browns"), (80, "oranges and skin"), (105, "yellows"),
-    (165, "greens"), (220, "blue-greens"), (290, "blues"), (335, "purples"), (360, "pinks"),
-)  # fmt: skip
+    (15, "pinks"),
+    (50, "reds and browns"),
+    (80, "oranges and skin"),
+    (105, "yellows"),
+    (165, "greens"),
+    (220, "blue-greens"),
+    (290, "blues"),
+    (335, "purples"),
+    (360, "pinks"),
+)
 
 
 def _in_words(a: np.ndarray, b: np.ndarray) -> str:

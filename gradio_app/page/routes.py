@@ -23,8 +23,8 @@ from core.image.read import open_source
 from gradio_app.page import words
 from gradio_app.page.payloads import Payloads
 from gradio_app.page.pictures import OpenPictures
-from gradio_app.page.receiving import Receiver
 from gradio_app.page.streams import Streams
+from gradio_app.page.upload_route import UploadRoute
 from gradio_app.page.uploads import Uploads, read_regular
 from gradio_app.problems import STATUS, Refused, problem, problem_of
 from gradio_app.upload import UPLOAD_PATH, body_of
@@ -78,7 +78,7 @@ class PageRoutes:
         self.app = app
         self._uploads = uploads
         self._pictures = pictures
-        self._receiver = Receiver(uploads, largest_upload)
+        self._upload_route = UploadRoute(uploads, largest_upload)
         self._shown = shown
         self._payloads = payloads
         self._streams = Streams()
@@ -123,17 +123,17 @@ class PageRoutes:
     async def _own_answer(self, request: Request, method: str, path: str, owner: str) -> Response:
         """The answer of a route that is ours in Gradio's place; 404 for what is none."""
         if (method, path) == ("POST", UPLOAD_PATH):
-            return await self._receiver.receive(request, owner)
+            return await self._upload_route.receive(request, owner)
         if (method, path) == ("GET", _PROGRESS):
-            return self._receiver.tell(request.query_params.get("upload_id", "")[:100])
+            return self._upload_route.progress_of(request.query_params.get("upload_id", "")[:100])
         if method == "GET" and path.startswith(_FILE):
             return await asyncio.to_thread(self._file, path.removeprefix(_FILE), owner)
         if (method, path) == ("POST", _RECOGNIZE):
             return await _recognized(request)
         beat = _BEAT.fullmatch(path)
         if method == "POST" and beat and owner:
-            self._uploads.seen(owner, beat[1])
-            self._pictures.seen(request.query_params.get("picture", ""))
+            self._uploads.mark_open(owner, beat[1])
+            self._pictures.mark_open(request.query_params.get("picture", ""))
             return Response(status_code=204, headers={SERVER_HEADER: self._server})
         return _nothing()
 
@@ -168,8 +168,12 @@ class PageRoutes:
             await problem_of(refusal)(request.scope, request.receive, send)
             return
         scope = dict(request.scope)
-        kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-length",
-                b"content-type", b"transfer-encoding", b"content-encoding")]  # fmt: skip
+        kept = [
+            pair
+            for pair in scope["headers"]
+            if pair[0]
+            not in (b"content-length", b"content-type", b"transfer-encoding", b"content-encoding")
+        ]
         scope["headers"] = [
             *kept,
             (b"content-type", b"application/json"),
@@ -190,8 +194,12 @@ class PageRoutes:
                 return value
             if _is_file(value):
                 upload = self._uploads.check(value.get("path"), owner)
-                return {"path": str(upload.path), "orig_name": upload.path.name,
-                        "size": upload.size, "meta": {"_type": "gradio.FileData"}}  # fmt: skip
+                return {
+                    "path": str(upload.path),
+                    "orig_name": upload.path.name,
+                    "size": upload.size,
+                    "meta": {"_type": "gradio.FileData"},
+                }
             return {name: checked(entry, depth + 1) for name, entry in value.items()}
 
         fields: dict[str, Any] = {"data": checked(event["data"], 0)}

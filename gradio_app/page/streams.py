@@ -24,9 +24,11 @@ class Streams:
         """Around one stream; raises `Refused` where there are too many."""
         if self._open[owner] >= MOST_OF_ONE or self._open.total() >= MOST_STREAMS:
             raise Refused(
-                429, "too many pages wait for answers; close some, and try again", kind="busy",
+                429,
+                "too many pages wait for answers; close some, and try again",
+                kind="busy",
                 headers={"Retry-After": "2"},
-            )  # fmt: skip
+            )
         self._open[owner] += 1
         try:
             yield

@@ -8,9 +8,18 @@ _MONOSPACE = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"
 
 #: A muted terracotta, as in hand-coloured prints.
 _ACCENT = colors.Color(
-    c50="#fdf5f0", c100="#fae7dc", c200="#f4cdb7", c300="#ebab8a", c400="#de8459", c500="#c9663a",
-    c600="#b3542b", c700="#914223", c800="#743620", c900="#5f2e1d", c950="#35170e",
-)  # fmt: skip
+    c50="#fdf5f0",
+    c100="#fae7dc",
+    c200="#f4cdb7",
+    c300="#ebab8a",
+    c400="#de8459",
+    c500="#c9663a",
+    c600="#b3542b",
+    c700="#914223",
+    c800="#743620",
+    c900="#5f2e1d",
+    c950="#35170e",
+)
 
 THEME = Base(
     primary_hue=_ACCENT,

@@ -110,9 +110,11 @@ class Uploads:
     """All uploads of one server, in `folder`. `clock` gives seconds."""
 
     def __init__(
-        self, folder: Path, clock: Callable[[], float] = time.monotonic,
+        self,
+        folder: Path,
+        clock: Callable[[], float] = time.monotonic,
         most_bytes: int = MOST_BYTES,
-    ) -> None:  # fmt: skip
+    ) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._clock = clock
@@ -151,7 +153,7 @@ class Uploads:
                     shutil.copyfileobj(stream, copy, 1 << 20)
         return target
 
-    def seen(self, owner: str, page: str) -> None:
+    def mark_open(self, owner: str, page: str) -> None:
         """Notes that a page of that browser is open now; `page` is the name it gave itself."""
         now = self._clock()
         with self._lock:

@@ -23,7 +23,7 @@ from core.comparison import (
     FAULTS,
     ComparedFolder,
     ComparedModel,
-    Comparison,
+    PairedComparison,
     Tally,
     gather,
     tally,
@@ -35,7 +35,7 @@ from core.image.read import open_source
 from core.options import Options
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page import words
-from gradio_app.page.notes import in_a_sentence
+from gradio_app.page.failure_notes import failures_as_notes
 from gradio_app.page.payloads import detail_of, files_of
 from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.routes import owner_of
@@ -44,7 +44,7 @@ from gradio_app.problems import Refused, problem, problem_of
 from gradio_app.upload import body_of
 
 if TYPE_CHECKING:
-    from core.comparison import Source
+    from core.comparison import ComparedSource
 
 #: Photographs of one vote; the command line has no limit.
 MOST_PHOTOGRAPHS: Final = 60
@@ -75,7 +75,7 @@ class Voting:
         self._votes: OrderedDict[str, _Vote] = OrderedDict()
         self._model_names = list(pool.descriptions())
 
-    @in_a_sentence()
+    @failures_as_notes()
     async def make(self, request: gr.Request, photographs: Any, id: str, *given: Any):
         """Makes a vote; says where it is. `given`: settings of both ways, then files of both.
 
@@ -86,7 +86,7 @@ class Voting:
         own = given[2 * _SETTINGS :]
         with self._pool.folder_for_one() as folder, self._pool.slot() as slot:
 
-            def work() -> Comparison:
+            def work() -> PairedComparison:
                 named = self._taken(photographs, owner, folder / "photographs")
                 if not named and id:
                     picture = self._pictures.find(id)
@@ -111,7 +111,7 @@ class Voting:
         address = await asyncio.to_thread(self.offer, comparison)
         return words.vote_is_ready(address, len(comparison.rows), len(comparison.left_out))
 
-    def offer(self, comparison: Comparison) -> str:
+    def offer(self, comparison: PairedComparison) -> str:
         """The address of a page on which people vote on a comparison."""
         ticket = secrets.token_urlsafe(18)
         page = self._pictures.folder / f"vote-{ticket}.html"
@@ -136,8 +136,11 @@ class Voting:
         except ValueError as error:
             raise Refused(422, str(error)) from error
         rows = [(answer.get("photograph"), tuple(answer["sources"])) for answer in answers]
-        faults = [answer.get("faults", {}).get(name, ()) for answer in answers
-                  for name in answer["sources"]]  # fmt: skip
+        faults = [
+            answer.get("faults", {}).get(name, ())
+            for answer in answers
+            for name in answer["sources"]
+        ]
         if rows != vote.rows or not set(chain(*faults)) <= set(FAULTS):
             raise Refused(422, "these are no votes on this comparison")
         if not isinstance(voter, str) or not 0 < len(voter) <= 64:
@@ -168,9 +171,14 @@ class Voting:
             except (ValueError, RecursionError):
                 return problem(400, "request", "the votes are no JSON")
             pairs = [
-                {"names": pair.sources, "won": pair.preferred, "ties": pair.ties,
-                 "faults": pair.faults} for pair in found
-            ]  # fmt: skip
+                {
+                    "names": pair.sources,
+                    "won": pair.preferred,
+                    "ties": pair.ties,
+                    "faults": pair.faults,
+                }
+                for pair in found
+            ]
             return JSONResponse({"voters": len(self._votes[ticket].answers), "pairs": pairs})
 
     def _taken(self, files: Any, owner: str, folder: Path) -> dict[str, Path]:
@@ -184,13 +192,13 @@ class Voting:
                 with open_source(file, self._pool.settings.max_pixels):
                     taken[_free_name(file.stem, taken)] = file
             except SourceError as error:
-                said = words.plain(error).rstrip(".")
-                raise Refused(422, f"{said}: {file.name}") from error
+                sentence = words.plain(error).rstrip(".")
+                raise Refused(422, f"{sentence}: {file.name}") from error
         return taken
 
     def _source(
         self, way: Sequence[Any], own: dict[str, Path], title: str, named: dict[str, Path]
-    ) -> "Source":
+    ) -> "ComparedSource":
         if own:
             return ComparedFolder(f"the {title} way's pictures", _belonging(own, named))
         model, side, vividness, small_faces = way

@@ -6,7 +6,7 @@ import click
 import pytest
 from PIL import Image
 
-from core.commands.arguments import Pixels
+from core.commands.arguments import PixelCount
 from tests.photographs import gray, save
 
 
@@ -25,13 +25,13 @@ from tests.photographs import gray, save
     ],
 )
 def test_a_limit_of_pixels_is_understood_in_every_way_that_people_write_it(text, pixels):
-    assert Pixels().convert(text, None, None) == pixels
+    assert PixelCount().convert(text, None, None) == pixels
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "many", "MP", "1 TP", ""])
 def test_what_is_no_limit_is_refused_with_an_example(text):
     with pytest.raises(click.BadParameter, match="megapixels"):
-        Pixels().convert(text, None, None)
+        PixelCount().convert(text, None, None)
 
 
 def test_the_limit_counts_megapixels_on_the_command_line(cli, tmp_path, model):

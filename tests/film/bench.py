@@ -17,7 +17,7 @@ import numpy as np
 
 from core.bench.rows import Row
 from core.colorizer import Colorizer
-from core.film.life import colour_segment, finish, open_work
+from core.film.one_film import colour_segment, finish, open_work
 from core.film.options import FilmOptions
 from core.options import Options
 
@@ -80,10 +80,10 @@ def coloured(source: Path, target: Path, colorizer: Colorizer, every: int) -> tu
     work = open_work(
         source, target, colorizer, Options(), FilmOptions(codec="ffv1", chroma="444", every=every)
     )
-    told = [colour_segment(work, segment) for segment in work.plan.segments]
+    records = [colour_segment(work, segment) for segment in work.plan.segments]
     finish(work, replace=True)
-    frames = sum(each.frames for each in told)
-    return (time.process_time() - begun), sum(each.calls for each in told) / frames
+    frames = sum(each.frames for each in records)
+    return (time.process_time() - begun), sum(each.calls for each in records) / frames
 
 
 def rows() -> Iterator[Row]:

@@ -119,11 +119,14 @@ def look(path: Path) -> Seen:
             seen.times.append(frame.time)
             seen.info |= {"format": frame.format.name, "rotation": frame.rotation}
         seen.info |= {
-            "codec": context.name, "range": context.color_range, "matrix": context.colorspace,
-            "fields": context.field_order, "aspect": stream.sample_aspect_ratio,
+            "codec": context.name,
+            "range": context.color_range,
+            "matrix": context.colorspace,
+            "fields": context.field_order,
+            "aspect": stream.sample_aspect_ratio,
             "metadata": {key.upper(): value for key, value in film.metadata.items()},
             "chapters": [chapter["metadata"].get("title") for chapter in film.chapters()],
-        }  # fmt: skip
+        }
     with av.open(str(path)) as film:
         for packet in film.demux():
             if packet.stream.type == "audio" and packet.size and packet.pts is not None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from core.film import segments
-from core.film.life import colour_segment
+from core.film.one_film import colour_segment
 from tests.film.films import look, same, write_film
 from tests.film.test_video import video
 
@@ -112,9 +112,13 @@ def test_a_change_of_size_in_the_middle_is_told_with_its_time(cli, tmp_path, mod
     # MPEG-2's elementary streams can simply be put one after the other
     for name, size in (("a", (96, 64)), ("b", (64, 64))):
         write_film(
-            tmp_path / f"{name}.m2v", codec="mpeg2video", format="yuv420p", size=size, frames=8,
+            tmp_path / f"{name}.m2v",
+            codec="mpeg2video",
+            format="yuv420p",
+            size=size,
+            frames=8,
             sound=None,
-        )  # fmt: skip
+        )
     source = tmp_path / "both.m2v"
     source.write_bytes((tmp_path / "a.m2v").read_bytes() + (tmp_path / "b.m2v").read_bytes())
     answer = video(cli, source, tmp_path / "out.mkv", model)
@@ -172,7 +176,7 @@ def test_a_full_disk_leaves_nothing_under_the_results_name(cli, tmp_path, model,
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("core.film.joining.write_all", full)
+    monkeypatch.setattr("core.film.muxing.write_all", full)
     answer = video(cli, source, tmp_path / "out.mkv", model)
     assert answer.code == 1 and "the disk is full" in answer.err
     assert not (tmp_path / "out.mkv").exists()
@@ -222,17 +226,17 @@ def test_killed_at_any_segment_it_goes_on_and_the_result_is_the_same_to_the_byte
 
     def counting(work, segment, **settings):
         before = work.file_of(segment).exists()
-        told = colour_segment(work, segment, **settings)
+        record = colour_segment(work, segment, **settings)
         coloured.append((segment.index, before))
-        return told
+        return record
 
-    from core.film import life
+    from core.film import one_film
 
-    life.colour_segment, before = counting, life.colour_segment
+    one_film.colour_segment, before = counting, one_film.colour_segment
     try:
         answer = cli(*words)
     finally:
-        life.colour_segment = before
+        one_film.colour_segment = before
     assert answer.code == 0, answer.err
     assert [index for index, there in coloured if there] == list(range(len(stood)))
     assert out.read_bytes() == undisturbed.read_bytes()
@@ -241,7 +245,7 @@ def test_killed_at_any_segment_it_goes_on_and_the_result_is_the_same_to_the_byte
 
 def test_segments_coloured_in_any_order_give_the_same_film(cli, tmp_path, model, short_segments):
     from core.colorizer import Colorizer
-    from core.film.life import finish, open_work
+    from core.film.one_film import finish, open_work
     from core.film.options import FilmOptions
     from core.options import Options
 
@@ -249,9 +253,12 @@ def test_segments_coloured_in_any_order_give_the_same_film(cli, tmp_path, model,
     files = []
     for name, order in (("a.mkv", 1), ("b.mkv", -1)):
         work = open_work(
-            source, tmp_path / name, Colorizer.open(str(model)), Options(),
+            source,
+            tmp_path / name,
+            Colorizer.open(str(model)),
+            Options(),
             FilmOptions(codec="x264"),
-        )  # fmt: skip
+        )
         for segment in work.plan.segments[::order]:
             colour_segment(work, segment)
         finish(work, replace=False)

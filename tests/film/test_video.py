@@ -39,10 +39,14 @@ def test_a_gray_film_gains_colour_and_keeps_luma_sound_chapters_and_times(
 @pytest.mark.parametrize(
     ("name", "format"),
     [
-        ("full.mkv", "yuvj420p"), ("a.mkv", "yuv422p10le"), ("b.mkv", "yuv444p12le"),
-        ("c.mkv", "gray10le"), ("d.mkv", "gray16le"), ("e.mkv", "yuv411p"),
+        ("full.mkv", "yuvj420p"),
+        ("a.mkv", "yuv422p10le"),
+        ("b.mkv", "yuv444p12le"),
+        ("c.mkv", "gray10le"),
+        ("d.mkv", "gray16le"),
+        ("e.mkv", "yuv411p"),
     ],
-)  # fmt: skip
+)
 def test_luma_and_subsampling_of_every_depth_stay_in_ffv1(cli, tmp_path, model, name, format):
     codec = "mjpeg" if format == "yuvj420p" else "ffv1"
     source = write_film(tmp_path / name, codec=codec, format=format, frames=3)
@@ -81,9 +85,13 @@ def test_codecs_write_what_their_containers_hold(
     cli, tmp_path, model, target, words, codec, format
 ):
     source = write_film(
-        tmp_path / "a.mp4", codec="libx264", format="yuv420p", sound="aac", frames=8,
+        tmp_path / "a.mp4",
+        codec="libx264",
+        format="yuv420p",
+        sound="aac",
+        frames=8,
         options={"crf": "20"},
-    )  # fmt: skip
+    )
     answer = video(cli, source, tmp_path / target, model, *words)
     assert answer.code == 0, answer.err
     before, after = look(source), look(tmp_path / target)
@@ -100,9 +108,15 @@ def test_codecs_write_what_their_containers_hold(
 def test_shape_of_pixels_turning_fields_and_uneven_times_stay(cli, tmp_path, model):
     times = [0, 40, 90, 100, 350, 360, 400, 1000]
     source = write_film(
-        tmp_path / "a.mkv", format="yuv420p", frames=8, times=times, aspect=Fraction(16, 15),
-        options={"field_order": "tt"}, rotation=90, sound=None,
-    )  # fmt: skip
+        tmp_path / "a.mkv",
+        format="yuv420p",
+        frames=8,
+        times=times,
+        aspect=Fraction(16, 15),
+        options={"field_order": "tt"},
+        rotation=90,
+        sound=None,
+    )
     answer = video(cli, source, tmp_path / "out.mkv", model)
     assert answer.code == 0, answer.err
     before, after = look(source), look(tmp_path / "out.mkv")

@@ -102,9 +102,13 @@ def merged_difference(
         seen = Gimp.Layer.new_from_visible(image, image, "seen")
         value = [*before, read(seen, "R'G'B' u16"), read(seen, "CIE Lab float")]
         """,
-        width=codes.shape[1], height=codes.shape[0], codes=codes.tobytes(), depth=depth,
-        precision=precision, output=output,
-    )  # fmt: skip
+        width=codes.shape[1],
+        height=codes.shape[0],
+        codes=codes.tobytes(),
+        depth=depth,
+        precision=precision,
+        output=output,
+    )
     shown = np.frombuffer(bytes.fromhex(lab), np.float32).reshape(-1, 3)
     chroma = np.hypot(shown[:, 1], shown[:, 2])
     if d50:

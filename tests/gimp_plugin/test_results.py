@@ -58,9 +58,15 @@ def test_every_code_of_the_answer_arrives_in_the_layer_and_alpha_stays(
             "selected": [chosen.get_name() for chosen in image.get_selected_layers()],
         }
         """,
-        width=WIDTH, height=HEIGHT, samples=samples, babl=babl, precision=precision, depth=depth,
-        alpha=alpha, output=output,
-    )  # fmt: skip
+        width=WIDTH,
+        height=HEIGHT,
+        samples=samples,
+        babl=babl,
+        precision=precision,
+        depth=depth,
+        alpha=alpha,
+        output=output,
+    )
     assert found["ran"] == {"status": "success", "message": ""}
     expected = np.frombuffer(
         answer(bytes.fromhex(found["sent"]), 3, depth), f"u{depth // 8}"
@@ -100,9 +106,13 @@ def test_what_is_brighter_than_white_in_a_floating_point_image_keeps_its_value(
         value = {"ran": ran, "sent": sent, "before": before,
                  "after": read(layer, linear), "codes": read(layer, "R'G'B' u16")}
         """,
-        width=WIDTH, height=HEIGHT, samples=pixels.tobytes(), precision=precision, alpha=alpha,
+        width=WIDTH,
+        height=HEIGHT,
+        samples=pixels.tobytes(),
+        precision=precision,
+        alpha=alpha,
         linear="RGBA float" if alpha else "RGB float",
-    )  # fmt: skip
+    )
     assert found["ran"]["status"] == "success"
     channels = 4 if alpha else 3
     before, after = (
@@ -136,9 +146,12 @@ def test_linear_and_32_bit_images_are_coloured_too(gimp: GimpSession, precision:
         kept = output == "in-place" or read(layer) == before
         value = [ran["status"], kept, read(top, "CIE Lab float")]
         """,
-        width=WIDTH, height=HEIGHT, precision=precision, output=output,
+        width=WIDTH,
+        height=HEIGHT,
+        precision=precision,
+        output=output,
         samples=np.full(WIDTH * HEIGHT * 3, 40000, np.uint16).tobytes(),
-    )  # fmt: skip
+    )
     status, kept, lab = found
     assert (status, kept) == ("success", True)
     assert np.array(array("f", bytes.fromhex(lab))).reshape(-1, 3)[:, 2].min() > 5  # b*: warm
@@ -158,9 +171,13 @@ def test_a_gray_image_becomes_rgb_when_that_is_allowed(
         value = [ran["status"], image.get_base_type().value_nick, photo,
                  read(image.get_layers()[0], f"R'G'B' u{depth}")]
         """,
-        width=WIDTH, height=HEIGHT, samples=samples, precision=precision, output=output,
+        width=WIDTH,
+        height=HEIGHT,
+        samples=samples,
+        precision=precision,
+        output=output,
         depth=depth,
-    )  # fmt: skip
+    )
     status, base, photo, top = found
     assert (status, base) == ("success", "rgb")
     assert bytes.fromhex(top) == answer(samples, 1, depth)
@@ -227,9 +244,15 @@ def test_the_request_carries_what_the_user_chose(gimp: GimpSession, room: Room):
     query = request["query"]
     assert len(query.pop("id")) == 32
     assert query == {
-        "width": "8", "height": "4", "channels": "3", "depth": "8", "space": "srgb",
-        "want": "rgb", "vividness": "0.75", "model": "fake",
-    }  # fmt: skip
+        "width": "8",
+        "height": "4",
+        "channels": "3",
+        "depth": "8",
+        "space": "srgb",
+        "want": "rgb",
+        "vividness": "0.75",
+        "model": "fake",
+    }
     assert request["kind"] == "application/octet-stream"
     assert request["host"].startswith("127.0.0.1:")
 
@@ -249,8 +272,10 @@ def test_a_profiled_image_is_sent_in_srgb_and_its_colours_come_back_in_its_profi
         value = [ran["status"], native, sent, read(layer), read(layer, "R'G'B' u16"),
                  image.get_color_profile().get_label()]
         """,
-        width=WIDTH, height=HEIGHT, samples=samples.tobytes(),
-    )  # fmt: skip
+        width=WIDTH,
+        height=HEIGHT,
+        samples=samples.tobytes(),
+    )
     status, native, sent, after, codes, profile = found
     assert (status, profile) == ("success", "Compatible with Adobe RGB (1998)")
     assert native != sent  # the layer's own codes are Adobe's

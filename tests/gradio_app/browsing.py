@@ -27,33 +27,35 @@ def give(page: Page, data: bytes, name: str, kind: str = "image/png") -> None:
 
 
 def shown(page: Page) -> np.ndarray:
-    """The picture on the stage, as the browser got it: uint8 (h, w, 3)."""
-    data = page.request.get(page.locator(".stage-picture").evaluate("image => image.src")).body()
+    """The picture in the hint editor, as the browser got it: uint8 (h, w, 3)."""
+    data = page.request.get(
+        page.locator(".hint-editor-picture").evaluate("image => image.src")
+    ).body()
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 def after(page: Page, act) -> np.ndarray:
-    """The stage's picture after `act` made the server colour it anew."""
-    old = page.locator(".stage-picture").get_attribute("src")
+    """The hint editor's picture after `act` made the server colour it anew."""
+    old = page.locator(".hint-editor-picture").get_attribute("src")
     act()
     page.wait_for_function(
-        "old => { const image = document.querySelector('.stage-picture');"
+        "old => { const image = document.querySelector('.hint-editor-picture');"
         " return image.getAttribute('src') !== old && image.complete && image.naturalWidth; }",
         arg=old,
     )
     return shown(page)
 
 
-def to_stage(page: Page) -> None:
+def to_hint_editor(page: Page) -> None:
     page.get_by_role("tab", name="Paint").click()
-    page.locator(".stage-picture").wait_for()
-    page.locator(".stage-canvas").scroll_into_view_if_needed()
+    page.locator(".hint-editor-picture").wait_for()
+    page.locator(".hint-editor-canvas").scroll_into_view_if_needed()
 
 
 def stroke(page: Page, x: float, y: float, length: float = 0.1) -> None:
     """Paints from (x, y), in shares of the picture, to the right."""
-    page.locator(".stage-view").evaluate("view => view.scrollIntoView({block: 'center'})")
-    box = page.locator(".stage-canvas").bounding_box()
+    page.locator(".hint-editor-view").evaluate("view => view.scrollIntoView({block: 'center'})")
+    box = page.locator(".hint-editor-canvas").bounding_box()
     assert box is not None
     left, top = box["x"] + x * box["width"], box["y"] + y * box["height"]
     page.mouse.move(left, top)

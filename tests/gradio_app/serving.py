@@ -69,9 +69,13 @@ def command(*arguments: str) -> list[str]:
 
 @contextlib.contextmanager
 def server(
-    folder: Path, *arguments: str, port: int = 0, models: str | None = None,
-    environment: dict[str, str] | None = None, largest_file: int = 0,
-):  # fmt: skip
+    folder: Path,
+    *arguments: str,
+    port: int = 0,
+    models: str | None = None,
+    environment: dict[str, str] | None = None,
+    largest_file: int = 0,
+):
     """`photochrom demo --model tiny ARGUMENTS`, ready to answer; ended afterwards.
 
     `models` is a folder of other models than the tiny ones, `environment` has further variables;
@@ -84,14 +88,26 @@ def server(
     with log.open("wb") as output:
         process = subprocess.Popen(
             command(
-                "demo", "--no-open", "--model", "tiny", "--port", str(port), "--device", "cpu",
+                "demo",
+                "--no-open",
+                "--model",
+                "tiny",
+                "--port",
+                str(port),
+                "--device",
+                "cpu",
                 # With an end to its idleness it makes the page only when it is asked for it. A day:
                 # the files of this room's tests may lie many minutes apart.
-                "--idle-exit", "86400", *arguments,
+                "--idle-exit",
+                "86400",
+                *arguments,
             ),
-            env=environment, stdout=output, stderr=output, cwd=Path(__file__).parents[2],
+            env=environment,
+            stdout=output,
+            stderr=output,
+            cwd=Path(__file__).parents[2],
             preexec_fn=partial(_limit_files, largest_file) if largest_file else None,
-        )  # fmt: skip
+        )
     try:
         state = _wait_for_state(Path(environment["PHOTOCHROM_STATE"]), process, log)
         yield Running(process, state, environment, log)

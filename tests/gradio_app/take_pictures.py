@@ -53,16 +53,16 @@ def _divide(page: Page) -> None:
 def _paint(page: Page) -> None:
     page.get_by_role("tab", name="Paint").click()
     page.get_by_role("button", name="Sky").click()
-    page.locator(".stage-canvas").wait_for()
+    page.locator(".hint-editor-canvas").wait_for()
     page.wait_for_timeout(500)
-    box = page.locator(".stage-canvas").bounding_box()
+    box = page.locator(".hint-editor-canvas").bounding_box()
     assert box is not None
     x, y = box["x"] + 0.3 * box["width"], box["y"] + 0.62 * box["height"]
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 60, y + 50, steps=6)
     page.mouse.up()
-    page.wait_for_function("document.querySelector('.stage-busy').hidden")
+    page.wait_for_function("document.querySelector('.hint-editor-busy').hidden")
 
 
 def _keep(data: bytes, target: Path) -> None:

@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.gradio_app.browsing import choose, stroke, to_stage
+from tests.gradio_app.browsing import choose, stroke, to_hint_editor
 from tests.gradio_app.pictures import file_of, gray
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
@@ -34,7 +34,7 @@ def test_axe_finds_nothing_in_any_state_of_the_page(window, served, scheme, rule
     found = {"start": faults(page, *rules)}
     choose(page, file_of(gray(60, 80), "PNG"))
     found["open"] = faults(page, *rules)
-    to_stage(page)
+    to_hint_editor(page)
     stroke(page, 0.4, 0.5)
     for folded in page.locator("button.label-wrap:visible").all():
         folded.click()

@@ -24,8 +24,12 @@ def raw_query(samples: np.ndarray, **more) -> dict:
     depth = samples.dtype.itemsize * 8
     space = "gray" if channels == 1 else "srgb"
     return {
-        "width": width, "height": height, "channels": channels, "depth": depth, "space": space,
-    } | more  # fmt: skip
+        "width": width,
+        "height": height,
+        "channels": channels,
+        "depth": depth,
+        "space": space,
+    } | more
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +76,10 @@ def test_a_file_gives_the_bytes_that_the_command_line_gives(client, colorizer, t
     outcome = run(Job(source, tmp_path / "out.tif", options), colorizer)
     assert outcome.status == "done", outcome
     answer = client.post(
-        "/v1/colorize", params={"vividness": "1.5"},
+        "/v1/colorize",
+        params={"vividness": "1.5"},
         files={"image": ("scan.tif", source.read_bytes(), "image/tiff")},
-    )  # fmt: skip
+    )
     assert answer.content == (tmp_path / "out.tif").read_bytes()
     assert 'filename="scan-photochrom.tif"' in answer.headers["content-disposition"]
     assert answer.headers["x-photochrom-model"] == "tiny"
@@ -101,9 +106,11 @@ def test_a_16_bit_tiff_comes_back_with_16_bits(client):
 def test_raw_samples_come_back_as_raw_colours(client, colorizer, make, depth):
     samples = make(70, 110, depth)
     answer = client.post(
-        "/v1/colorize", params=raw_query(samples, vividness=1.2), content=samples.tobytes(),
+        "/v1/colorize",
+        params=raw_query(samples, vividness=1.2),
+        content=samples.tobytes(),
         headers=RAW,
-    )  # fmt: skip
+    )
     assert answer.status_code == 200, answer.text
     got = np.frombuffer(answer.content, samples.dtype).reshape(70, 110, 3)
     wanted = colorizer.colorize(samples, Options(vividness=1.2))
@@ -114,9 +121,11 @@ def test_raw_samples_come_back_as_raw_colours(client, colorizer, make, depth):
 def test_raw_chroma_is_what_fits_at_the_lightness_of_the_source(client, depth):
     samples = gray(70, 110, depth)
     answer = client.post(
-        "/v1/colorize", params=raw_query(samples, want="chroma", vividness=2),
-        content=samples.tobytes(), headers=RAW,
-    )  # fmt: skip
+        "/v1/colorize",
+        params=raw_query(samples, want="chroma", vividness=2),
+        content=samples.tobytes(),
+        headers=RAW,
+    )
     assert answer.status_code == 200, answer.text
     chroma = np.frombuffer(answer.content, "<f4").reshape(70, 110, 2)
     top = np.iinfo(samples.dtype).max
@@ -129,9 +138,11 @@ def test_raw_chroma_is_what_fits_at_the_lightness_of_the_source(client, depth):
 def test_vividness_0_gives_gray_raw_samples_back_as_they_came(client):
     samples = gray(40, 50)
     answer = client.post(
-        "/v1/colorize", params=raw_query(samples, vividness=0), content=samples.tobytes(),
+        "/v1/colorize",
+        params=raw_query(samples, vividness=0),
+        content=samples.tobytes(),
         headers=RAW,
-    )  # fmt: skip
+    )
     got = np.frombuffer(answer.content, np.uint8).reshape(40, 50, 3)
     assert np.array_equal(got, np.repeat(samples[..., None], 3, -1))
 
@@ -172,11 +183,13 @@ def test_another_model_is_named_in_the_request(client):
     body = file_of(gray(64, 64), "PNG")
     answers = [
         client.post(
-            "/v1/colorize", params={"model": model}, content=body,
+            "/v1/colorize",
+            params={"model": model},
+            content=body,
             headers={"Content-Type": "image/png"},
         )
         for model in ("tiny", "plain")
-    ]  # fmt: skip
+    ]
     assert [answer.headers["x-photochrom-model"] for answer in answers] == ["tiny", "plain"]
     assert answers[0].content != answers[1].content
 

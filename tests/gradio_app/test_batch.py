@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.gradio_app.browsing import choose, download, give, shown, to_stage
+from tests.gradio_app.browsing import choose, download, give, shown, to_hint_editor
 from tests.gradio_app.page_client import (
     NAMED,
     archive_address,
@@ -94,8 +94,10 @@ def test_the_same_photograph_twice_in_a_batch_is_coloured_twice(page):
     expect(page.locator("#many-report")).to_contain_text("3 of 3 done")
     archive = fetched_zip(page)
     assert sorted(archive.namelist()) == [
-        "other-photochrom.png", "same-2-photochrom.png", "same-photochrom.png",
-    ]  # fmt: skip
+        "other-photochrom.png",
+        "same-2-photochrom.png",
+        "same-photochrom.png",
+    ]
     assert len({archive.read(name) for name in archive.namelist()}) == 1
 
 
@@ -167,7 +169,7 @@ def test_a_damaged_file_is_told_of_again_each_time(page):
 @pytest.mark.parametrize("closes", ["first", "second"])
 def test_a_duplicated_tab_has_a_picture_of_its_own(page, served, closes):
     choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     stored = page.evaluate("sessionStorage.getItem('photochrom')")
     twin = page.context.new_page()
     twin.add_init_script(
@@ -176,7 +178,7 @@ def test_a_duplicated_tab_has_a_picture_of_its_own(page, served, closes):
     )
     twin.goto(served.url)
     expect(twin.locator("#opened")).to_be_visible()
-    to_stage(twin)
+    to_hint_editor(twin)
     going, staying = (page, twin) if closes == "first" else (twin, page)
     going.get_by_role("button", name="Another photograph").click()
     expect(going.locator("#chooser")).to_be_visible()

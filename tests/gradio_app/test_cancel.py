@@ -11,20 +11,25 @@ from core.errors import InterruptedJob
 from core.options import Options
 from gradio_app import raw
 from gradio_app.colorizer_pool import ColorizerPool
-from gradio_app.settings import Settings
+from gradio_app.settings import ServerSettings
 from tests.model_files import write_model
 
 SIDE = 3000
 QUERY = {
-    "width": SIDE, "height": SIDE, "channels": 3, "depth": 16, "space": "srgb", "want": "chroma",
-}  # fmt: skip
+    "width": SIDE,
+    "height": SIDE,
+    "channels": 3,
+    "depth": 16,
+    "space": "srgb",
+    "want": "chroma",
+}
 RAW = {"Content-Type": "application/octet-stream"}
 
 
 @pytest.fixture
 def pool(tmp_path):
     model = write_model(tmp_path / "tiny.onnx")
-    pool = ColorizerPool(Settings(model=str(model), workers=1, queue=4))
+    pool = ColorizerPool(ServerSettings(model=str(model), workers=1, queue=4))
     pool.warm_up()
     yield pool
     pool.close()

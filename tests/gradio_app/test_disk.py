@@ -80,11 +80,14 @@ def _head(path: str, headers: str) -> bytes:
     [
         ("/v1/colorize", PNG_TYPE, b""),
         ("/v1/colorize", FORM, PART % b"image"),
-        (f"/v1/colorize?{httpx.QueryParams(raw_query(NOISE))}",
-         "Content-Type: application/octet-stream\r\n", b""),
+        (
+            f"/v1/colorize?{httpx.QueryParams(raw_query(NOISE))}",
+            "Content-Type: application/octet-stream\r\n",
+            b"",
+        ),
         (UPLOAD, FORM, PART % b"files"),
     ],
-)  # fmt: skip
+)
 def test_an_upload_that_is_broken_off_leaves_nothing(small, path, headers, start):
     with small.client() as client:
         client.get("/config")  # the page is made for its first request

@@ -12,7 +12,7 @@ from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page.handlers import Handlers
 from gradio_app.page.pictures import MOST_OPEN, OpenPictures
 from gradio_app.page.uploads import Uploads
-from gradio_app.settings import Settings
+from gradio_app.settings import ServerSettings
 from tests.gradio_app.pictures import file_of, gray
 from tests.model_files import write_model
 
@@ -36,7 +36,7 @@ class Halting:
 @pytest.fixture
 def pool(tmp_path):
     model = write_model(tmp_path / "tiny.onnx")
-    pool = ColorizerPool(Settings(model=str(model), workers=1, queue=4))
+    pool = ColorizerPool(ServerSettings(model=str(model), workers=1, queue=4))
     yield pool
     pool.close()
 
@@ -77,7 +77,7 @@ def test_a_duplicated_tab_costs_the_first_one_nothing_however_many_are_open(tmp_
     twin = pictures.fork(first).id  # one more than may be open
     assert pictures.find(first).id == first
     pictures.fork(others[-1])
-    pictures.seen(others[-1])
+    pictures.mark_open(others[-1])
     opened()
     assert pictures.find(others[-1]) and pictures.find(twin)
     with pytest.raises(OptionsError):

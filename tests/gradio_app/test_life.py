@@ -19,9 +19,14 @@ def demo(
 ) -> subprocess.CompletedProcess[str]:
     """`photochrom demo ARGUMENTS` that is expected to end by itself."""
     return subprocess.run(
-        command("demo", *arguments), env=environment_for(folder) | (environment or {}),
-        capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+        command("demo", *arguments),
+        env=environment_for(folder) | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from gradio_app import upload
 from gradio_app.login import ONCE_S, Login
 from gradio_app.problems import Refused
-from gradio_app.settings import Settings
+from gradio_app.settings import ServerSettings
 from gradio_app.wrong_tokens import FORGOTTEN_S, FREE, WrongTokens
 from tests.gradio_app.browsing import choose
 from tests.gradio_app.page_client import UPLOAD
@@ -31,14 +31,23 @@ HTML = {"Accept": "text/html"}
 def test_a_token_that_was_given_is_asked_for_on_loopback_everywhere(guarded):
     with guarded.client() as client:
         for method, path in (
-            ("GET", "/v1/health"), ("GET", "/v1/models"), ("POST", "/v1/colorize"),
+            ("GET", "/v1/health"),
+            ("GET", "/v1/models"),
+            ("POST", "/v1/colorize"),
             ("GET", "/config"),
-            ("GET", "/gradio_api/info"), ("POST", UPLOAD), ("POST", "/gradio_api/queue/join"),
-            ("GET", "/gradio_api/file=/etc/passwd"), ("GET", "/assets/index.js"), ("GET", "/"),
-            ("POST", "/page/open/abcdefgh"), ("GET", "/page/preview/x/after"),
+            ("GET", "/gradio_api/info"),
+            ("POST", UPLOAD),
+            ("POST", "/gradio_api/queue/join"),
+            ("GET", "/gradio_api/file=/etc/passwd"),
+            ("GET", "/assets/index.js"),
+            ("GET", "/"),
+            ("POST", "/page/open/abcdefgh"),
+            ("GET", "/page/preview/x/after"),
             ("POST", "/login/once"),
-            ("GET", "/gradio_api/startup-events"), ("GET", "/v1/reference"), ("GET", "/nothing"),
-        ):  # fmt: skip
+            ("GET", "/gradio_api/startup-events"),
+            ("GET", "/v1/reference"),
+            ("GET", "/nothing"),
+        ):
             answer = client.request(method, path)
             assert answer.status_code == 401, path
             assert answer.json()["kind"] == "token"
@@ -124,7 +133,7 @@ def test_without_a_token_given_nobody_is_asked(served, client):
 
 def test_an_address_that_logs_in_is_good_for_a_while():
     now = [0.0]
-    login = Login(Settings(token=TOKEN, ask_token=True), lambda: now[0])
+    login = Login(ServerSettings(token=TOKEN, ask_token=True), lambda: now[0])
     codes = [login.address().partition("once=")[2] for _ in range(40)]
     assert len(login._codes) == 32 and not login._is_redeemed(codes[0])
     assert login._is_redeemed(codes[-1]) and not login._is_redeemed(codes[-1])
@@ -204,7 +213,7 @@ def answered(login: Login, request: Request) -> Response:
 def test_a_form_that_stalls_is_given_up(monkeypatch):
     """Whoever is not known yet cannot hold a connection."""
     monkeypatch.setattr(upload, "GRACE_S", 0.1)
-    login = Login(Settings(token=TOKEN, ask_token=True))
+    login = Login(ServerSettings(token=TOKEN, ask_token=True))
     with pytest.raises(Refused, match="stopped coming"):
         answered(login, request_with((0, b"token=", True), (60, b"x", False)))
     with pytest.raises(Refused, match="larger than 4 KiB"):

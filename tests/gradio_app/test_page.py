@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from core.colour.lab import srgb_to_lab
-from gradio_app.page.stage import document_of_strokes
+from gradio_app.page.hint_editor import document_of_strokes
 from tests.gradio_app.browsing import (
     SKY,
     after,
@@ -26,7 +26,7 @@ from tests.gradio_app.browsing import (
     part,
     shown,
     stroke,
-    to_stage,
+    to_hint_editor,
 )
 from tests.gradio_app.pictures import file_of, gray
 
@@ -45,7 +45,7 @@ def test_a_photograph_is_coloured_and_nothing_is_asked_of_any_other_host(window,
     expect(page.locator("#facts")).to_contain_text("400 × 300 pixels, 8 bits a channel")
     expect(page.locator("#facts")).to_contain_text("tiny on CPU")
     expect(page.locator("#histogram")).to_contain_text("Mostly")
-    to_stage(page)
+    to_hint_editor(page)
     for tab in ("Compare", "Many files", "Limits"):
         page.get_by_role("tab", name=tab).click()
     assert len(asked) > 20
@@ -96,10 +96,14 @@ def test_the_download_is_what_the_api_gives_hints_and_vividness_too(page, client
     assert name == "old scan-photochrom.tif"
     answer = client.post("/v1/colorize", files={"image": ("a.tif", data, "image/tiff")})
     assert plain == answer.content
-    to_stage(page)
+    to_hint_editor(page)
     sent: list[dict] = []
-    page.on("request", lambda request: sent.append(request.post_data_json or {})
-            if "queue/join" in request.url else None)  # fmt: skip
+    page.on(
+        "request",
+        lambda request: (
+            sent.append(request.post_data_json or {}) if "queue/join" in request.url else None
+        ),
+    )
     page.get_by_role("button", name="Sky").click()
     after(page, lambda: stroke(page, 0.3, 0.5))
     strokes = sent[0]["event_data"]["strokes"]
@@ -107,21 +111,23 @@ def test_the_download_is_what_the_api_gives_hints_and_vividness_too(page, client
     after(page, lambda: (field.fill("0.5"), field.press("Tab")))
     hints = document_of_strokes(strokes, 400, 300)
     answer = client.post(
-        "/v1/colorize", params={"vividness": "0.5"},
+        "/v1/colorize",
+        params={"vividness": "0.5"},
         files={"image": ("a.tif", data, "image/tiff"), "hints": hints.encode()},
-    )  # fmt: skip
+    )
     assert download(page)[1] == answer.content != plain
 
 
 def test_small_faces_is_the_detail_that_the_api_has(page, client):
     data = file_of(gray(300, 400), "PNG")
     choose(page, data)
-    to_stage(page)
+    to_hint_editor(page)
     plain = shown(page)
     switch = page.locator("#small-faces").get_by_role("checkbox", name="Small faces (slower)")
     assert not np.array_equal(after(page, switch.check), plain)
-    answer = client.post("/v1/colorize", params={"detail": 2},
-                         files={"image": ("a.png", data, "image/png")})  # fmt: skip
+    answer = client.post(
+        "/v1/colorize", params={"detail": 2}, files={"image": ("a.png", data, "image/png")}
+    )
     assert download(page)[1] == answer.content
     page.reload()
     expect(switch).to_be_checked()
@@ -129,7 +135,7 @@ def test_small_faces_is_the_detail_that_the_api_has(page, client):
 
 def test_vividness_0_shows_the_photograph_as_it_was(page):
     choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     field = page.get_by_role("spinbutton", name=re.compile("Vividness")).first
     gray_again = after(page, lambda: (field.fill("0"), field.press("Tab")))
     assert np.ptp(gray_again.astype(int), axis=-1).max() <= 2
@@ -147,7 +153,7 @@ def test_40_megapixels_are_coloured(page):
     data = file_of(np.tile(gray(500, 800), (10, 10)), "JPEG", quality=60)
     choose(page, data, "large.jpg", "image/jpeg")
     expect(page.locator("#status")).to_contain_text("40.0 megapixels")
-    to_stage(page)
+    to_hint_editor(page)
     assert max(shown(page).shape) == 1600
     name, result = download(page)
     assert Image.open(io.BytesIO(result)).size == (8000, 5000) and name == "large-photochrom.jpg"
@@ -157,8 +163,8 @@ def test_two_tabs_at_once_keep_their_own_pictures(window, served):
     one, two = window(served.url), window(served.url)
     choose(one, file_of(gray(300, 400), "PNG"), "one.png")
     choose(two, file_of(gray(200, 300)[::-1].copy(), "PNG"), "two.png")
-    to_stage(one)
-    to_stage(two)
+    to_hint_editor(one)
+    to_hint_editor(two)
     two_plain = shown(two)
     one.get_by_role("button", name="Sky").click()
     after(one, lambda: stroke(one, 0.3, 0.5))
@@ -169,13 +175,13 @@ def test_two_tabs_at_once_keep_their_own_pictures(window, served):
 
 def test_a_reload_in_the_middle_of_work_finds_the_picture_and_its_hints_again(page):
     choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     page.get_by_role("button", name="Sky").click()
     hinted = after(page, lambda: stroke(page, 0.3, 0.5))
     stroke(page, 0.6, 0.5)  # its answer never arrives
     page.reload()
     expect(page.locator("#opened")).to_be_visible()
-    to_stage(page)
+    to_hint_editor(page)
     expect(page.get_by_role("button", name="Undo")).to_be_enabled()
     assert hue_distance(part(shown(page), 0.35, 0.5), SKY) < 30
     assert hinted.shape == shown(page).shape
@@ -227,7 +233,7 @@ def test_nothing_that_is_asked_for_is_lost_where_answers_come_late(window, serve
         field.fill(vividness)
         field.press("Tab")
         assert download(page)[0] == "pasted-photochrom.png"
-    to_stage(page)
+    to_hint_editor(page)
     plain = shown(page)
     assert not np.array_equal(after(page, lambda: stroke(page, 0.3, 0.5)), plain)
     assert download(page)[0] == "pasted-photochrom.png"
@@ -282,13 +288,13 @@ def test_nothing_is_wider_than_the_window(page, width):
     for room in ("Many files", "Limits"):
         expect(page.get_by_role("tab", name=room)).to_be_visible()
     choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_everything_that_can_be_used_has_a_name_and_takes_the_focus(page):
     choose(page, file_of(gray(60, 80), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     nameless = page.evaluate(
         """() => [...document.querySelectorAll("button, a[href], input:not([type=file]), img")]
           .filter(e => e.offsetParent && !(e.getAttribute("aria-label") || e.title || e.alt

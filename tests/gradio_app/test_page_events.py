@@ -44,8 +44,12 @@ def test_what_an_event_says_of_itself_is_looked_at_too(client):
             (None, {}, {"index": 99, "strokes": 5, "x": "a"}, {"index": [0], "strokes": [[]]})
         ):
             session = f"odd-{name}-{number}"
-            body = {"data": data, "fn_index": numbers[name], "session_hash": session,
-                    "event_data": event_data}  # fmt: skip
+            body = {
+                "data": data,
+                "fn_index": numbers[name],
+                "session_hash": session,
+                "event_data": event_data,
+            }
             assert client.post("/gradio_api/queue/join", json=body).status_code == 200
             said = client.get("/gradio_api/queue/data", params={"session_hash": session}).text
             assert "process_completed" in said and not re.search("has no|Error|Traceback", said)
@@ -54,8 +58,9 @@ def test_what_an_event_says_of_itself_is_looked_at_too(client):
     for path, status in (("/gradio_api/queue/data", 422), ("/assets/nothing.js", 404)):
         answer = client.get(path)
         assert (answer.status_code, answer.headers["content-type"]) == (
-            status, "application/problem+json",
-        )  # fmt: skip
+            status,
+            "application/problem+json",
+        )
 
 
 def test_one_browser_cannot_hold_all_connections_by_streams(served, client):

@@ -68,11 +68,24 @@ def outside(secret: Path) -> list[str]:
     """Paths of everything that is not an upload, in every spelling."""
     relative = os.path.relpath(secret, Path.cwd())
     return [
-        str(secret), "/etc/passwd", "/dev/zero", "/dev/stdin", "/proc/self/environ", relative,
-        f"./{relative}", f"file://{secret}", f"file:{secret}", "http://127.0.0.1:9/x.png", "", ".",
-        "~/.ssh/id_rsa", f"{secret.parent}/../{secret.parent.name}/{secret.name}", "\\\\host\\x",
-        "/gradio_api/file=/etc/passwd", "data:image/png;base64,AAAA",
-    ]  # fmt: skip
+        str(secret),
+        "/etc/passwd",
+        "/dev/zero",
+        "/dev/stdin",
+        "/proc/self/environ",
+        relative,
+        f"./{relative}",
+        f"file://{secret}",
+        f"file:{secret}",
+        "http://127.0.0.1:9/x.png",
+        "",
+        ".",
+        "~/.ssh/id_rsa",
+        f"{secret.parent}/../{secret.parent.name}/{secret.name}",
+        "\\\\host\\x",
+        "/gradio_api/file=/etc/passwd",
+        "data:image/png;base64,AAAA",
+    ]
 
 
 #: Where a file can stand in what is sent: each makes a value of a path.
@@ -123,8 +136,12 @@ def test_where_no_file_belongs_a_path_is_a_name_that_is_not_known(client, secret
 def test_every_event_of_the_page_is_checked_by_whatever_number_it_is_called(client, secret):
     for number in range(30):
         for event_data in (None, file_data(str(secret))):
-            body = {"data": [file_data(str(secret))] * 5, "fn_index": number,
-                    "session_hash": "attacker", "event_data": event_data}  # fmt: skip
+            body = {
+                "data": [file_data(str(secret))] * 5,
+                "fn_index": number,
+                "session_hash": "attacker",
+                "event_data": event_data,
+            }
             answer = client.post("/gradio_api/queue/join", json=body)
             assert answer.status_code == 422
             assert answer.headers["content-type"] == "application/problem+json"
@@ -134,8 +151,12 @@ def test_a_file_in_what_an_event_tells_of_itself_is_dropped(client, secret, plan
     numbers = {one["api_name"]: one["id"] for one in client.get("/config").json()["dependencies"]}
     for path in (str(secret), "/dev/zero", *planted[:6]):
         number = numbers["open_example"]
-        body = {"data": ["tiny", 0, 1.0, 1], "fn_index": number, "session_hash": "attacker-2",
-                "event_data": {"index": 0, "value": {"image": file_data(path)}}}  # fmt: skip
+        body = {
+            "data": ["tiny", 0, 1.0, 1],
+            "fn_index": number,
+            "session_hash": "attacker-2",
+            "event_data": {"index": 0, "value": {"image": file_data(path)}},
+        }
         assert client.post("/gradio_api/queue/join", json=body).status_code == 200
     assert client.get("/v1/health").status_code == 200
 
@@ -152,8 +173,9 @@ def test_a_body_with_a_name_given_twice_is_read_once(client, secret):
     meta = '"meta": {"_type": "gradio.FileData"}'
     for first, second in ((path, str(secret)), (str(secret), path)):
         body = f'{{"data": [{{"path": "{first}", "path": "{second}", {meta}}}, "tiny", 0, 1.0, 1]}}'
-        answer = client.post("/gradio_api/call/open", content=body,
-                             headers={"Content-Type": "application/json"})  # fmt: skip
+        answer = client.post(
+            "/gradio_api/call/open", content=body, headers={"Content-Type": "application/json"}
+        )
         assert answer.status_code == (200 if second == path else 422)
 
 
@@ -185,20 +207,38 @@ def test_a_path_cannot_be_guessed_and_says_nothing_of_the_file(client):
 @pytest.mark.parametrize(
     "method,path",
     [
-        ("POST", "/gradio_api/run/open"), ("POST", "/gradio_api/api/open"),
-        ("POST", "/gradio_api/call/v2/open"), ("POST", "/gradio_api/call/open/"),
-        ("POST", "/gradio_api/component_server"), ("POST", "/gradio_api/component_server/"),
-        ("GET", "/gradio_api/proxy=http://127.0.0.1:9/"), ("GET", "/gradio_api/file/etc/passwd"),
-        ("GET", "/gradio_api/deep_link"), ("GET", "/monitoring"), ("GET", "/monitoring/summary"),
-        ("POST", "/gradio_api/vibe-edit"), ("GET", "/gradio_api/vibe-code"), ("GET", "/runs"),
-        ("POST", "/gradio_api/stream/abc"), ("POST", "/gradio_api/process_recording"),
-        ("GET", "/gradio_api/custom_component/x/client/component/index.js"), ("POST", "/login/"),
-        ("GET", "/gradio_api/openapi.json"), ("GET", "/gradio_api/app_id"), ("GET", "/pwa_icon"),
-        ("GET", "/gradio_api/token"), ("GET", "/gradio_api/user"), ("POST", "/gradio_api/upload/"),
-        ("PUT", "/gradio_api/upload"), ("POST", "/gradio_api/cancel"), ("DELETE", "/"),
-        ("POST", "/gradio_api/reset"), ("GET", "/gradio_api/heartbeat/abc"), ("GET", "/dev/reload"),
+        ("POST", "/gradio_api/run/open"),
+        ("POST", "/gradio_api/api/open"),
+        ("POST", "/gradio_api/call/v2/open"),
+        ("POST", "/gradio_api/call/open/"),
+        ("POST", "/gradio_api/component_server"),
+        ("POST", "/gradio_api/component_server/"),
+        ("GET", "/gradio_api/proxy=http://127.0.0.1:9/"),
+        ("GET", "/gradio_api/file/etc/passwd"),
+        ("GET", "/gradio_api/deep_link"),
+        ("GET", "/monitoring"),
+        ("GET", "/monitoring/summary"),
+        ("POST", "/gradio_api/vibe-edit"),
+        ("GET", "/gradio_api/vibe-code"),
+        ("GET", "/runs"),
+        ("POST", "/gradio_api/stream/abc"),
+        ("POST", "/gradio_api/process_recording"),
+        ("GET", "/gradio_api/custom_component/x/client/component/index.js"),
+        ("POST", "/login/"),
+        ("GET", "/gradio_api/openapi.json"),
+        ("GET", "/gradio_api/app_id"),
+        ("GET", "/pwa_icon"),
+        ("GET", "/gradio_api/token"),
+        ("GET", "/gradio_api/user"),
+        ("POST", "/gradio_api/upload/"),
+        ("PUT", "/gradio_api/upload"),
+        ("POST", "/gradio_api/cancel"),
+        ("DELETE", "/"),
+        ("POST", "/gradio_api/reset"),
+        ("GET", "/gradio_api/heartbeat/abc"),
+        ("GET", "/dev/reload"),
     ],
-)  # fmt: skip
+)
 def test_a_route_that_the_page_does_not_use_is_not_there(client, secret, method, path):
     body = {"data": [file_data(str(secret)), "tiny", 0, 1.0, 1], "session_hash": "x"}
     answer = client.request(method, path, json=body if method == "POST" else None)
@@ -222,18 +262,34 @@ def test_every_route_of_the_installed_gradio_is_known_to_pass_or_is_shut():
         if _PASSED.fullmatch(asked) or _EVENTS.fullmatch(asked):
             passed.add(path)
     assert passed == {
-        "/", "/config", "/config/", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt",
-        "/assets/{path:path}", "/static/{path:path}", "/gradio_api/info", "/gradio_api/info/",
-        "/gradio_api/theme.css", "/gradio_api/startup-events", "/gradio_api/queue/data",
-        "/gradio_api/queue/join", "/gradio_api/call/{api_name}",
+        "/",
+        "/config",
+        "/config/",
+        "/theme.css",
+        "/favicon.ico",
+        "/manifest.json",
+        "/robots.txt",
+        "/assets/{path:path}",
+        "/static/{path:path}",
+        "/gradio_api/info",
+        "/gradio_api/info/",
+        "/gradio_api/theme.css",
+        "/gradio_api/startup-events",
+        "/gradio_api/queue/data",
+        "/gradio_api/queue/join",
+        "/gradio_api/call/{api_name}",
         "/gradio_api/call/{api_name}/{event_id}",
-    }  # fmt: skip
+    }
 
 
 def test_static_routes_lead_nowhere_else(client):
     for start in ("/assets", "/static", "/svelte", "/page/preview", "/page/result"):
-        for path in ("/../../../../../../etc/passwd", "/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
-                     "//etc/passwd", "/..%2f..%2f..%2f..%2fetc%2fpasswd"):  # fmt: skip
+        for path in (
+            "/../../../../../../etc/passwd",
+            "/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+            "//etc/passwd",
+            "/..%2f..%2f..%2f..%2fetc%2fpasswd",
+        ):
             answer = client.get(httpx.URL(str(client.base_url), raw_path=(start + path).encode()))
             assert answer.status_code in (403, 404) and b"root:" not in answer.content
 
@@ -250,9 +306,16 @@ def test_only_previews_examples_and_ones_own_uploads_are_served_as_files(client,
     for link in links:  # which would be previews if they were files
         link.symlink_to(secret)
     said = set()
-    for other in (*outside(secret), *planted, *map(str, links), str(source), str(page),
-                  f"{page}/uploads/../examples",
-                  f"{page}/picture-{id}/../../../x", f"{page}/nothing"):  # fmt: skip
+    for other in (
+        *outside(secret),
+        *planted,
+        *map(str, links),
+        str(source),
+        str(page),
+        f"{page}/uploads/../examples",
+        f"{page}/picture-{id}/../../../x",
+        f"{page}/nothing",
+    ):
         if "\0" in other or other.startswith("http"):
             continue
         answer = client.get(f"/gradio_api/file={other}")
@@ -264,13 +327,18 @@ def test_only_previews_examples_and_ones_own_uploads_are_served_as_files(client,
 @pytest.mark.parametrize(
     "body,status",
     [
-        (b"{}", 400), (b"[]", 400), (b"{", 400), (b'{"data": {}}', 400), (b'{"data": null}', 400),
+        (b"{}", 400),
+        (b"[]", 400),
+        (b"{", 400),
+        (b'{"data": {}}', 400),
+        (b'{"data": null}', 400),
         (b'{"data": ' + b"[" * 60 + b"]" * 60 + b"}", 400),
         (b'{"data": ' + b"[" * 90_000 + b"]" * 90_000 + b"}", 400),
-        (b'{"data": [' + b"9" * 6000 + b"]}", 400), (b"\xff\xfe\x00", 400),
+        (b'{"data": [' + b"9" * 6000 + b"]}", 400),
+        (b"\xff\xfe\x00", 400),
         (b'{"data": ["' + b"x" * (9 << 20) + b'"]}', 413),
     ],
-)  # fmt: skip
+)
 def test_an_event_that_makes_no_sense_is_refused_in_a_sentence(client, body, status):
     for path in ("/gradio_api/call/open", "/gradio_api/queue/join"):
         answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
@@ -296,8 +364,11 @@ def test_no_address_is_ever_fetched(client):
         address = f"http://127.0.0.1:{outside_server.server_port}/x.png"
         [path] = upload(client, ("a.png", PNG))
         for name, values in NAMED.items():
-            for file in (*(shape(address) for shape in SHAPES.values()), address,
-                         file_data(path, url=address)):  # fmt: skip
+            for file in (
+                *(shape(address) for shape in SHAPES.values()),
+                address,
+                file_data(path, url=address),
+            ):
                 call(client, name, with_file(values, file))
         client.get(f"/gradio_api/file={address}")
         client.get(f"/gradio_api/proxy={address}")
@@ -330,9 +401,13 @@ def test_a_handler_refuses_what_the_layer_before_it_let_through(tmp_path, secret
     with pytest.raises(Refused, match="no such file"):
         uploads.take(str(path), "", tmp_path)
     path.unlink()
-    for plant in (lambda: path.symlink_to(secret), lambda: os.mkfifo(path),
-                  lambda: path.symlink_to("/dev/zero"), lambda: os.link(secret, path),
-                  lambda: path.mkdir()):  # fmt: skip
+    for plant in (
+        lambda: path.symlink_to(secret),
+        lambda: os.mkfifo(path),
+        lambda: path.symlink_to("/dev/zero"),
+        lambda: os.link(secret, path),
+        lambda: path.mkdir(),
+    ):
         plant()
         with pytest.raises(Refused, match="no such file"):
             uploads.take(str(path), "me", tmp_path)
@@ -363,12 +438,18 @@ def test_an_upload_that_breaks_off_leaves_nothing(served, client):
         ({}, b"x", 400),
         ({"Content-Type": "multipart/form-data"}, b"--", 400),
         ({"Content-Type": "multipart/form-data; boundary=x"}, b"--y\r\nrubbish", 400),
-        ({"Content-Type": "multipart/form-data; boundary=x"},
-         b'--x\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nabc', 400),
-        ({"Content-Type": "multipart/form-data; boundary=x"},
-         b"--x\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", 400),
+        (
+            {"Content-Type": "multipart/form-data; boundary=x"},
+            b'--x\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nabc',
+            400,
+        ),
+        (
+            {"Content-Type": "multipart/form-data; boundary=x"},
+            b"--x\r\nX: " + b"y" * 20_000 + b"\r\n\r\n",
+            400,
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_upload_that_is_malformed_is_refused_and_leaves_nothing(client, headers, body, status):
     [path] = upload(client, ("a.png", PNG))
     before = set(folder_of(path).iterdir())
@@ -378,8 +459,18 @@ def test_an_upload_that_is_malformed_is_refused_and_leaves_nothing(client, heade
 
 
 def test_every_name_of_an_upload_becomes_a_harmless_one(client):
-    for given in ("../../x.png", "/etc/passwd", "a\\b.png", "..", "é фото.png", "x" * 300 + ".tif",
-                  ".hidden", "a\u202egnp.exe", "con.png", "-rf.png"):  # fmt: skip
+    for given in (
+        "../../x.png",
+        "/etc/passwd",
+        "a\\b.png",
+        "..",
+        "é фото.png",
+        "x" * 300 + ".tif",
+        ".hidden",
+        "a\u202egnp.exe",
+        "con.png",
+        "-rf.png",
+    ):
         [path] = upload(client, (given, PNG))
         name = Path(path).name
         assert name and not name.startswith(".") and "/" not in name and len(name.encode()) <= 220

@@ -17,7 +17,7 @@ from tests.gradio_app.browsing import (
     part,
     shown,
     stroke,
-    to_stage,
+    to_hint_editor,
 )
 from tests.gradio_app.pictures import file_of, gray
 from tests.gradio_app.serving import server
@@ -50,8 +50,8 @@ def test_a_photograph_is_dropped_anywhere_also_while_another_is_open(page):
     page.get_by_role("tab", name="Limits").click()
     assert drop(page, "body", ("from limits.png", file_of(gray(300, 400), "PNG")))
     expect(page.locator("#status")).to_contain_text("0.1 megapixels")
-    to_stage(page)
-    assert drop(page, ".stage-canvas", ("on the picture.png", PNG))
+    to_hint_editor(page)
+    assert drop(page, ".hint-editor-canvas", ("on the picture.png", PNG))
     expect(page.locator("#opened")).to_be_visible()
     assert download(page)[0] == "on the picture-photochrom.png"
     assert drop(page, "body", ("1.png", PNG), ("2.png", PNG))
@@ -148,9 +148,9 @@ def test_a_server_that_was_killed_and_started_gets_photograph_and_strokes_again(
 
 
 def with_a_sky(page: Page) -> np.ndarray:
-    """Opens a photograph and paints a stroke of sky on it: the picture on the stage."""
+    """Opens a photograph and paints a stroke of sky on it: the picture in the hint editor."""
     choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     page.get_by_role("button", name="Sky").click()
     hinted = after(page, lambda: stroke(page, 0.3, 0.5))
     assert hue_distance(part(hinted, 0.35, 0.5), SKY) < 30
@@ -170,6 +170,6 @@ def expect_to_be_back(page: Page, hinted: np.ndarray, former: str) -> None:
     )
     expect(page.locator("#download")).to_be_visible()
     expect(page.locator("#tab-paint-button")).to_have_attribute("aria-selected", "true")
-    expect(page.locator(".stage-undo")).to_be_enabled()
-    expect(page.locator(".stage-busy")).to_be_hidden()
+    expect(page.locator(".hint-editor-undo")).to_be_enabled()
+    expect(page.locator(".hint-editor-busy")).to_be_hidden()
     assert np.array_equal(shown(page), hinted)

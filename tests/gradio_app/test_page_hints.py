@@ -1,4 +1,4 @@
-"""The page's stage in a real Chromium: hints by mouse, finger and keyboard."""
+"""The hint editor in a real Chromium: hints by mouse, finger and keyboard."""
 
 import re
 
@@ -14,7 +14,7 @@ from tests.gradio_app.browsing import (
     part,
     shown,
     stroke,
-    to_stage,
+    to_hint_editor,
 )
 from tests.gradio_app.pictures import file_of, gray
 
@@ -26,7 +26,7 @@ def button(page: Page, name: str) -> Locator:
 class Fingers:
     """Fingers on a part of the page on a phone; where they are in shares of that part."""
 
-    def __init__(self, page: Page, part: str = ".stage-canvas") -> None:
+    def __init__(self, page: Page, part: str = ".hint-editor-canvas") -> None:
         page.locator(part).evaluate("part => part.scrollIntoView({block: 'center'})")
         box = page.locator(part).bounding_box()
         assert box is not None
@@ -68,7 +68,7 @@ def strokes_sent(page: Page) -> list[dict]:
 
 def test_a_brush_hint_turns_the_hue_and_every_change_of_strokes_is_undone_and_done_again(page):
     choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     undo, redo = button(page, "Undo"), button(page, "Redo")
     plain = shown(page)
     button(page, "Sky").click()
@@ -97,13 +97,17 @@ def test_a_brush_hint_turns_the_hue_and_every_change_of_strokes_is_undone_and_do
 
 def test_any_other_colour_is_chosen_freely(page):
     choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     sent: list[dict] = []
-    page.on("request", lambda request: sent.append(request.post_data_json or {})
-            if "queue/join" in request.url else None)  # fmt: skip
+    page.on(
+        "request",
+        lambda request: (
+            sent.append(request.post_data_json or {}) if "queue/join" in request.url else None
+        ),
+    )
     purple = (0x90, 0x30, 0xC0)
     page.get_by_label("Any other colour").fill("#9030c0")
-    expect(page.locator(".stage-swatch[aria-pressed=true]")).to_have_count(0)
+    expect(page.locator(".hint-editor-swatch[aria-pressed=true]")).to_have_count(0)
     hinted = after(page, lambda: stroke(page, 0.3, 0.5))
     assert [stroke["colour"] for stroke in sent[0]["event_data"]["strokes"]] == ["#9030c0"]
     assert hue_distance(part(hinted, 0.35, 0.5), purple) < 30
@@ -127,12 +131,12 @@ def test_a_finger_moves_the_divider_between_before_and_after(window, served):
 def test_one_finger_paints_and_two_zoom_and_move_the_picture(window, served):
     page = window(served.url, **PHONE)
     choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     button(page, "Sky").tap()
     fingers = Fingers(page)
     scrolled = page.evaluate("scrollY")
     strokes = strokes_sent(page)
-    zoom = page.locator(".stage-whole")
+    zoom = page.locator(".hint-editor-whole")
 
     # A pinch, of which one finger comes a little before the other: nothing is painted.
     fingers.down((0.4, 0.5))
@@ -142,7 +146,7 @@ def test_one_finger_paints_and_two_zoom_and_move_the_picture(window, served):
         fingers.move((0.41 - 0.025 * step, 0.5), (0.6 + 0.025 * step, 0.5))
     fingers.up()
     expect(zoom).to_have_text(re.compile(r"3[01]\d %"))
-    assert page.locator(".stage-undo").is_disabled()
+    assert page.locator(".hint-editor-undo").is_disabled()
 
     def paint() -> None:
         fingers.down((0.5, 0.5))
@@ -163,18 +167,18 @@ def test_one_finger_paints_and_two_zoom_and_move_the_picture(window, served):
 
 def test_the_wheel_zooms_where_it_points_and_the_brush_paints_what_is_seen(page):
     choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     strokes = strokes_sent(page)
-    box = page.locator(".stage-canvas").bounding_box()
+    box = page.locator(".hint-editor-canvas").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.3 * box["height"])
     for _ in range(4):
         page.mouse.wheel(0, -200)
-    expect(page.locator(".stage-whole")).not_to_have_text("100 %")
+    expect(page.locator(".hint-editor-whole")).not_to_have_text("100 %")
     after(page, lambda: stroke(page, 0.8, 0.3, length=0))
     assert strokes[0]["points"][0] == pytest.approx([320, 90], abs=3)
     full = strokes[0]["radius"]
-    page.locator(".stage-whole").click()
+    page.locator(".hint-editor-whole").click()
     after(page, lambda: stroke(page, 0.8, 0.3, length=0))
     assert strokes[-1]["points"][0] == pytest.approx([320, 90], abs=3)
     assert strokes[-1]["radius"] > 2 * full  # the brush's size is that on the screen
@@ -182,24 +186,24 @@ def test_the_wheel_zooms_where_it_points_and_the_brush_paints_what_is_seen(page)
 
 def test_a_hint_is_painted_by_keyboard_alone(page):
     choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     page.get_by_role("button", name="Sky").press("Enter")
-    page.locator(".stage-canvas").focus()
+    page.locator(".hint-editor-canvas").focus()
     for _ in range(5):
         page.keyboard.press("Shift+ArrowLeft")
     hinted = after(page, lambda: page.keyboard.press("Space"))
     assert hue_distance(part(hinted, 0.25, 0.5), SKY) < 30
-    expect(page.locator(".stage-says")).to_contain_text("Stroke 1")
+    expect(page.locator(".hint-editor-says")).to_contain_text("Stroke 1")
     after(page, lambda: page.keyboard.press("Control+z"))
-    expect(page.locator(".stage-says")).to_contain_text("No stroke")
+    expect(page.locator(".hint-editor-says")).to_contain_text("No stroke")
 
 
 def test_what_else_it_could_be_becomes_a_hint(page):
     choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     page.get_by_role("button", name="What else could it be?").click()
-    page.locator(".stage-canvas").click(position={"x": 60, "y": 60})
-    choice = page.locator(".stage-choice")
+    page.locator(".hint-editor-canvas").click(position={"x": 60, "y": 60})
+    choice = page.locator(".hint-editor-choice")
     choice.first.wait_for()
     assert sum(int(text.strip(" %")) for text in choice.all_inner_texts()) <= 101
     before = shown(page)
@@ -209,8 +213,8 @@ def test_what_else_it_could_be_becomes_a_hint(page):
 
 def test_the_tools_of_the_brush_stand_in_one_line_and_none_looks_pressed_that_is_not(page):
     choose(page, file_of(gray(300, 400), "PNG"))
-    to_stage(page)
-    tools = page.locator(".stage-tools").locator("button, label")
+    to_hint_editor(page)
+    tools = page.locator(".hint-editor-tools").locator("button, label")
     tops = tools.evaluate_all(
         "all => all.map(tool => tool.getBoundingClientRect()).map(box => box.y + box.height / 2)"
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.gradio_app.browsing import after, choose, compared, shown, stroke, to_stage
+from tests.gradio_app.browsing import after, choose, compared, shown, stroke, to_hint_editor
 from tests.gradio_app.pictures import file_of, gray
 from tests.gradio_app.serving import server
 
@@ -25,7 +25,7 @@ def test_an_open_picture_ends_above_the_fold_and_the_download_is_at_hand(page, s
     page.set_viewport_size({"width": width, "height": height})
     for photograph in (WIDE, TALL):
         choose(page, photograph)
-        for tab, picture in (("Photograph", "#before-after img"), ("Paint", ".stage-view")):
+        for tab, picture in (("Photograph", "#before-after img"), ("Paint", ".hint-editor-view")):
             page.get_by_role("tab", name=tab).click()
             page.evaluate("scrollTo(0, 0)")
             box = page.locator(picture).first.bounding_box()
@@ -80,10 +80,10 @@ def test_with_one_model_there_is_none_to_choose_and_settings_are_compared(window
         said = re.compile("Left: vividness 0, .* Right: vividness 1.3, ")
         expect(page.locator("#compare-said")).to_contain_text(said)
         # An alternative is shown as it would look, and looks so when it is chosen.
-        to_stage(page)
+        to_hint_editor(page)
         page.get_by_role("button", name="What else could it be?").click()
-        page.locator(".stage-canvas").click(position={"x": 60, "y": 60})
-        choices = page.locator(".stage-choice")
+        page.locator(".hint-editor-canvas").click(position={"x": 60, "y": 60})
+        choices = page.locator(".hint-editor-choice")
         choices.first.wait_for()
         pictures = choices.locator("img").evaluate_all("all => all.map((image) => image.src)")
         assert len(set(pictures)) == choices.count() > 1
@@ -93,11 +93,11 @@ def test_with_one_model_there_is_none_to_choose_and_settings_are_compared(window
 
 def test_every_colour_of_the_brush_has_its_name_beside_it(page):
     choose(page, WIDE)
-    to_stage(page)
-    names = page.locator(".stage-swatch .stage-name")
+    to_hint_editor(page)
+    names = page.locator(".hint-editor-swatch .hint-editor-name")
     assert names.all_inner_texts()[:3] == ["Skin", "Dark skin", "Grass"]
     for name in names.all():
         expect(name).to_be_visible()
     after(page, lambda: stroke(page, 0.4, 0.5))
     page.get_by_text("1 stroke").click()
-    expect(page.locator(".stage-list li")).to_contain_text("Skin")
+    expect(page.locator(".hint-editor-list li")).to_contain_text("Skin")

@@ -96,12 +96,20 @@ def test_a_vote_takes_whole_votes_on_its_own_rows_alone(client):
     ]
     whole = {"photochrom_votes": 1, "voter": "anna", "votes": votes}
     others = [
-        5, [], {}, {"votes": votes}, whole | {"votes": votes[:1]}, whole | {"voter": None},
-        whole | {"votes": votes[::-1] if rows[0] != rows[1] else []}, whole | {"voter": "x" * 99},
+        5,
+        [],
+        {},
+        {"votes": votes},
+        whole | {"votes": votes[:1]},
+        whole | {"voter": None},
+        whole | {"votes": votes[::-1] if rows[0] != rows[1] else []},
+        whole | {"voter": "x" * 99},
         whole | {"votes": [votes[0], votes[1] | {"preferred": "somebody"}]},
         whole | {"votes": [votes[0], votes[1] | {"faults": {rows[1][1]: ["a <b>fault</b>"]}}]},
-        whole | {"votes": 5}, whole | {"votes": [5, 5]}, whole | {"votes": [{}, {}]},
-    ]  # fmt: skip
+        whole | {"votes": 5},
+        whole | {"votes": [5, 5]},
+        whole | {"votes": [{}, {}]},
+    ]
     for other in others:
         answer = client.post(f"/{address}", json=other)
         assert answer.status_code == 422, other

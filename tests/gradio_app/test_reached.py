@@ -11,8 +11,8 @@ import pytest
 
 from gradio_app import discovery, network
 from gradio_app.qr_code import drawn
-from gradio_app.settings import Settings
-from tests.gradio_app.browsing import after, choose, shown, stroke, to_stage
+from gradio_app.settings import ServerSettings
+from tests.gradio_app.browsing import after, choose, shown, stroke, to_hint_editor
 from tests.gradio_app.pictures import file_of, gray
 from tests.gradio_app.proxying import listening, pass_on
 from tests.gradio_app.serving import TOKEN, server
@@ -36,7 +36,7 @@ def scanned(printed: str) -> str:
 
 
 def test_a_phone_that_scans_the_code_is_logged_in_once(browser, tmp_path):
-    if not network.lan_url(Settings(host="0.0.0.0", token=TOKEN)):
+    if not network.lan_url(ServerSettings(host="0.0.0.0", token=TOKEN)):
         answer = demo(tmp_path, "--lan", "--no-open", "--port", "0")
         assert answer.returncode == 3 and "in no network" in answer.stderr
         return
@@ -134,11 +134,14 @@ def test_the_page_works_in_a_folder_behind_a_tls_proxy(browser, proxied, takes_o
     page.get_by_role("button", name="Open").click()
     page.wait_for_selector("#drop")
     assert page.url == f"{url}/"
-    assert all(cookie["path"] != "/" and cookie["secure"] for cookie in context.cookies()
-               if re.fullmatch(r"photochrom-\d+", cookie["name"]))  # fmt: skip
+    assert all(
+        cookie["path"] != "/" and cookie["secure"]
+        for cookie in context.cookies()
+        if re.fullmatch(r"photochrom-\d+", cookie["name"])
+    )
     failed.clear()  # the form itself came with 401
     choose(page, file_of(gray(60, 80), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     before = shown(page)
     assert not np.array_equal(after(page, lambda: stroke(page, 0.4, 0.5)), before)
     with page.expect_download() as coming:
@@ -185,9 +188,17 @@ def test_who_comes_past_the_proxy_needs_the_token_and_no_other_host_is_let_in(pr
 
 
 @pytest.mark.parametrize(
-    "url", ["photos.example", "ftp://photos.example", "https://", "https://a.example/?x=1",
-            "https://user:secret@a.example", "https://a.example:x/", "https://a.example/a b"],
-)  # fmt: skip
+    "url",
+    [
+        "photos.example",
+        "ftp://photos.example",
+        "https://",
+        "https://a.example/?x=1",
+        "https://user:secret@a.example",
+        "https://a.example:x/",
+        "https://a.example/a b",
+    ],
+)
 def test_an_address_that_is_none_is_refused_before_anything_starts(url, tmp_path):
     answer = demo(tmp_path, "--no-open", "--public-url", url)
     assert answer.returncode == 2 and "https://photos.example/photochrom" in answer.stderr

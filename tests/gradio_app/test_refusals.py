@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from gradio_app import upload
+from gradio_app.access_control import _bounded
 from gradio_app.api import attachment
 from gradio_app.bodies import Bodies
-from gradio_app.guard import _bounded
 from gradio_app.problems import Refused
 from gradio_app.upload import file_name
 from tests.gradio_app.pictures import file_of, gray, huge_png_header, png_with
@@ -50,7 +50,7 @@ def assert_problem(answer: httpx.Response, status: int, word: str) -> None:
         (b"GIF89a" + b"\0" * 60, 415, "GIF"),
         (b"PK\x03\x04" + b"\0" * 400, 400, "not a picture"),
     ],
-)  # fmt: skip
+)
 def test_a_body_that_is_no_whole_picture_is_refused(client, body, status, word):
     assert_problem(client.post("/v1/colorize", content=body, headers=PNG), status, word)
 
@@ -72,7 +72,7 @@ def test_a_body_that_is_no_whole_picture_is_refused(client, body, status, word):
         ({"id": "a b"}, "id"),
         ({"hints": '{"points": [{"x": 5000, "y": 1, "colour": "red"}]}'}, "outside"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_option_is_refused_by_name(client, query, word):
     body = file_of(gray(40, 40), "PNG")
     assert_problem(client.post("/v1/colorize", params=query, content=body, headers=PNG), 422, word)
@@ -100,11 +100,9 @@ SHAPE = {"width": 10, "height": 10, "channels": 1, "depth": 8, "space": "gray"}
         ({"width": "1e3"}, 100, 422, "width"),
         ({"width": 60000, "height": 60000}, 100, 413, "60000"),
     ],
-)  # fmt: skip
+)
 def test_raw_samples_must_be_what_was_announced(client, changes, size, status, word):
-    answer = client.post(
-        "/v1/colorize", params=SHAPE | changes, content=bytes(size), headers=RAW
-    )  # fmt: skip
+    answer = client.post("/v1/colorize", params=SHAPE | changes, content=bytes(size), headers=RAW)
     assert_problem(answer, status, word)
 
 
@@ -136,7 +134,7 @@ def test_hints_for_a_model_that_takes_none_are_refused(client):
         ({"Content-Type": "multipart/form-data; boundary=x"}, b"--y\r\nrubbish", 400),
         ({"Content-Type": "multipart/form-data; boundary=x"}, b"--x--\r\n", 400),
     ],
-)  # fmt: skip
+)
 def test_a_body_of_another_kind_is_refused(client, headers, body, status):
     assert_problem(client.post("/v1/colorize", content=body, headers=headers), status, "")
 

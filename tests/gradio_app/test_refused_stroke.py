@@ -1,12 +1,12 @@
 """A stroke that the server refuses, and what comes after it."""
 
-from tests.gradio_app.browsing import after, choose, stroke, to_stage
+from tests.gradio_app.browsing import after, choose, stroke, to_hint_editor
 from tests.gradio_app.pictures import file_of, gray
 
 
 def test_a_refused_stroke_is_not_kept(page):
     choose(page, file_of(gray(60, 80), "PNG"))
-    to_stage(page)
+    to_hint_editor(page)
     spoilt: list[str] = []
 
     def spoil(route) -> None:

@@ -62,11 +62,11 @@ def test_what_was_taken_stays_when_the_upload_goes(uploads, clock, tmp_path):
 
 
 def test_an_upload_stays_for_as_long_as_its_page_is_open(uploads, clock):
-    uploads.seen("me", "page")
+    uploads.mark_open("me", "page")
     path = send(uploads)
     for _ in range(10 * 24):
         clock.now += HOUR
-        uploads.seen("me", "page")
+        uploads.mark_open("me", "page")
         uploads.sweep()
     assert uploads.check(str(path), "me")
     clock.now += KEPT_S - 1
@@ -83,8 +83,8 @@ def test_a_page_that_came_later_or_is_another_browsers_keeps_nothing(uploads, cl
     path = send(uploads)
     clock.now += LATE_S + 1
     for _ in range(KEPT_S // HOUR):
-        uploads.seen("me", "reloaded")
-        uploads.seen("another", "page")
+        uploads.mark_open("me", "reloaded")
+        uploads.mark_open("another", "page")
         clock.now += HOUR
     uploads.sweep()
     assert not path.exists()
@@ -93,7 +93,7 @@ def test_a_page_that_came_later_or_is_another_browsers_keeps_nothing(uploads, cl
 def test_a_full_house_lets_go_what_no_open_page_lists_and_refuses_the_rest(uploads, clock):
     left = [send(uploads), send(uploads)]
     clock.now += OPEN_S
-    uploads.seen("me", "page")
+    uploads.mark_open("me", "page")
     listed = [send(uploads), send(uploads)]
     assert not any(path.exists() for path in left)
     send(uploads)
@@ -119,5 +119,5 @@ def test_what_was_given_up_and_what_went_makes_room(uploads, clock):
 def test_the_pages_that_are_remembered_are_bounded(uploads, monkeypatch):
     monkeypatch.setattr(module, "MOST_PAGES", 10)
     for number in range(50):
-        uploads.seen("me", str(number))
+        uploads.mark_open("me", str(number))
     assert len(uploads._pages) == 10

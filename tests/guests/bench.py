@@ -85,9 +85,14 @@ def answer(colorizer: Colorizer, gray: np.ndarray) -> np.ndarray:
 
 
 def compared(
-    program: str, gray: np.ndarray, painted: np.ndarray, ours: np.ndarray, chroma: np.ndarray,
-    vividness: float, must: float,
-) -> Iterator[Row]:  # fmt: skip
+    program: str,
+    gray: np.ndarray,
+    painted: np.ndarray,
+    ours: np.ndarray,
+    chroma: np.ndarray,
+    vividness: float,
+    must: float,
+) -> Iterator[Row]:
     """How far L* moved; how many colours were clipped; how hard the cells' borders are."""
     what = f"{program}, chroma x {vividness:g}: "
     source = lightness(np.repeat(gray[..., None] / 255, 3, -1))
@@ -124,7 +129,9 @@ def house(folder: Path) -> Iterator[Row]:
     """A 24-megapixel JPEG with ECCV16: the usual script's CPU against ours, without the network."""
     weights = folder / "eccv16.pth"
     torch.save(filled("eccv16"), weights)
-    model, _ = conversion.convert(weights, folder, conversion.Choices(squash=True), lambda _: None)
+    model, _ = conversion.convert(
+        weights, folder, conversion.ConversionOptions(squash=True), lambda _: None
+    )
     colorizer = Colorizer.open(str(model), "cpu")
     still = without_network(colorizer)
     session, seen = colorizer.session, np.full((256, 256), 50, np.float32)

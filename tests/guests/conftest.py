@@ -37,5 +37,5 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def converted(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model file that these weights become; nobody writes to it."""
     folder = tmp_path_factory.mktemp("converted")
-    path, _ = conversion.convert(weights, folder, conversion.Choices(), lambda _: None)
+    path, _ = conversion.convert(weights, folder, conversion.ConversionOptions(), lambda _: None)
     return path

@@ -67,13 +67,13 @@ def test_whole_storage_is_asked_for_or_taken_where_float16_would_change_the_colo
     """By a file in bfloat16, whose range is that of float32."""
     state = {key: tensor.bfloat16() for key, tensor in filled("icolorit-tiny").items()}
     torch.save(state, tmp_path / "half.pt")
-    code, said, _ = call("models", "convert", "--float32", tmp_path / "half.pt", "-o",
-                         tmp_path / "asked.onnx")  # fmt: skip
+    code, said, _ = call(
+        "models", "convert", "--float32", tmp_path / "half.pt", "-o", tmp_path / "asked.onnx"
+    )
     assert code == 0 and "stored as" not in said
     state["blocks.0.mlp.fc1.weight"][0] = 1e6  # float16 ends at 65504
     save_file(state, tmp_path / "large.bin")
-    code, said, _ = call("models", "convert", tmp_path / "large.bin", "-o",
-                         tmp_path / "taken.onnx")  # fmt: skip
+    code, said, _ = call("models", "convert", tmp_path / "large.bin", "-o", tmp_path / "taken.onnx")
     assert (
         code == 0
         and "icolorit-tiny: stored as float32, since float16 cannot hold its weights" in said

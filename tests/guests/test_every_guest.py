@@ -25,8 +25,9 @@ def authors_file(network: str) -> dict[str, torch.Tensor]:
 
 
 def test_every_network_has_a_record_or_one_like_it():
-    recorded = {path.stem.removeprefix("parity-").removesuffix("-case1") for path in
-                RECORDS.iterdir()}  # fmt: skip
+    recorded = {
+        path.stem.removeprefix("parity-").removesuffix("-case1") for path in RECORDS.iterdir()
+    }
     assert recorded | set(LIKE) == set(GUESTS)
 
 

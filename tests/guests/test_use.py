@@ -52,9 +52,10 @@ def test_the_server_lists_it_and_colours_with_it_by_name(served: Running):
         models = {model["name"]: model for model in client.get("/v1/models").json()["models"]}
         for more in ({}, {"hints": ("h.json", json.dumps(hints), "application/json")}):
             answer = client.post(
-                "/v1/colorize", params={"model": "icolorit-tiny"},
+                "/v1/colorize",
+                params={"model": "icolorit-tiny"},
                 files={"image": ("a.png", png.getvalue(), "image/png"), **more},
-            )  # fmt: skip
+            )
             assert answer.status_code == 200, answer.text
             assert answer.headers["x-photochrom-model"] == "icolorit-tiny"
             pictures.append(np.asarray(Image.open(io.BytesIO(answer.content))))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.image.metadata.provenance import Provenance
 from core.image.page import Source
-from core.image.painted import Paint, PaintedPage
+from core.image.painted_page import Paint, PaintedPage
 from core.image.read import open_source
 from core.image.write import encode
 

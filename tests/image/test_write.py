@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.errors import OptionsError, SourceError
 from core.image import formats
-from core.image.painted import PaintedPage
+from core.image.painted_page import PaintedPage
 from core.image.read import open_source
 from core.image.write import encode, save
 from tests.image.pictures import (

@@ -10,11 +10,11 @@ import torch
 from core.errors import SourceError
 from tests.train.pictures import encoded, picture, shard, write_tar
 from train.data.augment import Augment, Box, crop, draw_hints, old_film
-from train.data.batches import Plan, batches
+from train.data.batches import BatchPlan, batches
 from train.data.cache import CachedPicture, build
-from train.data.chance import Chance
-from train.data.draw import Draw, has_colour, split
-from train.data.resident import Resident
+from train.data.gpu_pictures import GpuPictures
+from train.data.random_numbers import RandomNumbers
+from train.data.sampling import PictureSampler, has_colour, split
 from train.data.shards import members, sources
 
 PLAIN = Augment(crop=(1.0, 1.0), aspect=1.0, flip=0.0, old_film=0.0, hints=0.0)
@@ -95,8 +95,8 @@ def test_sets_are_drawn_by_their_power_and_weight():
     class Fake:
         entries = _entries(large=900, small=100)
 
-    draw = Draw(Fake(), range(1000), seed=3, power=0.5, weights={"small": 2.0})  # type: ignore[arg-type]
-    drawn = Counter(Fake.entries[draw(position)[0]].set_name for position in range(4000))
+    sampler = PictureSampler(Fake(), range(1000), seed=3, power=0.5, weights={"small": 2.0})  # type: ignore[arg-type]
+    drawn = Counter(Fake.entries[sampler(position)[0]].set_name for position in range(4000))
     assert drawn["small"] / 4000 == pytest.approx(2 * 10 / (30 + 2 * 10), abs=0.03)
 
 
@@ -113,8 +113,8 @@ def test_the_nth_batch_depends_on_the_seed_and_n_alone(tmp_path: Path):
     sizes = [(32, 2), (48, 3)]
 
     def stream(seed: int, step: int):
-        draw = Draw(pictures, range(10), seed=seed)
-        return batches(Plan(pictures, draw, sizes, Augment(), seed), step=step)
+        sampler = PictureSampler(pictures, range(10), seed=seed)
+        return batches(BatchPlan(pictures, sampler, sizes, Augment(), seed), step=step)
 
     whole = stream(1, 0)
     first = [next(whole) for _ in range(6)]
@@ -131,7 +131,9 @@ def test_the_nth_batch_depends_on_the_seed_and_n_alone(tmp_path: Path):
 def test_without_augmentation_a_batch_is_the_pictures_in_lab(tmp_path: Path):
     shard(tmp_path / "a.tar", {"cats": 1})
     pictures = build(tmp_path, tmp_path / "cache")
-    batch = next(batches(Plan(pictures, Draw(pictures, [0], seed=1), [(48, 2)], PLAIN, 1)))
+    batch = next(
+        batches(BatchPlan(pictures, PictureSampler(pictures, [0], seed=1), [(48, 2)], PLAIN, 1))
+    )
     assert batch.lightness.shape == (2, 1, 48, 48) and batch.chroma.shape == (2, 2, 48, 48)
     assert batch.lightness.min() >= 0 and batch.lightness.max() <= 100.1
     assert not batch.hints.any()
@@ -150,12 +152,12 @@ def test_crops_are_of_the_size_asked_for_and_mirrored_half_the_time():
 def test_crops_of_resident_pictures_are_those_that_a_processor_cuts(tmp_path: Path):
     shard(tmp_path / "a.tar", {"cats": 4})
     pictures = build(tmp_path, tmp_path / "cache")
-    plan = Plan(pictures, Draw(pictures, range(4), seed=1), [(24, 8)], Augment(), 1)
+    plan = BatchPlan(pictures, PictureSampler(pictures, range(4), seed=1), [(24, 8)], Augment(), 1)
     here = plan.crops(0).float()
-    there = plan.resident_crops(0, Resident(pictures, "cpu")).float()
+    there = plan.gpu_crops(0, GpuPictures(pictures, "cpu")).float()
     # bicubic with a wide kernel against the mean of bilinear points: alike, not equal
     assert (here - there).abs().mean() < 3
-    mirrored = Resident(pictures, "cpu").crops(
+    mirrored = GpuPictures(pictures, "cpu").crops(
         [1, 1], [Box(2, 3, 20, 20, False), Box(2, 3, 20, 20, True)], 20
     )
     assert torch.equal(mirrored[0], mirrored[1].flip(1))
@@ -166,7 +168,7 @@ def test_the_old_look_changes_the_lightness_and_keeps_its_range():
     rgb = torch.from_numpy(np.stack([picture(4)] * 20)).permute(0, 3, 1, 2) / 255
     lightness = rgb.mean(1, keepdim=True) * 100
     settings = Augment(orthochromatic=0.5, halation=0.5, border=0.5, damage=0.5)
-    old, border = old_film(rgb, lightness, settings, Chance(1, 20))
+    old, border = old_film(rgb, lightness, settings, RandomNumbers(1, 20))
     assert old.shape == lightness.shape and old.dtype == torch.float32
     assert old.min() >= 0 and old.max() <= 100
     assert ((old - lightness).abs().amax((1, 2, 3)) > 1).all()
@@ -176,7 +178,7 @@ def test_the_old_look_changes_the_lightness_and_keeps_its_range():
 
 def test_each_picture_of_a_batch_has_an_old_look_of_its_own():
     rgb = torch.from_numpy(np.stack([picture(4)] * 8)).permute(0, 3, 1, 2) / 255
-    old, _ = old_film(rgb, rgb.mean(1, keepdim=True) * 100, Augment(), Chance(1, 8))
+    old, _ = old_film(rgb, rgb.mean(1, keepdim=True) * 100, Augment(), RandomNumbers(1, 8))
     assert len({tuple(each.flatten().tolist()) for each in old}) == 8
 
 
@@ -184,7 +186,11 @@ def test_a_border_hides_the_colours_of_the_truth_too(tmp_path: Path):
     shard(tmp_path / "a.tar", {"cats": 4})
     pictures = build(tmp_path, tmp_path / "cache")
     settings = Augment(old_film=1.0, border=1.0, hints=0.0)
-    batch = next(batches(Plan(pictures, Draw(pictures, range(4), seed=1), [(64, 8)], settings, 1)))
+    batch = next(
+        batches(
+            BatchPlan(pictures, PictureSampler(pictures, range(4), seed=1), [(64, 8)], settings, 1)
+        )
+    )
     rim = batch.chroma.abs().sum(1) == 0
     assert rim.any((1, 2)).sum() >= 6  # a border narrower than a pixel hides nothing
     assert 0.01 < rim.float().mean() < 0.4
@@ -194,7 +200,9 @@ def test_a_red_dress_is_dark_on_orthochromatic_film():
     red = torch.tensor([0.8, 0.1, 0.1]).view(1, 3, 1, 1).expand(20, 3, 16, 16)
     lightness = torch.full((20, 1, 16, 16), 40.0)
     red_tone, blue_tone = (
-        old_film(rgb, lightness, Augment(orthochromatic=1.0), Chance(1, 20))[0].mean((1, 2, 3))
+        old_film(rgb, lightness, Augment(orthochromatic=1.0), RandomNumbers(1, 20))[0].mean(
+            (1, 2, 3)
+        )
         for rgb in (red, red.flip(1))
     )
     assert int((red_tone < blue_tone).sum()) >= 18
@@ -202,11 +210,11 @@ def test_a_red_dress_is_dark_on_orthochromatic_film():
 
 def test_hints_are_the_true_mean_colour_where_the_mask_is_one_and_zero_elsewhere():
     chroma = torch.randn(60, 2, 40, 40) * 20
-    hints = draw_hints(chroma, Augment(), Chance(1, 60))
+    hints = draw_hints(chroma, Augment(), RandomNumbers(1, 60))
     mask = hints[:, 2:] == 1
     assert torch.equal(hints[:, 2:], mask.float())
     assert not (hints[:, :2] * ~mask).any()
     assert hints[:, :2].abs().max() <= chroma.abs().max()
     assert 15 < int((~mask.any((1, 2, 3))).sum()) < 45  # half of the pictures have none
-    flat = draw_hints(torch.full((4, 2, 40, 40), 7.0), Augment(hints=1.0), Chance(1, 4))
+    flat = draw_hints(torch.full((4, 2, 40, 40), 7.0), Augment(hints=1.0), RandomNumbers(1, 4))
     torch.testing.assert_close(flat[:, :2], flat[:, 2:].expand(-1, 2, -1, -1) * 7)

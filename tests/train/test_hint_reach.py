@@ -62,8 +62,11 @@ def test_a_flood_strays_over_all_that_has_another_colour(shots):
 
 def test_hints_without_effect_are_told(shots):
     assert reach_of(shots, nowhere) == {
-        "inside": 0.0, "stray": 0.0, "inside_free": 0.0, "stray_free": 0.0,
-    }  # fmt: skip
+        "inside": 0.0,
+        "stray": 0.0,
+        "inside_free": 0.0,
+        "stray_free": 0.0,
+    }
 
 
 def test_a_picture_is_given_the_same_hints_each_time(shots):

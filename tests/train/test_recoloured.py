@@ -3,7 +3,7 @@
 import torch
 
 from train.data.augment import Augment, Things, draw_hints, recoloured
-from train.data.chance import Chance
+from train.data.random_numbers import RandomNumbers
 
 RED, BLUE = (55.0, 35.0), (5.0, -45.0)
 
@@ -23,7 +23,7 @@ def places(things: Things) -> tuple[list[int], list[int]]:
 
 def test_the_thing_takes_a_free_colour_and_other_things_keep_theirs():
     lightness, chroma = halves(40)
-    changed, things = recoloured(lightness, chroma, 1.0, Chance(1, 40))
+    changed, things = recoloured(lightness, chroma, 1.0, RandomNumbers(1, 40))
     assert things.chosen.all()
     angles = []
     for picture, y, x in zip(changed, *places(things), strict=True):
@@ -38,7 +38,7 @@ def test_the_thing_takes_a_free_colour_and_other_things_keep_theirs():
 
 def test_so_many_pictures_are_recoloured_as_the_share_says():
     lightness, chroma = halves(400)
-    changed, things = recoloured(lightness, chroma, 0.3, Chance(2, 400))
+    changed, things = recoloured(lightness, chroma, 0.3, RandomNumbers(2, 400))
     differs = (changed != chroma).flatten(1).any(1)
     assert torch.equal(differs, things.chosen.flatten())
     assert 90 < int(differs.sum()) < 150
@@ -47,9 +47,9 @@ def test_so_many_pictures_are_recoloured_as_the_share_says():
 def test_its_first_hint_lies_on_the_thing_and_has_its_colour():
     settings = Augment(hints=1.0, many_hints=0.0, hint_radius=3.0)
     lightness, chroma = halves(40)
-    chance = Chance(3, 40)
-    changed, things = recoloured(lightness, chroma, 1.0, chance)
-    hints = draw_hints(changed, settings, chance, things)
+    rng = RandomNumbers(3, 40)
+    changed, things = recoloured(lightness, chroma, 1.0, rng)
+    hints = draw_hints(changed, settings, rng, things)
     for picture, given, y, x in zip(changed, hints, *places(things), strict=True):
         assert given[2, y, x] == 1
         assert (given[:2, y, x] - picture[:, y, x]).norm() < 25  # another hint may lie on top of it

@@ -15,10 +15,10 @@ from core.errors import PhotochromError
 from core.learn.batch import TrainingBatch
 from tests.train.pictures import shard
 from train.data.augment import Augment
-from train.data.batches import Plan, batches
+from train.data.batches import BatchPlan, batches
 from train.data.cache import Pictures, build
-from train.data.draw import Draw
-from train.data.workers import made_ahead
+from train.data.prefetch import prefetched
+from train.data.sampling import PictureSampler
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
 
 
 def some(pictures: Pictures, workers: int, step: int = 0) -> list[TrainingBatch]:
-    draw = Draw(pictures, range(len(pictures)), seed=3)
+    sampler = PictureSampler(pictures, range(len(pictures)), seed=3)
     sizes = ((32, 3), (48, 2))
-    made = batches(Plan(pictures, draw, sizes, Augment(), 3), step=step, workers=workers)
+    made = batches(BatchPlan(pictures, sampler, sizes, Augment(), 3), step=step, workers=workers)
     return list(islice(made, 6))
 
 
@@ -50,13 +50,13 @@ def _die(number: int) -> torch.Tensor:
 
 def test_a_process_that_dies_is_told():
     with pytest.raises(PhotochromError, match="died; give it more memory, or fewer --workers"):
-        next(made_ahead(_die, 0, 1))
+        next(prefetched(_die, 0, 1))
 
 
 ORPHAN = """
 import sys
 from tests.train.test_workers import tell
-from train.data.workers import made_ahead
+from train.data.prefetch import made_ahead
 if __name__ == "__main__":
     batches = made_ahead(tell, 0, 1)
     print(int(next(batches)), flush=True)

@@ -124,9 +124,18 @@ def _colorized(stage: Stage, scans: Path, model: str) -> tuple[float, float]:
     """Seconds, and CPU seconds, of `photochrom colorize`."""
     begin = time.perf_counter()
     process = stage.start(
-        "colorize", scans, "-o", stage.folder / f"plain-{scans.name}", "--model", model, "--jobs",
-        PROCESSES, "--quiet", "--device", "cpu",
-    )  # fmt: skip
+        "colorize",
+        scans,
+        "-o",
+        stage.folder / f"plain-{scans.name}",
+        "--model",
+        model,
+        "--jobs",
+        PROCESSES,
+        "--quiet",
+        "--device",
+        "cpu",
+    )
     cpu = _cpu_until_end(process)
     return time.perf_counter() - begin, cpu
 
@@ -203,9 +212,20 @@ def damage(folder: Path, model: str, good: int, bad: int) -> dict[str, float]:
                 queued = time.perf_counter() - begin
             begin = time.perf_counter()
             process = stage.start(
-                "colorize", scans, "-o", stage.folder / "plain", "--model", model, "--jobs",
-                PROCESSES, "--quiet", "--device", "cpu", "--report", stage.folder / "report.jsonl",
-            )  # fmt: skip
+                "colorize",
+                scans,
+                "-o",
+                stage.folder / "plain",
+                "--model",
+                model,
+                "--jobs",
+                PROCESSES,
+                "--quiet",
+                "--device",
+                "cpu",
+                "--report",
+                stage.folder / "report.jsonl",
+            )
             process.communicate()
             ratios.append(queued / (time.perf_counter() - begin))
             shutil.rmtree(stage.folder, ignore_errors=True)
@@ -225,11 +245,26 @@ def against_naive(folder: Path, model: str, count: int) -> dict[str, float]:
         colour: Any = naive_design.colour
         colour.app.conf.broker_url = stage.redis.url
         process = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "tests.worker.naive", "worker", "-c",
-             str(PROCESSES), "-P", "prefork", "-l", "ERROR"],
-            env=stage.environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "celery",
+                "-A",
+                "tests.worker.naive",
+                "worker",
+                "-c",
+                str(PROCESSES),
+                "-P",
+                "prefork",
+                "-l",
+                "ERROR",
+            ],
+            env=stage.environment,
+            cwd=REPOSITORY,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         files = sorted(scans.rglob("*.jpg"))
         path = _path_of(model, folder / "models")
         for file in files:
@@ -266,8 +301,10 @@ def _path_of(model: str, folder: Path) -> Path:
 
 def _big_scans(folder: Path, count: int) -> Path:
     """`count` JPEGs of two megapixels: ten photographs, each under many names."""
-    made = [save(folder / "000" / f"{i:05d}.jpg", gray(HEIGHT, WIDTH, seed=i), quality=92)
-            for i in range(min(10, count))]  # fmt: skip
+    made = [
+        save(folder / "000" / f"{i:05d}.jpg", gray(HEIGHT, WIDTH, seed=i), quality=92)
+        for i in range(min(10, count))
+    ]
     for number in range(len(made), count):
         path = folder / f"{number // 100:03d}" / f"{number:05d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -305,9 +342,14 @@ def _worker(
 
     usual = {name: getattr(policy, name) for name in ("LEASE", "ROUND", "ISSUED", "FIRST_PAUSE")}
     worker = stage.worker(
-        "--scan-limit", 10**6, concurrency=PROCESSES, model=model, trouble=trouble,
-        roots=(stage.folder.parent,), patience=usual | patience,
-    )  # fmt: skip
+        "--scan-limit",
+        10**6,
+        concurrency=PROCESSES,
+        model=model,
+        trouble=trouble,
+        roots=(stage.folder.parent,),
+        patience=usual | patience,
+    )
     wait_until(lambda: stage.redis.client.zcard("photochrom:workers"), "the worker")
     yield psutil.Process(worker.process.pid)
     worker.end()

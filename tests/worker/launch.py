@@ -18,9 +18,9 @@ def main() -> None:
     for name, value in told["policy"].items():
         setattr(policy, name, value)
     if not told["tries_model"]:  # two seconds of imports that most tests need not wait for
-        import worker.serving
+        import worker.service
 
-        worker.serving._try_in_a_process_of_its_own = lambda model, device: None
+        worker.service._try_in_a_process_of_its_own = lambda model, device: None
     if told["trouble"]:
         _make_trouble(told["trouble"])
     from core.commands.main import main as photochrom
@@ -67,9 +67,12 @@ def _make_trouble(name: str) -> None:
         )
 
     core.job.run = {
-        "poison": poison, "slow": slow, "nothing": nothing, "unlinked": unlinked,
+        "poison": poison,
+        "slow": slow,
+        "nothing": nothing,
+        "unlinked": unlinked,
         "long": long,
-    }[name]  # fmt: skip
+    }[name]
 
 
 def _block_the_main_thread_once(after: int) -> None:

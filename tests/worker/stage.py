@@ -32,9 +32,17 @@ PATIENCE = 120.0
 _PHOTOCHROM = "from core.commands.main import main; main()"
 
 #: The queue's patience (`worker.policy`), shortened, so that a test need not wait half a minute.
-IMPATIENT = {"LEASE": 3.0, "FIRST_PAUSE": 0.5, "ISSUED": 2.0, "ROUND": 0.25, "ELSEWHERE": 0.5,
-             "STALLED": 10.0, "ANSWER": 2.0, "WARM_STOP": 3.0,
-             "CHECK": 2.0}  # fmt: skip
+IMPATIENT = {
+    "LEASE": 3.0,
+    "FIRST_PAUSE": 0.5,
+    "ISSUED": 2.0,
+    "ROUND": 0.25,
+    "ELSEWHERE": 0.5,
+    "STALLED": 10.0,
+    "ANSWER": 2.0,
+    "WARM_STOP": 3.0,
+    "CHECK": 2.0,
+}
 
 
 def free_port() -> int:
@@ -58,9 +66,13 @@ class RedisServer:
     """A redis-server of the test's own, with an append-only file or with nothing on disk."""
 
     def __init__(
-        self, folder: Path, *, durable: bool = True, settings: tuple[str, ...] = (),
+        self,
+        folder: Path,
+        *,
+        durable: bool = True,
+        settings: tuple[str, ...] = (),
         configuration: Path | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.port = free_port()
         self._folder = folder
         kept = ("--appendonly", "yes" if durable else "no", "--save", "")
@@ -80,8 +92,9 @@ class RedisServer:
     def start(self) -> None:
         self._process = subprocess.Popen(
             ["redis-server", *self._settings, "--port", str(self.port), "--dir", str(self._folder)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         wait_until(self._answers, "redis-server to answer", 30)
 
     def _answers(self) -> bool:
@@ -145,16 +158,26 @@ class Stage:
         """`photochrom ARGUMENTS`, begun."""
         return subprocess.Popen(
             [sys.executable, "-c", _PHOTOCHROM, *map(str, arguments)],
-            env=self.environment | environment, cwd=REPOSITORY, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            env=self.environment | environment,
+            cwd=REPOSITORY,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def submit(self, *more: object, source: object = None) -> str:
         """The id of a batch of the stage's scans, submitted."""
         answer = self.call(
-            "batch", "submit", source or self.scans, "-o", self.results, "--model", "tiny",
-            "--json", *more,
-        )  # fmt: skip
+            "batch",
+            "submit",
+            source or self.scans,
+            "-o",
+            self.results,
+            "--model",
+            "tiny",
+            "--json",
+            *more,
+        )
         return json.loads(answer.splitlines()[-1])["batch"]
 
     def status(self, batch: str = "") -> dict[str, Any]:
@@ -185,8 +208,10 @@ class Stage:
     def _what_happened(self, batch: str) -> str:
         client: Any = self.redis.client
         key = f"photochrom:batch:{batch}"
-        parts = {part: client.zrange(f"{key}:{part}", 0, -1, withscores=True)
-                 for part in ("issued", "leases", "due")}  # fmt: skip
+        parts = {
+            part: client.zrange(f"{key}:{part}", 0, -1, withscores=True)
+            for part in ("issued", "leases", "due")
+        }
         logs = "".join(
             f"{worker.log.name}: {worker.process.poll()}\n{worker.log.read_text()[-1500:]}\n"
             for worker in self.workers
@@ -219,8 +244,11 @@ class Stage:
 
     def strays(self) -> list[Path]:
         """What stands among the results and is none: temporary files, hidden files."""
-        return [path for path in self.results.rglob("*")
-                if path.name.startswith(".") or path.suffix in (".tmp", ".part")]  # fmt: skip
+        return [
+            path
+            for path in self.results.rglob("*")
+            if path.name.startswith(".") or path.suffix in (".tmp", ".part")
+        ]
 
 
 class Worker:
@@ -230,21 +258,42 @@ class Worker:
     """
 
     def __init__(
-        self, stage: Stage, *more: object, concurrency: int = 2, roots: tuple[Path, ...] = (),
-        patience: dict[str, float] | None = None, trouble: str = "", model: str = "tiny",
+        self,
+        stage: Stage,
+        *more: object,
+        concurrency: int = 2,
+        roots: tuple[Path, ...] = (),
+        patience: dict[str, float] | None = None,
+        trouble: str = "",
+        model: str = "tiny",
         **environment: str,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.log = stage.folder / f"worker-{len(stage.workers)}.log"
         told = {"policy": IMPATIENT | (patience or {}), "trouble": trouble, "tries_model": False}
         given = [word for root in roots or (stage.folder,) for word in ("--root", str(root))]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.worker.launch", json.dumps(told), "worker", *given,
-                 "--concurrency", str(concurrency), "--model", model, "--device", "cpu",
-                 *map(str, more)],
-                env=stage.environment | environment, cwd=REPOSITORY, stdout=log, stderr=log,
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.worker.launch",
+                    json.dumps(told),
+                    "worker",
+                    *given,
+                    "--concurrency",
+                    str(concurrency),
+                    "--model",
+                    model,
+                    "--device",
+                    "cpu",
+                    *map(str, more),
+                ],
+                env=stage.environment | environment,
+                cwd=REPOSITORY,
+                stdout=log,
+                stderr=log,
                 start_new_session=True,
-            )  # fmt: skip
+            )
 
     def family(self) -> list[psutil.Process]:
         """The worker's process and its children."""

@@ -29,9 +29,9 @@ def test_a_finished_batch_is_told_in_every_form(worked: tuple[Stage, str]):
     stage, batch = worked
     status = stage.status("glass plates")
     assert status["batch"] == batch and status["state"] == "finished"
-    assert {name: status[name] for name in ("scans", "done", "failed", "skipped", "running",
-                                            "queued")} == {"scans": 12, "done": 10, "failed": 2,
-                                            "skipped": 0, "running": 0, "queued": 0}  # fmt: skip
+    assert {
+        name: status[name] for name in ("scans", "done", "failed", "skipped", "running", "queued")
+    } == {"scans": 12, "done": 10, "failed": 2, "skipped": 0, "running": 0, "queued": 0}
     [worker] = status["workers"]
     assert worker["done"] == 10 and worker["model"] == "tiny" and worker["provider"] == "CPU"
     said = stage.call("batch", "status", batch[:-2], code=1)
@@ -80,8 +80,12 @@ def test_a_scan_that_was_mended_is_retried_alone(worked: tuple[Stage, str]):
     assert "2 scans are queued again" in stage.call("batch", "retry", batch, "--failed")
     wait_until(lambda: stage.finished(batch), "the batch to finish again")
     assert stage.numbers(batch) == {
-        "scans": 12, "running": 0, "done": 11, "skipped": 0, "failed": 1
-    }  # fmt: skip
+        "scans": 12,
+        "running": 0,
+        "done": 11,
+        "skipped": 0,
+        "failed": 1,
+    }
     assert stage.call("batch", "verify", batch).startswith("11 checked, 0 broken")
 
 
@@ -133,12 +137,14 @@ def test_lists_and_globs_keep_their_tree_and_say_what_is_missing(stage: Stage):
     numbers = stage.wait(stage.submit(source=f"@{listed}"))
     assert (numbers["done"], numbers["failed"]) == (6, 1)
     assert [name for name, _ in files_under(stage.results)] == [
-        *(f"000/0000{i}.jpg" for i in range(3)), *(f"sub/000/0000{i}.jpg" for i in range(3))
-    ]  # fmt: skip
+        *(f"000/0000{i}.jpg" for i in range(3)),
+        *(f"sub/000/0000{i}.jpg" for i in range(3)),
+    ]
     again = stage.submit(source=f"{stage.scans}/**/*1.jpg")
     assert stage.wait(again)["skipped"] == 2
-    assert "nothing matches" in stage.call("batch", "submit", f"{stage.scans}/*.nef", "-o", "x",
-                                           code=2)  # fmt: skip
+    assert "nothing matches" in stage.call(
+        "batch", "submit", f"{stage.scans}/*.nef", "-o", "x", code=2
+    )
     assert "no such folder" in stage.call("batch", "submit", "/nowhere", "-o", "x", code=1)
     assert "is empty" in stage.call("batch", "submit", "@/dev/null", "-o", "x", code=2)
 
@@ -204,8 +210,18 @@ def test_names_that_are_no_unicode_go_through_the_queue(stage: Stage):
 def test_a_watched_folder_takes_what_has_stopped_growing_and_survives_a_restart(stage: Stage):
     make_scans(stage.scans, 3)
     (stage.scans / "bad.jpg").write_text("no picture")
-    words = ("batch", "watch", stage.scans, "-o", stage.results, "--model", "tiny",
-             "--settle", 1, "--json")  # fmt: skip
+    words = (
+        "batch",
+        "watch",
+        stage.scans,
+        "-o",
+        stage.results,
+        "--model",
+        "tiny",
+        "--settle",
+        1,
+        "--json",
+    )
     stage.worker(concurrency=1)
     first = stage.start(*words)
     batch = wait_until(lambda: stage.redis.client.zrange("photochrom:batches", 0, -1), "it")[0]
@@ -310,10 +326,15 @@ def test_a_batch_whose_submission_was_killed_is_told_and_following_it_ends(
     assert "half submitted" in said and f"batch submit {stage.scans} -o {stage.results}" in said
 
 
-@pytest.mark.parametrize(("module", "command"), [
-    ("celery", "worker --root ."), ("celery", "batch submit . -o x"),
-    ("redis", "worker --root ."), ("redis", "batch list"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        ("celery", "worker --root ."),
+        ("celery", "batch submit . -o x"),
+        ("redis", "worker --root ."),
+        ("redis", "batch list"),
+    ],
+)
 def test_without_the_extra_one_sentence_says_what_to_install(
     tmp_path: Path, module: str, command: str
 ):
@@ -324,8 +345,11 @@ def test_without_the_extra_one_sentence_says_what_to_install(
         f"import sys; sys.modules['{module}'] = None; from core.commands.main import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, *command.split()], cwd=tmp_path, capture_output=True,
-        text=True, env={"PYTHONPATH": str(Path(__file__).parents[2])},
-    )  # fmt: skip
+        [sys.executable, "-c", program, *command.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
     assert done.returncode == 3 and len(done.stderr.splitlines()) == 1, done.stderr
     assert f"{module} is not installed" in done.stderr and "[worker]" in done.stderr

@@ -33,10 +33,13 @@ def make_corrupt(stage: Stage, count: int) -> None:
         path.write_bytes(whole[: len(whole) // 2] + str(number).encode())
 
 
-@pytest.mark.parametrize(("good", "bad"), [
-    pytest.param(20, 400, id="short"),
-    pytest.param(200, 10_000, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(1200)]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        pytest.param(20, 400, id="short"),
+        pytest.param(200, 10_000, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(1200)]),
+    ],
+)
 def test_damage_is_listed_and_costs_neither_the_good_ones_nor_memory(
     stage: Stage, good: int, bad: int
 ):
@@ -66,10 +69,13 @@ def test_a_message_brings_a_process_to_more_than_one_quick_scan(stage: Stage, mo
     assert all(line["attempts"] == 1 for line in stage.report(batch))
 
 
-@pytest.mark.parametrize("count", [
-    pytest.param(2_000, id="short"),
-    pytest.param(50_000, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(1200)]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(2_000, id="short"),
+        pytest.param(50_000, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(1200)]),
+    ],
+)
 def test_scans_cost_little_redis_and_no_memory(stage: Stage, count: int):
     """Planned, queued, finished and reported, with work that takes no time."""
     for number in range(count):
@@ -78,8 +84,9 @@ def test_scans_cost_little_redis_and_no_memory(stage: Stage, count: int):
         path.touch()
     client: Any = stage.redis.client
     before = client.info("memory")["used_memory"]
-    submission = stage.start("batch", "submit", stage.scans, "-o", stage.results, "--model", "tiny",
-                             "--json")  # fmt: skip
+    submission = stage.start(
+        "batch", "submit", stage.scans, "-o", stage.results, "--model", "tiny", "--json"
+    )
     peak = 0
     while submission.poll() is None:
         peak = max(peak, psutil.Process(submission.pid).memory_info().rss)

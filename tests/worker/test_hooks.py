@@ -39,14 +39,19 @@ def receiver() -> Iterator[tuple[str, list[tuple[bytes, str]]]]:
 
 def test_the_end_of_a_batch_is_sent_signed_and_runs_a_command_once(stage: Stage, receiver):
     url, sent = receiver
-    told = stage.folder / "told"
+    written = stage.folder / "count"
     program = "import os, sys; open(sys.argv[1], 'a').write(os.environ['PHOTOCHROM_BATCH'] + '\\n')"
-    command = shlex.join([sys.executable, "-c", program, str(told)])
+    command = shlex.join([sys.executable, "-c", program, str(written)])
     for _ in range(2):  # two workers, one telling
         stage.worker(
-            "--webhook", url, "--on-end", command,
-            concurrency=1, trouble="nothing", PHOTOCHROM_WEBHOOK_SECRET="word",
-        )  # fmt: skip
+            "--webhook",
+            url,
+            "--on-end",
+            command,
+            concurrency=1,
+            trouble="nothing",
+            PHOTOCHROM_WEBHOOK_SECRET="word",
+        )
     make_scans(stage.scans, 3)
     batch = stage.submit()
     stage.wait(batch)
@@ -56,7 +61,7 @@ def test_the_end_of_a_batch_is_sent_signed_and_runs_a_command_once(stage: Stage,
     said = json.loads(body)
     assert (said["event"], said["batch"], said["state"]) == ("ended", batch, "finished")
     assert said["done"] == 3
-    assert told.read_text() == f"{batch}\n"
+    assert written.read_text() == f"{batch}\n"
 
 
 def test_a_batch_that_fails_much_or_stands_still_is_told_once_each(stage: Stage, receiver):
@@ -69,13 +74,18 @@ def test_a_batch_that_fails_much_or_stands_still_is_told_once_each(stage: Stage,
     gone.unlink()  # put off again and again, so that the batch does not end
     for _ in range(2):
         stage.worker(
-            "--webhook", url, "--stall", 2, concurrency=1, patience={"CHECK": 0.5},
-        )  # fmt: skip
+            "--webhook",
+            url,
+            "--stall",
+            2,
+            concurrency=1,
+            patience={"CHECK": 0.5},
+        )
     wait_until(lambda: len(sent) >= 2, "both to be told")
-    told = [json.loads(body) for body, _ in sent]
-    assert {line["batch"] for line in told} == {batch}
-    assert sorted(line["event"] for line in told) == ["failing", "stalled"]
-    failing = next(line for line in told if line["event"] == "failing")
+    notices = [json.loads(body) for body, _ in sent]
+    assert {line["batch"] for line in notices} == {batch}
+    assert sorted(line["event"] for line in notices) == ["failing", "stalled"]
+    failing = next(line for line in notices if line["event"] == "failing")
     assert failing["failed"] >= 20
 
 

@@ -122,11 +122,20 @@ def test_a_command_killed_at_fifty_random_moments_is_made_good_by_one_more_call(
         assert_in_place(stage, batch, count)
 
 
-@pytest.mark.parametrize(("scan", "pause", "times", "patience"), [
-    pytest.param(4, 3.5, 1, {"ANSWER": 1.0}, id="short"),
-    pytest.param(40, 36, 3, {"LEASE": 30.0, "ANSWER": 10.0, "STALLED": 30.0, "WARM_STOP": 15.0},
-                 id="long", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("scan", "pause", "times", "patience"),
+    [
+        pytest.param(4, 3.5, 1, {"ANSWER": 1.0}, id="short"),
+        pytest.param(
+            40,
+            36,
+            3,
+            {"LEASE": 30.0, "ANSWER": 10.0, "STALLED": 30.0, "WARM_STOP": 15.0},
+            id="long",
+            marks=[pytest.mark.soak, pytest.mark.timeout(900)],
+        ),
+    ],
+)
 def test_a_redis_that_pauses_for_longer_than_a_lease_counts_no_attempt(
     stage: Stage, scan: float, pause: float, times: int, patience: dict[str, float]
 ):

@@ -7,7 +7,7 @@ from core.model import memory
 from tests.model.test_memory import sparse
 from worker.application import Limits
 from worker.roots import Roots
-from worker.serving import Service, with_room_for_its_model
+from worker.service import Service, with_room_for_its_model
 
 
 def test_as_many_processes_as_fit_each_with_room_for_the_model(tmp_path, monkeypatch):

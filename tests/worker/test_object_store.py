@@ -28,8 +28,9 @@ def bucket(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-p", str(port)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     told = KEYS | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
     for name, value in told.items():
         monkeypatch.setenv(name, value)
@@ -59,18 +60,31 @@ def test_a_bucket_is_coloured_into_a_bucket_once_and_never_outside_the_roots(
     bucket.put_object(Key="scans/bad.jpg", Body=b"no picture")
     bucket.put_object(Key="scans/@eaDir/00000.jpg", Body=b"no scan")
     bucket.put_object(Key="scans/000/left_out.jpg", Body=b"no scan")
-    words = ("batch", "submit", "s3://archive/scans", "-o", "s3://archive/coloured",
-             "--model", "tiny", "--json", "--exclude", "left_*")  # fmt: skip
+    words = (
+        "batch",
+        "submit",
+        "s3://archive/scans",
+        "-o",
+        "s3://archive/coloured",
+        "--model",
+        "tiny",
+        "--json",
+        "--exclude",
+        "left_*",
+    )
     told = json.loads(stage.call(*words))
     assert told["passed_over"] == {"not_read": {"TXT": 1}, "folders": {"@eaDir": 1}, "excluded": 1}
-    worker = stage.worker("--root", "s3://archive/scans", "--root", "s3://archive/coloured",
-                          concurrency=1)  # fmt: skip
+    worker = stage.worker(
+        "--root", "s3://archive/scans", "--root", "s3://archive/coloured", concurrency=1
+    )
     batch = stage.status()["batch"]
     numbers = stage.wait(batch)
     assert (numbers["done"], numbers["failed"]) == (5, 1)
     stage.call("colorize", stage.scans, "-o", stage.results, "--model", "tiny", "--quiet")
-    results = {o.key.removeprefix("coloured/"): o.get()["Body"].read()
-               for o in bucket.objects.filter(Prefix="coloured/")}  # fmt: skip
+    results = {
+        o.key.removeprefix("coloured/"): o.get()["Body"].read()
+        for o in bucket.objects.filter(Prefix="coloured/")
+    }
     assert results == dict(files_under(stage.results))
     assert "5 checked, 0 broken" in stage.call("batch", "verify", batch)
 
@@ -80,8 +94,11 @@ def test_a_bucket_is_coloured_into_a_bucket_once_and_never_outside_the_roots(
     assert again != batch
     numbers = stage.wait(again)
     assert (numbers["skipped"], numbers["failed"]) == (4, 2)
-    kinds = {Path(line["source"]).name: line["error"]["kind"]
-             for line in stage.report(again) if "error" in line}  # fmt: skip
+    kinds = {
+        Path(line["source"]).name: line["error"]["kind"]
+        for line in stage.report(again)
+        if "error" in line
+    }
     assert kinds == {"bad.jpg": "not-an-image", "00000.jpg": "exists"}
 
     elsewhere = ("batch", "submit", "s3://archive/scans", "-o", "s3://other/x", "--model", "tiny")
@@ -96,10 +113,15 @@ def test_a_local_folder_is_coloured_into_a_bucket_and_a_lost_store_is_waited_for
 ):
     save(stage.scans / "a" / "one.tif", gray(60, 80))
     stage.results = Path("s3:/archive/from-here")
-    batch = stage.call("batch", "submit", stage.scans, "-o", "s3://archive/from-here",
-                       "--model", "tiny", "--json")  # fmt: skip
-    stage.worker("--root", "s3://archive/from-here", concurrency=1,
-                 AWS_ENDPOINT_URL=f"http://127.0.0.1:{free_port()}")  # fmt: skip
+    batch = stage.call(
+        "batch", "submit", stage.scans, "-o", "s3://archive/from-here", "--model", "tiny", "--json"
+    )
+    stage.worker(
+        "--root",
+        "s3://archive/from-here",
+        concurrency=1,
+        AWS_ENDPOINT_URL=f"http://127.0.0.1:{free_port()}",
+    )
     wait_until(lambda: stage.status()["waiting"] == 1, "the scan to wait for the store")
     [line] = stage.report(stage.status()["batch"])
     assert line["error"]["kind"] == "destination" and "does not answer" in line["error"]["message"]

@@ -31,12 +31,26 @@ def send(stage: Stage, body: bytes | str, *, task: str = "photochrom.scan", **mo
         "body": base64.b64encode(raw).decode(),
         "content-encoding": more.pop("encoding", "utf-8"),
         "content-type": more.pop("content_type", "application/json"),
-        "headers": {"lang": "py", "task": task, "id": identity, "root_id": identity,
-                    "parent_id": None, "group": None, "retries": 0} | more,
-        "properties": {"correlation_id": identity, "reply_to": identity, "delivery_mode": 2,
-                       "delivery_info": {"exchange": "", "routing_key": "scans"}, "priority": 0,
-                       "body_encoding": "base64", "delivery_tag": identity},
-    }  # fmt: skip
+        "headers": {
+            "lang": "py",
+            "task": task,
+            "id": identity,
+            "root_id": identity,
+            "parent_id": None,
+            "group": None,
+            "retries": 0,
+        }
+        | more,
+        "properties": {
+            "correlation_id": identity,
+            "reply_to": identity,
+            "delivery_mode": 2,
+            "delivery_info": {"exchange": "", "routing_key": "scans"},
+            "priority": 0,
+            "body_encoding": "base64",
+            "delivery_tag": identity,
+        },
+    }
     stage.redis.client.lpush("photochrom:scans", json.dumps(message))
 
 
@@ -62,8 +76,14 @@ def test_foreign_messages_are_refused_logged_and_never_executed(stage: Stage):
     wait_until(lambda: stage.redis.client.llen("photochrom:scans") == 0, "the queue to be empty")
     assert worker.is_alive() and not witness.exists()
     log = worker.log.read_text()
-    for said in ("os.system", "celery.map", "it names no batch", "it asks for further tasks",
-                 "it sets eta", "its body is none of ours"):  # fmt: skip
+    for said in (
+        "os.system",
+        "celery.map",
+        "it names no batch",
+        "it asks for further tasks",
+        "it sets eta",
+        "its body is none of ours",
+    ):
         assert said in log, said
 
 
@@ -76,11 +96,15 @@ def test_paths_outside_the_roots_are_neither_read_nor_written(stage: Stage, tmp_
     batch = stage.submit()
     key = f"photochrom:batch:{batch}"
     client: Any = stage.redis.client
-    for number, asked in enumerate((
-        f"{secret}\0stolen.jpg", "../../outside/secret.jpg\0stolen.jpg",
-        f"000/00000.jpg\0{outside}/planted.jpg", "000/00000.jpg\0../../outside/planted.jpg",
-        "/etc/hostname\0stolen.txt",
-    )):  # fmt: skip
+    for number, asked in enumerate(
+        (
+            f"{secret}\0stolen.jpg",
+            "../../outside/secret.jpg\0stolen.jpg",
+            f"000/00000.jpg\0{outside}/planted.jpg",
+            "000/00000.jpg\0../../outside/planted.jpg",
+            "/etc/hostname\0stolen.txt",
+        )
+    ):
         scan = f"foreign{number:04d}"
         client.hset(f"{key}:asked", scan, asked)
         client.hincrby(key, "scans", 1)
@@ -139,9 +163,17 @@ def test_a_redis_that_would_lose_work_is_refused_by_name(new_stage, tmp_path: Pa
     stage.redis.client.config_set("maxmemory-policy", "noeviction")
     stage.redis.client.config_set("appendonly", "no")
     said = stage.call(
-        "worker", "--root", tmp_path, "--model", "tiny", "--time-limit", 600,
-        "--visibility-timeout", 300, code=2,
-    )  # fmt: skip
+        "worker",
+        "--root",
+        tmp_path,
+        "--model",
+        "tiny",
+        "--time-limit",
+        600,
+        "--visibility-timeout",
+        300,
+        code=2,
+    )
     assert "visibility timeout (300 s)" in said and "time limit of one scan (600 s)" in said
     said = stage.call("worker", "--root", tmp_path, "--model", "absent", code=3)
     assert "appendonly no" in said and "unknown model 'absent'" in said
@@ -226,12 +258,18 @@ def test_tls_is_spoken_and_the_certificate_checked(tmp_path: Path, models: Path,
     certificates = make_certificates(tmp_path / "tls")
     stage: Stage = new_stage(
         settings=(
-            "--tls-port", str(port := free_port()), "--tls-auth-clients", "no",
-            "--tls-cert-file", str(certificates / "redis.crt"),
-            "--tls-key-file", str(certificates / "redis.key"),
-            "--tls-ca-cert-file", str(certificates / "redis.crt"),
+            "--tls-port",
+            str(port := free_port()),
+            "--tls-auth-clients",
+            "no",
+            "--tls-cert-file",
+            str(certificates / "redis.crt"),
+            "--tls-key-file",
+            str(certificates / "redis.key"),
+            "--tls-ca-cert-file",
+            str(certificates / "redis.crt"),
         )
-    )  # fmt: skip
+    )
     plain = f"rediss://localhost:{port}/0"
     assert "certificate" in stage.call("batch", "list", "--broker", plain, code=3).lower()
     trusted = f"{plain}?ssl_ca_certs={certificates / 'redis.crt'}"
@@ -247,11 +285,27 @@ def make_certificates(folder: Path) -> Path:
 
     folder.mkdir()
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-         "-keyout", str(folder / "redis.key"), "-out", str(folder / "redis.crt")],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            str(folder / "redis.key"),
+            "-out",
+            str(folder / "redis.crt"),
+        ],
+        check=True,
+        capture_output=True,
+    )
     return folder
 
 

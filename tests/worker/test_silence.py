@@ -24,11 +24,18 @@ def proxied(new_stage: Callable[..., Stage]) -> Iterator[tuple[Stage, Proxy]]:
     proxy.close()
 
 
-@pytest.mark.parametrize(("count", "patience"), [
-    pytest.param(24, {"ANSWER": 1.0}, id="short"),
-    pytest.param(600, {"LEASE": 30.0, "STALLED": 30.0, "ANSWER": 10.0, "ISSUED": 15.0}, id="long",
-                 marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("count", "patience"),
+    [
+        pytest.param(24, {"ANSWER": 1.0}, id="short"),
+        pytest.param(
+            600,
+            {"LEASE": 30.0, "STALLED": 30.0, "ANSWER": 10.0, "ISSUED": 15.0},
+            id="long",
+            marks=[pytest.mark.soak, pytest.mark.timeout(900)],
+        ),
+    ],
+)
 def test_a_worker_whose_connections_all_went_silent_is_at_work_again_within_a_minute(
     proxied: tuple[Stage, Proxy], count: int, patience: dict[str, float]
 ):

@@ -15,7 +15,7 @@ from worker.broker import broker_url, tls_of, without_password
 from worker.messages import fault_of
 from worker.records import Batch, absolute, entry_of, relative, result_text
 from worker.roots import OutsideRoots, Roots
-from worker.settings import Settings, settings
+from worker.settings import WorkerSettings, settings
 
 NOTHING = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 JSON = st.recursive(
@@ -49,11 +49,22 @@ def test_every_admitted_path_really_lies_under_the_root(root: Path, parts: list[
         assert inside
 
 
-@pytest.mark.parametrize("path", [
-    "relative.jpg", "/etc/passwd", "", "s3://other/scans/a.jpg", "s3://archive/scansx/a.jpg",
-    "s3://archive/scans/../secret.jpg", "s3://archive/scans//a.jpg", "s3://archive/scans",
-    "S3://archive/scans/a.jpg", "http://archive/scans/a.jpg", "/srv\0/a.jpg",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "relative.jpg",
+        "/etc/passwd",
+        "",
+        "s3://other/scans/a.jpg",
+        "s3://archive/scansx/a.jpg",
+        "s3://archive/scans/../secret.jpg",
+        "s3://archive/scans//a.jpg",
+        "s3://archive/scans",
+        "S3://archive/scans/a.jpg",
+        "http://archive/scans/a.jpg",
+        "/srv\0/a.jpg",
+    ],
+)
 def test_paths_outside_are_refused_by_name(tmp_path: Path, path: str):
     roots = Roots([str(tmp_path), "s3://archive/scans/"])
     roots.admit("s3://archive/scans/a/b.jpg")
@@ -64,9 +75,12 @@ def test_paths_outside_are_refused_by_name(tmp_path: Path, path: str):
 @given(body=JSON)
 def test_every_body_but_ours_is_refused(body):
     ours = (
-        isinstance(body, list) and len(body) == 3 and isinstance(body[0], list)
-        and len(body[0]) == 2 and all(isinstance(word, str) for word in body[0])
-    )  # fmt: skip
+        isinstance(body, list)
+        and len(body) == 3
+        and isinstance(body[0], list)
+        and len(body[0]) == 2
+        and all(isinstance(word, str) for word in body[0])
+    )
     if not ours:
         assert fault_of({}, body)
 
@@ -115,15 +129,24 @@ def test_every_pair_of_paths_comes_back_from_the_ledger(source: str, result: str
         Outcome("/in/a.tif", "/out/a.tif", "done", "ab" * 32, 4800, 0.25, attempts=1),
         Outcome("/in/a.tif", "/out/a.tif", "skipped", "ab" * 32, attempts=1),
         Outcome(
-            "/in/a.tif", "/out/a.tif", "done", "ab" * 32, 4800, 0.25, attempts=1,
+            "/in/a.tif",
+            "/out/a.tif",
+            "done",
+            "ab" * 32,
+            4800,
+            0.25,
+            attempts=1,
             notes=("the resolution is lost", "WebP holds 8 bits of its 16"),
         ),
         Outcome(
-            "/in/a.tif", "/out/a.tif", "failed", attempts=1,
+            "/in/a.tif",
+            "/out/a.tif",
+            "failed",
+            attempts=1,
             error=Failure("truncated", "the end is missing"),
         ),
     ],
-)  # fmt: skip
+)
 def test_the_ledger_gives_an_outcome_back_as_it_was_told(outcome: Outcome):
     batch = Batch("id", "name", "/in", "/out", {}, "same", 1, "scans", 0.0)
     said = f"{outcome.status[0]}|1|0|0|{result_text(outcome, 7)}".encode()
@@ -136,10 +159,14 @@ def test_passwords_are_shown_nowhere():
     assert without_password(url) == "rediss://redis.example:6380/2"
 
 
-@pytest.mark.parametrize("url", [
-    "sentinel://:secret@a:26379/0", "sentinel://:secret@a:26379;sentinel://:secret@b:26379",
-    "redis+sentinel://a:26379",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sentinel://:secret@a:26379/0",
+        "sentinel://:secret@a:26379;sentinel://:secret@b:26379",
+        "redis+sentinel://a:26379",
+    ],
+)
 def test_sentinels_addresses_are_refused_with_what_to_give_instead(url: str):
     with pytest.raises(OptionsError, match="a name that means the primary") as refused:
         broker_url(url)
@@ -149,8 +176,8 @@ def test_sentinels_addresses_are_refused_with_what_to_give_instead(url: str):
 def test_certificates_are_checked_unless_the_url_says_otherwise(caplog):
     import ssl
 
-    told = tls_of("rediss://h/0?ssl_ca_certs=/ca.crt")
-    assert told == {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_ca_certs": "/ca.crt"}
+    options = tls_of("rediss://h/0?ssl_ca_certs=/ca.crt")
+    assert options == {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_ca_certs": "/ca.crt"}
     assert tls_of("redis://h/0") is None
     unchecked = tls_of("rediss://h/0?ssl_cert_reqs=none")
     assert unchecked == {"ssl_cert_reqs": ssl.CERT_NONE} and "not checked" in caplog.text
@@ -166,7 +193,7 @@ def test_settings_come_from_option_environment_and_file_in_this_order(
     monkeypatch.setenv("PHOTOCHROM_CONFIG", str(file))
     monkeypatch.delenv("PHOTOCHROM_BROKER", raising=False)
     monkeypatch.delenv("PHOTOCHROM_ROOTS", raising=False)
-    assert settings() == Settings("redis://file/0", ("/a", "s3://b/c"))
+    assert settings() == WorkerSettings("redis://file/0", ("/a", "s3://b/c"))
     assert broker_url() == "redis://file/0"
     monkeypatch.setenv("PHOTOCHROM_BROKER", "redis://environment/0")
     monkeypatch.setenv("PHOTOCHROM_ROOTS", "/x:s3://y/z:/w")
@@ -175,12 +202,15 @@ def test_settings_come_from_option_environment_and_file_in_this_order(
     assert broker_url("redis://option/0") == "redis://option/0"
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("[worker]\nborker = 'x'", "did you mean 'broker'"),
-    ("[worker]\nbroker = 5", "broker must be text"),
-    ("[worker]\nroots = '/a'", "list of folders"),
-    ("[worker\n", "is no TOML"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[worker]\nborker = 'x'", "did you mean 'broker'"),
+        ("[worker]\nbroker = 5", "broker must be text"),
+        ("[worker]\nroots = '/a'", "list of folders"),
+        ("[worker\n", "is no TOML"),
+    ],
+)
 def test_a_configuration_that_cannot_be_understood_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
 ):
@@ -195,8 +225,8 @@ def test_a_configuration_that_cannot_be_understood_is_named(
 
 
 def test_what_is_notified_is_json_and_one_line():
-    from worker.watch import Seen
+    from worker.watch import WatchEvent
 
-    seen = Seen("failed", "/a\nb.jpg", "it is no picture")
-    assert json.loads(json.dumps(seen.as_json()))["reason"] == "it is no picture"
-    assert len(seen.in_prose().splitlines()) == 1
+    event = WatchEvent("failed", "/a\nb.jpg", "it is no picture")
+    assert json.loads(json.dumps(event.as_json()))["reason"] == "it is no picture"
+    assert len(event.in_prose().splitlines()) == 1

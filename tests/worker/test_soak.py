@@ -87,8 +87,9 @@ class Soak:
         before = self.stage.over(self.batch)
         wait_until(
             lambda: self.stage.finished(self.batch) or self.stage.over(self.batch) > before,
-            f"{self.batch} to move", 180,
-        )  # fmt: skip
+            f"{self.batch} to move",
+            180,
+        )
 
     def end(self) -> None:
         self._log.close()
@@ -172,11 +173,17 @@ class Soak:
 
     def _new_worker(self) -> Worker:
         return self.stage.worker(
-            "--broker", self.proxy.url, trouble="slow",
+            "--broker",
+            self.proxy.url,
+            trouble="slow",
             # A fault that may pass comes again and again here.
-            patience={"DEATHS": 1000, "FAULTS_OF_ONE": 1000, "FAULTS_OF_ALL": 1000,
-                      "LONGEST_PAUSE": 2.0},
-        )  # fmt: skip
+            patience={
+                "DEATHS": 1000,
+                "FAULTS_OF_ONE": 1000,
+                "FAULTS_OF_ALL": 1000,
+                "LONGEST_PAUSE": 2.0,
+            },
+        )
 
     def _patiently(self, step: Callable[[], Any]) -> Any:
         """Redis may just have been killed, or be reading its file."""

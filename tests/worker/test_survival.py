@@ -53,10 +53,13 @@ def test_processes_killed_at_random_cost_no_scan(stage: Stage, count: int, kills
     assert_whole(stage, batch, count)
 
 
-@pytest.mark.parametrize(("count", "kills"), [
-    pytest.param(60, 2, id="short"),
-    pytest.param(500, 3, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("count", "kills"),
+    [
+        pytest.param(60, 2, id="short"),
+        pytest.param(500, 3, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
+    ],
+)
 def test_redis_killed_and_restarted_costs_no_scan(stage: Stage, count: int, kills: int):
     make_scans(stage.scans, count)
     batch = stage.submit()

@@ -1,4 +1,4 @@
 """From photographs on disk to batches.
 
-`shards` reads, `cache` decodes once, `draw` draws, `augment` alters, `batches` puts together.
+`shards` reads, `cache` decodes once, `sampling` draws, `augment` alters, `batches` puts together.
 """

@@ -39,10 +39,10 @@ def sampled(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     # grid_sample counts from -1 to 1 between the middles of the outermost pixels
     grid = np.stack((from_x / max((width - 1) / 2, 0.5), from_y / max((height - 1) / 2, 0.5)), -1)
     planes = torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float()
-    looked_up = F.grid_sample(
+    samples = F.grid_sample(
         planes, torch.from_numpy(grid)[None].float(), padding_mode="border", align_corners=True
     )
-    return looked_up[0].movedim(0, -1).round().clamp(0, 255).byte().numpy()
+    return samples[0].movedim(0, -1).round().clamp(0, 255).byte().numpy()
 
 
 def _rotated(angle: float) -> np.ndarray:

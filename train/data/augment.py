@@ -16,8 +16,8 @@ from torch import Tensor
 from core.learn.batch import TrainingBatch
 from core.learn.lab_torch import srgb_to_lab
 from train.data.affine import warp
-from train.data.chance import Chance
 from train.data.damage import blurred, border, damage
+from train.data.random_numbers import RandomNumbers
 
 #: Luminance of orthochromatic emulsions, which are blind to red: weights of linear R, G, B.
 ORTHOCHROMATIC = (0.0, 0.42, 0.58)
@@ -103,23 +103,23 @@ def crop(
 def dressed(pixels: Tensor, settings: Augment, seed: int) -> TrainingBatch:
     """What the network sees and should answer, from uint8 N,S,S,3 of sRGB."""
     rgb = pixels.permute(0, 3, 1, 2).float() / 255
-    chance = Chance(seed, len(rgb), rgb.device)
+    rng = RandomNumbers(seed, len(rgb), rgb.device)
     lab = srgb_to_lab(rgb)
     lightness, chroma = lab[:, :1], lab[:, 1:]
     thing = None
     if settings.recoloured:
-        chroma, thing = recoloured(lightness, chroma, settings.recoloured, chance)
-    hints = draw_hints(chroma, settings, chance, thing)
+        chroma, thing = recoloured(lightness, chroma, settings.recoloured, rng)
+    hints = draw_hints(chroma, settings, rng, thing)
     if settings.old_film:
-        is_old = chance.happens(settings.old_film)
-        old, rim = old_film(rgb, lightness, settings, chance)
+        is_old = rng.happens(settings.old_film)
+        old, rim = old_film(rgb, lightness, settings, rng)
         lightness = torch.where(is_old, old, lightness)
         chroma = chroma * (1 - rim * is_old)
     return TrainingBatch(lightness, chroma, hints)
 
 
 def old_film(
-    rgb: Tensor, lightness: Tensor, settings: Augment, chance: Chance
+    rgb: Tensor, lightness: Tensor, settings: Augment, rng: RandomNumbers
 ) -> tuple[Tensor, Tensor]:
     """L* N,1,H,W as old photographs of the scenes would have it, and where a border hides them.
 
@@ -127,24 +127,22 @@ def old_film(
     """
     height, width = lightness.shape[-2:]
     scale = max(1.0, min(height, width) / 160)
-    is_orthochromatic = chance.happens(settings.orthochromatic)
-    lightness = torch.where(is_orthochromatic, _emulsion(rgb, chance.uniform(0.4, 1.0)), lightness)
+    is_orthochromatic = rng.happens(settings.orthochromatic)
+    lightness = torch.where(is_orthochromatic, _emulsion(rgb, rng.uniform(0.4, 1.0)), lightness)
     if settings.halation:
-        glow = blurred((lightness - 70).clamp_min(0), chance.uniform(2.0, 5.0) * scale)
-        lightness = lightness + glow * chance.uniform(0.2, 1.0) * chance.happens(settings.halation)
-    lightness = blurred(lightness, chance.uniform(0.4, 1.4) * scale * chance.happens(0.5))
-    gamma = torch.exp(chance.uniform(-0.4, 0.4))
-    black, white = chance.uniform(0, 22), 100 - chance.uniform(0, 18)
+        glow = blurred((lightness - 70).clamp_min(0), rng.uniform(2.0, 5.0) * scale)
+        lightness = lightness + glow * rng.uniform(0.2, 1.0) * rng.happens(settings.halation)
+    lightness = blurred(lightness, rng.uniform(0.4, 1.4) * scale * rng.happens(0.5))
+    gamma = torch.exp(rng.uniform(-0.4, 0.4))
+    black, white = rng.uniform(0, 22), 100 - rng.uniform(0, 18)
     lightness = black + (white - black) * (lightness.clamp(0, 100) / 100) ** gamma
-    grain = chance.normal(1, height, width)
-    grain = torch.where(chance.happens(0.5), blurred(grain, 0.7) * 2, grain)
-    lightness = (lightness + grain * chance.uniform(0, 5)).clamp(0, 100)
-    rim = border(height, width, chance) * chance.happens(settings.border)
-    lightness = torch.lerp(lightness, chance.uniform(0, 100), rim)
+    grain = rng.normal(1, height, width)
+    grain = torch.where(rng.happens(0.5), blurred(grain, 0.7) * 2, grain)
+    lightness = (lightness + grain * rng.uniform(0, 5)).clamp(0, 100)
+    rim = border(height, width, rng) * rng.happens(settings.border)
+    lightness = torch.lerp(lightness, rng.uniform(0, 100), rim)
     if settings.damage:
-        lightness = torch.where(
-            chance.happens(settings.damage), damage(lightness, chance), lightness
-        )
+        lightness = torch.where(rng.happens(settings.damage), damage(lightness, rng), lightness)
     return lightness, rim
 
 
@@ -170,7 +168,7 @@ class Things(NamedTuple):
 
 
 def recoloured(
-    lightness: Tensor, chroma: Tensor, share: float, chance: Chance
+    lightness: Tensor, chroma: Tensor, share: float, rng: RandomNumbers
 ) -> tuple[Tensor, Things]:
     """`chroma` N,2,H,W in which a share of the pictures has a thing of a free colour, and where.
 
@@ -178,25 +176,25 @@ def recoloured(
     shades stay. So hints are learnt that colour their thing, whatever its colour, and end there.
     """
     height, width = chroma.shape[-2:]
-    chosen = chance.happens(share)
-    y, x = chance.uniform(0, height), chance.uniform(0, width)
+    chosen = rng.happens(share)
+    y, x = rng.uniform(0, height), rng.uniform(0, width)
     rows = torch.arange(height, device=chroma.device)[:, None] + 0.5
     columns = torch.arange(width, device=chroma.device)[None] + 0.5
     place = y.floor().long() * width + x.floor().long()  # N,1,1,1
     lab = F.avg_pool2d(torch.cat((lightness, chroma), 1), 3, 1, 1, count_include_pad=False)
-    there = lab.flatten(2).gather(2, place.flatten(1)[:, None].expand(-1, 3, -1))[..., None]
-    apart = (lab - there) / torch.tensor(_ALIKE, device=chroma.device)[:, None, None]
+    lab_there = lab.flatten(2).gather(2, place.flatten(1)[:, None].expand(-1, 3, -1))[..., None]
+    apart = (lab - lab_there) / torch.tensor(_ALIKE, device=chroma.device)[:, None, None]
     far = ((rows - y) ** 2 + (columns - x) ** 2) / (_NEAR * min(height, width)) ** 2
     distance = (apart.square().sum(1, keepdim=True) + far).sqrt()
     thing = torch.sigmoid((1 - distance) * _EDGE)
-    angle, strength = chance.uniform(0, 2 * np.pi), chance.uniform(*_FREE_CHROMA)
+    angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(*_FREE_CHROMA)
     free = torch.cat((strength * angle.cos(), strength * angle.sin()), 1)
-    changed = chroma + thing * (free - there[:, 1:])
+    changed = chroma + thing * (free - lab_there[:, 1:])
     return torch.where(chosen, changed, chroma), Things(chosen, y, x)
 
 
 def draw_hints(
-    chroma: Tensor, settings: Augment, chance: Chance, things: Things | None = None
+    chroma: Tensor, settings: Augment, rng: RandomNumbers, things: Things | None = None
 ) -> Tensor:
     """N,3,H,W of a*, b*, mask: a few discs and squares with the true mean colour under them.
 
@@ -208,18 +206,18 @@ def draw_hints(
     if not settings.hints:
         return chroma.new_zeros(count, 3, height, width)
     most = MOST_HINTS
-    geometric = (chance.uniform(1e-6, 1, 1).log() / np.log(7 / 8)).ceil().clamp(1, most)
-    number = torch.where(chance.happens(settings.many_hints, 1), float(most), geometric)
-    number = number * chance.happens(settings.hints, 1)
-    radius = chance.uniform(0.5, settings.hint_radius + 1, most, 1, 1)
-    y, x = chance.uniform(0, height, most, 1, 1), chance.uniform(0, width, most, 1, 1)
+    geometric = (rng.uniform(1e-6, 1, 1).log() / np.log(7 / 8)).ceil().clamp(1, most)
+    number = torch.where(rng.happens(settings.many_hints, 1), float(most), geometric)
+    number = number * rng.happens(settings.hints, 1)
+    radius = rng.uniform(0.5, settings.hint_radius + 1, most, 1, 1)
+    y, x = rng.uniform(0, height, most, 1, 1), rng.uniform(0, width, most, 1, 1)
     if things is not None:
-        few = chance.uniform(1, 5, 1).floor()
+        few = rng.uniform(1, 5, 1).floor()
         number = torch.where(things.chosen[:, :, 0, 0], few, number)
         first = torch.arange(most, device=chroma.device).view(1, -1, 1, 1) == 0
         y = torch.where(things.chosen & first, things.y, y)
         x = torch.where(things.chosen & first, things.x, x)
-    is_disc = chance.happens(0.6, most, 1, 1)
+    is_disc = rng.happens(0.6, most, 1, 1)
 
     # each hint's own patch: N,hints,P,P
     reach = int(settings.hint_radius + 2)
@@ -230,8 +228,8 @@ def draw_hints(
     inside = torch.where(
         is_disc, down**2 + right**2 <= radius**2, (down.abs() <= radius) & (right.abs() <= radius)
     )
-    wanted = torch.arange(most, device=chroma.device).view(1, -1, 1, 1) < number.view(-1, 1, 1, 1)
-    inside = inside & wanted & (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    is_used = torch.arange(most, device=chroma.device).view(1, -1, 1, 1) < number.view(-1, 1, 1, 1)
+    inside = inside & is_used & (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     place = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
 
     flat = chroma.flatten(2)

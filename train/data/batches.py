@@ -1,7 +1,7 @@
 """Endless batches for the trainer, in the order that the seed gives, from any position.
 
 Crops are cut on the CPU, ahead by other processes if wanted, or on a GPU that holds all pictures
-(`resident`); the rest is done to a whole batch on the device (`augment.dressed`).
+(`gpu_pictures`); the rest is done to a whole batch on the device (`augment.dressed`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,13 +14,13 @@ from torch import Tensor
 from core.learn.batch import TrainingBatch
 from train.data.augment import Augment, box_in, crop, dressed
 from train.data.cache import Pictures
-from train.data.draw import Draw
-from train.data.resident import Resident
-from train.data.workers import made_ahead
+from train.data.gpu_pictures import GpuPictures
+from train.data.prefetch import prefetched
+from train.data.sampling import PictureSampler
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BatchPlan:
     """All that a batch depends on beside its number; it can be sent to another process.
 
     `sizes` are (side, pictures a batch); each step draws one of them. `part` (k, n):
@@ -28,7 +28,7 @@ class Plan:
     """
 
     pictures: Pictures
-    draw: Draw
+    sampler: PictureSampler
     sizes: Sequence[tuple[int, int]]
     settings: Augment
     seed: int
@@ -45,7 +45,7 @@ class Plan:
         rows = [crop(self.pictures.picture(i), side, self.settings, random) for i, random in drawn]
         return torch.from_numpy(np.stack(rows))
 
-    def resident_crops(self, step: int, resident: Resident) -> Tensor:
+    def gpu_crops(self, step: int, gpu_pictures: GpuPictures) -> Tensor:
         """The same boxes of the same pictures, cut on the GPU."""
         side, drawn = self._drawn(step)
         entries = self.pictures.entries
@@ -53,14 +53,14 @@ class Plan:
             box_in(entries[i].height, entries[i].width, self.settings, random)
             for i, random in drawn
         ]
-        return resident.crops([i for i, _ in drawn], boxes, side)
+        return gpu_pictures.crops([i for i, _ in drawn], boxes, side)
 
     def _drawn(self, step: int) -> tuple[int, list[tuple[int, np.random.Generator]]]:
         """This step's side, and its pictures with the luck of each."""
         number, parts = self.part
         largest = max(count for _, count in self.sizes)
         side, count = self.size(step)
-        return side, [self.draw(step * largest + i) for i in range(number, count, parts)]
+        return side, [self.sampler(step * largest + i) for i in range(number, count, parts)]
 
     def luck(self, step: int) -> int:
         """The seed of all that is done to this step's crops."""
@@ -68,18 +68,18 @@ class Plan:
 
 
 def batches(
-    plan: Plan,
+    plan: BatchPlan,
     *,
     step: int = 0,
     workers: int = 0,
-    resident: Resident | None = None,
+    gpu_pictures: GpuPictures | None = None,
     device: torch.device | str = "cpu",
 ) -> Iterator[TrainingBatch]:
     """Batches from `step` on; crops are made here, ahead by `workers` processes, or on the GPU."""
-    ahead = made_ahead(plan.crops, step, workers) if workers and not resident else None
+    ahead = prefetched(plan.crops, step, workers) if workers and not gpu_pictures else None
     while True:
-        if resident:
-            crops = plan.resident_crops(step, resident)
+        if gpu_pictures:
+            crops = plan.gpu_crops(step, gpu_pictures)
         else:
             crops = next(ahead) if ahead else plan.crops(step)
         yield dressed(crops.to(device, non_blocking=True), plan.settings, plan.luck(step))

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from train.data.chance import Chance
+from train.data.random_numbers import RandomNumbers
 
 #: Of a scratch, in px: most are hair lines.
 THICKNESS = (0.4, 1.2)
@@ -18,58 +18,58 @@ MOST_SCRATCHES = 4
 MOST_SPECKS = 12
 
 
-def damage(lightness: Tensor, chance: Chance) -> Tensor:
+def damage(lightness: Tensor, rng: RandomNumbers) -> Tensor:
     """L* 0..100 with some scratches, specks of dust and a faded side, each by chance."""
     height, width = lightness.shape[-2:]
     for number in range(MOST_SCRATCHES):
-        there = chance.happens(1 - (number + 1) / (MOST_SCRATCHES + 1))
-        lightness = torch.lerp(lightness, _tone(chance), scratch(height, width, chance) * there)
+        is_there = rng.happens(1 - (number + 1) / (MOST_SCRATCHES + 1))
+        lightness = torch.lerp(lightness, _tone(rng), scratch(height, width, rng) * is_there)
     for number in range(MOST_SPECKS):
-        there = chance.happens(1 - (number + 1) / (MOST_SPECKS + 1))
-        lightness = torch.lerp(lightness, _tone(chance), speck(height, width, chance) * there)
-    lightness = torch.where(chance.happens(0.5), faded(lightness, chance), lightness)
+        is_there = rng.happens(1 - (number + 1) / (MOST_SPECKS + 1))
+        lightness = torch.lerp(lightness, _tone(rng), speck(height, width, rng) * is_there)
+    lightness = torch.where(rng.happens(0.5), faded(lightness, rng), lightness)
     return lightness.clamp(0, 100)
 
 
-def scratch(height: int, width: int, chance: Chance) -> Tensor:
+def scratch(height: int, width: int, rng: RandomNumbers) -> Tensor:
     """0..1: a thin line, mostly along the picture's height, slightly bent."""
-    along = torch.arange(height, device=chance.device).view(1, 1, -1, 1).expand(1, 1, height, width)
-    across = torch.arange(width, device=chance.device).view(1, 1, 1, -1).expand(1, 1, height, width)
-    lies = chance.happens(0.25)
+    along = torch.arange(height, device=rng.device).view(1, 1, -1, 1).expand(1, 1, height, width)
+    across = torch.arange(width, device=rng.device).view(1, 1, 1, -1).expand(1, 1, height, width)
+    lies = rng.happens(0.25)
     along, across = torch.where(lies, across, along), torch.where(lies, along, across)
     length = torch.where(lies, width, height)
     breadth = torch.where(lies, height, width)
-    bend = chance.normal(1, 1, 1) * 0.1 + chance.normal(1, 1, 1) * 0.1 * along / length
-    middle = chance.uniform(0, 1) * breadth + bend * along
-    start = chance.uniform(-0.5, 0.8) * length
-    lasts = (along >= start) & (along < start + chance.uniform(0.2, 1.5) * length)
-    line = torch.exp(-(((across - middle) / chance.uniform(*THICKNESS)) ** 2)) * lasts
-    return line * chance.uniform(0.3, 1.0)
+    bend = rng.normal(1, 1, 1) * 0.1 + rng.normal(1, 1, 1) * 0.1 * along / length
+    middle = rng.uniform(0, 1) * breadth + bend * along
+    start = rng.uniform(-0.5, 0.8) * length
+    lasts = (along >= start) & (along < start + rng.uniform(0.2, 1.5) * length)
+    line = torch.exp(-(((across - middle) / rng.uniform(*THICKNESS)) ** 2)) * lasts
+    return line * rng.uniform(0.3, 1.0)
 
 
-def speck(height: int, width: int, chance: Chance) -> Tensor:
+def speck(height: int, width: int, rng: RandomNumbers) -> Tensor:
     """0..1: a soft-edged grain of dust of 0.5 to 2.5 px."""
-    y, x = chance.uniform(0, height), chance.uniform(0, width)
-    down = (torch.arange(height, device=chance.device).view(1, 1, -1, 1) - y) ** 2
-    right = (torch.arange(width, device=chance.device).view(1, 1, 1, -1) - x) ** 2
-    radius = chance.uniform(0.5, 2.5)
-    return torch.sigmoid(3 * (radius - (down + right).sqrt())) * chance.uniform(0.4, 1.0)
+    y, x = rng.uniform(0, height), rng.uniform(0, width)
+    down = (torch.arange(height, device=rng.device).view(1, 1, -1, 1) - y) ** 2
+    right = (torch.arange(width, device=rng.device).view(1, 1, 1, -1) - x) ** 2
+    radius = rng.uniform(0.5, 2.5)
+    return torch.sigmoid(3 * (radius - (down + right).sqrt())) * rng.uniform(0.4, 1.0)
 
 
-def faded(lightness: Tensor, chance: Chance) -> Tensor:
+def faded(lightness: Tensor, rng: RandomNumbers) -> Tensor:
     """Light has bleached one side or corner: L* is drawn up to 60% towards a paper tone there."""
-    coarse = chance.uniform(-1, 1, 1, 2, 2)
+    coarse = rng.uniform(-1, 1, 1, 2, 2)
     field = F.interpolate(coarse, size=lightness.shape[-2:], mode="bilinear", align_corners=True)
-    paper = chance.uniform(70, 95)
-    return torch.lerp(lightness, paper, field.clamp_min(0) * chance.uniform(0, 0.6))
+    paper = rng.uniform(70, 95)
+    return torch.lerp(lightness, paper, field.clamp_min(0) * rng.uniform(0, 0.6))
 
 
-def border(height: int, width: int, chance: Chance) -> Tensor:
+def border(height: int, width: int, rng: RandomNumbers) -> Tensor:
     """0 or 1: the rim of a plate or a mount, each side up to 8% of the short side wide."""
     most = 0.08 * min(height, width)
-    top, bottom, left, right = (chance.uniform(0, most) for _ in range(4))
-    y = torch.arange(height, device=chance.device).view(1, 1, -1, 1)
-    x = torch.arange(width, device=chance.device).view(1, 1, 1, -1)
+    top, bottom, left, right = (rng.uniform(0, most) for _ in range(4))
+    y = torch.arange(height, device=rng.device).view(1, 1, -1, 1)
+    x = torch.arange(width, device=rng.device).view(1, 1, 1, -1)
     inside = (y >= top) & (y < height - bottom) & (x >= left) & (x < width - right)
     return 1 - inside.float()
 
@@ -92,7 +92,7 @@ def blurred(planes: Tensor, sigma: Tensor | float) -> Tensor:
     return planes
 
 
-def _tone(chance: Chance) -> Tensor:
+def _tone(rng: RandomNumbers) -> Tensor:
     """A scratched emulsion shows the paper, a scratched negative prints black."""
-    paper, black = chance.uniform(85, 100), chance.uniform(0, 15)
-    return torch.where(chance.happens(0.7), paper, black)
+    paper, black = rng.uniform(85, 100), rng.uniform(0, 15)
+    return torch.where(rng.happens(0.7), paper, black)

@@ -14,7 +14,7 @@ from core.image.format import HEAD_BYTES, Format
 from core.image.formats import avif, bmp, heic, jpeg, jpeg2000, netpbm, png, psd, tiff, webp
 from core.image.origin import Origin
 from core.image.page import Source
-from core.image.painted import PaintedPage
+from core.image.painted_page import PaintedPage
 
 __all__ = [
     "FORMATS",
@@ -102,17 +102,17 @@ def result_of(format: Format) -> Format:
     return by_name(format.becomes) if format.becomes else format
 
 
-def suffix_of_result(suffix: str, wanted: Format | None = None) -> str:
-    """The suffix of what comes of a file that ends in `suffix`, in the format `wanted`.
+def suffix_of_result(suffix: str, format: Format | None = None) -> str:
+    """The suffix of what comes of a file that ends in `suffix`, in the format `format`.
 
     It stays where the result may be called so. None: the format that comes of it by itself.
     """
     own = by_suffix(suffix)
-    if wanted is None and own is not None:
-        wanted = result_of(own)
-    if wanted is None or (wanted is own and suffix.lower() not in wanted.only_read):
+    if format is None and own is not None:
+        format = result_of(own)
+    if format is None or (format is own and suffix.lower() not in format.only_read):
         return suffix
-    return wanted.suffixes[0]
+    return format.suffixes[0]
 
 
 def recognize(head: bytes) -> Format | None:
@@ -122,9 +122,9 @@ def recognize(head: bytes) -> Format | None:
 
 def by_name(name: str) -> Format:
     """The format that a person calls `name` (`--format`); raises `OptionsError`."""
-    wanted = name.lower().lstrip(".")
+    lowered = name.lower().lstrip(".")
     for row in FORMATS:
-        if wanted == row.name or wanted in row.other_names:
+        if lowered == row.name or lowered in row.other_names:
             return row
     raise OptionsError(
         f"unknown format '{name}'", remedy=f"use one of {', '.join(row.name for row in FORMATS)}"

@@ -12,12 +12,12 @@ from core.image.atomic import write_all
 from core.image.boxes import box, boxes
 from core.image.faults import check_size, unsupported
 from core.image.format import Format
-from core.image.items import items_of
+from core.image.heif_items import items_of
 from core.image.libvips_reader import field_of, source_of_one_page
 from core.image.metadata import GAIN_MAP_LEFT_OUT, Metadata, exif
 from core.image.origin import Origin
 from core.image.page import Source
-from core.image.painted import PaintedPage
+from core.image.painted_page import PaintedPage
 from core.image.vips import load
 
 #: So many zeros at a file's end are no end of a picture.

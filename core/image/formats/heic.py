@@ -1,6 +1,6 @@
 """HEIC, as phones write it: read by libheif (pillow-heif, an extra). What comes of it is JPEG.
 
-What holds the coded picture's boxes is AVIF's container; see `core.image.items`.
+What holds the coded picture's boxes is AVIF's container; see `core.image.heif_items`.
 """
 
 from dataclasses import replace
@@ -11,12 +11,12 @@ import numpy as np
 from core.errors import SourceError
 from core.image.faults import check_size, damaged, unsupported
 from core.image.format import Format
-from core.image.items import items_of
+from core.image.heif_items import items_of
 from core.image.layout import SampleLayout
 from core.image.metadata import GAIN_MAP_LEFT_OUT, Metadata, exif
 from core.image.origin import Origin
 from core.image.page import Source, source_in_memory
-from core.image.straight import straight_codes
+from core.image.straight_alpha import straight_codes
 
 _BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 

@@ -18,7 +18,7 @@ from core.image.libvips_reader import source_of_one_page
 from core.image.metadata import Metadata, Resolution, exif
 from core.image.origin import Origin
 from core.image.page import Source
-from core.image.painted import PaintedPage
+from core.image.painted_page import PaintedPage
 from core.image.profiles import Conversion
 
 #: The last chunk, which is always the same: IEND.

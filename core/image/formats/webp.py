@@ -16,14 +16,14 @@ from core.image.libvips_reader import source_of_one_page
 from core.image.metadata import Metadata, exif
 from core.image.origin import Origin
 from core.image.page import Source
-from core.image.painted import PaintedPage
+from core.image.painted_page import PaintedPage
 from core.image.vips import load
 
 #: Metadata chunks longer than this are not worth the memory.
 _LONGEST: Final = 64 << 20
 #: The chunks that are the picture.
 _CODED: Final = (b"ALPH", b"VP8 ", b"VP8L")
-_WANTED: Final = (b"ICCP", b"EXIF", b"XMP ")
+_METADATA_CHUNKS: Final = (b"ICCP", b"EXIF", b"XMP ")
 
 
 #: So many zeros at a file's end are no end of a picture, nor of what we write behind one.
@@ -128,7 +128,7 @@ def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, list[byt
         if name == b"ANMF":  # its first chunk follows 16 bytes on place and time
             at += 8 + 16
             continue
-        if name in _WANTED and size <= _LONGEST:
+        if name in _METADATA_CHUNKS and size <= _LONGEST:
             found.setdefault(name, read(at + 8, size))
         at += 8 + size + size % 2
     block = found.get(b"EXIF", b"").removeprefix(b"Exif\0\0")

@@ -15,7 +15,7 @@ DEFAULT_SOURCE_TYPE: Final = "compositeWithTrainedAlgorithmicMedia"
 
 _SOURCE_TYPE: Final = (xmp.IPTC_EXTENSION, "DigitalSourceType")
 _TOOL: Final = (xmp.XMP, "CreatorTool")
-_OURS: Final = {
+_PROPERTIES: Final = {
     field: (xmp.PHOTOCHROM, name)
     for field, name in (
         ("job_key", "JobKey"),
@@ -57,7 +57,7 @@ def add_provenance(metadata: Metadata, provenance: Provenance) -> Metadata:
 
     A packet that is no XMP is replaced and noted.
     """
-    properties = {name: getattr(provenance, field) for field, name in _OURS.items()}
+    properties = {name: getattr(provenance, field) for field, name in _PROPERTIES.items()}
     properties[_SOURCE_TYPE] = SOURCE_TYPES + provenance.source_type
     properties[_TOOL] = provenance.tool
     properties = {name: _printable(text) for name, text in properties.items()}
@@ -78,10 +78,10 @@ def provenance_of(packet: bytes | None) -> Provenance | None:
         found = xmp.read(packet)
     except xmp.BadPacket:
         return None
-    ours = {field: found.get(name, "") for field, name in _OURS.items()}
-    if not ours["job_key"]:
+    properties = {field: found.get(name, "") for field, name in _PROPERTIES.items()}
+    if not properties["job_key"]:
         return None
-    return Provenance(**ours, source_type=found.get(_SOURCE_TYPE, "").rpartition("/")[2])
+    return Provenance(**properties, source_type=found.get(_SOURCE_TYPE, "").rpartition("/")[2])
 
 
 def _printable(text: str) -> str:

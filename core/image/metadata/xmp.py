@@ -43,21 +43,21 @@ def merge(packet: bytes | None, properties: dict[Name, str], kept: dict[Name, Na
     document = parse(packet) if packet else minidom.parseString(_EMPTY)
     rdf = rdf_of(document)
     former = {name: _remove(rdf, name) for name in properties}
-    for name, keeper in kept.items():
+    for name, kept_name in kept.items():
         # A keeper from an earlier run is the older truth: colouring a coloured file leaves it.
         old = former.get(name)
-        if old and _find(rdf, keeper) is None:
-            properties = {**properties, keeper: old}
-    ours = document.createElementNS(RDF, "rdf:Description")
-    ours.setAttribute("xmlns:rdf", RDF)  # the packet may call it by another prefix
-    ours.setAttributeNS(RDF, "rdf:about", _about(rdf))
+        if old and _find(rdf, kept_name) is None:
+            properties = {**properties, kept_name: old}
+    description = document.createElementNS(RDF, "rdf:Description")
+    description.setAttribute("xmlns:rdf", RDF)  # the packet may call it by another prefix
+    description.setAttributeNS(RDF, "rdf:about", _about(rdf))
     for namespace in dict.fromkeys(namespace for namespace, _ in properties):
-        ours.setAttribute(f"xmlns:{_PREFIXES[namespace]}", namespace)
+        description.setAttribute(f"xmlns:{_PREFIXES[namespace]}", namespace)
     for (namespace, local), text in properties.items():
         element = document.createElementNS(namespace, f"{_PREFIXES[namespace]}:{local}")
         element.appendChild(document.createTextNode(text))
-        ours.appendChild(element)
-    rdf.appendChild(ours)
+        description.appendChild(element)
+    rdf.appendChild(description)
     return packet_of(document)
 
 

@@ -31,43 +31,59 @@ _NO_WORD = "the authors say nothing apart of the weights"
 FAMILIES: dict[str, Family] = {
     "eccv16": Family(
         "Colorful Image Colorization (Zhang, Isola, Efros 2016)",
-        "https://github.com/richzhang/colorization", "BSD-2-Clause", _NO_WORD,
+        "https://github.com/richzhang/colorization",
+        "BSD-2-Clause",
+        _NO_WORD,
         "Brownish and purple casts on what it does not know; colours bleed over edges, since its "
         "own map has a quarter of the size.",
     ),
     "siggraph17": Family(
         "Real-Time User-Guided Image Colorization (Zhang, Zhu, Isola and others 2017)",
-        "https://github.com/richzhang/colorization", "BSD-2-Clause", _NO_WORD,
+        "https://github.com/richzhang/colorization",
+        "BSD-2-Clause",
+        _NO_WORD,
         "Without hints it is cautious, often sepia; a hint works on what looks alike around it, "
         "and may drift by a few units.",
     ),
     "ddcolor": Family(
         "DDColor (Kang and others 2023)",
-        "https://github.com/piddnad/DDColor", "Apache-2.0",
+        "https://github.com/piddnad/DDColor",
+        "Apache-2.0",
         "the repository's licence; trained on ImageNet, `artistic` on private pictures too",
         "Patches of strong red or blue; chroma far outside every gamut in its failures, which is "
         "shrunk here; worse above 512 pixels.",
     ),
     "deoldify": Family(
         "DeOldify (Antic 2018 to 2024)",
-        "https://github.com/jantic/DeOldify", "MIT", "MIT too, as its README says",
+        "https://github.com/jantic/DeOldify",
+        "MIT",
+        "MIT too, as its README says",
         "Gray hands and faces, blue clothes; each look at another size gives other colours. "
         "`artistic` is the more vivid one, `stable` leaves less gray, `video` flickers least.",
     ),
     "icolorit": Family(
         "iColoriT (Yun, Lee, Park, Choo 2023)",
-        "https://github.com/pmh9960/iColoriT", "MIT", _NO_WORD,
+        "https://github.com/pmh9960/iColoriT",
+        "MIT",
+        _NO_WORD,
         "Made for hints: without any it is pale. Sees squares of 224 pixels; seams at every "
         "sixteenth of them.",
     ),
-}  # fmt: skip
+}
 
 #: G multiplications for a square picture of the guest's preferred side.
 COST: dict[str, float] = {
-    "eccv16": 41.8, "siggraph17": 75.2, "ddcolor-tiny": 96.5, "ddcolor-large": 262.2,
-    "deoldify-artistic": 957.5, "deoldify-stable": 689.8, "deoldify-video": 245.9,
-    "icolorit-tiny": 1.4, "icolorit-small": 4.9, "icolorit-base": 18.2,
-}  # fmt: skip
+    "eccv16": 41.8,
+    "siggraph17": 75.2,
+    "ddcolor-tiny": 96.5,
+    "ddcolor-large": 262.2,
+    "deoldify-artistic": 957.5,
+    "deoldify-stable": 689.8,
+    "deoldify-video": 245.9,
+    "icolorit-tiny": 1.4,
+    "icolorit-small": 4.9,
+    "icolorit-base": 18.2,
+}
 
 #: SHA-256 -> the published file.
 FILES: dict[str, Published] = {

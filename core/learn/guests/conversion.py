@@ -42,7 +42,7 @@ _MODEL_GRAPH, _GRAPH_INITIALIZER = b"\x3a", b"\x2a"
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class ConversionOptions:
     """What may be chosen: `float32` storage, `squash` as the authors show pictures, DeOldify's
     `look`, `centred` masks of SIGGRAPH17, `guest` where the tensors leave it open."""
 
@@ -65,7 +65,7 @@ class Converted:
 
 
 def convert(
-    source: Path, folder: Path, choices: Choices, say: Callable[[str], None]
+    source: Path, folder: Path, choices: ConversionOptions, say: Callable[[str], None]
 ) -> tuple[Path, Converted]:
     """Writes the model file of a published file of weights into `folder`, under its own name.
 
@@ -117,14 +117,14 @@ def recognised(name: str, known: Published | None, digest: str) -> str:
     )
 
 
-def _chosen(name: str, choices: Choices, source: Path) -> str:
-    wanted = choices.guest or name
-    if GUESTS[wanted].settings != GUESTS[name].settings or family_of(wanted) != family_of(name):
-        raise ModelError(f"is {name}, not {wanted}", file=source, remedy="leave out --as")
-    return wanted
+def _chosen(name: str, choices: ConversionOptions, source: Path) -> str:
+    guest = choices.guest or name
+    if GUESTS[guest].settings != GUESTS[name].settings or family_of(guest) != family_of(name):
+        raise ModelError(f"is {name}, not {guest}", file=source, remedy="leave out --as")
+    return guest
 
 
-def _settings(name: str, choices: Choices) -> dict[str, object]:
+def _settings(name: str, choices: ConversionOptions) -> dict[str, object]:
     settings: dict[str, object] = {}
     if choices.look and name.startswith("deoldify"):
         settings["look"] = choices.look
@@ -139,16 +139,19 @@ def _refuse_without_room(source: Path, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < 2 * size:  # the file, and the copy that is imported
         raise DestinationError(
-            f"needs {2 * size / 1e9:.1f} GB of disk and has {free / 1e9:.1f}", file=folder,
+            f"needs {2 * size / 1e9:.1f} GB of disk and has {free / 1e9:.1f}",
+            file=folder,
             remedy="make room, or give another folder with --output",
-        )  # fmt: skip
+        )
     needed, available = MEMORY_FACTOR * size + MEMORY_BASE, available_memory()
     if available is not None and available < needed:
         raise PhotochromError(
             f"needs {needed / 1e9:.1f} GB of memory to be converted and this machine has "
-            f"{available / 1e9:.1f} free", file=source, kind="out-of-memory",
+            f"{available / 1e9:.1f} free",
+            file=source,
+            kind="out-of-memory",
             remedy="close other programs, or convert it on a larger machine",
-        )  # fmt: skip
+        )
 
 
 def _give_back_memory() -> None:
@@ -215,8 +218,9 @@ def compare(path: Path, expected: list[Answer]) -> None:
         if not worst <= export.FLOAT32_TOLERANCE:
             raise ModelError(
                 f"answers up to {worst:.3g} away from the network, allowed "
-                f"{export.FLOAT32_TOLERANCE}", file=path,
-            )  # fmt: skip
+                f"{export.FLOAT32_TOLERANCE}",
+                file=path,
+            )
 
 
 def traced(net: Any, folder: Path) -> Any:
@@ -260,9 +264,9 @@ def write(model: Any, net: Any, path: Path, about: export.About, *, float16: boo
     from onnx import TensorProto, helper
 
     graph = model.graph
-    wanted = {node.name for node in graph.input}
+    inputs = {node.name for node in graph.input}
     # without counters, and layers that say nothing about the answer
-    tensors = {f"net.{k}": t for k, t in net.state_dict().items() if f"net.{k}" in wanted}
+    tensors = {f"net.{k}": t for k, t in net.state_dict().items() if f"net.{k}" in inputs}
     halved = [name for name, tensor in tensors.items() if float16 and tensor.dim() > 1]
     casts = [
         helper.make_node("Cast", [name + _HALVED], [name], to=TensorProto.FLOAT) for name in halved
@@ -313,7 +317,9 @@ def _whole(number: int) -> bytes:
     return bytes(written)
 
 
-def _about(name: str, digest: str, known: Published | None, choices: Choices) -> export.About:
+def _about(
+    name: str, digest: str, known: Published | None, choices: ConversionOptions
+) -> export.About:
     family = family_of(name)
     shown = "squashed to a square, as its authors do" if choices.squash else "in their own shape"
     if name.startswith("icolorit"):
@@ -337,6 +343,12 @@ def _about(name: str, digest: str, known: Published | None, choices: Choices) ->
     )
     history = f"converted by photochrom from {origin}, sha256 {digest}"
     return export.About(
-        name, digest[:12], family.licence, GUESTS[name].side, card, history,
-        origin=f"{family.title}, {origin}", cost=f"{COST[name]:g} G multiplications",
-    )  # fmt: skip
+        name,
+        digest[:12],
+        family.licence,
+        GUESTS[name].side,
+        card,
+        history,
+        origin=f"{family.title}, {origin}",
+        cost=f"{COST[name]:g} G multiplications",
+    )

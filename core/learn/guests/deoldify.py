@@ -30,12 +30,18 @@ LOOKS = ("published", "direct")
 #: name -> (encoder, its channels, ((skip, up, outputs) of the four steps), convolutions a step).
 SIZES = {
     "artistic": (
-        "resnet34", 512, ((256, 256, 768), (128, 384, 768), (64, 384, 672), (64, 336, 300)), 2,
+        "resnet34",
+        512,
+        ((256, 256, 768), (128, 384, 768), (64, 384, 672), (64, 336, 300)),
+        2,
     ),
     "stable": (
-        "resnet101", 2048, ((1024, 512, 512), (512, 512, 512), (256, 512, 512), (64, 256, 256)), 1,
+        "resnet101",
+        2048,
+        ((1024, 512, 512), (512, 512, 512), (256, 512, 512), (64, 256, 256)),
+        1,
     ),
-}  # fmt: skip
+}
 #: The step, counted from 0, that ends with self-attention.
 ATTENTIVE = 1
 

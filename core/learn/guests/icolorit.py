@@ -50,9 +50,9 @@ class ICoLoriT(nn.Module):
             hints = torch.zeros_like(lightness).expand(-1, 3, -1, -1)
         cells = pooled_hints(hints, CELLS)
         cells = torch.cat((cells[:, :2] / RELEASED_UNIT, cells[:, 2:]), 1)
-        seen = torch.cat((square, repeated(cells, SIDE // CELLS)), 1)
+        network_input = torch.cat((square, repeated(cells, SIDE // CELLS)), 1)
         return NetworkOutput(
-            stretched(self.published(seen) * RELEASED_UNIT, lightness, self.stride)
+            stretched(self.published(network_input) * RELEASED_UNIT, lightness, self.stride)
         )
 
     def published(self, x: Tensor) -> Tensor:

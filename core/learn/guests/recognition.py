@@ -19,9 +19,10 @@ LEAST_SHARE = 0.5
 def recognise(state: Mapping[str, Tensor], known: Published | None, file: object) -> str:
     """The guest's name; `known` decides between two of the same shape. Raises ModelError."""
     shapes = {
-        name: shape for name, shape in folded_shapes(state).items()
+        name: shape
+        for name, shape in folded_shapes(state).items()
         if not name.endswith((COUNTER, COMPUTED))
-    }  # fmt: skip
+    }
     best, most = "", 0.0
     for name in GUESTS:
         own = own_shapes(name)
@@ -30,9 +31,10 @@ def recognise(state: Mapping[str, Tensor], known: Published | None, file: object
             best, most = name, share
     if most < LEAST_SHARE:
         raise ModelError(
-            f"holds {len(state)} tensors of no network that is known here", file=file,
+            f"holds {len(state)} tensors of no network that is known here",
+            file=file,
             remedy=f"known are {', '.join(GUESTS)}",
-        )  # fmt: skip
+        )
     return best
 
 

@@ -27,8 +27,8 @@ class Squashed(nn.Module):
     def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         if hints is not None and self.takes_hints:
             hints = pooled_hints(hints, self.side)
-        seen = self.net(squashed(lightness, self.side), hints if self.takes_hints else None)
-        return NetworkOutput(stretched(seen.chroma, lightness, self.stride), seen.logits)
+        answer = self.net(squashed(lightness, self.side), hints if self.takes_hints else None)
+        return NetworkOutput(stretched(answer.chroma, lightness, self.stride), answer.logits)
 
 
 def squashed(planes: Tensor, side: int) -> Tensor:

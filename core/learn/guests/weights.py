@@ -59,8 +59,9 @@ def read(path: Path) -> dict[str, Tensor]:
         instead = " but an optimizer's" if "param_groups" in state else ""
         raise ModelError(
             f"holds no network's tensors{instead}",
-            file=path, remedy="give the file with the network's weights",
-        )  # fmt: skip
+            file=path,
+            remedy="give the file with the network's weights",
+        )
     return found
 
 
@@ -76,9 +77,10 @@ def _refuse_foreign(path: Path) -> None:
     begin = _begin(path)
     if path.suffix == ".caffemodel" or b"Caffe" in begin or _is_caffe(begin):
         raise ModelError(
-            "is a Caffe model, which is not read here", file=path,
+            "is a Caffe model, which is not read here",
+            file=path,
             remedy="get the authors' PyTorch file of the same network: see docs/guests.md",
-        )  # fmt: skip
+        )
     if path.suffix == ".onnx":
         raise ModelError(
             "is an ONNX file already", file=path, remedy="use `photochrom models import`"
@@ -121,16 +123,18 @@ def put(net: nn.Module, state: dict[str, Tensor], file: object) -> None:
         "has unexpected": [name for name in given if name not in own and name not in part],
         "has misshapen": [
             f"{name} ({shape_text(t.shape)}, wanted {shape_text(own[name].shape)})"
-            for name, t in given.items() if name in own and t.shape != own[name].shape
+            for name, t in given.items()
+            if name in own and t.shape != own[name].shape
         ],
         "has another order of places in": [
-            name for name, t in fixed.items()
+            name
+            for name, t in fixed.items()
             if not hasattr(net, COMPUTED) or not torch.equal(t, getattr(net, COMPUTED)())
         ],
-    }  # fmt: skip
-    said = [f"{word} {listed(names)}" for word, names in problems.items() if names]
-    if said:
-        raise ModelError(" and ".join(said), file=file, remedy=GET_AGAIN)
+    }
+    sentences = [f"{word} {listed(names)}" for word, names in problems.items() if names]
+    if sentences:
+        raise ModelError(" and ".join(sentences), file=file, remedy=GET_AGAIN)
     endless = [name for name, tensor in given.items() if not bool(tensor.isfinite().all())]
     if endless:
         raise ModelError(

@@ -28,15 +28,15 @@ def stray(
     with torch.no_grad():
         automatic = net(batch.lightness, None).chroma
     truth, hints = at_grid_of(automatic, batch.chroma), at_grid_of(automatic, batch.hints)
-    asked = (hints[:, 2] > 0).flatten(1)
+    has_hint = (hints[:, 2] > 0).flatten(1)
     hinted = _cell_of(hints[:, :2] / hints[:, 2:].clamp_min(1e-6))
     side = int(2 * _SPAN / _CELL)
-    near = automatic.new_zeros(len(asked), side * side)
-    near.scatter_reduce_(1, hinted, asked.to(near.dtype), "amax")
+    near = automatic.new_zeros(len(has_hint), side * side)
+    near.scatter_reduce_(1, hinted, has_hint.to(near.dtype), "amax")
     reach = round(other / _CELL)
     near = F.max_pool2d(near.unflatten(1, (1, side, side)), 2 * reach + 1, 1, reach).flatten(1)
     is_other = near.gather(1, _cell_of(truth)).unflatten(1, truth.shape[-2:]) == 0
-    is_other &= asked.any(1)[:, None, None]  # without hints nothing can move
+    is_other &= has_hint.any(1)[:, None, None]  # without hints nothing can move
     moved = (prediction.chroma - automatic).square().sum(1).add(1e-6).sqrt()
     return ((moved - leeway).clamp_min(0) * is_other).sum() / is_other.sum().clamp_min(1)
 

@@ -27,8 +27,8 @@ def blurred_uv(
         uv = ab_to_uv(batch.lightness, prediction.chroma)
     difference = uv - ab_to_uv(batch.lightness, batch.chroma)
     # blurring is linear: the blurred pictures' difference is the blurred difference
-    seen = [difference, *(gaussian_blur(difference, width) for width in kernels)]
-    return torch.stack([_distance(d) for d in seen]).mean()
+    differences = [difference, *(gaussian_blur(difference, width) for width in kernels)]
+    return torch.stack([_distance(d) for d in differences]).mean()
 
 
 def gaussian_blur(planes: Tensor, width: int) -> Tensor:

@@ -34,12 +34,12 @@ class FeatureStatistics:
         return centred / (self.count - 1)
 
 
-def distance(ours: FeatureStatistics, truth: FeatureStatistics) -> float:
+def distance(predicted: FeatureStatistics, truth: FeatureStatistics) -> float:
     """|m1 - m2|^2 + tr(C1 + C2 - 2 sqrt(C1 C2)); needs two pictures or more in each, else nan."""
-    if min(ours.count, truth.count) < 2:
+    if min(predicted.count, truth.count) < 2:
         return float("nan")
-    first, second = ours.covariance, truth.covariance
-    apart = float(np.sum((ours.mean - truth.mean) ** 2))
+    first, second = predicted.covariance, truth.covariance
+    apart = float(np.sum((predicted.mean - truth.mean) ** 2))
     root = _root(first)
     # sqrt(C1 C2) has the trace of sqrt(sqrt(C1) C2 sqrt(C1)), which is symmetric
     inner = np.linalg.eigvalsh(root @ second @ root)

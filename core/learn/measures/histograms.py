@@ -14,12 +14,12 @@ class Spread:
     """Histograms of a* and b* of all pixels, ours and true."""
 
     def __init__(self) -> None:
-        self.ours = np.zeros((2, len(EDGES) - 1), np.int64)
-        self.truth = np.zeros_like(self.ours)
+        self.predicted = np.zeros((2, len(EDGES) - 1), np.int64)
+        self.truth = np.zeros_like(self.predicted)
 
-    def add(self, ours: np.ndarray, truth: np.ndarray) -> None:
-        """`ours`, `truth`: a*, b* 2,H,W; beyond +-128 counts as the last cell."""
-        for counts, planes in ((self.ours, ours), (self.truth, truth)):
+    def add(self, predicted: np.ndarray, truth: np.ndarray) -> None:
+        """`predicted`, `truth`: a*, b* 2,H,W; beyond +-128 counts as the last cell."""
+        for counts, planes in ((self.predicted, predicted), (self.truth, truth)):
             for channel in (0, 1):
                 values = np.clip(planes[channel], EDGES[0], EDGES[-1])
                 counts[channel] += np.histogram(values, EDGES)[0]
@@ -29,10 +29,12 @@ class Spread:
         the middle 98% of the pixels, ours over the truth's (`a_reach_ratio`)."""
         result = {}
         for channel, name in enumerate("ab"):
-            ours, truth = (_cumulative(counts[channel]) for counts in (self.ours, self.truth))
-            result[f"{name}_distance"] = float(np.abs(ours - truth).sum())
+            predicted, truth = (
+                _cumulative(counts[channel]) for counts in (self.predicted, self.truth)
+            )
+            result[f"{name}_distance"] = float(np.abs(predicted - truth).sum())
             reach = _reach(truth)
-            result[f"{name}_reach_ratio"] = _reach(ours) / reach if reach else float("nan")
+            result[f"{name}_reach_ratio"] = _reach(predicted) / reach if reach else float("nan")
         return result
 
 
@@ -57,9 +59,9 @@ class Rebalanced:
         self._bins = bins
         self._errors = np.zeros((len(bins), 152), np.int64)  # whole thresholds 0..150, and beyond
 
-    def add(self, ours: np.ndarray, truth: np.ndarray) -> None:
-        """`ours`, `truth`: a*, b* 2,H,W."""
-        error = np.ceil(np.hypot(*(ours - truth))).clip(0, 151).astype(np.int64).ravel()
+    def add(self, predicted: np.ndarray, truth: np.ndarray) -> None:
+        """`predicted`, `truth`: a*, b* 2,H,W."""
+        error = np.ceil(np.hypot(*(predicted - truth))).clip(0, 151).astype(np.int64).ravel()
         np.add.at(self._errors, (_nearest(truth.reshape(2, -1).T, self._bins), error), 1)
 
     def auc(self) -> float:

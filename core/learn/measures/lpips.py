@@ -43,15 +43,15 @@ class LPIPS(nn.Module):
         super().__init__()
         self.vgg, self.lines = VGG16(len(STAGES)), _Lines()
 
-    def forward(self, ours: Tensor, truth: Tensor) -> Tensor:
-        total = ours.new_zeros(len(ours))
-        pairs = zip(self._seen(ours), self._seen(truth), strict=True)
+    def forward(self, predicted: Tensor, truth: Tensor) -> Tensor:
+        total = predicted.new_zeros(len(predicted))
+        pairs = zip(self._features(predicted), self._features(truth), strict=True)
         for index, (first, second) in enumerate(pairs):
             line = self.lines.get_submodule(f"lin{index}")
             total = total + line((first - second) ** 2).mean((1, 2, 3))
         return total
 
-    def _seen(self, rgb: Tensor) -> list[Tensor]:
+    def _features(self, rgb: Tensor) -> list[Tensor]:
         shift, scale = (rgb.new_tensor(values).view(3, 1, 1) for values in (SHIFT, SCALE))
         taps = self.vgg.taps_of((2 * rgb - 1 - shift) / scale)
         return [tap / (tap.square().sum(1, keepdim=True).sqrt() + _SMALLEST) for tap in taps]

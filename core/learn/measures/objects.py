@@ -9,15 +9,15 @@ import numpy as np
 
 
 def objects_right(
-    ours: np.ndarray, truth: np.ndarray, labels: np.ndarray, tolerance: float = 15.0
+    predicted: np.ndarray, truth: np.ndarray, labels: np.ndarray, tolerance: float = 15.0
 ) -> tuple[int, int]:
     """(how many objects are right, how many there are).
 
-    `ours`, `truth` a*, b* 2,H,W; `labels` H,W of whole numbers, 0 is no object; an object is right
-    when more than half of its pixels are within `tolerance` of the truth in the a* b* plane.
+    `predicted`, `truth` a*, b* 2,H,W; `labels` H,W of whole numbers, 0 is no object. An object is
+    right when more than half of its pixels are within `tolerance` of the truth in the a* b* plane.
     """
     names, which = np.unique(labels, return_inverse=True)
-    near = np.hypot(*(ours - truth)) <= tolerance
+    near = np.hypot(*(predicted - truth)) <= tolerance
     pixels = np.bincount(which.ravel())
     right = np.bincount(which.ravel(), weights=near.ravel()) > pixels / 2
     things = names != 0

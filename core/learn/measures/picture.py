@@ -9,24 +9,24 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def ab_rmse(ours: np.ndarray, truth: np.ndarray) -> float:
+def ab_rmse(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Root of the mean squared difference over both channels and all pixels, CIELAB units."""
-    return float(np.sqrt(np.mean((ours - truth) ** 2)))
+    return float(np.sqrt(np.mean((predicted - truth) ** 2)))
 
 
-def psnr(ours: np.ndarray, truth: np.ndarray) -> float:
+def psnr(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB of 8-bit sRGB (both rounded to codes), peak 255."""
-    codes = [np.round(np.clip(rgb, 0, 1) * 255) for rgb in (ours, truth)]
+    codes = [np.round(np.clip(rgb, 0, 1) * 255) for rgb in (predicted, truth)]
     error = np.mean((codes[0] - codes[1]) ** 2)
     return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
-def auc(ours: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
+def auc(predicted: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Area under the cumulative histogram of the ab distance, thresholds 0..150, in %.
 
     Zhang, Isola, Efros 2016, section 3.1; `weights` H,W (one a pixel) for the rebalanced kind.
     """
-    distance = np.hypot(*(ours - truth)).ravel()
+    distance = np.hypot(*(predicted - truth)).ravel()
     flat = None if weights is None else weights.ravel()
     shares = np.histogram(np.ceil(distance), bins=np.arange(-0.5, 152), weights=flat)[0]
     total = distance.size if flat is None else flat.sum()
@@ -68,7 +68,7 @@ SKIN_CHROMA, SKIN_HUE = (10.0, 40.0), (30.0, 75.0)
 SKIN_SHARE = 0.02
 
 
-def skin_error(ours: np.ndarray, truth: np.ndarray) -> float:
+def skin_error(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Mean distance in the a* b* plane where the truth is skin-coloured, CIELAB units.
 
     Wood and brick share these colours, so that it is a ruler for many pictures with people in them,
@@ -79,37 +79,37 @@ def skin_error(ours: np.ndarray, truth: np.ndarray) -> float:
     skin &= (hue >= SKIN_HUE[0]) & (hue <= SKIN_HUE[1])
     if skin.mean() < SKIN_SHARE:
         return float("nan")
-    return float(np.hypot(*(ours - truth)[:, skin]).mean())
+    return float(np.hypot(*(predicted - truth)[:, skin]).mean())
 
 
-def judge(ours: np.ndarray, truth: np.ndarray, lightness: np.ndarray) -> dict[str, float]:
-    """One picture's row. `ours`, `truth` 2,H,W; `lightness` H,W, the true L*."""
+def judge(predicted: np.ndarray, truth: np.ndarray, lightness: np.ndarray) -> dict[str, float]:
+    """One picture's row. `predicted`, `truth` 2,H,W; `lightness` H,W, the true L*."""
     import torch
 
     from core.learn.lab_torch import lab_to_srgb
 
     labs = torch.from_numpy(
-        np.stack([np.concatenate((lightness[None], ab)) for ab in (ours, truth)])
+        np.stack([np.concatenate((lightness[None], ab)) for ab in (predicted, truth)])
     )
-    ours_rgb, truth_rgb = lab_to_srgb(labs).movedim(1, -1).numpy()
+    predicted_rgb, truth_rgb = lab_to_srgb(labs).movedim(1, -1).numpy()
     return {
-        "ab_rmse": ab_rmse(ours, truth),
-        "psnr": psnr(ours_rgb, truth_rgb),
-        "auc": auc(ours, truth),
-        "colourfulness": colourfulness(ours_rgb),
+        "ab_rmse": ab_rmse(predicted, truth),
+        "psnr": psnr(predicted_rgb, truth_rgb),
+        "auc": auc(predicted, truth),
+        "colourfulness": colourfulness(predicted_rgb),
         "colourfulness_truth": colourfulness(truth_rgb),
-        "chroma": mean_chroma(ours),
+        "chroma": mean_chroma(predicted),
         "chroma_truth": mean_chroma(truth),
-        "a": float(ours[0].std()),
+        "a": float(predicted[0].std()),
         "a_truth": float(truth[0].std()),
-        "b": float(ours[1].std()),
+        "b": float(predicted[1].std()),
         "b_truth": float(truth[1].std()),
-        "energy": float(np.mean(ours**2)),
+        "energy": float(np.mean(predicted**2)),
         "energy_truth": float(np.mean(truth**2)),
-        "agreement": float(np.mean(ours * truth)),
-        "one_hue_share": one_hue_share(ours),
+        "agreement": float(np.mean(predicted * truth)),
+        "one_hue_share": one_hue_share(predicted),
         "one_hue_share_truth": one_hue_share(truth),
-        "skin_error": skin_error(ours, truth),
+        "skin_error": skin_error(predicted, truth),
     }
 
 

@@ -9,17 +9,17 @@ WIDTH, SIGMA = 11, 1.5
 K1, K2 = 0.01, 0.03
 
 
-def ssim(ours: np.ndarray, truth: np.ndarray) -> float:
+def ssim(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Mean SSIM over channels and all whole windows of sRGB pictures H,W,3 in 0..1.
 
     On 8-bit codes, as the files would hold them; 1 for the same picture. Pictures of less than
     11 px a side have no window: nan.
     """
-    if min(ours.shape[:2]) < WIDTH:
+    if min(predicted.shape[:2]) < WIDTH:
         return float("nan")
     first, second = (
         torch.from_numpy(np.round(np.clip(rgb, 0, 1) * 255)).double().movedim(-1, 0)[:, None]
-        for rgb in (ours, truth)
+        for rgb in (predicted, truth)
     )
     mean1, mean2 = _windows(first), _windows(second)
     variance1 = _windows(first**2) - mean1**2

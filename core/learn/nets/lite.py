@@ -182,14 +182,14 @@ class Lite(nn.Module):
     ) -> Tensor:
         """N,2,H/2,W/2: the coarse colours and what the edges at stride 2 add to them."""
         finer = _double(coarse)
-        seen = (
+        planes = (
             _double(self.r4(features)),
             self.p2(near),
             finer / REFINEMENT_SCALE,
             F.avg_pool2d(gray, 2),
             F.avg_pool2d(hints, 2),
         )
-        added = self.ref(self.d2(torch.cat(seen, 1)))
+        added = self.ref(self.d2(torch.cat(planes, 1)))
         return finer + added * (REFINEMENT_SCALE * self.refinement)
 
     def narrowed(self, given: dict[str, Tensor]) -> dict[str, Tensor]:

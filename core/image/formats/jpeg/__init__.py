@@ -13,7 +13,7 @@ from core.image.formats.jpeg.decoder import PROGRESSIVE, JpegPixels, lacks_scans
 from core.image.layout import SampleLayout
 from core.image.origin import Origin
 from core.image.page import Source, page_of
-from core.image.painted import PaintedPage
+from core.image.painted_page import PaintedPage
 from core.image.pixels import held_or_streamed
 
 #: The last two bytes of a whole file.

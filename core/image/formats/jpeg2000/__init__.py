@@ -19,8 +19,8 @@ from core.image.formats.jpeg2000.write import encode
 from core.image.layout import SampleLayout
 from core.image.origin import Origin
 from core.image.page import Source, page_of
-from core.image.painted import PaintedPage
-from core.image.pixels import Held
+from core.image.painted_page import PaintedPage
+from core.image.pixels import HeldPixels
 
 #: So many zeros at a file's end are no end of what stands behind a codestream.
 _END_BYTES: Final = 16
@@ -50,7 +50,7 @@ def open(origin: Origin, max_pixels: int) -> Source:
     depth: Literal[8, 16] = channels.depth
     has_alpha = channels.alpha is not None
     layout = SampleLayout(stream.width, stream.height, len(channels.colours), depth, has_alpha)
-    pixels = Held(lambda: decode(origin.read, stream, channels, origin.name), [])
+    pixels = HeldPixels(lambda: decode(origin.read, stream, channels, origin.name), [])
     page = page_of(
         0,
         layout,

@@ -112,10 +112,10 @@ def _space(declared: Declaration | None, count: int, name: str) -> tuple[Space, 
     plain = GRAY if count < 3 else SRGB
     if declared is None:
         return plain, ()
-    wanted = declared.colours
+    colours = declared.colours
     if declared.space is None:
-        fits = wanted is not None and count in (wanted, wanted + 1)
-        return (Space("its ICC profile", wanted) if fits and wanted else plain), ()
+        fits = colours is not None and count in (colours, colours + 1)
+        return (Space("its ICC profile", colours) if fits and colours else plain), ()
     space = declared.space
     if count in (space.colours, space.colours + 1):
         return space, ()

@@ -25,8 +25,8 @@ from core.image.libvips_reader import layout_of as layout_of_image
 from core.image.libvips_reader import pixels_of
 from core.image.origin import Origin
 from core.image.page import Page, Source, page_of
-from core.image.painted import PaintedPage
-from core.image.pixels import Held, Pixels, upright
+from core.image.painted_page import PaintedPage
+from core.image.pixels import HeldPixels, PagePixels, upright
 from core.image.vips import load
 
 _LOSSY: Final = ("jpeg", "old-jpeg", "webp")
@@ -55,8 +55,10 @@ def open(origin: Origin, max_pixels: int) -> Source:
     file = read_pages(origin.read, origin.size, origin.name)
     for found in file.pages:
         check_size(found.width, found.height, max_pixels, origin.name)
-    shelf: list[Held] = []
-    pages = tuple(_page(origin, index, found, shelf) for index, found in enumerate(file.pages))
+    decoded_pages: list[HeldPixels] = []
+    pages = tuple(
+        _page(origin, index, found, decoded_pages) for index, found in enumerate(file.pages)
+    )
     notes = tuple(dict.fromkeys(note for page in pages for note in page.metadata.notes))
     lossless = not any(found.compression in _LOSSY for found in file.pages)
     return Source(FORMAT, origin, pages, notes, lossless)
@@ -95,8 +97,8 @@ def _layout_of_planar_tiles(found: TiffPage) -> SampleLayout:
     return SampleLayout(found.width, found.height, colours, depth, has_alpha)
 
 
-def _page(origin: Origin, index: int, found: TiffPage, shelf: list[Held]) -> Page:
-    """The page that a directory describes; `shelf` is shared by the pages of the file."""
+def _page(origin: Origin, index: int, found: TiffPage, decoded_pages: list[HeldPixels]) -> Page:
+    """The page that a directory describes; `decoded_pages` is shared by the pages of the file."""
     files: list[RewrittenPage] = []  # the last one is being read
 
     def open_image() -> Any:
@@ -110,7 +112,7 @@ def _page(origin: Origin, index: int, found: TiffPage, shelf: list[Held]) -> Pag
         return image.extract_band(0, n=3) if image.bands == 4 and is_rgb else image
 
     is_rgb = found.alpha is None and found.samples == 3
-    pixels: Pixels
+    pixels: PagePixels
     if found.plain and found.metadata.orientation == 1:
         colours = 1 if found.photometric in (0, 1) else 3
         depth: Literal[8, 16] = 16 if found.bits == 16 else 8
@@ -123,7 +125,7 @@ def _page(origin: Origin, index: int, found: TiffPage, shelf: list[Held]) -> Pag
             check_segments(origin, found)
             return upright(planar_tiles(origin, found), found.metadata.orientation)
 
-        pixels = Held(decode, shelf)
+        pixels = HeldPixels(decode, decoded_pages)
     else:
         layout = layout_of_image(open_image(), origin.name)
         if (layout.width, layout.height) != (found.width, found.height):
@@ -133,7 +135,7 @@ def _page(origin: Origin, index: int, found: TiffPage, shelf: list[Held]) -> Pag
             open_image,
             layout,
             found.metadata.orientation,
-            shelf,
+            decoded_pages,
             lambda: check_segments(origin, found),
         )
         if found.is_alone:

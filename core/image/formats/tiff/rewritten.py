@@ -17,7 +17,7 @@ from core.image.formats.tiff.pages import TiffPage
 from core.image.metadata import tags
 from core.image.metadata.directories import LONG, LONG8, SHORT, TagEntry, integers, serialize
 from core.image.origin import Origin
-from core.image.pixels import Pixels
+from core.image.pixels import PagePixels
 from core.image.vips import explain, library
 
 _GRAY, _RGB = 1, 2
@@ -122,9 +122,9 @@ class RewrittenPage:
 
 
 class RewrittenPixels:
-    """`Pixels` decoded from rewritten pages, which raise what went wrong inside them."""
+    """`PagePixels` decoded from rewritten pages, which raise what went wrong inside them."""
 
-    def __init__(self, pixels: Pixels, files: list[RewrittenPage]) -> None:
+    def __init__(self, pixels: PagePixels, files: list[RewrittenPage]) -> None:
         self._pixels, self._files = pixels, files
 
     def bands(self, rows: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -17,7 +17,7 @@ from core.image.origin import Origin
 class UncompressedRows:
     """The pixels of a page whose `TiffPage.plain` is not None, read each time they are asked for.
 
-    They are `Pixels`; bands share one memory where the file is not held in memory already.
+    They are `PagePixels`; bands share one memory where the file is not held in memory already.
     """
 
     def __init__(self, origin: Origin, page: TiffPage, strips: PlainStrips) -> None:

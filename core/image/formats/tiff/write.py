@@ -34,7 +34,7 @@ from core.image.metadata.directories import (
     serialize,
 )
 from core.image.page import Page
-from core.image.painted import PaintedPage
+from core.image.painted_page import PaintedPage
 
 #: A file that may grow beyond this is a BigTIFF; the rest of 4 GB is for metadata.
 CLASSIC_BYTES: Final = (4 << 30) - (64 << 20)

@@ -24,8 +24,11 @@ def verify_batch(
 ) -> Iterator[tuple[str, list[str]]]:
     """(result, what is wrong with it) of every finished scan, or of `sample` taken at random."""
     needs_key = ledger.batch(batch).existing != "skip"
-    pairs = (_pair(entry, needs_key) for entry in ledger.entries(batch)
-             if entry.outcome and entry.outcome.output and entry.state != "failed")  # fmt: skip
+    pairs = (
+        _pair(entry, needs_key)
+        for entry in ledger.entries(batch)
+        if entry.outcome and entry.outcome.output and entry.state != "failed"
+    )
     chosen = iter(_sampled(pairs, sample)) if sample else pairs
     if processes == 1:
         yield from map(faults_of, chosen)
@@ -40,7 +43,7 @@ def faults_of(pair: Pair) -> tuple[str, list[str]]:
     source, result, key = pair
     try:
         if is_remote(source) or is_remote(result):
-            from worker.remote import fetched, spool
+            from worker.object_store import fetched, spool
 
             with spool() as folder:
                 before, after = folder / "before", folder / "after"

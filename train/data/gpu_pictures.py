@@ -20,7 +20,7 @@ from train.data.cache import Pictures
 PORTION = 1 << 25
 
 
-class Resident:
+class GpuPictures:
     """The pictures of a cache on `device`, uint8, one after another."""
 
     def __init__(self, pictures: Pictures, device: torch.device | str) -> None:
@@ -73,13 +73,13 @@ def _between(position: Tensor, length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return first, torch.minimum(first + 1, last), position - first
 
 
-_kept: tuple[Path, Resident] | None = None
+_held: tuple[Path, GpuPictures] | None = None
 
 
-def resident_of(pictures: Pictures, device: torch.device | str) -> Resident:
+def gpu_pictures_of(pictures: Pictures, device: torch.device | str) -> GpuPictures:
     """The pictures on the device; those of the last call are kept for the next stage."""
-    global _kept
-    if _kept is None or _kept[0] != pictures.folder:
-        _kept = None  # first free the memory
-        _kept = pictures.folder, Resident(pictures, device)
-    return _kept[1]
+    global _held
+    if _held is None or _held[0] != pictures.folder:
+        _held = None  # first free the memory
+        _held = pictures.folder, GpuPictures(pictures, device)
+    return _held[1]

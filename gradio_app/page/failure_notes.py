@@ -12,40 +12,40 @@ from gradio_app.page import words
 from gradio_app.problems import Refused
 
 
-def in_a_sentence(otherwise: Callable[[], Any] = gr.skip):
+def failures_as_notes(otherwise: Callable[[], Any] = gr.skip):
     """A handler whose failures reach the person as a sentence, never as a traceback.
 
     The page then gets `otherwise()`; by default it stays as it is. A failure that is raised would
     make Gradio cover the page's parts with the word Error.
     """
 
-    def saying(handler: Callable[..., Any]) -> Callable[..., Any]:
+    def noting(handler: Callable[..., Any]) -> Callable[..., Any]:
         if inspect.isasyncgenfunction(handler):
 
             @functools.wraps(handler)
-            async def said_each(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
+            async def guarded_generator(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
                 try:
                     async for shown in handler(*arguments, **named):
                         yield shown
                 except (PhotochromError, MemoryError, Refused) as error:
-                    say(error)
+                    show_note(error)
                     yield otherwise()
 
-            return said_each
+            return guarded_generator
 
         @functools.wraps(handler)
-        async def said(*arguments: Any, **named: Any) -> Any:
+        async def guarded(*arguments: Any, **named: Any) -> Any:
             try:
                 return await handler(*arguments, **named)
             except (PhotochromError, MemoryError, Refused) as error:
-                say(error)
+                show_note(error)
                 return otherwise()
 
-        return said
+        return guarded
 
-    return saying
+    return noting
 
 
-def say(error: Exception) -> None:
+def show_note(error: Exception) -> None:
     """Shows what went wrong as a note on the page."""
     gr.Warning(words.plain(error), duration=12, title="Not done")

@@ -29,14 +29,14 @@ from core.model.store import file_of
 from worker import policy
 from worker.application import SCAN, Limits, application
 from worker.broker import check, connect, unproven, without_password
-from worker.colouring import Post, Station, try_model
-from worker.hooks import Hooks, tell_ended, tell_trouble
+from worker.dispatcher import Dispatcher
+from worker.hooks import Hooks, notify_ended, notify_trouble
 from worker.ledger import Ledger
-from worker.request import name_scans
+from worker.process import ProcessSettings, WorkerProcess, try_model
 from worker.restart import Restart, follow_parent, reap_children
-from worker.resting import Hours, Rest, fetch_only_awake
 from worker.roots import Roots
-from worker.tender import Tender
+from worker.scan_request import name_scans
+from worker.schedule import WorkHours, WorkSchedule, fetch_on_schedule
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a worker is asked to be. `queues` by name; `metrics`: address and port, or None;
+    """Settings of a worker. `queues` by name; `metrics`: address and port, or None;
     `rate` in scans a second, None for no limit."""
 
     url: str
@@ -59,7 +59,7 @@ class Service:
     metrics: tuple[str, int] | None = None
     watchable: bool = False
     hooks: Hooks = field(default_factory=Hooks)
-    hours: Hours | None = None
+    hours: WorkHours | None = None
     rate: float | None = None
 
 
@@ -79,24 +79,28 @@ def serve(service: Service) -> int:
         log.info("the worker runs as root; give it a user of its own, who owns the results")
     name = f"{socket.gethostname()}-{os.getpid()}"
     app = application(service.url, service.limits, watchable=service.watchable)
-    rest = Rest(service.hours, service.rate, lambda: sum(state.total_count.values()))
-    fetch_only_awake(app, rest)
-    post = Post(
-        service.url, name, service.model, service.device, service.roots, os.getpid(), rest
-    )  # fmt: skip
-    _add_the_task(app, post)
+    schedule = WorkSchedule(service.hours, service.rate, lambda: sum(state.total_count.values()))
+    fetch_on_schedule(app, schedule)
+    settings = ProcessSettings(
+        service.url, name, service.model, service.device, service.roots, os.getpid(), schedule
+    )
+    _add_the_task(app, settings)
     restart = Restart(Ledger(service.url), name)
     hooks_ledger = Ledger(service.url)
-    tender = Tender(
-        app, Ledger(service.url), service.queues, name, _about(service),
+    dispatcher = Dispatcher(
+        app,
+        Ledger(service.url),
+        service.queues,
+        name,
+        _about(service),
         is_idle=lambda: _is_idle(service.concurrency),
         taken=lambda: sum(state.total_count.values()),
-        stalled=restart.ask,
-        ended=lambda: service.hooks and tell_ended(hooks_ledger, service.hooks),
-        looked=lambda: service.hooks and tell_trouble(hooks_ledger, service.hooks),
-        rest=rest,
-    )  # fmt: skip
-    _begin_with_celery(tender, service)
+        on_stall=restart.ask,
+        report_ended=lambda: service.hooks and notify_ended(hooks_ledger, service.hooks),
+        report_trouble=lambda: service.hooks and notify_trouble(hooks_ledger, service.hooks),
+        schedule=schedule,
+    )
+    _begin_with_celery(dispatcher, service)
     worker: Any = app.Worker(
         hostname=f"photochrom@{name}",
         pool_cls="prefork",
@@ -110,11 +114,14 @@ def serve(service: Service) -> int:
     restart.worker = worker
     log.info(
         "%s serves %s on %s, %d processes; it may touch %s",
-        name, ", ".join(service.queues), without_password(service.url), service.concurrency,
+        name,
+        ", ".join(service.queues),
+        without_password(service.url),
+        service.concurrency,
         service.roots,
-    )  # fmt: skip
+    )
     worker.start()
-    tender.stop()
+    dispatcher.stop()
     if worker.exitcode:  # what Celery cannot read at all, as a line of junk in the queue, ends it
         log.critical("Celery ended by itself; the worker begins anew")
         time.sleep(policy.ROUND)
@@ -136,38 +143,42 @@ def with_room_for_its_model(service: Service) -> Service:
     if processes < service.concurrency:
         log.warning(
             "%d instead of %d processes: %.1f GB each",
-            processes, service.concurrency, needed(model) / 1e9,
-        )  # fmt: skip
+            processes,
+            service.concurrency,
+            needed(model) / 1e9,
+        )
     # or each would be replaced after each scan
     memory = max(service.limits.memory, int(1.5 * needed(model) / 2**20))
     return replace(service, concurrency=processes, limits=replace(service.limits, memory=memory))
 
 
-def _add_the_task(app: Celery, post: Post) -> None:
-    """The one task, and the station of each process, made after the fork."""
-    here: list[Station | PhotochromError] = []
+def _add_the_task(app: Celery, settings: ProcessSettings) -> None:
+    """Adds the one task and makes the `WorkerProcess` of each process after its fork."""
+    own: list[WorkerProcess | PhotochromError] = []
 
-    @app.task(name=SCAN, Strategy="worker.messages:strategy", Request="worker.request:ScanRequest")
+    @app.task(
+        name=SCAN, Strategy="worker.messages:strategy", Request="worker.scan_request:ScanRequest"
+    )
     def scan(batch: str, scan: str) -> None:
-        station = here[0]
-        if isinstance(station, PhotochromError):
+        process = own[0]
+        if isinstance(process, PhotochromError):
             time.sleep(5)  # the message goes back, to be taken by a process that is well
-            raise station
-        station.colour(batch, scan)
+            raise process
+        process.colour(batch, scan)
 
     @signals.worker_process_init.connect(weak=False)
     def _(**_: object) -> None:
-        follow_parent(post.parent)
+        follow_parent(settings.parent)
         os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
         os.environ["VIPS_CONCURRENCY"] = "1"
         try:
-            here[:] = [Station(post)]
+            own[:] = [WorkerProcess(settings)]
         except PhotochromError as error:  # raised here it would only make Celery fork for ever
             log.error("this process cannot colour: %s", error)
-            here[:] = [error]
+            own[:] = [error]
 
 
-def _begin_with_celery(tender: Tender, service: Service) -> None:
+def _begin_with_celery(dispatcher: Dispatcher, service: Service) -> None:
     # Celery prints that it stops, past all logging, into what should be JSON; ours is logged below.
     celery_worker.safe_say = lambda *_: None
 
@@ -179,13 +190,13 @@ def _begin_with_celery(tender: Tender, service: Service) -> None:
 
     @signals.worker_ready.connect(weak=False)
     def _(**_: object) -> None:
-        tender.start()
+        dispatcher.start()
         if service.metrics:
             from worker.metrics import serve_metrics
 
             # Prometheus waits for ten seconds; a Redis that is frozen must be told well before.
             ledger = Ledger(service.url, _quick(service.url))
-            serve_metrics(service.metrics, ledger, tender, service.queues)
+            serve_metrics(service.metrics, ledger, dispatcher, service.queues)
 
     @signals.worker_shutting_down.connect(weak=False)
     def _(**_: object) -> None:
@@ -211,8 +222,9 @@ def _about(service: Service) -> dict[str, Any]:
 
 
 def _is_idle(processes: int) -> bool:
-    log.debug("%d requests at work, %d in hand", len(state.active_requests),
-              len(state.reserved_requests))  # fmt: skip
+    log.debug(
+        "%d requests at work, %d in hand", len(state.active_requests), len(state.reserved_requests)
+    )
     return len(state.active_requests) < processes
 
 

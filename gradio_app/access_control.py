@@ -1,4 +1,4 @@
-"""Who may speak to the server: every request passes here before anything else sees it.
+"""Access control: every request is checked here before any other part of the server gets it.
 
 On loopback the danger is the user's own browser, steered by a foreign page: the Host header must
 be loopback (DNS rebinding) and nothing may come from another origin. Any other bind needs the
@@ -22,7 +22,7 @@ from core.errors import InterruptedJob
 from gradio_app import upload
 from gradio_app.login import LOGIN, LOGIN_ONCE, Login
 from gradio_app.problems import Refused, problem_of
-from gradio_app.settings import Settings, is_loopback
+from gradio_app.settings import ServerSettings, is_loopback
 
 #: Nothing is ever fetched from another host, whatever a library's page asks for. Gradio compiles
 #: its event handlers in the browser and styles inline, hence the two unsafe-s.
@@ -66,10 +66,12 @@ class Activity:
         self._last = time.monotonic()
 
 
-class Guard:
+class AccessControl:
     """ASGI middleware around the whole application, the page's own routes included."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, activity: Activity, login: Login) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: ServerSettings, activity: Activity, login: Login
+    ) -> None:
         self.app = app
         self.settings = settings
         self.activity = activity
@@ -137,9 +139,10 @@ class Guard:
         is_own = is_loopback(_without_port(host)) or self._is_public(host)
         if self.settings.is_local and not is_own:
             raise Refused(
-                403, f"this server answers to this machine's own names, not to {host[:80]!r}",
+                403,
+                f"this server answers to this machine's own names, not to {host[:80]!r}",
                 kind="host",
-            )  # fmt: skip
+            )
         origin = request.headers.get("origin")
         if origin is not None and origin.lower() not in _origins(host):
             if public.netloc and origin.lower() == f"{public.scheme}://{public.netloc}".lower():
@@ -153,7 +156,7 @@ class Guard:
             raise _token_in_url()
 
     async def _own_answer(self, request: Request) -> Response | None:
-        """What the guard itself answers; None lets the request pass. A wrong token never does."""
+        """The answer of access control itself; None lets the request pass, never a wrong token."""
         path = request.scope["path"]
         given = request.headers.get("authorization")
         if given is not None:
@@ -171,9 +174,11 @@ class Guard:
         if path == LOGIN:
             if request.method not in ("GET", "HEAD", "POST"):
                 raise Refused(
-                    405, "a browser logs in here", kind="method",
+                    405,
+                    "a browser logs in here",
+                    kind="method",
                     headers={"Allow": "GET, HEAD, POST"},
-                )  # fmt: skip
+                )
             return await self._login.answer(request)
         if not path:  # the page's addresses are relative to its folder
             return RedirectResponse(f"{self.settings.root_path}/", 308)
@@ -190,9 +195,10 @@ def _unauthorized(detail: str) -> Refused:
 
 def _token_in_url() -> Refused:
     return Refused(
-        400, "a token in the URL would stand in logs; send 'Authorization: Bearer ...'",
+        400,
+        "a token in the URL would stand in logs; send 'Authorization: Bearer ...'",
         kind="token",
-    )  # fmt: skip
+    )
 
 
 def _query(request: Request) -> list[tuple[str, str]]:
@@ -239,7 +245,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
 
 
 def _with_headers(send: Send) -> Send:
-    async def send_guarded(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
@@ -248,4 +254,4 @@ def _with_headers(send: Send) -> Send:
                 headers.setdefault("Cache-Control", "no-store")
         await send(message)
 
-    return send_guarded
+    return send_with_headers

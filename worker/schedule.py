@@ -1,7 +1,8 @@
 """When a worker takes work: at certain hours of the day, and no more than so many scans a time.
 
-`Rest` says whether it rests now; Celery asks it before it fetches a message (`fetch_only_awake`),
-the processes before they go on with a next scan. What is at work is always finished.
+`WorkSchedule.is_closed` says that no scan may be begun now. Celery calls it before it fetches a
+message (`fetch_on_schedule`), the processes before their next scan. A scan at work is always
+finished.
 """
 
 import re
@@ -20,14 +21,14 @@ _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
+class WorkHours:
     """From one minute of the day to another, in the machine's own time zone; over midnight too."""
 
     begin: int
     end: int
 
     @classmethod
-    def of(cls, text: str) -> "Hours":
+    def of(cls, text: str) -> "WorkHours":
         """'20:00-06:00'. Raises `OptionsError`."""
         found = re.fullmatch(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)", text.strip())
         numbers = [int(part) for part in found.groups()] if found else []
@@ -53,16 +54,16 @@ def rate_of(text: str) -> float:
     return float(found[1]) / _UNITS[found[2]]
 
 
-class Rest:
-    """Whether a worker rests. `taken`: how many messages it has taken so far, a scan each."""
+class WorkSchedule:
+    """Hours and rate of a worker. `taken`: how many messages it has taken so far, a scan each."""
 
     def __init__(
-        self, hours: Hours | None, rate: float | None, taken: Callable[[], int] = lambda: 0
+        self, hours: WorkHours | None, rate: float | None, taken: Callable[[], int] = lambda: 0
     ) -> None:
         self._hours, self._rate, self._taken = hours, rate, taken
         self._latest, self._counted = time.monotonic(), 0
         self._budget = 1.0
-        self._lock = threading.Lock()  # Celery's thread and the tender's ask
+        self._lock = threading.Lock()  # Celery's thread and the dispatcher's ask
 
     @property
     def has_rate(self) -> bool:
@@ -73,8 +74,8 @@ class Rest:
         now = time.localtime()
         return self._hours is not None and not self._hours.has(60 * now.tm_hour + now.tm_min)
 
-    def rests(self) -> bool:
-        """Whether nothing is to be begun now."""
+    def is_closed(self) -> bool:
+        """Whether no scan may be begun now."""
         return self.is_out_of_hours() or (self._rate is not None and not self._can_afford(1))
 
     def _can_afford(self, scans: float) -> bool:
@@ -87,19 +88,23 @@ class Rest:
             return self._budget >= scans
 
 
-def fetch_only_awake(app: Celery, rest: Rest) -> None:
-    """Makes the application's worker fetch no message while it rests."""
+def fetch_on_schedule(app: Celery, schedule: WorkSchedule) -> None:
+    """Makes the application's worker fetch no message while the schedule is closed."""
 
-    class Awake(bootsteps.StartStopStep):
+    class ScheduledFetch(bootsteps.StartStopStep):
         requires = ("celery.worker.consumer.tasks:Tasks",)
         timer: Any = None
 
         def start(self, parent: Any) -> None:
             qos = parent.task_consumer.channel.qos
             original = qos.can_consume
-            qos.can_consume = types.MethodType(lambda _: not rest.rests() and original(), qos)
+            qos.can_consume = types.MethodType(
+                lambda _: not schedule.is_closed() and original(), qos
+            )
             # Else nothing makes the loop ask again, when no message and no process speaks.
-            self.timer = parent.timer.call_repeatedly(0.2 if rest.has_rate else 5.0, lambda: None)
+            self.timer = parent.timer.call_repeatedly(
+                0.2 if schedule.has_rate else 5.0, lambda: None
+            )
 
         def stop(self, parent: Any) -> None:
             if self.timer is not None:
@@ -107,4 +112,4 @@ def fetch_only_awake(app: Celery, rest: Rest) -> None:
                 self.timer = None
 
     assert app.steps is not None, "Celery's own application has steps"
-    app.steps["consumer"].add(Awake)
+    app.steps["consumer"].add(ScheduledFetch)

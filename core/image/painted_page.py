@@ -9,7 +9,7 @@ import numpy as np
 from core.image.layout import SampleLayout
 from core.image.metadata import Metadata
 from core.image.page import Page
-from core.image.pixels import HELD_BYTES, STRIP_PIXELS, Held
+from core.image.pixels import HELD_BYTES, STRIP_PIXELS, HeldPixels
 
 #: paint(samples, top, out) fills `out` (h, width, 3), uint8 or uint16, with the colours of
 #: `samples` (h, width) or (h, width, 3), uint8 or uint16, whose first row is the page's row `top`.
@@ -78,7 +78,7 @@ class PaintedPage:
         for top, samples, _ in page.strips():
             if out is None:
                 is_alike = page.channels == "rgb" and page.dtype == np.uint8
-                if is_alike and isinstance(page.pixels, Held):
+                if is_alike and isinstance(page.pixels, HeldPixels):
                     out = page.pixels.take()
                 else:
                     out = np.empty((page.height, page.width, 3), np.uint8)

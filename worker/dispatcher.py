@@ -1,4 +1,4 @@
-"""The tender: a thread of every worker that keeps the queue filled and the ledger honest.
+"""The dispatcher: a thread of every worker that fills the queue and repairs the ledger.
 
 Each round, over every unfinished batch: scans whose process died go back to the backlog, or into
 quarantine; those put off whose time has come go back too; messages that were lost on their way
@@ -25,8 +25,8 @@ from worker.application import publish
 from worker.broker import PREFIX, in_words
 from worker.invariant import heal
 from worker.ledger import Ledger, worker_key
-from worker.resting import Rest
 from worker.roots import is_remote
+from worker.schedule import WorkSchedule
 
 log = logging.getLogger(__name__)
 
@@ -36,31 +36,39 @@ WORKERS: Final = PREFIX + "workers"
 GONE: Final = 30.0
 
 
-class Tender(threading.Thread):
+class Dispatcher(threading.Thread):
     """Rounds at intervals of `policy.ROUND` until `stop`."""
 
     def __init__(
-        self, app: Celery, ledger: Ledger, queues: list[str], worker: str, about: dict[str, Any],
-        is_idle: Callable[[], bool], taken: Callable[[], int], stalled: Callable[[], None],
-        ended: Callable[[], object] = lambda: None, looked: Callable[[], object] = lambda: None,
-        rest: Rest | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        app: Celery,
+        ledger: Ledger,
+        queues: list[str],
+        worker: str,
+        about: dict[str, Any],
+        is_idle: Callable[[], bool],
+        taken: Callable[[], int],
+        on_stall: Callable[[], None],
+        report_ended: Callable[[], object] = lambda: None,
+        report_trouble: Callable[[], object] = lambda: None,
+        schedule: WorkSchedule | None = None,
+    ) -> None:
         """`about`: what status shows of this worker. `is_idle`: whether a process is free;
-        `taken`: how many messages have been taken so far; `stalled` is called when none is taken
-        any more although there are some; `ended` each round, to tell of batches that have ended,
-        `looked` every `policy.CHECK` seconds, to tell of those in trouble."""
-        super().__init__(name="tender", daemon=True)
+        `taken`: how many messages have been taken so far; `on_stall` is called when none is taken
+        any more although there are some; `report_ended` each round, for batches that have ended,
+        `report_trouble` every `policy.CHECK` seconds, for batches in trouble."""
+        super().__init__(name="dispatcher", daemon=True)
         self._app, self._ledger, self._queues = app, ledger, queues
         self.worker, self._about = worker, about
-        self._is_idle, self._taken, self._on_stall = is_idle, taken, stalled
-        self._tell_ended, self._tell_trouble = ended, looked
-        self._looked = time.monotonic()
-        self._rest = rest or Rest(None, None)
+        self._is_idle, self._taken, self._on_stall = is_idle, taken, on_stall
+        self._report_ended, self._report_trouble = report_ended, report_trouble
+        self._trouble_checked = time.monotonic()
+        self._schedule = schedule or WorkSchedule(None, None)
         self._stop_asked = threading.Event()
         self._progress = (0, time.monotonic())
         self._latest_success: float | None = None
         self._leases_hold_until = 0.0
-        self._checked = time.monotonic()
+        self._healed = time.monotonic()
         #: Whether messages wait and none is taken.
         self.is_stalled = False
         self.healthy = True
@@ -74,11 +82,11 @@ class Tender(threading.Thread):
                 moved = self._round()
                 self.healthy = True
             except PhotochromError as error:
-                self._say_trouble(error)
+                self._log_failure(error)
             except OperationalError as error:  # kombu's, when messages are sent
-                self._say_trouble(error)
+                self._log_failure(error)
             except Exception:  # a thread that dies is not noticed; this one must not
-                log.exception("the tender failed; it goes on")
+                log.exception("the dispatcher failed; it goes on")
             self.latest_round = time.monotonic()
             # A round that filled the whole queue comes again at once when the queue is used up.
             pause = policy.ROUND if moved < policy.AHEAD // 2 else policy.ROUND / 4
@@ -104,16 +112,16 @@ class Tender(threading.Thread):
         self._watch(sum(depths.values()))
         may_end = self._may_end_leases() and server["uptime_in_seconds"] > policy.LEASE
         moved = sum(self._fill(queue, depth, may_end, now) for queue, depth in depths.items())
-        self._tell_ended()
-        if time.monotonic() - self._looked > policy.CHECK:
-            self._looked = time.monotonic()
-            threading.Thread(target=self._look_for_trouble, name="trouble", daemon=True).start()
+        self._report_ended()
+        if time.monotonic() - self._trouble_checked > policy.CHECK:
+            self._trouble_checked = time.monotonic()
+            threading.Thread(target=self._check_trouble, name="trouble", daemon=True).start()
         self._latest_success = time.monotonic()
         return moved
 
-    def _look_for_trouble(self) -> None:
+    def _check_trouble(self) -> None:
         try:
-            self._tell_trouble()
+            self._report_trouble()
         except PhotochromError as error:
             log.debug("%s", error)  # the rounds say it
 
@@ -126,29 +134,29 @@ class Tender(threading.Thread):
         return now >= self._leases_hold_until
 
     def _heal(self, queue: str) -> None:
-        """Once in `policy.CHECK` seconds: scans that stand nowhere are put back, and told."""
+        """Puts scans that stand in no list back, once in `policy.CHECK` seconds."""
         for batch in self._ledger.open_batches():
             if _queue_of(self._ledger, batch) == queue and (stranded := heal(self._ledger, batch)):
                 log.warning("%d scans of %s stood in no list and are queued again", stranded, batch)
 
     def _fill(self, queue: str, depth: int, may_end: bool, now: float) -> int:
         with in_words(self._ledger.url):
-            mine = self._ledger.redis.set(
+            is_ours = self._ledger.redis.set(
                 f"{PREFIX}tending:{queue}", self.worker, nx=True, px=round(policy.ROUND * 800)
             )
-        if not mine:
+        if not is_ours:
             return 0
-        if time.monotonic() - self._checked > policy.CHECK:
+        if time.monotonic() - self._healed > policy.CHECK:
             self._heal(queue)
             if queue == self._queues[-1]:
-                self._checked = time.monotonic()
+                self._healed = time.monotonic()
         return fill(self._app, self._ledger, queue, depth, may_end, now)
 
     def _beat(self, now: float) -> None:
         """Says that this worker is alive; `skew` is its clock against Redis', in seconds."""
         key = worker_key(self.worker)
         about = self._about | {"beat": now, "skew": round(time.time() - now, 1)}
-        about["rests"] = int(self._rest.is_out_of_hours())
+        about["rests"] = int(self._schedule.is_out_of_hours())
         with self._ledger.redis.pipeline() as pipe:
             pipe.hset(key, mapping=about)
             pipe.expire(key, round(3 * GONE))
@@ -157,13 +165,13 @@ class Tender(threading.Thread):
             pipe.execute()
 
     def _watch(self, depth: int) -> None:
-        """Calls `stalled` where messages wait, a process is free and none is taken any more.
+        """Calls `on_stall` where messages wait, a process is free and none is taken any more.
 
         Celery may also lose count of what is at work; that nothing runs anywhere is as good a sign.
         """
         taken, now = self._taken(), time.monotonic()
         patience = policy.STALLED if taken else policy.STALLED_AT_FIRST
-        if depth == 0 or self._rest.rests() or taken != self._progress[0]:
+        if depth == 0 or self._schedule.is_closed() or taken != self._progress[0]:
             self._progress, self.is_stalled = (taken, now), False
         elif now - self._progress[1] > patience:
             self._progress = (taken, now)
@@ -176,7 +184,7 @@ class Tender(threading.Thread):
         batches = self._ledger.open_batches()
         return not any(self._ledger.numbers(batch)["running"] for batch in batches)
 
-    def _say_trouble(self, error: Exception) -> None:
+    def _log_failure(self, error: Exception) -> None:
         if self.healthy:
             log.warning("%s", error)
         self.healthy = False
@@ -191,10 +199,10 @@ def fill(
     """
     batches = [name for name in ledger.open_batches() if _queue_of(ledger, name) == queue]
     moved = 0
-    for place, batch in enumerate(batches):
-        share = (policy.AHEAD - depth - moved) // (len(batches) - place)
+    for position, batch in enumerate(batches):
+        share = (policy.AHEAD - depth - moved) // (len(batches) - position)
         try:
-            scans, died, dead = ledger.tend(batch, max(0, share), may_end, depth == 0, now)
+            scans, died, dead = ledger.refill(batch, max(0, share), may_end, depth == 0, now)
         except PhotochromError as error:
             log.warning("%s", error)
             continue
@@ -222,10 +230,10 @@ def _queue_of(ledger: Ledger, batch: str) -> str | None:
     try:
         return ledger.batch(batch).queue
     except PhotochromError as error:
-        _say_once(str(error))
+        _log_once(str(error))
         return None
 
 
 @cache
-def _say_once(text: str) -> None:
+def _log_once(text: str) -> None:
     log.warning(text)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-class Chance:
+class RandomNumbers:
     """Draws one number a picture, N,1,1,1 unless a shape is given, from one seeded generator."""
 
     def __init__(self, seed: int, count: int, device: torch.device | str = "cpu") -> None:

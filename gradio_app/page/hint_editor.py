@@ -1,8 +1,8 @@
-"""The stage: a picture to paint hints on, as a component of Gradio's.
+"""The hint editor: a picture to paint hints on, as a component of Gradio's.
 
 Its value, from the server to the browser: `{id, image, width, height, strokes, takes_hints,
 can_ask, alternatives}`. Its events, the other way: `paint` with all strokes in pixels of the full
-picture, `ask` with one point. The browser's half is `assets/stage.js`.
+picture, `ask` with one point. The browser's half is `assets/hint_editor.js`.
 """
 
 import json
@@ -37,18 +37,18 @@ _DISC_STEP: Final = 0.7
 _APART: Final = 14.0
 _ALTERNATIVES: Final = 6
 
-_SCRIPT: Final = "\n".join(text_of(name) for name in ("strokes.js", "zoom.js", "stage.js"))
+_SCRIPT: Final = "\n".join(text_of(name) for name in ("strokes.js", "zoom.js", "hint_editor.js"))
 
 
-def stage() -> gr.HTML:
+def hint_editor() -> gr.HTML:
     """The component."""
     return gr.HTML(
         value=None,
-        html_template=text_of("stage.html"),
+        html_template=text_of("hint_editor.html"),
         js_on_load=f"const SWATCHES = {json.dumps(SWATCHES)};\n{_SCRIPT}",
-        css_template=text_of("stage.css"),
+        css_template=text_of("hint_editor.css"),
         apply_default_css=False,
-        elem_id="stage",
+        elem_id="hint-editor",
     )
 
 

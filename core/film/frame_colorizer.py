@@ -14,11 +14,11 @@ import numpy as np
 from core.colorizer import Colorizer
 from core.colour.field import ChromaField
 from core.colour.ycbcr import chroma_codes, chroma_table, luma_of
-from core.film.carrying import Carrier
-from core.film.hints import TimedHints, Tracked
+from core.film.hints import TimedHints, TrackedHints
 from core.film.motion import Motion
 from core.film.options import FilmOptions
 from core.film.planes import Layout, chroma_size, coloured, plane
+from core.film.propagation import ChromaPropagation
 from core.film.source import Film
 from core.options import Options
 
@@ -43,7 +43,7 @@ class _Shown:
         return np.ascontiguousarray(np.rot90((small * 65535 + 0.5).astype(np.uint16), self.turns))
 
 
-class Colouring:
+class FrameColorizer:
     """Colours frames of one film, in order; `calls` and `cuts` count what was asked and found."""
 
     def __init__(
@@ -62,17 +62,17 @@ class Colouring:
         shown = colorizer.sizes_of(*self._upright, options).whole
         self._guide = shown if self._turns % 2 == 0 else (shown[1], shown[0])
         self._table = chroma_table(film.matrix, options.vividness)
-        self._hints = Tracked(hints, self._upright, shown) if hints else None
-        self.carrier = Carrier(self._ask, film_options.every, self._follow)
+        self._hints = TrackedHints(hints, self._upright, shown) if hints else None
+        self.propagation = ChromaPropagation(self._ask, film_options.every, self._follow)
 
     def frames(self, frames: "Iterable[VideoFrame]") -> "Generator[VideoFrame, None, None]":
         """Each frame in the result's planes, with its chroma; a few frames later than it came."""
         for frame in frames:
             luma = self._luma(frame)
             guide = (_resized(luma, *self._guide) * 255 + 0.5).astype(np.uint8)
-            for settled, chroma in self.carrier.feed((frame, luma), guide):
+            for settled, chroma in self.propagation.feed((frame, luma), guide):
                 yield self._painted(settled[0], chroma)
-        for settled, chroma in self.carrier.end():
+        for settled, chroma in self.propagation.end():
             yield self._painted(settled[0], chroma)
 
     def _luma(self, frame: "VideoFrame") -> np.ndarray:

@@ -1,8 +1,8 @@
 // The painting area: strokes are painted here and told to the server as a list; the server answers
-// with a new picture underneath. SWATCHES comes from stage.py, which writes it before this text;
+// with a new picture underneath. SWATCHES comes from hint_editor.py, which writes it before this text;
 // `makeHistory` and `touches` stand in strokes.js, `makeZoom` in zoom.js.
-const stage = element.querySelector(".stage");
-const find = (name) => stage.querySelector(".stage-" + name);
+const editor = element.querySelector(".hint-editor");
+const find = (name) => editor.querySelector(".hint-editor-" + name);
 const canvas = find("canvas"), picture = find("picture"), ink = canvas.getContext("2d");
 const says = find("says"), busy = find("busy"), size = find("size").querySelector("input");
 const free = find("free").querySelector("input");
@@ -17,10 +17,10 @@ let cursor = null, colour = null, known = null;
 for (const { name, colour: value } of SWATCHES) {
   const button = document.createElement("button");
   button.type = "button";
-  button.className = "stage-swatch";
+  button.className = "hint-editor-swatch";
   button.style.setProperty("--swatch", value);
   button.dataset.colour = value;
-  button.innerHTML = '<span class="stage-dot"></span><span class="stage-name"></span>';
+  button.innerHTML = '<span class="hint-editor-dot"></span><span class="hint-editor-name"></span>';
   button.lastChild.textContent = name;
   button.addEventListener("click", () => choose(value, name));
   find("swatches").insertBefore(button, find("free"));
@@ -40,11 +40,11 @@ function choose(value, name) {
 }
 
 function setTool(tool) {
-  stage.dataset.tool = tool;
+  editor.dataset.tool = tool;
   for (const name of ["ask", "erase"]) find(name).setAttribute("aria-pressed", tool === name);
   if (tool !== "ask") find("alternatives").hidden = true;
 }
-const toggle = (tool) => setTool(stage.dataset.tool === tool ? "brush" : tool);
+const toggle = (tool) => setTool(editor.dataset.tool === tool ? "brush" : tool);
 
 const say = (text) => { says.textContent = text; };
 const width = () => known?.width || 1, height = () => known?.height || 1;
@@ -110,7 +110,7 @@ function drawCursor(k, ratio) {
     ink.strokeStyle = shade;
     ink.lineWidth = line * ratio / k;
     ink.beginPath();
-    ink.arc(...cursor, stage.dataset.tool === "ask" ? 6 * ratio / k : radius(), 0, 7);
+    ink.arc(...cursor, editor.dataset.tool === "ask" ? 6 * ratio / k : radius(), 0, 7);
     ink.stroke();
   }
 }
@@ -119,7 +119,7 @@ function list() {
   const items = painting.strokes.map((painted, i) => {
     const item = document.createElement("li"), remove = document.createElement("button");
     item.style.setProperty("--swatch", painted.colour);
-    item.innerHTML = '<span class="stage-dot"></span>';
+    item.innerHTML = '<span class="hint-editor-dot"></span>';
     item.append(nameOf(painted.colour), remove);
     remove.type = "button";
     remove.textContent = "Remove";
@@ -195,8 +195,8 @@ canvas.addEventListener("pointerdown", (event) => {
   }
   painter = event.pointerId;
   cursor = at(event);
-  if (stage.dataset.tool === "brush") stroke = { colour, radius: radius(), points: [cursor] };
-  if (stage.dataset.tool === "erase") rub(cursor, rubbed = painting.strokes);
+  if (editor.dataset.tool === "brush") stroke = { colour, radius: radius(), points: [cursor] };
+  if (editor.dataset.tool === "erase") rub(cursor, rubbed = painting.strokes);
   draw();
 });
 
@@ -240,7 +240,7 @@ function lift(event) {
   if (event.type === "pointercancel") return draw();
   if (painted) add(painted);
   else if (left && left.length < painting.strokes.length) change(left, "Stroke erased");
-  else if (stage.dataset.tool === "ask") ask(at(event));
+  else if (editor.dataset.tool === "ask") ask(at(event));
   draw();
 }
 canvas.addEventListener("pointerup", lift);
@@ -280,8 +280,8 @@ function moveCursor([x, y], isFar) {
 }
 
 function useTool() {
-  if (stage.dataset.tool === "ask") return ask(cursor);
-  if (stage.dataset.tool === "brush") return add({ colour, radius: radius(), points: [cursor] });
+  if (editor.dataset.tool === "ask") return ask(cursor);
+  if (editor.dataset.tool === "brush") return add({ colour, radius: radius(), points: [cursor] });
   const left = painting.strokes.filter((painted) => !touches(painted, cursor, radius()));
   if (left.length < painting.strokes.length) change(left, "Stroke erased");
 }
@@ -322,7 +322,7 @@ function showAlternatives({ x, y, radius, choices }) {
   for (const { colour: value, share, picture: small } of choices) {
     const button = document.createElement("button");
     button.type = "button";
-    button.className = "stage-choice";
+    button.className = "hint-editor-choice";
     button.style.setProperty("--swatch", value);
     if (small) button.append(Object.assign(new Image(), { src: small, alt: "" }));
     button.append(`${share} %`);
@@ -347,7 +347,7 @@ function show() {
   }
   find("view").style.setProperty("--ratio", width() / height());
   find("ask").hidden = !value.can_ask;
-  stage.classList.toggle("no-hints", !value.takes_hints);
+  editor.classList.toggle("no-hints", !value.takes_hints);
   if (value.alternatives) showAlternatives(value.alternatives);
   if (value.image && !picture.src.endsWith(value.image)) picture.src = value.image;
   else busy.hidden = true;

@@ -37,12 +37,12 @@ def show_pictures(
 ) -> None:
     """A few pictures of the last batch (gray, ours, truth) and histograms of a* and b*."""
     answer, size = prediction.chroma.detach().float(), batch.chroma.shape[-2:]
-    ours = F.interpolate(answer, size=size, mode="bicubic")
-    for name, planes in (("ours", ours), ("truth", batch.chroma)):
+    predicted = F.interpolate(answer, size=size, mode="bicubic")
+    for name, planes in (("ours", predicted), ("truth", batch.chroma)):
         board.add_histogram(f"a/{name}", planes[:, 0], step)
         board.add_histogram(f"b/{name}", planes[:, 1], step)
     columns = [
         lab_to_srgb(torch.cat((batch.lightness, chroma), 1)[:most]).clamp(0, 1)
-        for chroma in (ours * 0, ours, batch.chroma)
+        for chroma in (predicted * 0, predicted, batch.chroma)
     ]
     board.add_images("gray, ours, truth", torch.cat(columns, 3), step)

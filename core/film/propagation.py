@@ -1,10 +1,10 @@
-"""Chroma carried along motion: the network sees a frame now and then, the rest follows.
+"""Chroma propagated along motion: the network colours key frames, the others follow.
 
-`Carrier` takes the guides of frames one after the other and gives each frame's chroma, a few frames
-later. A scene begins at a cut; in it the network is asked of key frames: the first, then after
-`every` frames, or sooner where too much of the picture could not be followed. A key frame keeps
-most of what was carried to it, so that it does not jump to what the network says anew; the frames
-between two are carried from both. Memory is bounded by `every` frames.
+`ChromaPropagation` takes the guides of frames one after the other and gives each frame's chroma, a
+few frames later. A cut begins a scene. Key frames are coloured by the network: a scene's first,
+then one after `every` frames, or sooner where too much of the picture could not be followed. A key
+frame keeps most of the chroma carried to it, so that it does not jump to the network's new answer;
+the frames between two key frames are coloured from both. Memory is bounded by `every` frames.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,13 +38,13 @@ class _Entry:
 
 #: ask(frame) is the network's chroma, float32 (h, w, 2) of the guide's size.
 Ask = Callable[[Any], np.ndarray]
-#: follow(frame, motion) is told of every frame, before it may be asked of; motion is None where a
-#: scene begins. It answers whether the frame has to be a key that forgets what was carried.
+#: follow(frame, motion) is called for every frame, before `ask`; motion is None where a scene
+#: begins. It answers whether the frame has to be a key frame without the chroma carried to it.
 Follow = Callable[[Any, Motion | None], bool]
 
 
 @dataclass
-class Carrier:
+class ChromaPropagation:
     """`ask` is the network; `every` as in `FilmOptions`; `calls` counts what was asked."""
 
     ask: Ask
@@ -84,19 +84,19 @@ class Carrier:
     def _begin(self, frame: Any) -> Iterator[tuple[Any, np.ndarray]]:
         """Ends the scene, if there is one, and begins another with this frame."""
         yield from self._give(None, None)
-        self._key = self._asked(frame)
+        self._key = self._predicted(frame)
         self._group = [_Entry(frame, None)]
 
     def _close(self, entry: _Entry) -> Iterator[tuple[Any, np.ndarray]]:
         """Makes a key of the frame, and gives those before it."""
         assert self._key is not None and entry.path is not None and entry.trust is not None
         kept = _KEPT * entry.trust[..., None]
-        key = self._asked(entry.frame)
+        key = self._predicted(entry.frame)
         key += kept * (sampled(self._key, entry.path) - key)
         yield from self._give(key, entry.motion)
         self._key, self._group = key, [_Entry(entry.frame, None)]
 
-    def _asked(self, frame: Any) -> np.ndarray:
+    def _predicted(self, frame: Any) -> np.ndarray:
         self.calls += 1
         return np.array(self.ask(frame), np.float32)
 
@@ -113,7 +113,7 @@ class Carrier:
         self, key: np.ndarray | None, motion: Motion | None
     ) -> Iterator[tuple[Any, np.ndarray]]:
         """The group's frames; `key` is the chroma of the key frame after it, if there is one."""
-        given: list[tuple[Any, np.ndarray]] = []
+        frames: list[tuple[Any, np.ndarray]] = []
         path = trust = None
         for index in reversed(range(len(self._group))):
             entry = self._group[index]
@@ -124,9 +124,9 @@ class Carrier:
                     path = motion.ahead + sampled(path, motion.ahead)
                     trust = np.minimum(motion.ahead_trust, sampled(trust, motion.ahead))
             nearness = index / len(self._group)
-            given.append((entry.frame, self._mixed(entry, key, path, trust, nearness)))
+            frames.append((entry.frame, self._mixed(entry, key, path, trust, nearness)))
             motion = entry.motion
-        yield from reversed(given)
+        yield from reversed(frames)
 
     def _mixed(self, entry: _Entry, key, path, trust, nearness: float) -> np.ndarray:
         """Chroma from both keys, by trust and nearness; what nobody could follow from around."""
@@ -135,8 +135,8 @@ class Carrier:
             return self._key
         chroma, sure = sampled(self._key, entry.path), entry.trust
         if key is not None:
-            ours, others = sure * (1 - nearness) + 1e-6, trust * nearness + 1e-6
-            share = (others / (ours + others))[..., None]
+            before, after = sure * (1 - nearness) + 1e-6, trust * nearness + 1e-6
+            share = (after / (before + after))[..., None]
             chroma = chroma + share * (sampled(key, path) - chroma)
             sure = np.maximum(sure, trust)
         return _filled(chroma, sure)

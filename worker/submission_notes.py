@@ -1,4 +1,4 @@
-"""What has been submitted, noted outside Redis: known even when Redis forgot it.
+"""Notes of submitted batches outside Redis: they last even when Redis lost the batch.
 
 A note lies in a folder of the user's and beside the destination, so that whoever finds the results
 finds the batch. After a restart of a Redis without persistence the ledger is empty; `batch status`
@@ -17,31 +17,34 @@ from worker.roots import is_remote
 _BESIDE: Final = ".photochrom-batch.json"
 
 
-def remember(batch: Batch, broker: str) -> None:
-    """Notes that a batch was submitted. Where a folder cannot be written nothing is noted there:
-    the batch is none the worse."""
+def note_submission(batch: Batch, broker: str) -> None:
+    """Writes the notes of a submitted batch; a folder that cannot be written gets none."""
     note = {
-        "id": batch.id, "name": batch.name, "source": batch.source,
-        "destination": batch.destination, "created": batch.created, "broker": broker,
-    }  # fmt: skip
+        "id": batch.id,
+        "name": batch.name,
+        "source": batch.source,
+        "destination": batch.destination,
+        "created": batch.created,
+        "broker": broker,
+    }
     _write(_folder() / f"{batch.id}.json", note)
     if not is_remote(batch.destination):
-        _write(note_beside(batch.destination), note)
+        _write(note_path(batch.destination), note)
 
 
-def remembered() -> list[dict[str, Any]]:
+def noted_submissions() -> list[dict[str, Any]]:
     """The notes of the user's folder and of the working folder's destinations, the newest first."""
     paths = [*_folder().glob("*.json"), *Path.cwd().glob(f".*{_BESIDE}")]
     notes = {note["id"]: note for path in paths if (note := _read(path))}
     return sorted(notes.values(), key=lambda note: -note["created"])
 
 
-def remembered_beside(destination: str) -> dict[str, Any] | None:
+def noted_beside(destination: str) -> dict[str, Any] | None:
     """The note of the latest batch that went to that folder, if one lies beside it."""
-    return _read(note_beside(destination))
+    return _read(note_path(destination))
 
 
-def note_beside(destination: str) -> Path:
+def note_path(destination: str) -> Path:
     """Where the note of a destination lies."""
     path = Path(destination)
     return path.parent / f".{path.name}{_BESIDE}"
@@ -58,13 +61,13 @@ def _write(path: Path, note: dict[str, Any]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """The note; None for what is none."""
+    """The note; None for a file that is not one."""
     try:
         note = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    is_one = isinstance(note, dict) and isinstance(note.get("created"), int | float)
-    return note if is_one and {"id", "source", "destination"} <= note.keys() else None
+    is_note = isinstance(note, dict) and isinstance(note.get("created"), int | float)
+    return note if is_note and {"id", "source", "destination"} <= note.keys() else None
 
 
 def _folder() -> Path:

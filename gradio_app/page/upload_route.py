@@ -23,12 +23,12 @@ from gradio_app.upload import body_of, drain
 MOST_FILES: Final = 1000  # in one body; Gradio's half in the browser sends no more at once
 LONGEST_HEADER: Final = 8 << 10  # bytes, of one part
 #: Streams that tell of uploads; an older one ends when there are more.
-MOST_TOLD: Final = 256
+MOST_PROGRESS_STREAMS: Final = 256
 #: How long such a stream waits for its upload to begin, and between two words.
-_TOLD_S: Final = 10.0
+_PROGRESS_S: Final = 10.0
 
 
-class Progress:
+class UploadProgress:
     """How far an upload is: bytes that came since it was last asked, file by file."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Progress:
         """Server-sent events, until the upload is done or nothing is heard of it any more."""
         while not self._done:
             try:
-                await asyncio.wait_for(self._changed.wait(), _TOLD_S)
+                await asyncio.wait_for(self._changed.wait(), _PROGRESS_S)
             except TimeoutError:
                 break
             self._changed.clear()
@@ -61,13 +61,13 @@ class Progress:
         yield _event({"msg": "done"})
 
 
-class Receiver:
+class UploadRoute:
     """The upload route and the one that tells of it, over one `Uploads`."""
 
     def __init__(self, uploads: Uploads, largest: int) -> None:
         self._uploads = uploads
         self._largest = largest  # bytes, of one file
-        self._told: OrderedDict[str, Progress] = OrderedDict()
+        self._progresses: OrderedDict[str, UploadProgress] = OrderedDict()
 
     async def receive(self, request: Request, owner: str) -> Response:
         """Takes the files of a multipart body; a JSON list of where they lie."""
@@ -81,23 +81,24 @@ class Receiver:
             progress.end()
         return JSONResponse(paths)
 
-    def tell(self, upload_id: str) -> Response:
+    def progress_of(self, upload_id: str) -> Response:
         """The stream that tells how far the upload of that name is."""
         return StreamingResponse(
-            self._progress(upload_id).events(), media_type="text/event-stream",
+            self._progress(upload_id).events(),
+            media_type="text/event-stream",
             headers={"Cache-Control": "no-store"},
-        )  # fmt: skip
+        )
 
-    def _progress(self, upload_id: str) -> Progress:
+    def _progress(self, upload_id: str) -> UploadProgress:
         """The upload's progress; whichever of the two requests comes first begins it."""
         if not upload_id:
-            return Progress()
-        progress = self._told.setdefault(upload_id, Progress())
-        if len(self._told) > MOST_TOLD:
-            self._told.popitem(last=False)[1].end()
+            return UploadProgress()
+        progress = self._progresses.setdefault(upload_id, UploadProgress())
+        if len(self._progresses) > MOST_PROGRESS_STREAMS:
+            self._progresses.popitem(last=False)[1].end()
         return progress
 
-    async def _received(self, request: Request, owner: str, progress: Progress) -> list[str]:
+    async def _received(self, request: Request, owner: str, progress: UploadProgress) -> list[str]:
         files = _Files(self._uploads, owner, self._largest, _boundary(request))
         try:
             # Each file has its own limit, all together have that of the uploads.
@@ -129,12 +130,15 @@ class _Files:
         self._parser = MultipartParser(
             boundary,
             {
-                "on_part_begin": self._begin_part, "on_header_field": self._header_field,
-                "on_header_value": self._header_value, "on_header_end": self._end_header,
-                "on_headers_finished": self._begin_file, "on_part_data": self._data,
+                "on_part_begin": self._begin_part,
+                "on_header_field": self._header_field,
+                "on_header_value": self._header_value,
+                "on_header_end": self._end_header,
+                "on_headers_finished": self._begin_file,
+                "on_part_data": self._data,
                 "on_part_end": self._end_part,
             },
-        )  # fmt: skip
+        )
 
     def write(self, chunk: bytes) -> dict[str, int]:
         """Takes the next piece of the body; says how many bytes came for which file."""

@@ -15,14 +15,14 @@ from pathlib import Path
 from core.colorizer import Colorizer
 from core.errors import DestinationError, SourceError
 from core.film import faults
-from core.film.colouring import Colouring
 from core.film.encoder import add_stream, layout_for
+from core.film.frame_colorizer import FrameColorizer
 from core.film.hints import TimedHints
-from core.film.joining import KEY_TAG, check_container, join
+from core.film.muxing import KEY_TAG, check_container, mux
 from core.film.options import FilmOptions
-from core.film.packets import PacketFile, Told, read_told
+from core.film.packets import PacketFile, SegmentRecord, read_segment_record
 from core.film.planes import Layout
-from core.film.segments import Plan, Segment, plan
+from core.film.segments import FilmPlan, Segment, plan
 from core.film.source import frames, open_film
 from core.image.atomic import check_free, clean_stale, make_folder, new_file
 from core.options import Options, canonical_json
@@ -35,7 +35,7 @@ _FOLDER_SUFFIX = ".photochrom-parts"
 class Work:
     """All that is known of a film before its first frame is coloured."""
 
-    plan: Plan
+    plan: FilmPlan
     target: Path
     layout: Layout
     colorizer: Colorizer
@@ -68,10 +68,16 @@ def open_work(
     notes += check_container(film, target, layout, film_options)
     planned = plan(film, colorizer.session.sha256, options, film_options, hints)
     work = Work(
-        planned, target, layout, colorizer, options, film_options, tuple(hints),
+        planned,
+        target,
+        layout,
+        colorizer,
+        options,
+        film_options,
+        tuple(hints),
         (*planned.notes, *notes),
-    )  # fmt: skip
-    Colouring(film, layout, colorizer, options, film_options, hints)  # refuses hints outside
+    )
+    FrameColorizer(film, layout, colorizer, options, film_options, hints)  # refuses hints outside
     if film_options.strict and planned.damage:
         raise _damaged(source, planned.damage)
     return work
@@ -104,28 +110,28 @@ def colour_segment(
     segment: Segment,
     *,
     check: Callable[[], None] = lambda: None,
-    told: Callable[[int], None] = lambda _: None,
-) -> Told:
-    """Makes the segment's file, unless it stands there whole. `told(frames)` hears of progress.
+    on_frames: Callable[[int], None] = lambda _: None,
+) -> SegmentRecord:
+    """Makes the segment's file, unless it stands there whole; `on_frames(number)` counts frames.
 
     Raises what `check` raises, `SourceError`, `DestinationError`.
     """
     path = work.file_of(segment)
-    found = read_told(path, segment.key)
+    found = read_segment_record(path, segment.key)
     if found is not None:
-        told(segment.frames)
+        on_frames(segment.frames)
         return found
     make_folder(work.folder)
     with new_file(path, replace=True) as file:
-        return _encode(work, segment, file, check, told)
+        return _encode(work, segment, file, check, on_frames)
 
 
-def _encode(work: Work, segment: Segment, file, check, told) -> Told:
+def _encode(work: Work, segment: Segment, file, check, on_frames) -> SegmentRecord:
     import av
 
     film = work.plan.film
     damage: list[tuple[float, str]] = []
-    colouring = Colouring(
+    colouring = FrameColorizer(
         film, work.layout, work.colorizer, work.options, work.film_options, work.hints
     )
     source = frames(film, segment.lead, None, lambda at, what: damage.append((at, what)))
@@ -144,7 +150,7 @@ def _encode(work: Work, segment: Segment, file, check, told) -> Told:
                 if frame.pts < segment.start:
                     continue
                 count += 1
-                told(1)
+                on_frames(1)
                 for packet in stream.codec_context.encode(frame):
                     packets.add(packet)
         for packet in stream.codec_context.encode(None):
@@ -154,7 +160,9 @@ def _encode(work: Work, segment: Segment, file, check, told) -> Told:
         raise _damaged(film.path, listed(inside))
     if count == 0:
         raise faults.without_frames(film.path)
-    result = Told(segment.key, count, colouring.carrier.calls, colouring.carrier.cuts, inside)
+    result = SegmentRecord(
+        segment.key, count, colouring.propagation.calls, colouring.propagation.cuts, inside
+    )
     packets.end(result)
     return result
 
@@ -174,10 +182,16 @@ def finish(work: Work, *, replace: bool, check: Callable[[], None] = lambda: Non
         "compositeWithTrainedAlgorithmicMedia); its luma is the original's.",
     }
     files = [work.file_of(segment) for segment in work.plan.segments]
-    join(
-        work.plan, files, work.target, work.layout, work.film_options, tags,
-        replace=replace, check=check,
-    )  # fmt: skip
+    mux(
+        work.plan,
+        files,
+        work.target,
+        work.layout,
+        work.film_options,
+        tags,
+        replace=replace,
+        check=check,
+    )
     _remove(work.folder)
 
 

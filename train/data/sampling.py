@@ -47,7 +47,7 @@ def has_colour(picture: np.ndarray, least: float) -> bool:
     return float(np.hypot(np.std(red - green), np.std((red + green) / 2 - blue))) >= least
 
 
-class Draw:
+class PictureSampler:
     """Draws the set with probability ~ n^power x weight, then one of its pictures evenly."""
 
     def __init__(

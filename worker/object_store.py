@@ -52,9 +52,13 @@ def pictures_under(prefix: str, selection: Selection) -> Iterator[str]:
 
 
 def carry_out(
-    source: str, destination: str, job: Job, colorizer: "Colorizer", attempts: int,
+    source: str,
+    destination: str,
+    job: Job,
+    colorizer: "Colorizer",
+    attempts: int,
     check: Callable[[], None],
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     """Colours a scan of which an end, or both, are objects. Failures are outcomes, as of `run`."""
     from core.job import run
 
@@ -68,8 +72,8 @@ def carry_out(
             if is_remote(destination):
                 target = folder / "result" / destination.rpartition("/")[2]
                 target.parent.mkdir()
-            here = replace(job, source=local, destination=target)
-            outcome = run(here, colorizer, attempts=attempts, check=check)
+            local_job = replace(job, source=local, destination=target)
+            outcome = run(local_job, colorizer, attempts=attempts, check=check)
             if is_remote(destination) and outcome.status == "done":
                 with _in_words(destination, DestinationError):
                     store().put_file(
@@ -157,8 +161,11 @@ def _in_words(path: str, kind: type[PhotochromError]) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise kind("there is no such object or bucket", file=path,
-                   kind="vanished" if kind is SourceError else "") from error  # fmt: skip
+        raise kind(
+            "there is no such object or bucket",
+            file=path,
+            kind="vanished" if kind is SourceError else "",
+        ) from error
     except PermissionError as error:
         raise kind(f"the store refuses ({_first_line(error)})", file=path) from error
     except (OSError, BotoCoreError, ClientError) as error:

@@ -2,8 +2,8 @@
 
 Celery tells of a lost process or a time limit by the message's own name, which means nothing to
 people. `ScanRequest` is Celery's request that remembers which scan it is about while Celery speaks;
-`NamesScan` adds the path. A process may by then be at a later scan of the batch: the tender's line
-says which one died.
+`ScanPathFilter` adds the path. A process may by then be at a later scan of the batch: the
+dispatcher's line says which one died.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ class ScanRequest(Request):
             return super().on_failure(exc_info, send_failed_event, return_ok)
 
 
-class NamesScan(logging.Filter):
+class ScanPathFilter(logging.Filter):
     """Adds the scan's path to what is told while a `ScanRequest` is dealt with.
 
     `ledger` should give up soon: a line of the log must not wait for a Redis that is gone.
@@ -62,7 +62,7 @@ class NamesScan(logging.Filter):
 
 def name_scans(ledger: Ledger) -> None:
     """Makes Celery's own lines of this process say the scan's path."""
-    names = NamesScan(ledger)
+    names = ScanPathFilter(ledger)
     for logger in LOGGERS:
         logging.getLogger(logger).addFilter(names)
 

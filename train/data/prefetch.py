@@ -25,7 +25,7 @@ AHEAD = 2
 _make: Callable[[int], Tensor] | None = None
 
 
-def made_ahead(make: Callable[[int], Tensor], first: int, workers: int) -> Iterator[Tensor]:
+def prefetched(make: Callable[[int], Tensor], first: int, workers: int) -> Iterator[Tensor]:
     """`make(first)`, `make(first + 1)`, ... without end. `make` must be picklable.
 
     Raises PhotochromError when a process dies. Closing the iterator ends the processes.
@@ -34,14 +34,14 @@ def made_ahead(make: Callable[[int], Tensor], first: int, workers: int) -> Itera
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(make,)
     )
-    asked: deque[Future] = deque()
+    pending: deque[Future] = deque()
     try:
         for number in range(first, first + AHEAD * workers):
-            asked.append(pool.submit(_crops, number))
-        number = first + len(asked)
+            pending.append(pool.submit(_crops, number))
+        number = first + len(pending)
         while True:
-            crops = asked.popleft().result()
-            asked.append(pool.submit(_crops, number))
+            crops = pending.popleft().result()
+            pending.append(pool.submit(_crops, number))
             number += 1
             yield torch.from_numpy(crops)
     except BrokenProcessPool as error:

@@ -9,7 +9,7 @@ from core.film.encoder import add_stream
 from core.film.options import FilmOptions
 from core.film.packets import read_packets
 from core.film.planes import Layout
-from core.film.segments import Plan
+from core.film.segments import FilmPlan
 from core.film.source import Film, open_file
 from core.image.atomic import new_file, write_all
 
@@ -30,8 +30,8 @@ _NOT_COPIED: Final = ("encoder", "major_brand", "minor_version", "compatible_bra
 KEY_TAG: Final = "PHOTOCHROM_JOB_KEY"
 
 
-class _Nowhere:
-    """A file that forgets, to try a container with."""
+class _NullFile:
+    """A file that keeps nothing, to try a container with."""
 
     def __init__(self) -> None:
         self._at = self._size = 0
@@ -52,7 +52,7 @@ class _Nowhere:
         return True
 
 
-class _Whole(_Nowhere):
+class _WholeFile(_NullFile):
     """An unbuffered file, written to whole; keeps what the system said, which FFmpeg loses."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -81,14 +81,14 @@ def check_container(
 
     A whole result is begun, and forgotten, so that this is known before hours of work.
     """
-    with open_file(film.path) as source, _begun(_Nowhere(), target) as output:
+    with open_file(film.path) as source, _begun(_NullFile(), target) as output:
         _, notes = _streams(source, output, film, layout, options, target)
         _start(output, target)
         return notes
 
 
-def join(
-    plan: Plan,
+def mux(
+    plan: FilmPlan,
     files: Iterable[Path],
     target: Path,
     layout: Layout,
@@ -106,16 +106,18 @@ def join(
     first, last = plan.segments[0].start, plan.segments[-1].stop
     is_part = options.preview > 0
     with new_file(target, replace=replace) as file:
-        whole = _Whole(file)
+        whole = _WholeFile(file)
         try:
             with open_file(film.path) as source, _begun(whole, target) as output:
                 mapping, _ = _streams(source, output, film, layout, options, target)
                 _tag(source, output, tags, is_part)
                 _start(output, target)
                 shift = first * film.time_base if is_part else 0
-                ours = _coloured(files, mapping[film.stream], film, round(shift / film.time_base))
+                coloured = _coloured(
+                    files, mapping[film.stream], film, round(shift / film.time_base)
+                )
                 packets = _copied(source, mapping, film, shift, last if is_part else None)
-                _interleave(output, ours, packets, check)
+                _interleave(output, coloured, packets, check)
         except Exception as error:
             if whole.fault:  # of which FFmpeg, and what its errors become, tell too little
                 raise whole.fault from error
@@ -239,7 +241,7 @@ def _copied(source, mapping, film: Film, shift: Any, stop: int | None) -> Iterat
         yield packet
 
 
-def _interleave(output, ours, others, check: Callable[[], None]) -> None:
+def _interleave(output, coloured, copied, check: Callable[[], None]) -> None:
     """Writes both in the order of their times, so that no muxer has to hold much."""
     import heapq
 
@@ -250,7 +252,7 @@ def _interleave(output, ours, others, check: Callable[[], None]) -> None:
             at = max(at, float((time or 0) * packet.time_base))
             yield at, rank, number, packet
 
-    for number, (*_, packet) in enumerate(heapq.merge(timed(ours, 0), timed(others, 1))):
+    for number, (*_, packet) in enumerate(heapq.merge(timed(coloured, 0), timed(copied, 1))):
         if number % 64 == 0:
             check()
         output.mux_one(packet)

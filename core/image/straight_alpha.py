@@ -11,13 +11,13 @@ from dataclasses import replace
 import numpy as np
 
 from core.image.page import Page
-from core.image.pixels import Pixels
+from core.image.pixels import PagePixels
 
 
 class StraightPixels:
-    """`Pixels` whose last channel is alpha, with colours that are no longer multiplied by it."""
+    """`PagePixels` whose last channel is alpha and whose colours are not multiplied by it."""
 
-    def __init__(self, pixels: Pixels) -> None:
+    def __init__(self, pixels: PagePixels) -> None:
         self._pixels = pixels
 
     def bands(self, rows: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -10,9 +10,13 @@ CHUNK = 500
 
 
 def retry(
-    ledger: Ledger, batch: str, *, also_permanent: bool,
-    max_attempts: int | None = None, time_limit: int | None = None,
-) -> int:  # fmt: skip
+    ledger: Ledger,
+    batch: str,
+    *,
+    also_permanent: bool,
+    max_attempts: int | None = None,
+    time_limit: int | None = None,
+) -> int:
     """Puts scans back into the backlog; how many.
 
     Those that failed for a reason that may have passed, or that killed their worker; with

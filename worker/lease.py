@@ -1,0 +1,93 @@
+"""The lease of the scan at work: renewed by a thread, lost when another process takes the scan."""
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+
+from core.errors import InterruptedJob, PhotochromError
+from worker import policy
+from worker.ledger import Ledger
+from worker.records import Claim
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    """A lease and its scan; `deadline` in monotonic seconds."""
+
+    batch: str
+    scan: str
+    token: str
+    source: str
+    deadline: float
+
+
+class LeaseRenewal(threading.Thread):
+    """Renews the lease of the scan at work; `check` stops the work once the lease is lost.
+
+    A scan that takes longer than its batch allows ends with its process: nothing else stops a
+    decoder that hangs.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(name="lease renewal", daemon=True)
+        self._ledger = ledger
+        self._lease: _Lease | None = None
+        self._lost = False
+        self._renewal = 0.0
+        self._begins = threading.Event()
+
+    def renewing(self, batch: str, claim: Claim) -> "LeaseRenewal":
+        """A context in which the lease of the scan is renewed."""
+        now = time.monotonic()
+        deadline = now + claim.time_limit if claim.time_limit else float("inf")
+        self._lost = False
+        self._renewal = now + policy.LEASE / 4
+        self._lease = _Lease(batch, claim.scan, claim.token, claim.source, deadline)
+        self._begins.set()
+        return self
+
+    def __enter__(self) -> "LeaseRenewal":
+        return self
+
+    def __exit__(self, *failure) -> None:
+        self._lease = None
+        self._begins.clear()
+
+    def check(self) -> None:
+        """Raises `InterruptedJob` where the scan has been given to another process."""
+        if self._lost:
+            raise InterruptedJob("the scan was given to another process")
+
+    def run(self) -> None:
+        while True:
+            self._begins.wait()
+            time.sleep(min(1.0, policy.LEASE / 4))
+            lease = self._lease
+            if lease and time.monotonic() > lease.deadline:
+                self._end_process(lease)
+            elif lease and time.monotonic() >= self._renewal:
+                self._renew(lease)
+
+    def _renew(self, lease: _Lease) -> None:
+        try:
+            is_ours = self._ledger.renew(lease.batch, lease.scan, lease.token)
+            if not is_ours and lease is self._lease:
+                self._lost = True
+        except PhotochromError as error:
+            log.warning("%s: the lease could not be renewed: %s", lease.source, error)
+            return  # a silent connection has cost a third of the lease: again at once
+        self._renewal = time.monotonic() + policy.LEASE / 4
+
+    def _end_process(self, lease: _Lease) -> None:
+        """Ends the lease at once, so that the death is counted before a message comes again."""
+        log.error("%s took longer than its batch allows; its process is ended", lease.source)
+        with contextlib.suppress(PhotochromError):
+            self._ledger.expire(lease.batch, lease.scan, lease.token)
+        if lease is self._lease:
+            os.kill(os.getpid(), signal.SIGKILL)
