@@ -23,7 +23,7 @@ from gradio_app.page import examples, words
 from gradio_app.page.batch import MOST_FILES, ZipBatches
 from gradio_app.page.failure_notes import failures_as_notes, show_note
 from gradio_app.page.hint_editor import alternatives, document_of_strokes
-from gradio_app.page.payloads import detail_of, file_path, files_of, numbers_in
+from gradio_app.page.payloads import ColourSettings, detail_of, file_path, files_of, numbers_in
 from gradio_app.page.pictures import OpenPicture, OpenPictures
 from gradio_app.page.preview import as_address, coloured, histogram, jpeg_of
 from gradio_app.page.routes import owner_of
@@ -34,7 +34,7 @@ from gradio_app.problems import Refused
 _TELL_S: Final = 0.4
 #: How many parts of the page there are of each kind; see `layout._Photograph`.
 _PRESENT: Final = 6
-_CONTROLS: Final = 4
+_CONTROLS: Final = len(ColourSettings._fields)
 _SHOWN: Final = 6
 
 
@@ -60,27 +60,17 @@ class Handlers:
         return found.card if found else ""
 
     @failures_as_notes()
-    async def open_upload(
-        self,
-        file: Any,
-        model: str,
-        side: int,
-        vividness: float,
-        small_faces: bool,
-        request: gr.Request,
-    ):
+    async def open_upload(self, file: Any, request: gr.Request, *settings: Any):
         """Opens an uploaded picture and colours it. `file` is what the browser calls it."""
         if not file:
             return gr.skip()
         owner = owner_of(_scope(request))
         with self._pool.folder_for_one() as folder:
             own = await asyncio.to_thread(self._uploads.take, file_path(file), owner, folder)
-            return await self._open(own, model, side, vividness, small_faces)
+            return await self._open(own, ColourSettings(*settings))
 
     @failures_as_notes()
-    async def open_example(
-        self, model: str, side: int, vividness: float, small_faces: bool, event: gr.EventData
-    ):
+    async def open_example(self, event: gr.EventData, *settings: Any):
         """Opens one of the examples, by its number."""
         [number] = numbers_in(event._data, "index")
         paths = examples.paths()
@@ -89,15 +79,15 @@ class Handlers:
         path = paths[int(number)]
         with self._pool.folder_for_one() as folder:
             own = Path(shutil.copy(path, folder / path.name))
-            return await self._open(own, model, side, vividness, small_faces)
+            return await self._open(own, ColourSettings(*settings))
 
-    async def _open(self, path: Path, model: str, side: int, vividness: float, small_faces: bool):
+    async def _open(self, path: Path, settings: ColourSettings):
         start = time.perf_counter()
 
         def work() -> OpenPicture:
             picture = self._pictures.open(path, self._pool.settings.max_pixels)
-            options = self._options(picture, model, side, vividness, small_faces)
-            picture.recolour(options, self._with(model), lambda *_: slot.stop.check())
+            options = self._options(picture, settings)
+            picture.recolour(options, self._with(settings.model), lambda *_: slot.stop.check())
             picture.seconds = time.perf_counter() - start  # reading the file included
             return picture
 
@@ -125,55 +115,38 @@ class Handlers:
         return "", *self._present(is_open=False)
 
     @failures_as_notes(lambda: [*[gr.skip()] * (_SHOWN - 1), ""])
-    async def change(self, id: str, model: str, side: int, vividness: float, small_faces: bool):
-        """Another model, side or vividness, or a closer look for small faces."""
-        async for shown in self._recolour(id, model, side, vividness, small_faces):
+    async def change(self, id: str, *settings: Any):
+        """Other settings."""
+        async for shown in self._recolour(id, ColourSettings(*settings)):
             yield shown
 
     @failures_as_notes(_editor_failed)
-    async def paint(
-        self,
-        id: str,
-        model: str,
-        side: int,
-        vividness: float,
-        small_faces: bool,
-        event: gr.EventData,
-    ):
+    async def paint(self, id: str, event: gr.EventData, *settings: Any):
         """Another set of strokes."""
         picture = self._pictures.find(id)
         strokes = (event._data or {}).get("strokes") or []
         document_of_strokes(strokes, picture.width, picture.height)  # refused before it is kept
         picture.strokes = strokes
-        async for shown in self._recolour(id, model, side, vividness, small_faces):
+        async for shown in self._recolour(id, ColourSettings(*settings)):
             yield shown
 
     @failures_as_notes(lambda: _editor_failed()[1])
-    async def ask(
-        self,
-        id: str,
-        model: str,
-        side: int,
-        vividness: float,
-        small_faces: bool,
-        event: gr.EventData,
-    ):
+    async def ask(self, id: str, event: gr.EventData, *settings: Any):
         """What else one point could be."""
         picture = self._pictures.find(id)
+        chosen = ColourSettings(*settings)._replace(small_faces=False)
         x, y, radius = numbers_in(event._data, "x", "y", "radius")
 
         def work() -> list[dict[str, Any]]:
-            colorizer = self._with(model)
+            colorizer = self._with(chosen.model)
             found = picture.distribution_at(x, y, colorizer)
             bins = colorizer.session.description.bins
             assert bins is not None, "a distribution has bins (contract 1)"
             choices = alternatives(found, bins, _lightness_at(picture, x, y))
-            for choice in choices if self._takes_hints(model) else ():
+            for choice in choices if self._takes_hints(chosen.model) else ():
                 slot.stop.check()
                 dab = {"colour": choice["colour"], "radius": radius, "points": [[x, y]]}
-                options = self._options(
-                    picture, model, side, vividness, False, [*picture.strokes, dab]
-                )
+                options = self._options(picture, chosen, [*picture.strokes, dab])
                 choice["picture"] = as_address(picture.close_up(x, y, options, colorizer))
             return choices
 
@@ -184,13 +157,13 @@ class Handlers:
         return value
 
     @failures_as_notes(lambda: "")
-    async def full_size(self, id: str, model: str, side: int, vividness: float, small_faces: bool):
+    async def full_size(self, id: str, *settings: Any):
         """Makes the whole file and says where it can be fetched."""
         picture = self._pictures.find(id)
-        options = self._options(picture, model, side, vividness, small_faces)
+        options = self._options(picture, ColourSettings(*settings))
         with self._pool.slot() as slot:
             path = await slot.run(
-                lambda: picture.full_size(options, self._with(model), slot.stop.check)
+                lambda: picture.full_size(options, self._with(options.model), slot.stop.check)
             )
         return self._pictures.offer(path)
 
@@ -203,8 +176,10 @@ class Handlers:
         if not id:
             raise Refused(422, "Open a photograph first, then compare.")
         picture = self._pictures.find(id)
+        half = len(settings) // 2
         left, right = (
-            self._options(picture, *way) for way in (settings[:_CONTROLS], settings[_CONTROLS:])
+            self._options(picture, ColourSettings(*way))
+            for way in (settings[:half], settings[half:])
         )
         if left == right:
             raise Refused(422, words.ALIKE)
@@ -281,10 +256,10 @@ class Handlers:
         batch = self._batches.last(owner_of(_scope(request)))
         return words.batch_report(batch) if batch else ""
 
-    async def _recolour(self, id: str, model: str, side: int, vividness: float, small_faces: bool):
+    async def _recolour(self, id: str, settings: ColourSettings):
         """Yields what is to be shown: how far the work is while it lasts, then the picture."""
         picture = self._pictures.find(id)
-        options = self._options(picture, model, side, vividness, small_faces)
+        options = self._options(picture, settings)
         done, whole = 0, 1
 
         def watch(*looks: int) -> None:
@@ -294,7 +269,7 @@ class Handlers:
 
         with self._pool.slot() as slot:
             work = asyncio.create_task(
-                slot.run(lambda: picture.recolour(options, self._with(model), watch))
+                slot.run(lambda: picture.recolour(options, self._with(options.model), watch))
             )
             try:
                 while not (await asyncio.wait((work,), timeout=_TELL_S))[0]:
@@ -310,26 +285,14 @@ class Handlers:
         return self._pool.colorizer_of(model)
 
     def _options(
-        self,
-        picture: OpenPicture,
-        model: str,
-        side: int,
-        vividness: float,
-        small_faces: bool,
-        strokes: list | None = None,
+        self, picture: OpenPicture, settings: ColourSettings, strokes: list | None = None
     ) -> Options:
         """The picture's options with its own strokes, or with others."""
         strokes = picture.strokes if strokes is None else strokes
         hints = document_of_strokes(strokes, picture.width, picture.height)
-        if hints and not self._takes_hints(model):
+        if hints and not self._takes_hints(settings.model):
             hints = ""  # the strokes stay, for a model that takes them
-        return Options(
-            model=model,
-            side=int(side),
-            detail=detail_of(small_faces),
-            vividness=float(vividness),
-            hints=hints,
-        )
+        return settings.options(hints)
 
     def _takes_hints(self, model: str) -> bool:
         found = self._descriptions.get(model)
@@ -345,6 +308,10 @@ class Handlers:
             chosen.side,
             chosen.vividness,
             chosen.detail > 1,
+            chosen.warmth,
+            chosen.tint,
+            chosen.calm,
+            chosen.reach,
             *shown,
         ]
 

@@ -18,6 +18,7 @@ from gradio_app.page.handlers import Handlers
 from gradio_app.page.hint_editor import hint_editor
 from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.settings_parts import (
+    dials,
     model_choice,
     side_choice,
     small_faces_switch,
@@ -165,13 +166,16 @@ def _controls(handlers: Handlers) -> tuple[list[Any], list[Any], gr.Markdown]:
     small_faces = small_faces_switch(elem_id="small-faces")
     looking = gr.HTML(elem_id="looking", js_on_load=None)
     model = model_choice(names, elem_id="model")
+    with gr.Accordion("Adjust", open=False, elem_id="adjust"):
+        turned = dials()
     with gr.Accordion("More", open=False, elem_id="more"):
         facts = gr.HTML(elem_id="facts", js_on_load=None)
         histogram = gr.HTML(label="Colours", elem_id="histogram", js_on_load=None)
         side = side_choice(elem_id="side")
         with gr.Accordion("About this model", open=False):
             card = gr.Markdown(handlers.card(names[0]), elem_id="card")
-    return [model, side, vividness, small_faces], [facts, histogram, looking], card
+    controls = [model, side, vividness, small_faces, *turned]
+    return controls, [facts, histogram, looking], card
 
 
 def _opening(
@@ -230,8 +234,9 @@ def _colouring(
         "show_progress": "hidden",
         "concurrency_limit": None,
     }
-    model, side, vividness, small_faces = photograph.controls
-    for changed in (model.input, side.input, vividness.release, vividness.input, small_faces.input):
+    model, side, vividness, small_faces, *turned = photograph.controls
+    sliders = [event for slider in (vividness, *turned) for event in (slider.release, slider.input)]
+    for changed in (model.input, side.input, small_faces.input, *sliders):
         changed(handlers.change, given, photograph.shown, **settings)
     model.input(handlers.card, model, card, api_visibility="private", show_progress="hidden")
     painting.paint(handlers.paint, given, photograph.shown, **settings)

@@ -6,10 +6,11 @@ are looked at before it gets them (`PageRoutes`), and refused with one plain sen
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import gradio as gr
 
+from core.options import Options
 from gradio_app.page.uploads import NOT_YOURS
 from gradio_app.problems import Refused
 
@@ -118,6 +119,33 @@ def files_of(files: Any, most: int) -> list[str]:
     if not isinstance(files, list) or not 0 < len(files) <= most:
         raise Refused(422, f"Choose 1 to {most} photographs here; the command line has no limit")
     return [file_path(file) for file in files]
+
+
+class ColourSettings(NamedTuple):
+    """What the page's parts say of how to colour, in their order (`settings_parts`)."""
+
+    model: str
+    side: Any = 0
+    vividness: Any = 1.0
+    small_faces: Any = False
+    warmth: Any = 0.0
+    tint: Any = 0.0
+    calm: Any = 0.0
+    reach: Any = 1.0
+
+    def options(self, hints: str = "") -> Options:
+        """The options that they stand for; raises `OptionsError` for values out of range."""
+        return Options(
+            model=self.model,
+            side=int(self.side),
+            detail=detail_of(self.small_faces),
+            vividness=float(self.vividness),
+            calm=float(self.calm),
+            warmth=float(self.warmth),
+            tint=float(self.tint),
+            hints=hints,
+            reach=float(self.reach),
+        )
 
 
 def detail_of(small_faces: Any) -> int:

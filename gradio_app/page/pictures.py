@@ -89,7 +89,7 @@ class OpenPicture:
 
     def chroma(self, options: Options, colorizer: "Colorizer", watch: "Watch") -> ChromaField:
         """The picture's chroma; asked of the network only where something but vividness changed."""
-        key = (colorizer.session.sha256, options.side, options.detail, options.hints)
+        key = (colorizer.session.sha256, replace(options, vividness=1.0))
         with self._chroma_lock:
             if self.last_chroma is None or key != self._chroma_key:
                 self.last_chroma = colorizer.field(self, options, watch)

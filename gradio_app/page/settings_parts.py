@@ -1,6 +1,6 @@
-"""The parts by which a person says how to colour: model, side, vividness, small faces.
+"""The parts by which a person says how to colour: model, side, vividness, small faces, four dials.
 
-`Handlers` take their values in that order, wherever on the page they stand.
+`payloads.ColourSettings` takes their values in that order, wherever on the page they stand.
 """
 
 from collections.abc import Sequence
@@ -40,6 +40,23 @@ def small_faces_switch(**settings: Any) -> gr.Checkbox:
     """Whether the model looks again from nearer."""
     settings = {"info": words.SMALL_FACES} | settings
     return gr.Checkbox(False, label="Small faces (slower)", **settings)
+
+
+def dials() -> list[gr.Slider]:
+    """Warmth, tint, calm and how far hints reach."""
+    return [
+        gr.Slider(
+            limits["low"],
+            limits["high"],
+            value=default,
+            step=0.05,
+            label=label,
+            info=info,
+            elem_id=name,
+        )
+        for name, label, info in words.DIALS
+        for default, limits in (_OPTIONS[name],)
+    ]
 
 
 #: The second of two ways is a little more vivid at first, so that they differ.

@@ -39,6 +39,17 @@ HINTS: Final = (
 )
 SIDE: Final = "Its short side; more is not always better"
 VIVIDNESS: Final = "0 is the photograph as it was"
+#: Option, label and explanation.
+DIALS: Final = (
+    ("warmth", "Warmth", "Toward blue or toward yellow; grays stay gray"),
+    ("tint", "Tint", "Toward green or toward red; grays stay gray, skin nearly as it is"),
+    ("calm", "Calm", "Takes blotches away, up to the edges of things"),
+    (
+        "reach",
+        "Reach of painted colours",
+        "0 = only where you painted, 1 = as usual, 2 = twice as far",
+    ),
+)
 SMALL_FACES: Final = "Looks again from nearer, as in a group; takes about ten times as long"
 VOTE: Final = (
     "Which colours do people like better? Photographs are coloured in two ways and shown without "
@@ -107,6 +118,9 @@ def way(options: Options, models: Sequence[str]) -> str:
         parts.append(f"seen at {options.side} px")
     if options.detail > 1:
         parts.append("small faces")
+    for name in ("warmth", "tint", "calm"):
+        if value := getattr(options, name):
+            parts.append(f"{name} {value:g}")
     return ", ".join(parts)
 
 
