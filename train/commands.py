@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import platformdirs
 
-from core.commands.arguments import ReadPath, WrittenPath
+from core.commands.arguments import ReadPath, WrittenPath, json_option_of
 from core.errors import EXIT_SOME_FAILED, OptionsError
 from core.paths import SHEET, Paths
 
@@ -177,7 +177,7 @@ def export(
 @click.command(epilog="Example: photochrom evaluate model.onnx --data eval.tar --sheet sheet.png")
 @click.argument("model", type=_FILE)
 @click.option("--data", type=_EXISTING, required=True, help="A tar or folder of colour pictures.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
+@json_option_of("Print everything as one JSON object.")
 @click.option(
     "--hints",
     type=click.Choice(["grid", "worst", "stray"]),

@@ -16,12 +16,12 @@ How nothing is lost and nothing is done twice:
   the backlog to the queue, puts back what a message lost on its way, ends leases, and wakes those
   that wait after a transient fault. Every step of it may be repeated, or done by two at once.
 * Every scan of an unfinished batch stands in a list, has a lease, or is finished: the *invariant*
-  (`worker.invariant`), which workers look at once a minute and heal.
+  (`worker.invariant`), which workers check and restore once a minute.
 * Leases do not end while Redis was silent: nobody could renew them then.
 * Batches of one queue take turns: a message brings a process, and the ledger says for which batch
   (start-time fair queueing by `policy.WEIGHTS`, in lua/prelude.lua).
 * All times are Redis' own (`TIME`), so that clocks may differ between machines.
 
-`worker.commands` has the commands; `worker.submission` and `worker.application` are the two ends.
-celery, redis and fsspec are imported when a command runs.
+`commands`, `batch_commands` and `submit_commands` have the commands; `submission` and `application`
+are the two ends. celery, redis and fsspec are imported when a command runs.
 """

@@ -24,7 +24,8 @@ from worker import policy
 from worker.application import publish
 from worker.broker import PREFIX, in_words
 from worker.invariant import heal
-from worker.ledger import Ledger, worker_key
+from worker.ledger import Ledger
+from worker.ledger_scripts import worker_key
 from worker.roots import is_remote
 from worker.schedule import WorkSchedule
 

@@ -8,13 +8,19 @@ which Redis runs alone, so that it is a compare-and-set. What is kept, and in wh
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 from core.errors import Failure, OptionsError, ServiceError
 from core.job import Outcome
 from worker import policy
 from worker.broker import PREFIX, in_words, unproven
+from worker.ledger_scripts import (
+    KILLED,
+    TAKE_ENDED,
+    claim_arguments,
+    finish_arguments,
+    scripts_of,
+)
 from worker.records import (
     FORM,
     Batch,
@@ -27,10 +33,8 @@ from worker.records import (
     entry_of,
     failure_text,
     fields_of,
-    json_of,
     refusal_text,
     relative,
-    result_text,
     scan_id,
     state_of,
 )
@@ -142,7 +146,7 @@ class Ledger:
         `also_issued`: where none is named and the backlog is empty, a scan whose message has not
         come yet is taken. May be repeated with the same token.
         """
-        arguments = _claim_arguments(scan, token, worker, about, others, also_issued)
+        arguments = claim_arguments(scan, token, worker, about, others, also_issued)
         return self._claimed(batch, token, self._step("claim", batch, *arguments))
 
     def _claimed(self, batch: str, token: str, answer: list[Any]) -> Claim:
@@ -178,7 +182,7 @@ class Ledger:
 
     def finish(self, batch: str, claim: Claim, outcome: Outcome, bytes_read: int) -> str:
         """Writes an outcome, once; "ok", or why it was not written ("finished", "lost")."""
-        return self._step("finish", batch, *_finish_arguments(claim, outcome, bytes_read))[
+        return self._step("finish", batch, *finish_arguments(claim, outcome, bytes_read))[
             0
         ].decode()
 
@@ -194,8 +198,8 @@ class Ledger:
     ) -> Claim:
         """`finish`, and `claim` of the next scan, in one step: half the way for quick scans."""
         result, next_claim = (
-            _finish_arguments(claim, outcome, bytes_read),
-            _claim_arguments("", token, worker, about),
+            finish_arguments(claim, outcome, bytes_read),
+            claim_arguments("", token, worker, about),
         )
         answer = self._step("finish_and_claim", batch, len(result), *result, *next_claim)
         return self._claimed(batch, token, answer)
@@ -231,7 +235,7 @@ class Ledger:
             int(queue_is_empty),
             policy.ISSUED,
             policy.DEATHS,
-            _KILLED,
+            KILLED,
             time,
             policy.LEASE / 2,
         )
@@ -420,7 +424,7 @@ class Ledger:
     def take_ended(self, seconds: float) -> list[str]:
         """Batches whose end is to be told; they are the caller's for so many seconds."""
         with in_words(self.url):
-            return [name.decode() for name in self.redis.eval(_TAKE_ENDED, 1, ENDED, seconds)]
+            return [name.decode() for name in self.redis.eval(TAKE_ENDED, 1, ENDED, seconds)]
 
     def open_batches(self) -> list[str]:
         """Ids of the unfinished batches, the oldest first."""
@@ -459,79 +463,7 @@ class Ledger:
 
     @cached_property
     def _scripts(self) -> dict[str, Any]:
-        text = {
-            path.stem: path.read_text() for path in (Path(__file__).parent / "lua").glob("*.lua")
-        }
-        prelude = f"local LEDGER = {FORM}\n" + text.pop("prelude")
-        text["finish_and_claim"] = (
-            f"local function finish(ARGV)\n{text['finish']}\nend\n"
-            f"local function claim(ARGV)\n{text['claim']}\nend\n"
-            "finish({unpack(ARGV, 2, 1 + ARGV[1])})\n"
-            "return claim({unpack(ARGV, 2 + ARGV[1])})\n"
-        )
-        return {name: self.redis.register_script(prelude + body) for name, body in text.items()}
-
-
-def _claim_arguments(
-    scan: str,
-    token: str,
-    worker: str,
-    about: Mapping[str, str],
-    others: Iterable[str] = (),
-    also_issued: bool = False,
-) -> tuple[Any, ...]:
-    """Arguments of claim.lua."""
-    pin = f"{about['model_sha256']} {about['version']}" if about["model_sha256"] else ""
-    return (
-        scan,
-        token,
-        policy.LEASE,
-        worker,
-        json_of(about),
-        pin,
-        policy.ELSEWHERE,
-        int(also_issued),
-        f",{','.join(others)},",
-    )
-
-
-def _finish_arguments(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[Any, ...]:
-    """Arguments of finish.lua."""
-    milliseconds = round((outcome.seconds or 0) * 1000)
-    return (
-        claim.scan,
-        claim.token,
-        outcome.status[0],
-        result_text(outcome, claim.worker),
-        claim.worker,
-        bytes_read,
-        milliseconds,
-        worker_key(claim.token.partition(" ")[0]),
-        next((bound for bound in policy.BUCKETS if milliseconds <= 1000 * bound), "inf"),
-    )
-
-
-#: Answers the members that are due, and makes them due again later.
-_TAKE_ENDED: Final = """
-local now = redis.call('TIME')[1]
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
-for _, name in ipairs(due) do redis.call('ZADD', KEYS[1], now + ARGV[1], name) end
-return due
-"""
-
-
-def worker_key(worker: str) -> str:
-    """Where Redis keeps what a living worker says of itself."""
-    return f"{PREFIX}worker:{worker}"
-
-
-_KILLED: Final = refusal_text(
-    Failure(
-        "killed-its-worker",
-        # refill.lua writes how often.
-        "killed its worker @ times (memory, time limit, or a crash in a decoder)",
-    )
-)
+        return scripts_of(self.redis)
 
 
 def _newer(batch: str) -> ServiceError:

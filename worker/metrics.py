@@ -24,7 +24,8 @@ from prometheus_client.registry import Collector
 from core.errors import PhotochromError, ServiceError
 from worker import policy, progress_page
 from worker.broker import PREFIX, in_words
-from worker.ledger import Ledger, worker_key
+from worker.ledger import Ledger
+from worker.ledger_scripts import worker_key
 
 if TYPE_CHECKING:
     from worker.dispatcher import Dispatcher

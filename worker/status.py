@@ -14,7 +14,8 @@ from core.errors import OptionsError, ServiceError, nearest
 from worker import policy
 from worker.broker import in_words, is_transient, patiently
 from worker.dispatcher import GONE, WORKERS
-from worker.ledger import Ledger, worker_key
+from worker.ledger import Ledger
+from worker.ledger_scripts import worker_key
 from worker.records import Batch, Participant
 from worker.roots import is_remote
 from worker.submission_notes import noted_beside, noted_submissions

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -141,17 +141,40 @@ exclude_option = click.option(
 )
 
 
-def picture_options(command: Callable) -> Callable:
-    """Adds one command-line option for each of `Options`; `options_of` reads them back."""
-    for name, kind, default, about in reversed(list(declared())):
-        command = click.option(
-            f"--{name}",
-            type=option_type(name, kind, about),
-            default=None if name == "hints" else default,
-            show_default=name != "hints",
-            help=sentence(about["help"]),
-        )(command)
-    return command
+quiet_option = click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+
+
+def json_option_of(help: str) -> Callable:
+    """`--json`, as the argument `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help=help)
+
+
+def report_option_of(help: str) -> Callable:
+    """`--report`: a file that report lines are appended to."""
+    return click.option(
+        "--report",
+        type=WrittenPath(dir_okay=False, readable=False, path_type=Path),
+        metavar="FILE.jsonl",
+        help=help,
+    )
+
+
+def picture_options_of(names: Collection[str]) -> Callable[[Callable], Callable]:
+    """Adds a command-line option for each of `Options` whose name is in `names`."""
+
+    def add(command: Callable) -> Callable:
+        for name, kind, default, about in reversed(list(declared())):
+            if name in names:
+                command = click.option(
+                    f"--{name}",
+                    type=option_type(name, kind, about),
+                    default=None if name == "hints" else default,
+                    show_default=name != "hints",
+                    help=sentence(about["help"]),
+                )(command)
+        return command
+
+    return add
 
 
 def options_of(values: dict[str, Any]) -> Options:
@@ -181,3 +204,7 @@ def option_type(name: str, kind: type, about: Mapping[str, Any]) -> Any:
 def sentence(text: str) -> str:
     """A help text as a sentence."""
     return text[0].upper() + text[1:] + "."
+
+
+#: Adds all of them; `options_of` reads them back.
+picture_options = picture_options_of([name for name, *_ in declared()])

@@ -9,11 +9,12 @@ from itertools import chain
 
 import click
 
+from core.commands.arguments import json_option_of
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, ProviderError
 
 
 @click.command(epilog="Example: photochrom bench --json > figures.jsonl")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON line a figure.")
+@json_option_of("Print one JSON line a figure.")
 @click.option("--quick", is_flag=True, help="Leave the 400-megapixel scan out.")
 def bench(as_json: bool, quick: bool) -> int:
     """Measure speed and memory on generated pictures, as ratios in one run (minutes)."""

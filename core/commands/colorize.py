@@ -16,10 +16,13 @@ from core.commands.arguments import (
     device_option,
     exclude_option,
     existing_option,
+    json_option_of,
     max_pixels_option,
     options_of,
     picture_options,
+    quiet_option,
     recolour_option,
+    report_option_of,
     verbose_option,
 )
 from core.commands.progress import Progress, failure_line
@@ -57,12 +60,7 @@ PIPE = "-"
 @max_pixels_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done, touch nothing.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first file that fails.")
-@click.option(
-    "--report",
-    type=WrittenPath(dir_okay=False, readable=False, path_type=Path),
-    metavar="FILE.jsonl",
-    help="Append one JSON line a file to this file.",
-)
+@report_option_of("Append one JSON line a file to this file.")
 @click.option(
     "--before-after",
     type=WrittenPath(readable=False),
@@ -70,13 +68,8 @@ PIPE = "-"
     help="Also write a picture before and after: a name that ends in .png for one SRC, or a folder "
     "for one of each.",
 )
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print the report lines instead of prose; with --dry-run those of status planned.",
-)
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@json_option_of("Print the report lines instead of prose; with --dry-run those of status planned.")
+@quiet_option
 @verbose_option
 def colorize(
     sources: tuple[str, ...],

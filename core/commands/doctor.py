@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 import click
 
+from core.commands.arguments import json_option_of
 from core.errors import EXIT_DONE, EXIT_MACHINE, PhotochromError
 from core.installation import how_to_install, pip_command
 
@@ -25,7 +26,7 @@ class Finding:
 
 
 @click.command(epilog="Example: photochrom doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON line a finding.")
+@json_option_of("Print one JSON line a finding.")
 def doctor(as_json: bool) -> int:
     """Say what this machine can read, write and compute on, and how to mend what it cannot."""
     findings = [finding for examine in _EXAMINATIONS for finding in examine()]

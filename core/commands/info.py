@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from core.commands.arguments import ReadPath
+from core.commands.arguments import ReadPath, json_option_of
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, PhotochromError, printable
 
 
 @click.command(epilog="Example: photochrom info coloured/grandmother.jpg")
 @click.argument("files", nargs=-1, required=True, type=ReadPath(readable=False, path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON line a file.")
+@json_option_of("Print one JSON line a file.")
 def info(files: tuple[Path, ...], as_json: bool) -> int:
     """Show size, depth and pages of pictures, and the provenance of coloured ones."""
     failed = False

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from core.commands.arguments import ReadPath
+from core.commands.arguments import ReadPath, json_option_of
 from core.commands.groups import EntryPointGroup
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, ModelError
 
@@ -19,7 +19,7 @@ def models() -> None:
 
 
 @models.command("list", epilog="Example: photochrom models list --json")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON line a model.")
+@json_option_of("Print one JSON line a model.")
 def list_models(as_json: bool) -> int:
     """List the models by name: bundled ones and your own."""
     from core.model.header import description_of
@@ -61,7 +61,7 @@ def list_models(as_json: bool) -> int:
 
 @models.command("info", epilog="Example: photochrom models info photochrom-lite")
 @click.argument("model")
-@click.option("--json", "as_json", is_flag=True, help="Print the metadata as JSON.")
+@json_option_of("Print the metadata as JSON.")
 def info_model(model: str, as_json: bool) -> int:
     """Show a model's card: data, licences, figures, what it gets wrong."""
     from core.model.header import description_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from core.commands.arguments import ReadPath, exclude_option, max_pixels_option
+from core.commands.arguments import ReadPath, exclude_option, json_option_of, max_pixels_option
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, PhotochromError, printable
 
 
@@ -16,7 +16,7 @@ from core.errors import EXIT_DONE, EXIT_SOME_FAILED, PhotochromError, printable
 @click.argument("coloured", type=ReadPath(exists=True, path_type=Path))
 @max_pixels_option
 @exclude_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON line a file.")
+@json_option_of("Print one JSON line a file.")
 def verify(
     original: Path, coloured: Path, max_pixels: int, exclude: tuple[str, ...], as_json: bool
 ) -> int:

@@ -13,11 +13,15 @@ from core.commands.arguments import (
     WrittenPath,
     device_option,
     existing_option,
+    json_option_of,
+    picture_options_of,
+    quiet_option,
+    report_option_of,
     verbose_option,
 )
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, Failure, PhotochromError, printable
 from core.film.options import CODECS, FilmOptions, codec_for
-from core.options import Options, declared
+from core.options import Options
 from core.paths import REPORT_LINES, Paths
 
 if TYPE_CHECKING:
@@ -34,21 +38,6 @@ _SCALES = "; ".join(
 )
 
 
-def _film_picture_options(command: Any) -> Any:
-    from core.commands.arguments import option_type, sentence
-
-    for name, kind, default, about in reversed(list(declared())):
-        if name in _PICTURE:
-            command = click.option(
-                f"--{name}",
-                type=option_type(name, kind, about),
-                default=default,
-                show_default=True,
-                help=sentence(about["help"]),
-            )(command)
-    return command
-
-
 @click.command(epilog="Example: photochrom video film.mkv -o film-coloured.mkv")
 @click.argument("source", metavar="FILM", type=ReadPath(dir_okay=False, path_type=Path))
 @click.option(
@@ -59,7 +48,7 @@ def _film_picture_options(command: Any) -> Any:
     metavar="FILE",
     help="The result; .mkv, .mp4 or .mov chooses the container.",
 )
-@_film_picture_options
+@picture_options_of(_PICTURE)
 @click.option(
     "--hints",
     type=ReadPath(exists=True, dir_okay=False, path_type=Path),
@@ -107,14 +96,9 @@ def _film_picture_options(command: Any) -> Any:
 @click.option("--strict", is_flag=True, help="Refuse a film that is damaged anywhere.")
 @device_option
 @existing_option
-@click.option(
-    "--report",
-    type=WrittenPath(dir_okay=False, readable=False, path_type=Path),
-    metavar="FILE.jsonl",
-    help="Append one JSON line a segment, and one for the film, to this file.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the report lines instead of prose.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@report_option_of("Append one JSON line a segment, and one for the film, to this file.")
+@json_option_of("Print the report lines instead of prose.")
+@quiet_option
 @verbose_option
 def video(
     source: Path,

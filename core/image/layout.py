@@ -54,7 +54,7 @@ def rows_of_strips(layout: SampleLayout) -> int:
 class Storage:
     """How a page's samples were stored in a TIFF, for a writer that stores them alike.
 
-    `compression` is a name of `formats.tiff.pages`; `tile` is (width, height) or None for strips;
+    `compression` is a name of `formats.tiff.support`; `tile` is (width, height) or None for strips;
     `alpha` is what ExtraSamples says (1: the colours are multiplied by it, 2: plain), None where
     there is none; `big` says that the file is a BigTIFF. `directory` is the number of the page's
     directory among all of the file, `parent` that of the one that it is a sub-directory of;

@@ -89,3 +89,12 @@ def packed_12(picture: np.ndarray) -> bytes:
         bits = ((row[:, np.newaxis] >> np.arange(11, -1, -1)) & 1).astype(np.uint8)
         rows.append(np.packbits(bits.reshape(-1)).tobytes())
     return b"".join(rows)
+
+
+#: Tags of a page whose only segment is an old-style JPEG: the four of strips give way.
+OLD_JPEG = {259: (3, [6]), 273: None, 278: None, 279: None}
+
+
+def old_jpeg(data: bytes, at: int, tags: dict | None = None) -> dict:
+    """The tags of a page that is the old-style JPEG `data` at byte `at` of the file."""
+    return OLD_JPEG | {513: (4, [at]), 514: (4, [len(data)])} | (tags or {})

@@ -56,9 +56,9 @@ def test_a_process_that_dies_is_told():
 ORPHAN = """
 import sys
 from tests.train.test_workers import tell
-from train.data.prefetch import made_ahead
+from train.data.prefetch import prefetched
 if __name__ == "__main__":
-    batches = made_ahead(tell, 0, 1)
+    batches = prefetched(tell, 0, 1)
     print(int(next(batches)), flush=True)
     sys.stdin.read()
 """

@@ -41,7 +41,7 @@ def test_the_same_colours_are_no_distance_apart_and_beyond_the_edge_is_the_edge(
     far = np.full((2, 3, 3), 300.0)
     spread.add(far, far)
     assert spread.distances()["a_distance"] == 0
-    assert spread.ours[0, -1] == 9
+    assert spread.predicted[0, -1] == 9
 
 
 def test_the_rebalanced_auc_weighs_pixels_by_one_over_their_bins_occurrence():

@@ -1,8 +1,8 @@
 """What a TIFF file says of each of its pages: the layout, the metadata and the smaller versions.
 
 A page is a picture that is coloured. Thumbnails and overviews (`tree.py`) are none: they are made
-anew from the coloured page. What cannot be read, and what is damaged, is said by name here before
-a decoder sees it. Source: TIFF 6.0, TIFF Technical Notes 1-3, TIFF/EP, BigTIFF.
+anew from the coloured page. Errors name what cannot be read (`support.py`) and what is damaged,
+before a decoder sees it. Source: TIFF 6.0, TIFF Technical Notes 1-3, TIFF/EP, BigTIFF.
 """
 
 from collections import Counter
@@ -19,7 +19,14 @@ from core.image.formats.tiff.strips import (
     coded_segments,
     plain_strips,
     segments_of,
-    subsampling,
+)
+from core.image.formats.tiff.support import (
+    COMPRESSIONS,
+    DECODED_BY_US,
+    bits_of,
+    colours_of,
+    is_fine_ycbcr,
+    problem_of,
 )
 from core.image.formats.tiff.tree import Node, masters_of, one, read_nodes
 from core.image.layout import Overview, Storage
@@ -35,60 +42,12 @@ from core.image.metadata.directories import (
     read_header,
 )
 
-#: Compressions that are read: code -> name.
-_READ: Final = {
-    1: "none",
-    2: "ccitt-rle",
-    3: "ccitt-g3",
-    4: "ccitt-g4",
-    5: "lzw",
-    6: "old-jpeg",
-    7: "jpeg",
-    8: "deflate",
-    32771: "ccitt-rle-word",
-    32773: "packbits",
-    32946: "deflate",
-    33005: "jpeg2000",
-    34712: "jpeg2000",
-    34887: "lerc",
-    34925: "lzma",
-    50000: "zstd",
-    50001: "webp",
-    50002: "jpegxl",
-    52546: "jpegxl",
-}
-#: Those that libvips' own libtiff does not decode.
-_DECODED_HERE: Final = frozenset(("old-jpeg", "jpeg2000", "lerc", "lzma", "zstd", "jpegxl"))
-#: Those whose decoders give samples of 8 or 16 bits, one beside the other.
-_OF_SAMPLES: Final = frozenset(("old-jpeg", "jpeg2000", "lerc", "jpegxl"))
-#: Those whose decoders give bytes.
-_OF_BYTES: Final = frozenset(("none", "lzw", "deflate", "packbits", "lzma", "zstd"))
-_NOT_READ: Final = {
-    33003: "JPEG 2000 in YCbCr",
-    34661: "JBIG",
-    34676: "SGI LogLuv",
-    34677: "SGI LogLuv",
-    32809: "ThunderScan",
-}
 #: A tile of more pixels is no program's, and an attack where its own pixels are never read.
 _LARGEST_TILE: Final = 1 << 24
 #: Smaller versions of so many times the page's pixels are an attack: a pyramid has a third.
 _MOST_BELOW: Final = 4
 #: A TIFF of more pages is an attack: its directories alone would take minutes to read.
 _MOST_PAGES: Final = 65_535
-_GRAY: Final = (0, 1)
-_RGB, _PALETTE, _CMYK, _YCBCR = 2, 3, 5, 6
-_RAW: Final = (32803, 34892)
-_NOT_READ_PHOTOMETRIC: Final = {
-    8: "CIELAB",
-    9: "ICC L*a*b*",
-    10: "ITU L*a*b*",
-    32803: "a camera's raw mosaic",
-    34892: "linear raw",
-    32844: "LogL",
-    32845: "LogLuv",
-    4: "a transparency mask",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +95,7 @@ class TiffPage:
     @property
     def is_fine_ycbcr(self) -> bool:
         """Whether its samples are YCbCr, as many of each, and no JPEG's."""
-        return _is_fine_ycbcr(self.directory, self.compression)
+        return is_fine_ycbcr(self.directory, self.compression)
 
     @property
     def is_bit_reversed(self) -> bool:
@@ -243,7 +202,7 @@ def _fault(node: Node, has_others: bool, file: _File) -> str | None:
     pictures, of the same page where it is a sub-directory.
     """
     if node.is_mask:
-        is_mask = not node.directory or _bits(node.directory) == 1
+        is_mask = not node.directory or bits_of(node.directory) == 1
         return (
             "it is a transparency mask" if is_mask else "it is a mask, such as infrared's of dust"
         )
@@ -252,9 +211,9 @@ def _fault(node: Node, has_others: bool, file: _File) -> str | None:
     if not node.directory:
         return "it is damaged"
     try:
-        problem = _problem(node.directory, file)
+        problem = problem_of(node.directory, file.header, file.read)
         if problem is None:
-            segments_of(node.directory, _bits(node.directory), file.size)
+            segments_of(node.directory, bits_of(node.directory), file.size)
         return problem and f"it is {problem}"
     except BadDirectory as error:
         return f"it is damaged ({error})"
@@ -289,20 +248,20 @@ def _page(node: Node, smaller: Sequence[Node], file: _File) -> TiffPage:
     width, height = node.size
     if not width or not height:
         raise BadDirectory(f"its page {node.page + 1} has no size")
-    bits = _bits(directory)
-    problem = _problem(directory, file)
+    bits = bits_of(directory)
+    problem = problem_of(directory, file.header, file.read)
     if problem:
         raise unsupported(f"page {node.page + 1} of the TIFF is {problem}", file.name)
-    compression = _READ[one(directory, tags.COMPRESSION, 1)]
+    compression = COMPRESSIONS[one(directory, tags.COMPRESSION, 1)]
     samples = one(directory, tags.SAMPLES, 1)
     segments = segments_of(directory, bits, file.size)
     swapped = header.order == ">" and bits == 16
     is_alone = node.parent is not None or segments.are_corrected
     is_decoded_here = (
-        compression in _DECODED_HERE
+        compression in DECODED_BY_US
         or 8 < bits < 16
         or (is_alone and swapped)
-        or _is_fine_ycbcr(directory, compression)
+        or is_fine_ycbcr(directory, compression)
     )
     if sum(each.size[0] * each.size[1] for each in smaller) > _MOST_BELOW * width * height:
         raise unsupported(f"page {node.page + 1} of the TIFF has too many overviews", file.name)
@@ -345,21 +304,9 @@ def _tile(directory: Directory) -> tuple[int, int] | None:
 def _alpha(directory: Directory) -> int | None:
     """See `TiffPage`."""
     extra = directory[tags.EXTRA_SAMPLES].integers if tags.EXTRA_SAMPLES in directory else ()
-    if one(directory, tags.SAMPLES, 1) != _colours(directory) + 1:
+    if one(directory, tags.SAMPLES, 1) != colours_of(directory) + 1:
         return None
     return extra[0] if extra else 2
-
-
-def _colours(directory: Directory) -> int:
-    return {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(one(directory, tags.PHOTOMETRIC, -1), 1)
-
-
-def _is_fine_ycbcr(directory: Directory, compression: str) -> bool:
-    return (
-        one(directory, tags.PHOTOMETRIC, -1) == _YCBCR
-        and compression in _OF_BYTES
-        and subsampling(directory) == (1, 1)
-    )
 
 
 def _stored(node: Node, file: _File) -> Storage:
@@ -368,7 +315,7 @@ def _stored(node: Node, file: _File) -> Storage:
     tile = _tile(directory)
     return Storage(
         # What is not known is written without compression.
-        compression=_READ.get(one(directory, tags.COMPRESSION, 1), "none"),
+        compression=COMPRESSIONS.get(one(directory, tags.COMPRESSION, 1), "none"),
         predictor=one(directory, tags.PREDICTOR, 1) == 2,
         tile=tile if tile and 0 < tile[0] * tile[1] <= _LARGEST_TILE else None,
         alpha=_alpha(directory),
@@ -387,96 +334,5 @@ def _overview(node: Node, orientation: int, file: _File) -> Overview:
     if node.is_reduced and tags.NEW_SUB_FILE_TYPE not in node.directory:
         flag = integers(tags.NEW_SUB_FILE_TYPE, LONG, 1)
         metadata = replace(metadata, tags=(*metadata.tags, flag))
-    depth: Literal[8, 16] = 16 if _bits(node.directory) > 8 else 8
+    depth: Literal[8, 16] = 16 if bits_of(node.directory) > 8 else 8
     return Overview(width, height, depth, _stored(node, file), metadata)
-
-
-def _problem(directory: Directory, file: _File) -> str | None:
-    """What about a page cannot be read, as a noun, or None."""
-    bits = _bits(directory)
-    photometric = one(directory, tags.PHOTOMETRIC, -1)
-    formats = directory[tags.SAMPLE_FORMAT].integers if tags.SAMPLE_FORMAT in directory else (1,)
-    is_raw = tags.DNG_VERSION in directory or photometric in _RAW
-    if is_raw or _holds_raw(directory, file.header, file.read):
-        return "a camera's raw picture"
-    if {3, 5, 6} & set(formats):
-        return f"a {bits}-bit floating-point picture"
-    if 2 in formats:
-        return "a picture of signed numbers"
-    code = one(directory, tags.COMPRESSION, 1)
-    if code not in _READ:
-        return f"compressed with {_NOT_READ.get(code, f'the unknown method {code}')}"
-    if photometric in _NOT_READ_PHOTOMETRIC or not (0 <= photometric <= 6):
-        if photometric < 0:
-            return "without a word on its colour space"
-        return f"in the colour space {_NOT_READ_PHOTOMETRIC.get(photometric, f'{photometric}')}"
-    samples = one(directory, tags.SAMPLES, 1)
-    if not _colours(directory) <= samples <= _colours(directory) + 1:
-        return f"a picture of {samples} channels"
-    return _problem_of_coding(directory, _READ[code], bits, photometric)
-
-
-def _problem_of_coding(
-    directory: Directory, compression: str, bits: int, photometric: int
-) -> str | None:
-    """What about the samples of a page cannot be decoded, as a noun, or None."""
-    predictor = one(directory, tags.PREDICTOR, 1)
-    if 8 < bits < 16:
-        if compression not in _OF_BYTES or photometric not in (*_GRAY, _RGB) or predictor != 1:
-            return f"a picture of {bits} bits a sample, compressed with {compression}"
-    elif bits not in (1, 2, 4, 8, 16) or (bits < 8 and photometric not in (*_GRAY, _PALETTE)):
-        return f"a picture of {bits} bits a sample"
-    if photometric == _YCBCR and bits != 8:
-        return f"a YCbCr picture of {bits} bits a sample"
-    if photometric == _YCBCR and compression != "jpeg" and one(directory, tags.PLANAR, 1) == 2:
-        return "a YCbCr picture, each channel by itself"
-    if tags.TILE_OFFSETS in directory and one(directory, tags.PLANAR, 1) == 2:
-        known = compression in _OF_BYTES and predictor in (1, 2)
-        known &= bits == 8 or (bits == 16 and photometric in (*_GRAY, _RGB))
-        if one(directory, tags.SAMPLES, 1) > 1 and not known:
-            return "a picture of tiles, each of one channel, in an unusual coding"
-    if compression in _DECODED_HERE and predictor not in (1, 2):
-        return f"a picture with the unknown predictor {predictor}"
-    if compression in _OF_SAMPLES:
-        known = (*_GRAY, _RGB) if compression == "lerc" else (*_GRAY, _RGB, _YCBCR)
-        if bits not in (8, 16) or photometric not in known:
-            return f"compressed with {compression} in an unusual colour space"
-        if one(directory, tags.PLANAR, 1) == 2 and one(directory, tags.SAMPLES, 1) > 1:
-            return f"compressed with {compression}, each channel by itself"
-    elif (
-        compression in _DECODED_HERE
-        and photometric == _YCBCR
-        and not _is_fine_ycbcr(directory, compression)
-    ):
-        return f"compressed with {compression} in YCbCr"
-    if compression == "old-jpeg" and not _is_one_stream(directory):
-        return "compressed with old-style JPEG in pieces"
-    return None
-
-
-def _is_one_stream(directory: Directory) -> bool:
-    """Whether an old-style JPEG is a whole file in one place, as most are, and thumbnails all."""
-    start = one(directory, tags.OLD_JPEG_OFFSET, 0)
-    end = start + one(directory, tags.OLD_JPEG_BYTES, 0)
-    strips = directory.get(tags.STRIP_OFFSETS)
-    inside = all(start <= at < end for at in strips.integers) if strips else True
-    return bool(start) and (inside or end == start)
-
-
-def _holds_raw(directory: Directory, header: BlockHeader, read: Reader) -> bool:
-    """Whether the page is the preview of a raw picture in a sub-directory (NEF, ARW, DNG)."""
-    for offset in (
-        directory[tags.SUB_DIRECTORIES].integers[:8] if tags.SUB_DIRECTORIES in directory else ()
-    ):
-        try:
-            picture, _ = read_directory(read, offset, header)
-        except BadDirectory:
-            continue
-        if one(picture, tags.PHOTOMETRIC, 1) in _RAW:
-            return True
-    return False
-
-
-def _bits(directory: Directory) -> int:
-    bits = directory[tags.BITS].integers if tags.BITS in directory else (1,)
-    return bits[0] if bits and len(set(bits)) == 1 else -1
