@@ -79,8 +79,8 @@ class Station:
         #: Batches that are not asked for, and until when (monotonic seconds).
         self._passed_over: dict[str, float] = {}
         self._version = version("photochrom")
-        self.keeper.start()
         warm_up(self._colorizer(post.model))
+        self.keeper.start()
 
     def colour(self, batch: str, scan: str) -> None:
         """Colours one scan, unless the ledger says that it is somebody else's or done.

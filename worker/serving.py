@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from billiard.util import get_logger
 from celery import Celery, signals
@@ -23,7 +23,7 @@ from celery.apps import worker as celery_worker
 from celery.exceptions import SecurityWarning
 from celery.worker import state
 
-from core.errors import EXIT_DONE, PhotochromError, ServiceError
+from core.errors import EXIT_DONE, ServiceError
 from core.model.memory import needed, processes_that_fit
 from core.model.store import file_of
 from worker import policy
@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from redis import Redis
 
 log = logging.getLogger(__name__)
+
+#: Seconds for which a process that cannot colour keeps a message, so that it does not take them all
+#: from those that can.
+CANNOT: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +148,26 @@ def with_room_for_its_model(service: Service) -> Service:
 
 
 def _add_the_task(app: Celery, post: Post) -> None:
-    """The one task, and the station of each process, made after the fork."""
-    here: list[Station | PhotochromError] = []
+    """The one task, and the station of each process, made after the fork.
+
+    A process whose station cannot be made tries again with each message: what hinders it, a full
+    disk or lacking memory, may have passed.
+    """
+    here: list[Station] = []
+
+    def station() -> Station:
+        if not here:
+            here.append(Station(post))
+        return here[0]
 
     @app.task(name=SCAN, Strategy="worker.messages:strategy", Request="worker.request:ScanRequest")
     def scan(batch: str, scan: str) -> None:
-        station = here[0]
-        if isinstance(station, PhotochromError):
-            time.sleep(5)  # the message goes back, to be taken by a process that is well
-            raise station
-        station.colour(batch, scan)
+        try:
+            ours = station()
+        except Exception:
+            time.sleep(CANNOT)  # its message is found missing, and taken by a process that is well
+            raise
+        ours.colour(batch, scan)
 
     @signals.worker_process_init.connect(weak=False)
     def _(**_: object) -> None:
@@ -161,10 +175,9 @@ def _add_the_task(app: Celery, post: Post) -> None:
         os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
         os.environ["VIPS_CONCURRENCY"] = "1"
         try:
-            here[:] = [Station(post)]
-        except PhotochromError as error:  # raised here it would only make Celery fork for ever
-            log.error("this process cannot colour: %s", error)
-            here[:] = [error]
+            station()
+        except Exception as error:  # raised here it would only make Celery fork for ever
+            log.error("this process cannot colour yet: %s", str(error) or type(error).__name__)
 
 
 def _begin_with_celery(tender: Tender, service: Service) -> None:
