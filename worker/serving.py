@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from billiard.util import get_logger
 from celery import Celery, signals
@@ -42,10 +42,6 @@ if TYPE_CHECKING:
     from redis import Redis
 
 log = logging.getLogger(__name__)
-
-#: Seconds for which a process that cannot colour keeps a message, so that it does not take them all
-#: from those that can.
-CANNOT: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +161,9 @@ def _add_the_task(app: Celery, post: Post) -> None:
         try:
             ours = station()
         except Exception:
-            time.sleep(CANNOT)  # its message is found missing, and taken by a process that is well
+            time.sleep(
+                policy.UNREADY
+            )  # its message is found missing, and taken by a process that is well
             raise
         ours.colour(batch, scan)
 

@@ -34,7 +34,7 @@ _PHOTOCHROM = "from core.commands.main import main; main()"
 #: The queue's patience (`worker.policy`), shortened, so that a test need not wait half a minute.
 IMPATIENT = {"LEASE": 3.0, "FIRST_PAUSE": 0.5, "ISSUED": 2.0, "ROUND": 0.25, "ELSEWHERE": 0.5,
              "STALLED": 10.0, "ANSWER": 2.0, "WARM_STOP": 3.0,
-             "CHECK": 2.0}  # fmt: skip
+             "CHECK": 2.0, "UNREADY": 0.2}  # fmt: skip
 
 
 def free_port() -> int:

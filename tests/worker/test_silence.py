@@ -77,14 +77,21 @@ def test_a_replica_that_was_made_primary_goes_on_with_the_batch(
         replica.kill()
 
 
-def test_a_worker_whose_main_thread_is_stuck_says_so_and_is_replaced(stage: Stage):
-    make_scans(stage.scans, 20)
+@pytest.mark.parametrize(("count", "others"), [(20, 0), (120, 1)])
+def test_a_worker_whose_main_thread_is_stuck_says_so_and_is_replaced(
+    stage: Stage, count: int, others: int
+):
+    """Also while another worker goes on with the batch."""
+    make_scans(stage.scans, count)
     batch = stage.submit()
+    for _ in range(others):
+        stage.worker(trouble="long", LONG="0.8")
     port = free_port()
     quick = {"STALLED": 4.0, "WARM_STOP": 1.0}
     worker = stage.worker("--metrics-port", port, trouble="deaf", patience=quick)
     wait_until(lambda: code_of(port) == 503, "/live to fail")
-    assert stage.wait(batch)["done"] == 20
+    assert not (others and stage.finished(batch))
+    assert stage.wait(batch)["done"] == count
     assert {line["attempts"] for line in stage.report(batch)} == {1}
     assert "no attempt is counted" in worker.log.read_text()
     assert code_of(port) == 200 and worker.is_alive()

@@ -159,6 +159,13 @@ class Soak:
         time.sleep(self.chance.uniform(1, 6))
         client.execute_command("replicaof", "no", "one")
 
+    def fault_redis_wants_another_password_for_a_while(self) -> None:
+        client: Any = self.stage.redis.client
+        client.config_set("requirepass", "another")
+        client.client_kill_filter(_type="normal", skipme=True)
+        time.sleep(self.chance.uniform(1, 6))
+        client.config_set("requirepass", "")
+
     def fault_redis_is_full(self) -> None:
         client = self.stage.redis.client
         client.config_set("maxmemory", 100_000)

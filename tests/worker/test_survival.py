@@ -119,6 +119,15 @@ def test_a_poison_scan_is_given_up_and_the_others_go_on(stage: Stage):
     assert lost and all(f"; its message names {stage.scans}/" in line for line in lost)
 
 
+def test_a_process_that_cannot_colour_at_first_tries_again_and_wastes_no_attempt(stage: Stage):
+    make_scans(stage.scans, 6)
+    batch = stage.submit()
+    worker = stage.worker(concurrency=1, trouble="unready")
+    assert stage.wait(batch)["done"] == 6
+    assert {line["attempts"] for line in stage.report(batch)} == {1}
+    assert "this process cannot colour yet: [Errno 27] File too large" in worker.log.read_text()
+
+
 def test_the_same_batch_submitted_twice_at_once_is_one_set_of_work(stage: Stage):
     make_scans(stage.scans, 150)
     words = ["batch", "submit", stage.scans, "-o", stage.results, "--model", "tiny", "--json"]
