@@ -28,12 +28,12 @@ from core.model.memory import needed, processes_that_fit
 from core.model.store import file_of
 from worker import policy
 from worker.application import SCAN, Limits, application
-from worker.broker import check, connect, unproven, without_password
+from worker.broker import OUTAGE, check, connect, unproven, without_password
 from worker.colouring import Post, Station, try_model
 from worker.hooks import Hooks, tell_ended, tell_trouble
 from worker.ledger import Ledger
 from worker.request import name_scans
-from worker.restart import Restart, follow_parent, reap_children
+from worker.restart import Restart, follow_parent, reap_children, replaces_another
 from worker.resting import Hours, Rest, fetch_only_awake
 from worker.roots import Roots
 from worker.tender import Tender
@@ -71,8 +71,7 @@ def serve(service: Service) -> int:
     reap_children()
     # Celery warns root of pickled messages, which are not accepted here; ours says why, in a line.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    client = connect(service.url)
-    check(client, service.url, time_limit=service.limits.time, visibility=service.limits.visibility)
+    _see_redis(service, is_patient=replaces_another())
     service = with_room_for_its_model(service)
     _try_in_a_process_of_its_own(service.model, service.device)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -122,6 +121,24 @@ def serve(service: Service) -> int:
     if restart.is_asked:
         restart.carry_out()
     return EXIT_DONE
+
+
+def _see_redis(service: Service, is_patient: bool) -> None:
+    """Raises as `connect` and `check` do; `is_patient`: only after an hour of what may pass."""
+    end, said = time.monotonic() + OUTAGE, ""
+    while True:
+        try:
+            client = connect(service.url)
+            limits = service.limits
+            check(client, service.url, time_limit=limits.time, visibility=limits.visibility)
+            return
+        except ServiceError as error:
+            if not is_patient or time.monotonic() > end:
+                raise
+            if str(error) != said:
+                said = str(error)
+                log.warning("%s; the worker waits for it", said)
+            time.sleep(policy.ROUND)
 
 
 def with_room_for_its_model(service: Service) -> Service:

@@ -98,6 +98,19 @@ def test_a_worker_whose_main_thread_is_stuck_says_so_and_is_replaced(
     assert [p for p in worker.family() if p.status() == psutil.STATUS_ZOMBIE] == []
 
 
+def test_a_worker_that_begins_anew_while_redis_is_away_waits_for_it(stage: Stage):
+    make_scans(stage.scans, 20)
+    batch = stage.submit()
+    port = free_port()
+    quick = {"STALLED": 4.0, "WARM_STOP": 1.0}
+    worker = stage.worker("--metrics-port", port, trouble="deaf", patience=quick)
+    wait_until(lambda: code_of(port) == 503, "/live to fail")
+    stage.redis.kill()
+    wait_until(lambda: "the worker waits for it" in worker.log.read_text(), "it to wait")
+    stage.redis.start()
+    assert stage.wait(batch)["done"] == 20 and worker.is_alive()
+
+
 def code_of(port: int) -> int:
     """The answer's code of /live; 0 where nobody listens."""
     try:

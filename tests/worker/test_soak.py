@@ -86,12 +86,14 @@ class Soak:
         self.say(f"  {len(faults)} misplaced, healed after {time.monotonic() - begin:.1f} s")
 
     def assert_moves(self) -> None:
-        """Some scan is finished, or the batch is."""
+        """Some scan is finished, or the batch is, and no worker has gone by itself."""
         before = self.stage.over(self.batch)
         wait_until(
             lambda: self.stage.finished(self.batch) or self.stage.over(self.batch) > before,
             f"{self.batch} to move", 180,
         )  # fmt: skip
+        for worker in self._workers:
+            assert worker.is_alive(), worker.log.read_text()[-3000:]
 
     def end(self) -> None:
         self._log.close()

@@ -70,6 +70,20 @@ def test_redis_killed_and_restarted_costs_no_scan(stage: Stage, count: int, kill
     assert_whole(stage, batch, count)
 
 
+def test_a_redis_that_wants_another_password_for_a_while_is_waited_for(stage: Stage):
+    make_scans(stage.scans, 30)
+    batch = stage.submit()
+    stage.worker(trouble="slow")
+    wait_until(lambda: stage.over(batch) > 3, "some scans")
+    client = stage.redis.client
+    client.config_set("requirepass", "another")
+    client.client_kill_filter(_type="normal", skipme=True)
+    time.sleep(4)  # longer than a lease
+    client.config_set("requirepass", "")
+    assert stage.wait(batch)["done"] == 30
+    assert {line["attempts"] for line in stage.report(batch)} == {1}
+
+
 def test_a_redis_that_keeps_nothing_loses_the_batch_and_says_so(new_stage):
     stage: Stage = new_stage(durable=False)
     make_scans(stage.scans, 40)
