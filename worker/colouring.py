@@ -138,7 +138,7 @@ class Station:
         claim = patiently(
             lambda: self.ledger.claim(batch, scan, token, worker, ours.about, others, also_issued)
         )
-        if claim.verdict not in ("yours", "turn"):
+        if claim.verdict not in ("yours", "turn", "nothing"):
             self._rarely.say(claim.verdict, lambda: self._left(batch, scan, claim.verdict))
         return claim
 
