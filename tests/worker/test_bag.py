@@ -88,5 +88,14 @@ def test_the_results_of_a_batch_are_a_bag_that_the_bagit_program_validates(
 def test_a_folder_that_is_something_else_is_left_alone(stage: Stage):
     make_scans(stage.scans, 1)
     batch = stage.submit()
+    stage.worker(concurrency=1)
+    stage.wait(batch)
     said = stage.call("batch", "bag", batch, "-o", stage.scans, code=2)
     assert "is not empty" in said
+
+
+def test_a_batch_without_results_is_no_bag(stage: Stage):
+    make_scans(stage.scans, 1)
+    batch = stage.submit()
+    said = stage.call("batch", "bag", batch, "-o", stage.folder / "bag", code=2)
+    assert "nothing to bag" in said and not (stage.folder / "bag").exists()
