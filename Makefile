@@ -13,7 +13,7 @@ PHOTO ?= docs/images/sample.jpg
 OUT ?= out
 SHEETS ?= out/before-after
 
-APT_TEST := redis-server chromium openssl libjpeg-turbo-progs
+APT_TEST := redis-server chromium openssl libjpeg-turbo-progs libxml2-utils
 
 # What is checked as for Windows and macOS too: all but torch's half and the worker, whose pool forks.
 RUNTIME := $(filter-out core/learn core/__pycache__,$(wildcard core/*)) photochrom gradio_app gimp_plugin

@@ -31,12 +31,15 @@ FOLDER_COLUMNS: Final = ("folder", "scans", "done", "skipped", "failed", "unfini
 def make_bag(ledger: Ledger, batch: str, bag: Path) -> int:
     """Makes the bag; how many files it holds. May be run again after an interruption.
 
-    Raises `OptionsError` (results in an object store, a folder that is no bag of this batch),
-    `SourceError` (a result is gone), `DestinationError`.
+    Raises `OptionsError` (results in an object store, no results, a folder that is no bag of this
+    batch), `SourceError` (a result is gone), `DestinationError`.
     """
     about = ledger.batch(batch)
     if is_remote(about.destination):
         raise OptionsError("the results lie in an object store; a bag is made of files")
+    numbers = ledger.numbers(batch)
+    if not (numbers["done"] or numbers["skipped"]):  # PREMIS knows no document without an object
+        raise OptionsError(f"no scan of {batch} has a result, so that there is nothing to bag")
     bag = Path(os.path.abspath(bag))  # noqa: PTH100 (links keep their names)
     results = Path(about.destination)
     in_place = results == bag / "data"

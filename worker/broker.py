@@ -248,7 +248,8 @@ def _check_eviction(about: dict[str, Any], where: str) -> None:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether a Redis error may pass by itself: a restart, a full memory, a failover."""
+    """Whether a Redis error may pass by itself: a restart, a full memory, a failover, a password
+    that somebody is changing."""
     from redis import exceptions as redis_errors
 
     return isinstance(
@@ -259,7 +260,7 @@ def is_transient(error: BaseException) -> bool:
         | redis_errors.BusyLoadingError
         | redis_errors.ReadOnlyError
         | redis_errors.TryAgainError,
-    ) and not isinstance(error, redis_errors.AuthenticationError)
+    )
 
 
 def patiently(step: Callable[[], Answer]) -> Answer:

@@ -168,7 +168,7 @@ class Dispatcher(threading.Thread):
     def _watch(self, depth: int) -> None:
         """Calls `on_stall` where messages wait, a process is free and none is taken any more.
 
-        Celery may also lose count of what is at work; that nothing runs anywhere is as good a sign.
+        Celery may also lose count of what is at work; that nothing of ours runs is as good a sign.
         """
         taken, now = self._taken(), time.monotonic()
         patience = policy.STALLED if taken else policy.STALLED_AT_FIRST
@@ -176,14 +176,14 @@ class Dispatcher(threading.Thread):
             self._progress, self.is_stalled = (taken, now), False
         elif now - self._progress[1] > patience:
             self._progress = (taken, now)
-            if self._is_idle() or self._nothing_runs():
+            if self._is_idle() or self._nothing_of_ours_runs():
                 log.critical("%d messages wait and none is taken; the worker begins anew", depth)
                 self.is_stalled = True
                 self._on_stall()
 
-    def _nothing_runs(self) -> bool:
-        batches = self._ledger.open_batches()
-        return not any(self._ledger.numbers(batch)["running"] for batch in batches)
+    def _nothing_of_ours_runs(self) -> bool:
+        ledger = self._ledger
+        return not any(ledger.works_on(batch, self.worker) for batch in ledger.open_batches())
 
     def _log_failure(self, error: Exception) -> None:
         if self.healthy:

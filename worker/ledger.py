@@ -221,6 +221,12 @@ class Ledger:
         """Gives back what a worker's dead processes had at work, uncounted; how many scans."""
         return sum(self._step("release", batch, worker)[1] for batch in self.open_batches())
 
+    def works_on(self, batch: str, worker: str) -> bool:
+        """Whether a process of the worker has a scan of the batch at work."""
+        with in_words(self.url):
+            holders = self.redis.hkeys(self.key(batch) + ":tokens")
+        return any(holder.startswith(f"{worker} ".encode()) for holder in holders)
+
     def refill(
         self, batch: str, room: int, may_end: bool, queue_is_empty: bool, time: float = 0.0
     ) -> tuple[list[str], list[str], list[str]]:

@@ -64,6 +64,10 @@ STALLED_AT_FIRST: Final = 240.0
 #: go back to the ledger, and no attempt is counted.
 WARM_STOP: Final = 15.0
 
+#: Seconds for which a process that cannot colour, since its model does not open, keeps a message:
+#: so it does not take them all from processes that can.
+UNREADY: Final = 5.0
+
 #: Seconds after which an append-only file with `appendfsync everysec` is on the disk for certain.
 FLUSH: Final = 2.0
 

@@ -79,8 +79,8 @@ class WorkerProcess:
         #: Batches that are not asked for, and until when (monotonic seconds).
         self._passed_over: dict[str, float] = {}
         self._version = version("photochrom")
-        self.renewal.start()
         warm_up(self._colorizer(settings.model))
+        self.renewal.start()
 
     def colour(self, batch: str, scan: str) -> None:
         """Colours one scan, unless the ledger says that it is somebody else's or done.
@@ -140,7 +140,7 @@ class WorkerProcess:
                 batch, scan, token, worker, prepared.participant, others, also_issued
             )
         )
-        if claim.verdict not in ("yours", "turn"):
+        if claim.verdict not in ("yours", "turn", "nothing"):
             self._throttled.say(claim.verdict, lambda: self._left(batch, scan, claim.verdict))
         return claim
 

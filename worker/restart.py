@@ -14,13 +14,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from core.errors import PhotochromError
 from worker import policy
 from worker.ledger import Ledger
 
 log = logging.getLogger(__name__)
+
+#: In the environment of a process that replaces one: it waits for Redis as that one did.
+_REPLACES: Final = "PHOTOCHROM_BEGINS_ANEW"
 
 #: Seconds that children of the process before are waited for.
 _REAPED_WITHIN = 5.0
@@ -49,6 +52,7 @@ class Restart:
         for _ in range(2):  # the main thread may meanwhile have forked others in their place
             for child in self._children():
                 _end(child)
+        os.environ[_REPLACES] = "1"
         sys.stdout.flush()
         sys.stderr.flush()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
@@ -68,6 +72,11 @@ class Restart:
     def _children(self) -> list[int]:
         pool = getattr(getattr(self.worker, "pool", None), "_pool", None)
         return [process.pid for process in list(getattr(pool, "_pool", None) or ())]
+
+
+def replaces_another() -> bool:
+    """Whether this process is what a worker that began anew has become."""
+    return os.environ.pop(_REPLACES, "") == "1"
 
 
 def reap_children() -> None:

@@ -23,17 +23,17 @@ from celery.apps import worker as celery_worker
 from celery.exceptions import SecurityWarning
 from celery.worker import state
 
-from core.errors import EXIT_DONE, PhotochromError, ServiceError
+from core.errors import EXIT_DONE, ServiceError
 from core.model.memory import needed, processes_that_fit
 from core.model.store import file_of
 from worker import policy
 from worker.application import SCAN, Limits, application
-from worker.broker import check, connect, unproven, without_password
+from worker.broker import OUTAGE, check, connect, unproven, without_password
 from worker.dispatcher import Dispatcher
 from worker.hooks import Hooks, notify_ended, notify_trouble
 from worker.ledger import Ledger
 from worker.process import ProcessSettings, WorkerProcess, try_model
-from worker.restart import Restart, follow_parent, reap_children
+from worker.restart import Restart, follow_parent, reap_children, replaces_another
 from worker.roots import Roots
 from worker.scan_request import name_scans
 from worker.schedule import WorkHours, WorkSchedule, fetch_on_schedule
@@ -71,8 +71,7 @@ def serve(service: Service) -> int:
     reap_children()
     # Celery warns root of pickled messages, which are not accepted here; ours says why, in a line.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    client = connect(service.url)
-    check(client, service.url, time_limit=service.limits.time, visibility=service.limits.visibility)
+    _see_redis(service, is_patient=replaces_another())
     service = with_room_for_its_model(service)
     _try_in_a_process_of_its_own(service.model, service.device)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -131,6 +130,24 @@ def serve(service: Service) -> int:
     return EXIT_DONE
 
 
+def _see_redis(service: Service, is_patient: bool) -> None:
+    """Raises as `connect` and `check` do; `is_patient`: only after an hour of what may pass."""
+    end, said = time.monotonic() + OUTAGE, ""
+    while True:
+        try:
+            client = connect(service.url)
+            limits = service.limits
+            check(client, service.url, time_limit=limits.time, visibility=limits.visibility)
+            return
+        except ServiceError as error:
+            if not is_patient or time.monotonic() > end:
+                raise
+            if str(error) != said:
+                said = str(error)
+                log.warning("%s; the worker waits for it", said)
+            time.sleep(policy.ROUND)
+
+
 def with_room_for_its_model(service: Service) -> Service:
     """Fewer processes where a large model does not fit more often, and each with room for it.
 
@@ -153,18 +170,29 @@ def with_room_for_its_model(service: Service) -> Service:
 
 
 def _add_the_task(app: Celery, settings: ProcessSettings) -> None:
-    """Adds the one task and makes the `WorkerProcess` of each process after its fork."""
-    own: list[WorkerProcess | PhotochromError] = []
+    """Adds the one task and makes the `WorkerProcess` of each process after its fork.
+
+    A process that cannot be made ready tries again with each message: what hinders it, a full disk
+    or lacking memory, may have passed.
+    """
+    own: list[WorkerProcess] = []
+
+    def process() -> WorkerProcess:
+        if not own:
+            own.append(WorkerProcess(settings))
+        return own[0]
 
     @app.task(
         name=SCAN, Strategy="worker.messages:strategy", Request="worker.scan_request:ScanRequest"
     )
     def scan(batch: str, scan: str) -> None:
-        process = own[0]
-        if isinstance(process, PhotochromError):
-            time.sleep(5)  # the message goes back, to be taken by a process that is well
-            raise process
-        process.colour(batch, scan)
+        try:
+            ready = process()
+        except Exception:
+            # its message is found missing, and taken by a process that is well
+            time.sleep(policy.UNREADY)
+            raise
+        ready.colour(batch, scan)
 
     @signals.worker_process_init.connect(weak=False)
     def _(**_: object) -> None:
@@ -172,10 +200,9 @@ def _add_the_task(app: Celery, settings: ProcessSettings) -> None:
         os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
         os.environ["VIPS_CONCURRENCY"] = "1"
         try:
-            own[:] = [WorkerProcess(settings)]
-        except PhotochromError as error:  # raised here it would only make Celery fork for ever
-            log.error("this process cannot colour: %s", error)
-            own[:] = [error]
+            process()
+        except Exception as error:  # raised here it would only make Celery fork for ever
+            log.error("this process cannot colour yet: %s", str(error) or type(error).__name__)
 
 
 def _begin_with_celery(dispatcher: Dispatcher, service: Service) -> None:

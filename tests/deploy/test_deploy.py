@@ -308,6 +308,25 @@ def test_the_guide_names_only_what_is_there():
         assert service in services
 
 
+def test_the_guide_without_docker_can_be_pasted_and_copies_what_is_there(tmp_path: Path):
+    guide = (DEPLOY / "README.md").read_text()
+    chapter = guide[guide.index("## Without Docker") : guide.index("## More machines")]
+    setup, use = re.findall(r"```sh\n(.*?)```", chapter, re.DOTALL)
+    for script in (setup, use):
+        done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    for name in re.findall(r"deploy/[\w./@-]+", setup):
+        assert (DEPLOY.parent / name).is_file(), name
+    assert "systemctl edit" not in setup  # it wants a terminal and an editor
+    # What a shell reads of the worker's settings is what the batch commands need.
+    filled = (DEPLOY / "systemd" / "worker.env").read_text().replace("PASSWORD", "word")
+    (tmp_path / "worker.env").write_text(filled)
+    script = f"{use.splitlines()[0]}; echo $PHOTOCHROM_BROKER $PHOTOCHROM_ROOTS"
+    script = script.replace("/etc/photochrom/", f"{tmp_path}/")
+    told = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert told.stdout == "redis://:word@localhost:6379/0 /srv/scans\n"
+
+
 def test_the_images_command_works_as_their_user_with_nothing_writable_but_its_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

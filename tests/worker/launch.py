@@ -36,6 +36,9 @@ def _make_trouble(name: str) -> None:
     if name == "deaf":
         _block_the_main_thread_once(after=5)
         name = "slow"
+    if name == "unready":  # each process finds the disk full when it begins
+        _fail_once_to_warm_up()
+        name = "nothing"
     if name == "unlinked":  # the system does not end children with their parent
         import celery.platforms
 
@@ -73,6 +76,21 @@ def _make_trouble(name: str) -> None:
         "unlinked": unlinked,
         "long": long,
     }[name]
+
+
+def _fail_once_to_warm_up() -> None:
+    """In each process, which inherits that nothing has been tried."""
+    import worker.colouring
+
+    real, tried = worker.colouring.warm_up, []
+
+    def warm_up(colorizer):
+        tried.append(1)
+        if len(tried) == 1:
+            raise OSError(27, "File too large")
+        real(colorizer)
+
+    worker.colouring.warm_up = warm_up
 
 
 def _block_the_main_thread_once(after: int) -> None:

@@ -16,6 +16,7 @@ class Proxy:
         self._target = target
         self._lock = threading.Lock()
         self._open: list[_Line] = []
+        self._is_cut = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -38,6 +39,18 @@ class Proxy:
             line.is_frozen.set()
         return len(frozen)
 
+    def cut(self) -> None:
+        """Ends every connection, and refuses new ones until `mend`."""
+        self._is_cut = True
+        with self._lock:
+            ended, self._open = self._open, []
+        for line in ended:
+            line.end()
+
+    def mend(self) -> None:
+        """See `cut`."""
+        self._is_cut = False
+
     def close(self) -> None:
         self._listener.close()
 
@@ -47,6 +60,9 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return  # closed
+            if self._is_cut:
+                client.close()
+                continue
             try:
                 server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
@@ -68,6 +84,12 @@ class _Line:
     def start(self) -> None:
         for source, sink in (self._ends, self._ends[::-1]):
             threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    def end(self) -> None:
+        """Both ends hear that the connection is over."""
+        for end in self._ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
     def _carry(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):

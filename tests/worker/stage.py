@@ -42,6 +42,7 @@ IMPATIENT = {
     "ANSWER": 2.0,
     "WARM_STOP": 3.0,
     "CHECK": 2.0,
+    "UNREADY": 0.2,
 }
 
 

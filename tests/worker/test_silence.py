@@ -84,18 +84,38 @@ def test_a_replica_that_was_made_primary_goes_on_with_the_batch(
         replica.kill()
 
 
-def test_a_worker_whose_main_thread_is_stuck_says_so_and_is_replaced(stage: Stage):
+@pytest.mark.parametrize(("count", "others"), [(20, 0), (120, 1)])
+def test_a_worker_whose_main_thread_is_stuck_says_so_and_is_replaced(
+    stage: Stage, count: int, others: int
+):
+    """Also while another worker goes on with the batch."""
+    make_scans(stage.scans, count)
+    batch = stage.submit()
+    for _ in range(others):
+        stage.worker(trouble="long", LONG="0.8")
+    port = free_port()
+    quick = {"STALLED": 4.0, "WARM_STOP": 1.0}
+    worker = stage.worker("--metrics-port", port, trouble="deaf", patience=quick)
+    wait_until(lambda: code_of(port) == 503, "/live to fail")
+    assert not (others and stage.finished(batch))
+    assert stage.wait(batch)["done"] == count
+    assert {line["attempts"] for line in stage.report(batch)} == {1}
+    assert "no attempt is counted" in worker.log.read_text()
+    assert code_of(port) == 200 and worker.is_alive()
+    assert [p for p in worker.family() if p.status() == psutil.STATUS_ZOMBIE] == []
+
+
+def test_a_worker_that_begins_anew_while_redis_is_away_waits_for_it(stage: Stage):
     make_scans(stage.scans, 20)
     batch = stage.submit()
     port = free_port()
     quick = {"STALLED": 4.0, "WARM_STOP": 1.0}
     worker = stage.worker("--metrics-port", port, trouble="deaf", patience=quick)
     wait_until(lambda: code_of(port) == 503, "/live to fail")
-    assert stage.wait(batch)["done"] == 20
-    assert {line["attempts"] for line in stage.report(batch)} == {1}
-    assert "no attempt is counted" in worker.log.read_text()
-    assert code_of(port) == 200 and worker.is_alive()
-    assert [p for p in worker.family() if p.status() == psutil.STATUS_ZOMBIE] == []
+    stage.redis.kill()
+    wait_until(lambda: "the worker waits for it" in worker.log.read_text(), "it to wait")
+    stage.redis.start()
+    assert stage.wait(batch)["done"] == 20 and worker.is_alive()
 
 
 def code_of(port: int) -> int:

@@ -73,6 +73,20 @@ def test_redis_killed_and_restarted_costs_no_scan(stage: Stage, count: int, kill
     assert_whole(stage, batch, count)
 
 
+def test_a_redis_that_wants_another_password_for_a_while_is_waited_for(stage: Stage):
+    make_scans(stage.scans, 30)
+    batch = stage.submit()
+    stage.worker(trouble="slow")
+    wait_until(lambda: stage.over(batch) > 3, "some scans")
+    client = stage.redis.client
+    client.config_set("requirepass", "another")
+    client.client_kill_filter(_type="normal", skipme=True)
+    time.sleep(4)  # longer than a lease
+    client.config_set("requirepass", "")
+    assert stage.wait(batch)["done"] == 30
+    assert {line["attempts"] for line in stage.report(batch)} == {1}
+
+
 def test_a_redis_that_keeps_nothing_loses_the_batch_and_says_so(new_stage):
     stage: Stage = new_stage(durable=False)
     make_scans(stage.scans, 40)
@@ -120,6 +134,15 @@ def test_a_poison_scan_is_given_up_and_the_others_go_on(stage: Stage):
     assert given_up["level"] == "error" and failed["source"] in given_up["message"]
     lost = [line["message"] for line in told if "WorkerLostError" in line["message"]]
     assert lost and all(f"; its message names {stage.scans}/" in line for line in lost)
+
+
+def test_a_process_that_cannot_colour_at_first_tries_again_and_wastes_no_attempt(stage: Stage):
+    make_scans(stage.scans, 6)
+    batch = stage.submit()
+    worker = stage.worker(concurrency=1, trouble="unready")
+    assert stage.wait(batch)["done"] == 6
+    assert {line["attempts"] for line in stage.report(batch)} == {1}
+    assert "this process cannot colour yet: [Errno 27] File too large" in worker.log.read_text()
 
 
 def test_the_same_batch_submitted_twice_at_once_is_one_set_of_work(stage: Stage):
