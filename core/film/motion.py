@@ -101,9 +101,14 @@ def _trust(flow, answer, own, other) -> np.ndarray:
         & (where[..., 1] >= -1)
         & (where[..., 1] <= height)
     )
-    allowed = _SLACK + _SHARE * (flow**2).sum(-1)
+    allowed = _SLACK + _SHARE * _squared(flow)
     differs = (own - sampled(other, flow)) / _GRAIN
-    return inside * np.exp(-(missed**2).sum(-1) / allowed - 0.5 * differs**2)
+    return inside * np.exp(-_squared(missed) / allowed - 0.5 * differs**2)
+
+
+def _squared(flow: np.ndarray) -> np.ndarray:
+    """The square of its length; `sum` over an axis of two takes ten times as long."""
+    return flow[..., 0] ** 2 + flow[..., 1] ** 2
 
 
 def _likeness(first: np.ndarray, second: np.ndarray) -> float:

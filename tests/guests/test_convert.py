@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from core.learn.guests.weights import read
 from tests.guests.files import filled
 
 
@@ -91,6 +92,22 @@ def _truncated(path: Path, weights: Path) -> None:
     path.write_bytes(weights.read_bytes()[:-1000])
 
 
+def _with_a_changed_byte(path: Path, weights: Path) -> None:
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def _sparse(path: Path, _: Path) -> None:
+    state = filled("icolorit-tiny")
+    torch.save(state | {"norm.bias": state["norm.bias"].to_sparse()}, path)
+
+
+def _complex(path: Path, _: Path) -> None:
+    state = filled("icolorit-tiny")
+    torch.save(state | {"norm.bias": state["norm.bias"].to(torch.complex64)}, path)
+
+
 def _without_numbers(path: Path, _: Path) -> None:
     state = filled("icolorit-tiny")
     state["norm.bias"][0] = float("inf")
@@ -107,6 +124,20 @@ def _with_other_tensors(path: Path, _: Path) -> None:
 
 BAD = {
     "truncated": (_truncated, "is damaged, or no file of weights; get the authors' file again"),
+    "changed byte": (
+        _with_a_changed_byte,
+        "is damaged, or no file of weights; get the authors' file again",
+    ),
+    "sparse": (_sparse, "has sparse, quantized or complex tensors: norm.bias; get the authors'"),
+    "complex": (_complex, "has sparse, quantized or complex tensors: norm.bias; get the authors'"),
+    "Git LFS": (
+        lambda path, _: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:"),
+        "is Git LFS's pointer to the weights, not the weights; run `git lfs pull` there",
+    ),
+    "web page": (
+        lambda path, _: path.write_text("\n<!DOCTYPE html><title>Sign in</title>"),
+        "is a web page, not the weights; download the file itself",
+    ),
     "code": (
         lambda path, _: path.write_bytes(pickle.dumps({"model": Evil()})),
         "is damaged, or wants to run code when it is opened; get the authors' file again",
@@ -137,6 +168,15 @@ BAD = {
 }
 
 
+def test_weights_whose_writer_computed_no_checksums_are_read(tmp_path: Path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"a": torch.ones(3)}, tmp_path / "weights")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert torch.equal(read(tmp_path / "weights")["a"], torch.ones(3))
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_bad_files_get_one_line_and_leave_nothing(call, weights, models: Path, tmp_path, name):
     make, says = BAD[name]
@@ -165,7 +205,7 @@ def test_too_little_disk_or_memory_is_said_before_the_work(
     assert code == 1 and "GB of memory to be converted and this machine has 0.1 free" in said
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     code, _, said = call("models", "convert", weights)
-    assert code == 1 and "of disk and has 0.0; make room" in said
+    assert code == 1 and " has 0.0 free; make room" in said and str(weights) in said
     assert sorted(models.rglob("*")) == before
 
 

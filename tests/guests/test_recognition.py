@@ -11,6 +11,7 @@ from core.learn.guests import GUESTS, build
 from core.learn.guests.catalogue import COST, FAMILIES, FILES, Published, family_of
 from core.learn.guests.folding import fold
 from core.learn.guests.recognition import own_shapes, recognise
+from core.learn.guests.squash import Squashed
 from core.learn.guests.weights import put, read
 from tests.guests.files import RECORDS, empty, filled
 
@@ -50,6 +51,13 @@ def test_every_container_is_read_whatever_it_is_called(tmp_path: Path, wrapper, 
     for name in ("any.name", "other.bin"):
         found = read(tmp_path / name)
         assert torch.equal(found["a.weight"].float(), torch.full((2, 3), 0.5))
+
+
+def test_the_bins_of_a_squashed_network_are_those_that_came_with_its_weights():
+    net = build("eccv16")
+    graph = Squashed(net, 256)
+    put(net, filled("eccv16"), "file")
+    assert graph.bins is not None and graph.bins.shape == (313, 2) and not graph.bins.is_meta
 
 
 def test_half_precision_is_widened(tmp_path: Path):

@@ -139,8 +139,9 @@ def _refuse_without_room(source: Path, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < 2 * size:  # the file, and the copy that is imported
         raise DestinationError(
-            f"needs {2 * size / 1e9:.1f} GB of disk and has {free / 1e9:.1f}",
-            file=folder,
+            f"needs {2 * size / 1e9:.1f} GB of disk to be converted, and {folder.parent} has "
+            f"{free / 1e9:.1f} free",
+            file=source,
             remedy="make room, or give another folder with --output",
         )
     needed, available = MEMORY_FACTOR * size + MEMORY_BASE, available_memory()

@@ -22,7 +22,12 @@ class Squashed(nn.Module):
         self.net = net
         self.side = side
         self.stride, self.multiple = net.stride, net.multiple
-        self.takes_hints, self.bins = net.takes_hints, net.bins
+        self.takes_hints = net.takes_hints
+
+    @property
+    def bins(self) -> Tensor | None:
+        """The network's own, which have no values before its weights are there."""
+        return self.net.bins
 
     def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         if hints is not None and self.takes_hints:

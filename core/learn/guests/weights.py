@@ -7,6 +7,7 @@ wants more than tensors and plain containers is refused.
 
 import pickle
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,10 @@ def read(path: Path) -> dict[str, Tensor]:
     state: Any
     try:
         if _begin(path)[:1] == b"\x80" or zipfile.is_zipfile(path):
+            _refuse_changed_bytes(path)
             # a slice stands in the published file of DeOldify; it holds numbers and runs nothing
-            with torch.serialization.safe_globals([slice]):
+            with torch.serialization.safe_globals([slice]), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of pickles of other versions: they are read
                 state = torch.load(path, map_location="cpu", weights_only=True)
         else:
             from safetensors.torch import load_file
@@ -55,6 +58,11 @@ def read(path: Path) -> dict[str, Tensor]:
         ) from error
     state = _unwrapped(state)
     found = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
+    odd = [name for name, tensor in found.items() if not _is_plain(tensor)]
+    if odd:
+        raise ModelError(
+            f"has sparse, quantized or complex tensors: {listed(odd)}", file=path, remedy=GET_AGAIN
+        )
     if not found:
         instead = " but an optimizer's" if "param_groups" in state else ""
         raise ModelError(
@@ -63,6 +71,25 @@ def read(path: Path) -> dict[str, Tensor]:
             remedy="give the file with the network's weights",
         )
     return found
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether it is an array of real numbers, as all published weights are."""
+    is_dense = tensor.layout == torch.strided and not tensor.is_quantized
+    return is_dense and not tensor.is_complex()
+
+
+def _refuse_changed_bytes(path: Path) -> None:
+    """Raises zipfile.BadZipFile where a part of a zip is not what was written: torch looks not.
+
+    A checksum of 0 stands where the writer computed none.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as parts:
+            for part in parts.infolist():
+                with parts.open(part) as content:
+                    while part.CRC and content.read(1 << 20):
+                        pass
 
 
 def _unwrapped(state: Any) -> dict[Any, Any]:
@@ -80,6 +107,16 @@ def _refuse_foreign(path: Path) -> None:
             "is a Caffe model, which is not read here",
             file=path,
             remedy="get the authors' PyTorch file of the same network: see docs/guests.md",
+        )
+    if begin.startswith(b"version https://git-lfs"):
+        raise ModelError(
+            "is Git LFS's pointer to the weights, not the weights",
+            file=path,
+            remedy="run `git lfs pull` there, or download the file itself",
+        )
+    if begin.lstrip()[:1] == b"<":
+        raise ModelError(
+            "is a web page, not the weights", file=path, remedy="download the file itself"
         )
     if path.suffix == ".onnx":
         raise ModelError(
