@@ -212,7 +212,7 @@ class PageRoutes:
         return json.dumps(fields).encode()
 
     def _introducing(self, send: Send, owner: str) -> Send:
-        """`send`, which gives the browser its name. Other pages cannot use it (see `AccessControl`)."""
+        """`send`, which gives the browser its name; other pages cannot use it (`AccessControl`)."""
         cookie = f"{self._cookie}={owner}; Path=/; HttpOnly; SameSite=Lax"
         return _with_header(send, "Set-Cookie", cookie)
 

@@ -82,8 +82,9 @@ class Soak:
             return
         wait_until(
             lambda: not self._patiently(lambda: check(self.ledger, self.batch)),
-            f"{self.batch} to be healed of {faults[:3]}", 60,
-        )  # fmt: skip
+            f"{self.batch} to be healed of {faults[:3]}",
+            60,
+        )
         self.say(f"  {len(faults)} misplaced, healed after {time.monotonic() - begin:.1f} s")
 
     def assert_moves(self) -> None:
