@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from core.job import Outcome
 
 #: The picture's options that a film takes too.
-_PICTURE: tuple[str, ...] = ("model", "side", "detail", "vividness")
+_PICTURE: tuple[str, ...] = (
+    *("model", "side", "detail", "vividness"),
+    *("calm", "warmth", "tint", "reach"),
+)
 
 _SCALES = "; ".join(
     f"{name}: {codec.quality[0]} {codec.quality[2]} to {codec.quality[3]}, {codec.quality[1]} usual"

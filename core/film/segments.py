@@ -54,6 +54,13 @@ class FilmPlan:
         return sum(segment.frames for segment in self.segments)
 
 
+def _what_changes_colours(options: Options, hints: Sequence[TimedHints]) -> dict[str, Any]:
+    """The picture's options that a film has, and `reach` where it has hints."""
+    others = ("detail", "hints", "format", "quality", "reach")
+    values = {name: value for name, value in options.canonical().items() if name not in others}
+    return values | {"reach": options.reach} if hints else values
+
+
 def plan(
     film: Film,
     model_sha256: str,
@@ -69,7 +76,7 @@ def plan(
     )
     common = {
         "model": model_sha256,
-        "options": {name: options.canonical()[name] for name in ("side", "vividness")},
+        "options": _what_changes_colours(options, hints),
         "detail": options.detail,
         "film": film_options.canonical(),
         "hints": canonical(hints),
