@@ -2,10 +2,10 @@
 
     python -m train.learn_reach model.onnx --data photographs.tar -o core/reach.npz
 
-Each picture is given hints as `train.hint_reach` gives them. The network learns to bring the hinted
-things to the asked colours, and to move no more of other colours than `--stray` allows for: a
-larger one keeps hints nearer. A quarter of the pictures are kept to judge by. It serves every model
-that takes hints, so it need not be learnt again with each.
+Each picture is given hints as `train.hint_reach` gives them, and once a grid of them. The network
+learns to bring the hinted things to the asked colours, and to move no more of other colours than
+`--stray` allows for: a larger one keeps hints nearer. A quarter of the pictures are kept to judge
+by. It serves every model that takes hints, so it need not be learnt again with each.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from core.image.atomic import write_file
 from core.learn.predict import chroma_for
 from core.reach import described
-from train.evaluate import EvaluatedModel, photographs
-from train.hint_reach import MOVED, RADII, cases
+from train.evaluate import EvaluatedModel, Photograph, grid_hints, photographs
+from train.hint_reach import MOVED, RADII, Case, cases
 
 WIDTH = 24
 EPOCHS = 20
@@ -38,6 +38,7 @@ SOFTNESS = 1.5
 class Sample:
     """Pixels of a case: `features` F,P, then a*, b* 2,P each, then masks P."""
 
+    kind: str
     features: Tensor
     automatic: Tensor
     change: Tensor
@@ -55,7 +56,8 @@ def samples(model: EvaluatedModel, data: Path, most: int) -> list[list[Sample]]:
         seen, multiple = photograph.lightness, model.description.multiple
         automatic = chroma_for(model.ask, seen, multiple=multiple)
         found.append([])
-        for case in cases(photograph, RADII[number % len(RADII)]):
+        radius = RADII[number % len(RADII)]
+        for case in (*cases(photograph, radius), _everywhere(photograph)):
             answer = chroma_for(model.ask, seen, case.hints, multiple=multiple)
             features, own = described(seen, automatic, case.hints)
             kept = random.random(seen.shape) < SHARE_OF_PIXELS
@@ -63,8 +65,15 @@ def samples(model: EvaluatedModel, data: Path, most: int) -> list[list[Sample]]:
             masks = (case.inside, case.is_other)
             tensors = [torch.from_numpy(plane[:, kept].astype(np.float32)) for plane in planes]
             tensors += [torch.from_numpy(mask[kept].astype(np.float32)) for mask in masks]
-            found[-1].append(Sample(*tensors))
+            found[-1].append(Sample(case.kind, *tensors))
     return found
+
+
+def _everywhere(photograph: Photograph) -> Case:
+    """A hint in every cell: then colours may go far, since all of the picture is to become true."""
+    everything = np.ones(photograph.lightness.shape, bool)
+    hints = grid_hints(photograph.chroma)
+    return Case("grid", hints, everything, ~everything, photograph.chroma)
 
 
 def coloured(net: nn.Module, sample: Sample) -> Tensor:
@@ -107,7 +116,7 @@ def learn(net: nn.Module, given: list[Sample], stray: float) -> None:
 
 @torch.no_grad()
 def judged(net: nn.Module, given: list[Sample]) -> tuple[float, float]:
-    """(inside, stray) as `train.hint_reach` has them, over true and free colours together."""
+    """(inside, stray) as `train.hint_reach` has them, over all that is given."""
     before = after = strayed = others = 0.0
     for sample in given:
         chroma = coloured(net, sample)
@@ -115,7 +124,7 @@ def judged(net: nn.Module, given: list[Sample]) -> tuple[float, float]:
         after += squares(chroma, sample).item()
         strayed += ((moved(chroma, sample) > MOVED) * sample.is_other).sum().item()
         others += sample.is_other.sum().item()
-    return 1 - (after / before) ** 0.5, strayed / others
+    return 1 - (after / before) ** 0.5, strayed / max(others, 1)
 
 
 @click.command()
@@ -137,8 +146,9 @@ def main(model: Path, data: Path, output: Path, pictures: int, stray: float) -> 
     )
     learn(net, learnt, stray)
     for name, of in (("learnt", learnt), ("kept", kept)):
-        inside, strayed = judged(net, of)
-        click.echo(f"{name}: inside {inside:.3f}, stray {strayed:.3f}")
+        for kind in ("", "_free", "grid"):
+            inside, strayed = judged(net, [sample for sample in of if sample.kind == kind])
+            click.echo(f"{name} {kind:5}: inside {inside:.3f}, stray {strayed:.3f}")
     layers = {}
     for number, layer in enumerate(part for part in net if isinstance(part, nn.Linear)):
         layers[f"weight{number}"] = layer.weight.detach().numpy()

@@ -47,7 +47,7 @@ def described() -> list[Dial]:
         ),
         Dial(
             "calm",
-            _("Ca_lm"),
+            _("Calm"),
             _("Draws blotches to the colour around them, up to edges: 0 = not at all, 1 = wholly"),
             0.0,
             1.0,

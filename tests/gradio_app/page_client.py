@@ -7,11 +7,13 @@ from typing import Any
 import httpx
 
 UPLOAD = "/gradio_api/upload"
+#: Good values of the parts that say how to colour (`payloads.ColourSettings`).
+SETTINGS: list[Any] = ["tiny", 0, 1.0, False, 0.0, 0.0, 0.0, 1.0]
 #: Each named endpoint of the page, with good values beside its file; "FILE" stands for that.
 NAMED: dict[str, list[Any]] = {
-    "open": ["FILE", "tiny", 0, 1.0, False],
+    "open": ["FILE", *SETTINGS],
     "batch": [["FILE"], "tiny", 1.0, False],
-    "full_size": ["FILE", "tiny", 0, 1.0, False],
+    "full_size": ["FILE", *SETTINGS],
     "compare": ["FILE", "tiny", 0, 1.0, False, "plain", 0, 1.0, False],
     "vote": [["FILE"], "", "tiny", 0, 1.0, False, "plain", 0, 1.0, False, None, None],
 }

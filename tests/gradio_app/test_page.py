@@ -28,6 +28,7 @@ from tests.gradio_app.browsing import (
     stroke,
     to_hint_editor,
 )
+from tests.gradio_app.page_client import SETTINGS
 from tests.gradio_app.pictures import file_of, gray
 
 
@@ -321,7 +322,7 @@ def test_no_file_and_no_address_is_taken_from_a_request(client, field):
         address = f"http://127.0.0.1:{outside.server_port}/x.png"
         for place in ("/etc/passwd", address):
             file = {"path": "/etc/hostname", "meta": {"_type": "gradio.FileData"}, field: place}
-            started = client.post("/gradio_api/call/open", json={"data": [file, "tiny", 0, 1.0, 1]})
+            started = client.post("/gradio_api/call/open", json={"data": [file, *SETTINGS]})
             body = started.text
             if started.status_code == 200:
                 body = client.get(f"/gradio_api/call/open/{started.json()['event_id']}").text

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from gradio_app.page.streams import MOST_OF_ONE
-from tests.gradio_app.page_client import NAMED, file_data, opened, upload, with_file
+from tests.gradio_app.page_client import NAMED, SETTINGS, file_data, opened, upload, with_file
 from tests.gradio_app.pictures import file_of, gray
 
 PNG = file_of(gray(60, 80), "PNG")
@@ -38,7 +38,7 @@ def test_what_an_event_says_of_itself_is_looked_at_too(client):
     numbers = {one["api_name"]: one["id"] for one in client.get("/config").json()["dependencies"]}
     [path] = upload(client, ("a.png", PNG))
     id = opened(client, path)
-    given, body = ["tiny", 0, 1.0, False], {}
+    given, body = SETTINGS, {}
     for name, data in (("paint", [id, *given]), ("ask", [id, *given]), ("open_example", given)):
         for number, event_data in enumerate(
             (None, {}, {"index": 99, "strokes": 5, "x": "a"}, {"index": [0], "strokes": [[]]})

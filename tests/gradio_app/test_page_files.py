@@ -1,6 +1,7 @@
 """The page reads what its own browser uploaded and nothing else on the machine."""
 
 import inspect
+import json
 import os
 import re
 import socket
@@ -13,6 +14,7 @@ import pytest
 
 from tests.gradio_app.page_client import (
     NAMED,
+    SETTINGS,
     UPLOAD,
     call,
     file_data,
@@ -152,7 +154,7 @@ def test_a_file_in_what_an_event_tells_of_itself_is_dropped(client, secret, plan
     for path in (str(secret), "/dev/zero", *planted[:6]):
         number = numbers["open_example"]
         body = {
-            "data": ["tiny", 0, 1.0, 1],
+            "data": SETTINGS,
             "fn_index": number,
             "session_hash": "attacker-2",
             "event_data": {"index": 0, "value": {"image": file_data(path)}},
@@ -172,7 +174,8 @@ def test_a_body_with_a_name_given_twice_is_read_once(client, secret):
     [path] = upload(client, ("a.png", PNG))
     meta = '"meta": {"_type": "gradio.FileData"}'
     for first, second in ((path, str(secret)), (str(secret), path)):
-        body = f'{{"data": [{{"path": "{first}", "path": "{second}", {meta}}}, "tiny", 0, 1.0, 1]}}'
+        file = f'{{"path": "{first}", "path": "{second}", {meta}}}'
+        body = f'{{"data": [{file}, {json.dumps(SETTINGS)[1:]}}}'
         answer = client.post(
             "/gradio_api/call/open", content=body, headers={"Content-Type": "application/json"}
         )
@@ -240,7 +243,7 @@ def test_a_path_cannot_be_guessed_and_says_nothing_of_the_file(client):
     ],
 )
 def test_a_route_that_the_page_does_not_use_is_not_there(client, secret, method, path):
-    body = {"data": [file_data(str(secret)), "tiny", 0, 1.0, 1], "session_hash": "x"}
+    body = {"data": [file_data(str(secret)), *SETTINGS], "session_hash": "x"}
     answer = client.request(method, path, json=body if method == "POST" else None)
     assert answer.status_code == 404 and answer.json()["detail"] == "there is nothing here"
 
