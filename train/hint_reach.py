@@ -1,4 +1,4 @@
-"""How far hints reach: do they colour their own thing, and leave other things alone?
+"""Measures how far hints reach: their own thing takes the colour, other things keep theirs.
 
 A *thing* is a segment of the true picture (`core.learn.measures.objects.segments`). One, two and
 four of them are given a hint each in their middle, discs of one radius, as a person dabs: once of
@@ -44,19 +44,21 @@ class HintReach:
         self._colour = colour
         self._squares: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
         self._pixels: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
-        self._seen = 0
+        self._count = 0
 
     def add(self, photograph: Photograph, predicted: np.ndarray) -> None:
         """`predicted`: a*, b* 2,H,W that the model gives without hints."""
         random = np.random.default_rng(zlib.crc32(photograph.name.encode()))
         labels = segments(photograph.lightness, photograph.chroma)
-        radius = RADII[self._seen % len(RADII)]
-        self._seen += 1
+        radius = RADII[self._count % len(RADII)]
+        self._count += 1
         names = random.permutation(np.unique(labels))[: max(COUNTS)]
-        asked = [_mean(photograph.chroma, labels == name) for name in names]
+        hint_colours = [_mean(photograph.chroma, labels == name) for name in names]
         for count in COUNTS:
-            self._try("", photograph, predicted, labels, names[:count], asked[:count], radius)
-        free = [_turned(asked[0], random)]
+            self._try(
+                "", photograph, predicted, labels, names[:count], hint_colours[:count], radius
+            )
+        free = [_turned(hint_colours[0], random)]
         self._try("_free", photograph, predicted, labels, names[:1], free, radius)
 
     def result(self) -> dict[str, float]:
@@ -75,26 +77,26 @@ class HintReach:
         automatic: np.ndarray,
         labels: np.ndarray,
         names: np.ndarray,
-        asked: list[np.ndarray],
+        hint_colours: list[np.ndarray],
         radius: int,
     ) -> None:
         truth = photograph.chroma
         hints = np.zeros((3, *labels.shape), np.float32)
-        wanted = truth.copy()
+        hint_colour = truth.copy()
         is_other = np.ones(labels.shape, bool)
-        for name, colour in zip(names, asked, strict=True):
+        for name, colour in zip(names, hint_colours, strict=True):
             thing = labels == name
             disc = thing & _disc(_middle(thing), radius, labels.shape)
             hints[:2, disc] = colour[:, None]
             hints[2, disc] = 1
             # the thing's own shades stay, around another colour
             mean = _mean(truth, thing)
-            wanted[:, thing] = truth[:, thing] + (colour - mean)[:, None]
+            hint_colour[:, thing] = truth[:, thing] + (colour - mean)[:, None]
             is_other &= ~thing & (np.hypot(*(truth - mean[:, None, None])) > OTHER)
         answer = self._colour(photograph, hints)
         inside = np.isin(labels, names)
         for at, given in enumerate((automatic, answer)):
-            self._squares[kind][at] += ((given - wanted)[:, inside] ** 2).sum()
+            self._squares[kind][at] += ((given - hint_colour)[:, inside] ** 2).sum()
         moved = np.hypot(*(answer - automatic)) > MOVED
         self._pixels[kind] += ((moved & is_other).sum(), is_other.sum())
 
