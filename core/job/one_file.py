@@ -34,9 +34,9 @@ from core.image.page import Page, Source
 from core.image.painted_page import PaintedPage
 from core.image.read import is_whole, open_source, read_provenance
 from core.image.write import check_apart, save
+from core.job.colour_detection import reason_to_leave
 from core.job.job import NAME_TAKEN, Job, Outcome, job_key
 from core.job.sidecars import Result, carry
-from core.job.toning import reason_to_leave
 from core.options import canonical_json
 
 log = logging.getLogger(__name__)
