@@ -1,4 +1,4 @@
-"""How this program was installed, so that what it advises to install works where it stands.
+"""Finds out how this program was installed, so that the commands it advises work here.
 
 A checkout, a wheel, an index, pipx and uv each want another command for the same extra.
 """

@@ -1,4 +1,4 @@
-"""What operating systems do differently, once: on Unix as on Windows.
+"""Calls that differ between operating systems, in one place: on Unix as on Windows.
 
 Nothing else in the runtime half calls what only Unix has. pyright checks this file, and all that
 use it, as for Linux, Windows and macOS (`make lint`).

@@ -1,4 +1,4 @@
-"""What the server costs beside the command line, for `make bench`.
+"""Measures what the server costs beside the command line, for `make bench`.
 
 `rows` yields the server's figures as rows of `core.bench`: a real server in a process of its own,
 asked over HTTP. CPU seconds are the server process's own; where only wall time tells, it is the

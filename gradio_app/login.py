@@ -1,4 +1,4 @@
-"""How a person shows the token: a form, an address that logs in once, and a cookie afterwards.
+"""The login of a browser: a form, an address that logs in once, and a cookie afterwards.
 
 Programs send the token itself with every request; that is the guard's own business.
 """

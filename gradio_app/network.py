@@ -29,7 +29,7 @@ def listen(host: str, port: int, *, try_next: bool) -> list[socket.socket]:
         except OSError as error:
             reason = error.strerror or str(error)
     raise ServiceError(
-        f"port {port} cannot be opened on {host} ({reason}){_by_whom(port)}",
+        f"port {port} cannot be opened on {host} ({reason}){_holder_of_port(port)}",
         remedy=f"start with --port {_free_port(host, port)}",
     )
 
@@ -108,7 +108,7 @@ def _free_port(host: str, port: int) -> int:
     return 0
 
 
-def _by_whom(port: int) -> str:
+def _holder_of_port(port: int) -> str:
     """Which photochrom server has the port; '' where it is another program."""
     state = discovery.read()
     token = state.token if state and state.port == port else ""

@@ -1,4 +1,4 @@
-"""How another device gets in: an address that logs in once, as text and as a QR code."""
+"""Prints an address that logs another device in once, as text and as a QR code."""
 
 import sys
 

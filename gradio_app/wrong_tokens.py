@@ -1,4 +1,4 @@
-"""How often a client may be wrong about the token: ten times, and then ever more slowly."""
+"""Limits wrong tokens: a client has ten tries, and then waits ever longer."""
 
 import ipaddress
 import time

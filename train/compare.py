@@ -1,4 +1,4 @@
-"""What `photochrom compare` does: many recipes, one budget, one seed, the same pictures.
+"""`photochrom compare`: many recipes with one budget and one seed, on the same pictures.
 
 Each recipe leaves a folder with its run, its model file and `result.json`; a comparison that was
 interrupted finds them and goes on. The report is written from those files alone.

@@ -1,4 +1,4 @@
-"""What `photochrom evaluate` measures: a model file against pictures at their stored size.
+"""`photochrom evaluate`: measures a model file against pictures at their stored size.
 
 The file runs as the product runs it (`core.model.session`); lightness comes from the true picture,
 chroma is upsampled bicubically. `evaluate` gives rows and their summary, `stability` how far the

@@ -1,4 +1,4 @@
-"""What `evaluate` measures beyond RMSE, PSNR and AuC: structure, colour difference, realism, more.
+"""Measures of `evaluate` beyond RMSE, PSNR and AuC: structure, colour difference, realism, more.
 
 `ExtendedMeasures` is given each picture with the model's colours, and gathers. The cheap measures
 are always taken; those that need labels or weights when they are requested.

@@ -1,4 +1,4 @@
-"""How far hints reach: do they colour their own thing, and leave other things alone?
+"""Measures how far hints reach: their own thing takes the colour, other things keep theirs.
 
 A *thing* is a segment of the true picture (`core.learn.measures.objects.segments`). One, two and
 four of them are given a hint each in their middle, discs of one radius, as a person dabs: once of
@@ -58,12 +58,12 @@ class HintReach:
         self._colour = colour
         self._squares: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
         self._pixels: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
-        self._seen = 0
+        self._count = 0
 
     def add(self, photograph: Photograph, predicted: np.ndarray) -> None:
         """`predicted`: a*, b* 2,H,W that the model gives without hints."""
-        radius = RADII[self._seen % len(RADII)]
-        self._seen += 1
+        radius = RADII[self._count % len(RADII)]
+        self._count += 1
         for case in cases(photograph, radius):
             self._take_in(case, photograph, predicted)
 

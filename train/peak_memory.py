@@ -1,4 +1,4 @@
-"""How much memory a piece of work takes at its peak, beyond what was there before."""
+"""Measures the peak memory of a piece of work, beyond what was in use before."""
 
 import resource
 import threading

@@ -1,4 +1,8 @@
-"""The lease of the scan at work: renewed by a thread, lost when another process takes the scan."""
+"""The lease of the scan at work: renewed by a thread, lost when another process takes the scan.
+
+A lease that nobody renews expires in lua/refill.lua, which the dispatcher runs; `policy.LEASE` is
+its length.
+"""
 
 import contextlib
 import logging

@@ -1,4 +1,4 @@
-"""How a worker's log reads: with the time, one line for each event, as text or as JSON.
+"""Formats of a worker's log: one line for each event with its time, as text or as JSON.
 
 What happens by the hundred (a message that comes twice, a scan put off) is told once a minute with
 its number (`ThrottledLog`).

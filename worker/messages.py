@@ -1,4 +1,4 @@
-"""What counts as a message of ours; everything else is rejected, logged, and not executed.
+"""Checks messages: those that are not ours are rejected, logged, and not executed.
 
 `strategy` is what Celery asks about each message that names our task; messages that name another
 task, or whose body is not JSON, never come so far. A message of ours holds a batch and a scan by

@@ -1,4 +1,4 @@
-"""What a worker tells Prometheus and an orchestrator, on a port of its own.
+"""Serves metrics for Prometheus and probes for an orchestrator, on a port of its own.
 
 `/metrics`: this worker's scans, seconds and bytes, the queues' depth, the unfinished batches' scans
 by state, the final figures of the latest ended ones. `/ready`: 200 once it takes work. `/live`: 200

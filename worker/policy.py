@@ -1,4 +1,4 @@
-"""How patient the queue is: leases, pauses, limits. Every number with its unit and its reason."""
+"""The numbers of the queue: leases, pauses, limits, each with its unit and its reason."""
 
 import random
 from typing import Final

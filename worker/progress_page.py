@@ -1,4 +1,4 @@
-"""How the batches stand, as a page for people without a terminal: read-only, at a worker's port.
+"""A page of the batches' progress for people without a terminal: read-only, at a worker's port.
 
 HTML without a script, which the browser asks for again every few seconds. What is in the ledger was
 typed by people, so all of it is escaped.

@@ -1,4 +1,4 @@
-"""How a worker that has stopped to take messages begins anew, and how its children follow it.
+"""Restarts a worker that has stopped to take messages, and ends children without a parent.
 
 The dispatcher's thread asks for a restart, which is first tried warmly: SIGTERM lets the main
 thread finish what is at work. Where the main thread does not come to that within `policy.WARM_STOP`

@@ -1,4 +1,8 @@
-"""`batch retry`: what of a batch is begun again."""
+"""`batch retry` puts scans of a batch back into its backlog.
+
+Scans that fail for a reason that may pass are tried again without it: see
+`policy.is_worth_another_try` and `policy.pause_after`.
+"""
 
 from core.errors import KINDS
 from worker.invariant import put_back

@@ -1,4 +1,4 @@
-"""When a worker takes work: at certain hours of the day, and no more than so many scans a time.
+"""The schedule of a worker: hours of the day, and how many scans it may begin in a time.
 
 `WorkSchedule.is_closed` says that no scan may be begun now. Celery calls it before it fetches a
 message (`fetch_on_schedule`), the processes before their next scan. A scan at work is always

@@ -1,4 +1,4 @@
-"""What a machine is told once: the broker and the folders that its workers may touch.
+"""A machine's settings: the broker and the folders that its workers may touch.
 
 The environment (`PHOTOCHROM_BROKER`, `PHOTOCHROM_ROOTS`) stands above the configuration file,
 options above both. The file is `config.toml` in the user's configuration folder of photochrom, or

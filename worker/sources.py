@@ -1,4 +1,4 @@
-"""What `batch submit` takes for SRC: a folder, a list of files, a glob, or a bucket's prefix.
+"""The sources of `batch submit`: a folder, a list of files, a glob, or a bucket's prefix.
 
 `sources_of` understands the word, `Sources.plan` answers with scans and results one at a time.
 Names and conflicts are `core.job.plan`'s; here is only where the files are listed from. A list or

@@ -1,4 +1,4 @@
-"""How a batch stands: counted, estimated, told in prose or JSON. And finding it by a short name.
+"""The status of a batch: counted, estimated, in prose or JSON; and finding it by a short name.
 
 Everything is read from the ledger.
 """

@@ -1,7 +1,7 @@
 """Notes of submitted batches outside Redis: they last even when Redis lost the batch.
 
-A note lies in a folder of the user's and beside the destination, so that whoever finds the results
-finds the batch. After a restart of a Redis without persistence the ledger is empty; `batch status`
+A note lies in a folder of the user's and beside the destination, so that the results lead to the
+batch. After a restart of a Redis without persistence the ledger is empty; `batch status`
 can then say so, and how to go on, instead of "unknown".
 """
 

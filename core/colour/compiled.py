@@ -1,4 +1,4 @@
-"""How kernels are compiled: numba's options for all of them, and where the machine code is kept.
+"""Options of numba for all kernels, and the folder in which their machine code is cached.
 
 `compiled` is for a kernel that Python calls, `part` for what kernels are made of.
 """

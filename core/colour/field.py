@@ -1,4 +1,4 @@
-"""From a network's small answer to chroma for every pixel, smoothly.
+"""The chroma field: a network's small answer upsampled smoothly to every pixel.
 
 `ChromaField` is what the colorizer hands over, `prepare` turns it into `PreparedField`, which the
 fused pass in `kernels` reads: cubic (Catmull-Rom) upsampling to nodes at most 16 pixels apart,

@@ -1,4 +1,4 @@
-"""What sRGB can show: colours outside lose chroma, never lightness. The float64 reference.
+"""The gamut of sRGB: colours outside lose chroma, never lightness. The float64 reference.
 
 `inside` and `fit` may be called from outside. A colour of too much chroma moves along its hue, at
 constant L*, towards the grey axis until it is inside; the channels are never clipped one by one,

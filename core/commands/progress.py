@@ -1,4 +1,4 @@
-"""What is said while files are coloured: a live line on a terminal, plain lines in a log.
+"""Progress of a command: a live line on a terminal, plain lines in a log.
 
 `Progress` also writes the report, one line a file, flushed at once: after a power cut the report
 tells what was done.

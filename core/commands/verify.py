@@ -27,8 +27,8 @@ def verify(
     another program (tifffile, Pillow, imagecodecs), which must see the same pictures; each line
     says by which. The extra `verify` installs all of them.
     """
+    from core.job.colour_detection import is_left_alone
     from core.job.promise import verify as compare
-    from core.job.toning import is_left_alone
 
     failed = False
     for before, after in _pairs(original, coloured, exclude):

@@ -1,7 +1,7 @@
 """Moving pictures: a film in, the same film in colour out, with its luma and all other streams.
 
 Data flows one way: `source` decodes, `segments` plans, `frame_colorizer` gives frames their chroma
-(`motion` and `propagation` bring it from frame to frame), `encoder` and `packets` write a segment,
-`muxing` makes the result. `one_film` is the way in. PyAV and OpenCV (the extra `video`) are
-imported late.
+(`motion` and `propagation` bring it from frame to frame, `scenes` finds cuts), `encoder` and
+`packets` write a segment, `muxing` makes the result. `one_film` is the way in. PyAV and OpenCV
+(the extra `video`) are imported late.
 """

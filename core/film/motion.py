@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from core.film.scenes import is_cut
+
 #: Pixels of a guide by which two flows may miss each other, beside a share of their length.
 _SLACK: Final = 0.5
 _SHARE: Final = 0.02
@@ -20,10 +22,6 @@ _GRAIN: Final = 12.0
 _LOCAL: Final = 15
 #: Codes from which on a pixel of a guide counts as textured.
 _TEXTURE: Final = 4.0
-#: A cut is where less than this of the textured pixels is found again, and no more than
-#: `_LIKENESS` of the picture is like its predecessor moved into its place.
-_FOUND: Final = 0.45
-_LIKENESS: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +44,9 @@ def between(earlier: np.ndarray, later: np.ndarray) -> Motion:
     ahead_trust = _trust(ahead, back, earlier_detail, later_detail)
     moved = sampled(earlier_detail, back)
     textured = (np.abs(later_detail) > _TEXTURE) | (np.abs(moved) > _TEXTURE)
-    found = float(back_trust[textured].mean()) if textured.any() else 1.0
-    is_cut = (
-        found < _FOUND and _likeness(later, sampled(earlier.astype(np.float32), back)) < _LIKENESS
-    )
-    if not textured.any():  # two flat frames: a cut where their tones are far from each other
-        is_cut = abs(float(later.mean()) - float(earlier.mean())) > 40
-    return Motion(back, back_trust, ahead, ahead_trust, is_cut)
+    found = float(back_trust[textured].mean()) if textured.any() else None
+    cut = is_cut(earlier, later, found, lambda: sampled(earlier.astype(np.float32), back))
+    return Motion(back, back_trust, ahead, ahead_trust, cut)
 
 
 def sampled(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -109,11 +103,3 @@ def _trust(flow, answer, own, other) -> np.ndarray:
 def _squared(flow: np.ndarray) -> np.ndarray:
     """The square of its length; `sum` over an axis of two takes ten times as long."""
     return flow[..., 0] ** 2 + flow[..., 1] ** 2
-
-
-def _likeness(first: np.ndarray, second: np.ndarray) -> float:
-    """Correlation of two pictures, -1..1."""
-    a, b = first.astype(np.float32).ravel(), second.astype(np.float32).ravel()
-    a, b = a - a.mean(), b - b.mean()
-    size = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / size if size > 1e-6 else 1.0

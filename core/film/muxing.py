@@ -216,11 +216,11 @@ def _copied(source, mapping, film: Film, shift: Any, stop: int | None) -> Iterat
     """The packets of the other streams; of a part of the film those that lie in it."""
     import av.error
 
-    wanted = [source.streams[index] for index in mapping if index != film.stream]
-    wanted = [stream for stream in wanted if stream.type != "attachment"]
-    if not wanted:
+    streams = [source.streams[index] for index in mapping if index != film.stream]
+    streams = [stream for stream in streams if stream.type != "attachment"]
+    if not streams:
         return
-    packets = source.demux(*wanted)
+    packets = source.demux(*streams)
     while True:
         try:
             packet = next(packets, None)

@@ -1,4 +1,4 @@
-"""How the samples of a page lie: in memory, in the file that it comes from, in the one written."""
+"""The layout of samples of a page: in memory, in the file that it comes from, in the result."""
 
 from dataclasses import dataclass
 from typing import Final, Literal

@@ -1,4 +1,4 @@
-"""What a source is: a file of pages, each read as strips of sRGB codes.
+"""A `Source` is a file of `Page`s, each read as strips of sRGB codes.
 
 `read.open_source` makes a `Source`; the writing side and the Colorizer use it. `page_of` makes one
 of its pages for the module of a format, `page_in_memory` one of samples that stand in no file.

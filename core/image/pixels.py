@@ -62,7 +62,7 @@ class HeldPixels:
             yield top, codes[top : top + rows]
 
     def take(self) -> np.ndarray:
-        """All of them, given away to be written over; whoever asks again has them decoded anew."""
+        """All of them, given away to be written over; the next call decodes them again."""
         codes = self.codes()
         self.release()
         return codes

@@ -1,4 +1,4 @@
-"""From a file's own colours to sRGB codes: ICC profiles, gamma and primaries, CMYK.
+"""Converts a file's own colours to sRGB codes: ICC profiles, gamma and primaries, CMYK.
 
 The product keeps the lightness, so a picture that is not sRGB is handed over as gray: for each
 pixel the sRGB code, in 16 bits, whose CIE L* (D65) is that of the file's colour. That is exact for

@@ -1,4 +1,4 @@
-"""How `Page.thumbnail` makes a small picture of a large one: means of blocks, and their mixing."""
+"""`Page.thumbnail`: a small picture of a large one, by means of blocks and their mixing."""
 
 import numpy as np
 
@@ -28,23 +28,23 @@ def block_means(pixels: PagePixels, width: int, across: int, down: int) -> np.nd
     return np.asarray(means, np.float32)
 
 
-def taps(size: int, block: int, wanted: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which blocks make up each of `wanted` means of `size` pixels, and how much each counts.
+def taps(size: int, block: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which blocks make up each of `count` means of `size` pixels, and how much each counts.
 
     Blocks are of `block` pixels, the last one may be smaller. Returns two arrays (taps, wanted):
     the blocks' numbers and their weights (float32), which add up to 1.
     """
     blocks = -(-size // block)
-    if wanted > size:  # between the centres of two pixels
-        centres = np.clip((np.arange(wanted) + 0.5) * size / wanted - 0.5, 0, size - 1)
+    if count > size:  # between the centres of two pixels
+        centres = np.clip((np.arange(count) + 0.5) * size / count - 0.5, 0, size - 1)
         first = np.floor(centres).astype(np.intp)
         numbers = np.stack((first, np.minimum(first + 1, size - 1)))
         weights = np.stack((1 - (centres - first), centres - first))
         return numbers, weights.astype(np.float32)
-    bounds = np.arange(wanted + 1) * (size / wanted)
+    bounds = np.arange(count + 1) * (size / count)
     low, high = bounds[:-1], bounds[1:]
     first = np.floor(low / block).astype(np.intp)
-    numbers = first + np.arange(size // wanted // block + 2)[:, np.newaxis]
+    numbers = first + np.arange(size // count // block + 2)[:, np.newaxis]
     starts, ends = numbers * block, np.minimum((numbers + 1) * block, size)
     weights = np.maximum(np.minimum(ends, high) - np.maximum(starts, low), 0.0)
     weights /= weights.sum(axis=0)

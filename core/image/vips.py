@@ -42,7 +42,7 @@ def library() -> Any:
 def load(loader: str, origin: Origin, fail_on: str = "warning", **options: Any) -> Any:
     """Opens a picture lazily with `loader` ('pngload'); raises `SourceError`.
 
-    `fail_on` is "warning" for who wants pixels; "error" will do for a header, and where every
+    `fail_on` is "warning" where pixels are read; "error" will do for a header, and where every
     warning has been looked at already.
     """
     vips = library()

@@ -1,4 +1,4 @@
-"""What travels: a `Job`, its key (contract 3), its `Outcome` and the report line (contract 5)."""
+"""`Job`, its key (contract 3), its `Outcome` and the report line (contract 5)."""
 
 import hashlib
 from dataclasses import dataclass, field

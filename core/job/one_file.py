@@ -1,4 +1,4 @@
-"""One file's whole life: opened, asked whether its work is done, coloured, put in its place.
+"""Colours one file: opens it, checks whether the work is done, colours it, puts it in its place.
 
 `run` opens the source and compares job keys. `_painted_pages` asks the network, page by page, and
 `core.image.write.save` paints each page in bands, writes them in the result's format, brings the
@@ -34,9 +34,9 @@ from core.image.page import Page, Source
 from core.image.painted_page import PaintedPage
 from core.image.read import is_whole, open_source, read_provenance
 from core.image.write import check_apart, save
+from core.job.colour_detection import reason_to_leave
 from core.job.job import NAME_TAKEN, Job, Outcome, job_key
 from core.job.sidecars import Result, carry
-from core.job.toning import reason_to_leave
 from core.options import canonical_json
 
 log = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ def _painted_pages(
 
 
 class _ThumbnailOnce:
-    """A page for the Colorizer whose thumbnail is made once, whoever asks for it."""
+    """A page for the Colorizer that makes its thumbnail once and keeps it."""
 
     def __init__(self, page: Page) -> None:
         self.height, self.width = page.height, page.width

@@ -1,4 +1,4 @@
-"""Many jobs on several processes: each has its own warm model, none can take the others with it.
+"""Runs many jobs on several processes, each with its own warm model; one may die alone.
 
 Each process has a pipe of its own to this one. No lock and no queue is shared, so a process may
 die at any moment, in a native decoder or by the system's hand, and only the file that it had in

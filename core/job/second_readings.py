@@ -1,4 +1,4 @@
-"""How Pillow, imagecodecs and tifffile read a page of a source: each gives a `Reading` or nothing.
+"""Pillow, imagecodecs and tifffile as second readers of a page: each gives a `Reading` or None.
 
 A reader gives nothing where it is known to read such a page wrong or coarser (Pillow: 16 bits of
 RGB): what it says is held against our own reader.

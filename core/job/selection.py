@@ -1,4 +1,4 @@
-"""Which files below a folder are sources, and how many were passed over for which reason.
+"""Selects the sources below a folder, and counts the others by the reason why they were left out.
 
 A `Selection` is asked for every entry of a walk, a glob or a list, and counts what it refuses. The
 command line and the queue share it.

@@ -1,4 +1,4 @@
-"""What travels between the data, a network and the losses: a batch of pictures, an answer to it."""
+"""The data that pass between loader, network and losses: a batch, a network's output."""
 
 from dataclasses import dataclass
 

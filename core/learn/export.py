@@ -1,4 +1,4 @@
-"""From a trained network to one model file of contract 1: graph, metadata, checks, storage.
+"""Exports a trained network to one model file of contract 1: graph, metadata, checks, storage.
 
 `export` writes float32, `store_as_float16` halves the file (weights stored as float16, computed in
 float32), `quantize` makes the convolutions int8. Each file is checked against the network on

@@ -1,4 +1,4 @@
-"""Several processes that train as one, under `torchrun`: their numbers, the mean gradient, maxima.
+"""Distributed training under `torchrun`: rank and number of processes, mean gradient, maxima.
 
 Each process draws its share of every batch and has the same weights throughout; without torchrun
 all of this is one process and costs nothing. NCCL where there are GPUs, gloo elsewhere.

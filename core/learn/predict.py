@@ -1,4 +1,4 @@
-"""From a picture's lightness to its chroma at the same size, with a torch network or an ONNX file.
+"""Predicts chroma of the size of a lightness, with a torch network or an ONNX file.
 
 The same path as the runtime's, in plain torch: pad by reflection, ask, upsample the chroma
 bicubically, crop. `Predictor` is the one thing that both kinds of model are reduced to.

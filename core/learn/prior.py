@@ -1,4 +1,4 @@
-"""How often each colour bin is right in the training pictures: what rebalancing weighs by.
+"""The prior of the colour bins: how often each is right in the training pictures, for rebalancing.
 
 A network that classifies has a buffer `prior`, evenly filled until it is measured; it is saved with
 the weights, so that a run goes on with the prior that it began with.

@@ -1,4 +1,4 @@
-"""How fast a run goes: pictures a second, where the time of a step is spent, share of the peak.
+"""Measures the speed of a run: pictures a second, time by part of a step, share of the peak.
 
 `Throughput` is the trainer's watch, `peak_of` says what the device could do at best: after NVIDIA's
 data sheets, or measured. The share of the peak is the "model FLOPs utilization" of Chowdhery et al.

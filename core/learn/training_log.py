@@ -1,4 +1,4 @@
-"""What a training run shows while it goes on: lines, `log.jsonl`, TensorBoard."""
+"""Logs a training run while it goes on: lines, `log.jsonl`, TensorBoard."""
 
 import json
 from collections.abc import Callable

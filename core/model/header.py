@@ -1,4 +1,4 @@
-"""What a model file says of itself, read without its weights.
+"""Reads a model file's metadata without its weights.
 
 A session of a large model takes seconds and gigabytes to open; a list of models needs a few hundred
 bytes of it. An ONNX file is one protobuf message, in which every field says its length: weights and

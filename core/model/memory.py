@@ -1,4 +1,4 @@
-"""How many processes with one model fit into this machine's memory.
+"""Computes how many processes with one model fit into this machine's memory.
 
 Small models are nobody's worry. A large one takes its file several times over in each process while
 it is loaded (float16 weights, the same as float32, the optimizer's rearranged copy), and its layers

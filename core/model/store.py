@@ -1,4 +1,4 @@
-"""Where models are found: the bundled ones inside the package, the user's in a folder of theirs.
+"""Finds models: the bundled ones inside the package, the user's in a folder of theirs.
 
 `resolve` turns what a user typed into a file; `installed`, `import_model` and `remove` serve
 `photochrom models`. A newer bundled model replaces the old one by one file in `bundled/`.

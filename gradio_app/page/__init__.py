@@ -1,4 +1,4 @@
-"""What a browser shows at `/`: made when it is first needed, since Gradio takes 2 s to import.
+"""The page at `/`, made when it is first needed, since Gradio takes 2 s to import.
 
 `LatePage` is the application that waits for it; `layout.blocks` is the page itself. A server that
 GIMP started answers GIMP without having loaded Gradio at all.

@@ -1,4 +1,4 @@
-"""Many files in, one ZIP out: each file goes the way of `photochrom colorize`, one after another.
+""" "Many files": each file goes the way of `photochrom colorize`, the results into one ZIP.
 
 Failures are kept with their reason and do not stop the others. A batch that was stopped keeps what
 it has done: its ZIP is whole, and the same files sent again go on from there.

@@ -1,4 +1,4 @@
-"""What the page does: one handler for each thing that a person can do on it.
+"""The handlers of the page: one for each thing that a person can do on it.
 
 Every handler takes a slot in the pool, works in its threads, and says what went wrong in one
 sentence (`failure_notes`). Pictures live in `OpenPictures`; the browser holds only their names.

@@ -1,4 +1,4 @@
-"""What an event of the page may hold: each part's value is of the part's own kind.
+"""Checks the payload of an event of the page: each value is of its part's own kind.
 
 Gradio looks at values itself, and answers in its libraries' words, or lets a handler fail. Events
 are looked at before it gets them (`PageRoutes`), and refused with one plain sentence.

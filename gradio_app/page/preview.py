@@ -1,4 +1,4 @@
-"""What a browser is shown of a picture: previews of a size it can hold, and the colours in them."""
+"""Previews of a picture, of a size that a browser can hold, and a histogram of its colours."""
 
 import base64
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a browser may ask of the page: a list of routes, and files that are its own uploads.
+"""The routes of the page that a browser may use, and the files that are its own uploads.
 
 Every request for the page passes `PageRoutes` before Gradio sees it. A route that the page does not
 use is not there. An event's body is read here, and what Gradio gets is written anew: a file in it
@@ -212,7 +212,7 @@ class PageRoutes:
         return json.dumps(fields).encode()
 
     def _introducing(self, send: Send, owner: str) -> Send:
-        """`send`, which gives the browser its name; other pages cannot use it (`AccessControl`)."""
+        """`send` that gives the browser its name; other pages cannot use it (`AccessControl`)."""
         cookie = f"{self._cookie}={owner}; Path=/; HttpOnly; SameSite=Lax"
         return _with_header(send, "Set-Cookie", cookie)
 

@@ -1,4 +1,4 @@
-"""What the page says in sentences; everything longer than a label stands here."""
+"""The sentences of the page; everything longer than a label stands here."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is done to pictures before the network sees them: crop, flip, the look of old film, hints.
+"""Augmentation of pictures for the network: crop, flip, the look of old film, hints.
 
 `crop` takes one picture; the rest works on a whole batch, on the device that it is on. The old
 look falls on the network's input alone: the truth keeps its colours, but for a plate's border.

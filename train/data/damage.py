@@ -1,4 +1,4 @@
-"""What decades do to a print: scratches, dust, uneven fading, a plate's border. On L* only.
+"""Simulates the damage of decades: scratches, dust, uneven fading, a plate's border. On L* only.
 
 Old photographs are what people bring, and a scratch must not be taken for a thing with a colour.
 All functions take and give N,1,H,W; each picture has its own luck.

@@ -1,7 +1,8 @@
 """Crops made ahead of time by other processes, in order, the same with any number of them.
 
-Batch n depends on n alone, so that whoever makes it makes the same; the order is kept by asking in
-order. For a GPU, which one process cannot feed; on a CPU the network needs the cores itself.
+Batch n depends on n alone, so that every process makes the same one; they are taken in the order
+in which they were requested. For a GPU, which one process cannot feed; on a CPU the network needs
+the cores itself.
 """
 
 import multiprocessing

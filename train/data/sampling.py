@@ -1,4 +1,4 @@
-"""Which picture comes next: the validation split, the set first and then the picture, by seed.
+"""Samples pictures: the validation split, then first a set and then one of its pictures, by seed.
 
 The n-th sample of a run depends on the seed and n alone, so that a run can be taken up at any
 sample and two runs give the same batches.

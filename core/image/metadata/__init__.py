@@ -1,4 +1,4 @@
-"""What a file says about its picture beside the pixels, and what we add: the provenance.
+"""Metadata: all that a file says beside the pixels, and the provenance that we add.
 
 `Metadata` is the format-neutral form that the modules of `core.image.formats` read and write. A
 fault in metadata never fails a picture: it is noted and worked around.

@@ -1,4 +1,4 @@
-"""What an XMP packet says of the picture, set right for the picture that is written.
+"""Corrects what an XMP packet says of the picture for the picture that is written.
 
 It is upright, in sRGB, and alone in its file: sizes, colour space, orientation and regions (faces)
 follow, and what points at a gain map or a video behind the picture goes. Source: XMP Specification

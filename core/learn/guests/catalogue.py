@@ -1,4 +1,4 @@
-"""What is known of the published networks and their files: authors, licences, hashes, cost.
+"""A catalogue of the published networks and their files: authors, licences, hashes, cost.
 
 Data alone. None of the files comes with this program or is fetched by it; `docs/guests.md` says
 the same for people, and a test holds the two together.

@@ -1,4 +1,4 @@
-"""From a file of published weights to one model file of contract 1.
+"""Converts a file of published weights to one model file of contract 1.
 
 `convert` is the way in. The graph is traced without its weights, which are then laid into the file
 as they are: `core.learn.export`, made for networks that were trained here, holds several copies at

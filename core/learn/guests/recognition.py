@@ -1,4 +1,4 @@
-"""Whose weights are these? The names and shapes of the tensors tell, never the file's name."""
+"""Recognises a published network by the names and shapes of its tensors, never by a file's name."""
 
 import hashlib
 from collections.abc import Mapping

@@ -138,9 +138,9 @@ def _begin(path: Path) -> bytes:
 
 
 def _why_unpickled(error: Exception) -> str:
-    wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
-    if wanted:
-        return f"wants to run code when it is opened ({wanted[1]}), which is not allowed"
+    function = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if function:
+        return f"wants to run code when it is opened ({function[1]}), which is not allowed"
     return "is damaged, or wants to run code when it is opened"
 
 

@@ -1,4 +1,4 @@
-"""What keeps hints at their own thing: elsewhere the answer stays as it is without them."""
+"""The loss that keeps a hint at its own thing: elsewhere the answer stays as it is without it."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""How good colours are: `picture` has the measures that are always taken, the others one each."""
+"""Measures of colours: `picture` has those that are always taken, the others one each."""

@@ -1,4 +1,4 @@
-"""What is gathered over many pictures: a* and b* histograms, and the error for each colour's bin.
+"""Measures over many pictures: a* and b* histograms, and the error for each colour's bin.
 
 `Spread` compares how far the colours reach, ours and true; `Rebalanced` is Zhang 2016's AuC that
 counts every colour as much as any other, however rare its pixels are.

@@ -1,4 +1,4 @@
-"""Is each thing coloured right? The share of objects most of whose pixels are near the truth.
+"""Measures the share of objects most of whose pixels are near the truth.
 
 Objects are label masks where there are some. Without masks, segments of the true picture stand in:
 `segments` cuts it into patches of like colour by scikit-image's SLIC (Achanta et al. 2012); such a

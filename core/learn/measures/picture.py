@@ -1,4 +1,4 @@
-"""How good colours are: measures of one picture against the truth, on its true lightness.
+"""Measures of one picture against the truth, on its true lightness.
 
 Pictures are a*, b* planes 2,H,W (numpy, float32 or float64) and sRGB H,W,3 in 0..1. `judge` gives
 one row for a picture, `summary` the means and the ratios of means over many, as the tables have it.

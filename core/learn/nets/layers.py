@@ -1,4 +1,4 @@
-"""What several networks have in common: units of their answers, upscaling."""
+"""Layers that several networks share: units of their answers, upscaling."""
 
 import torch
 import torch.nn.functional as F

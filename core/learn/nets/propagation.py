@@ -1,4 +1,4 @@
-"""How far a hint's colour reaches: attention from every cell of the picture to the hinted ones.
+"""Hint propagation: attention from every cell of the picture to the hinted cells.
 
 Every cell is a query, and every hinted cell a key (after the propagation of iColoriT, Yun et al.
 2023). The logits fall with the distance between the two, with their difference in lightness (Levin,

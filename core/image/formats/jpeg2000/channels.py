@@ -1,4 +1,4 @@
-"""Which component of a codestream is which colour: palettes, channel definitions, transparency.
+"""Maps components of a codestream to colours: palettes, channel definitions, transparency.
 
 `arrange` makes one table of channels of the boxes `pclr`, `cmap` and `cdef`; `decode` follows it.
 Source: ISO/IEC 15444-1 I.5.3.4 to I.5.3.6.

@@ -1,4 +1,4 @@
-"""What a directory of a TIFF says beside the pixels, and which of its tags are not carried over."""
+"""Reads the metadata of a TIFF directory, and which of its tags are not carried over."""
 
 from array import array
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a TIFF file says of each of its pages: the layout, the metadata and the smaller versions.
+"""Reads the pages of a TIFF file: each one's layout, metadata and smaller versions.
 
 A page is a picture that is coloured. Thumbnails and overviews (`tree.py`) are none: they are made
 anew from the coloured page. Errors name what cannot be read (`support.py`) and what is damaged,

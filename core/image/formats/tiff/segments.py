@@ -1,4 +1,4 @@
-"""What is damaged in the segments of a TIFF, and its decoder does not tell of it.
+"""Finds damage in the segments of a TIFF that the decoder does not report.
 
 libtiff stops reading a segment once it has its pixels: what JPEG's decoder warns of afterwards may
 be lost, and the checksum at the end of a deflated segment is never compared. So these segments are

@@ -1,4 +1,4 @@
-"""Where the strips or tiles of a TIFF's picture stand, with the lengths that they really have.
+"""Locates the strips or tiles of a TIFF's picture, with the lengths that they really have.
 
 Many programs wrote StripByteCounts of zero, none at all, or more than the file holds. What is not
 compressed has a length that follows from its rows; of other segments the next one, or the end of

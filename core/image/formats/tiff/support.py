@@ -1,4 +1,4 @@
-"""Which TIFF pages are read: compressions, colour spaces and bits, and what is wrong with others.
+"""Tells which TIFF pages are read: compressions, colour spaces, bits; and names what is not.
 
 `problem_of` names what of a directory cannot be read, before a decoder sees the page. Source: TIFF
 6.0, TIFF Technical Notes 1-3, DNG.

@@ -91,31 +91,31 @@ def read_nodes(read: Reader, header: BlockHeader) -> Iterator[Node]:
 
     What is wrong with the chain raises; what is wrong with a sub-directory gives an empty one.
     """
-    seen: set[int] = set()
+    visited: set[int] = set()
     number, page, at = 0, 0, header.first
     while at:
-        if at in seen:
+        if at in visited:
             raise BadDirectory("its list of pages runs in a circle")
-        seen.add(at)
+        visited.add(at)
         directory, following = read_directory(read, at, header)
         top = Node(number, page, None, directory)
         yield top
-        for node in _below(top, read, header, seen, 1):
+        for node in _below(top, read, header, visited, 1):
             number = node.number
             yield node
         number, page, at = number + 1, page + 1, following
 
 
 def _below(
-    node: Node, read: Reader, header: BlockHeader, seen: set[int], depth: int
+    node: Node, read: Reader, header: BlockHeader, visited: set[int], depth: int
 ) -> Iterator[Node]:
     """The sub-directories of a directory, and the sub-directories of these."""
     pointers = node.directory.get(tags.SUB_DIRECTORIES)
     number = node.number
     for offset in pointers.integers if pointers and depth <= _DEEPEST else ():
         at = offset
-        while at and at not in seen:  # each may be the first of a list
-            seen.add(at)
+        while at and at not in visited:  # each may be the first of a list
+            visited.add(at)
             try:
                 directory, following = read_directory(read, at, header)
             except BadDirectory:
@@ -123,7 +123,7 @@ def _below(
             number += 1
             below = Node(number, node.page, node.number, directory)
             yield below
-            for deeper in _below(below, read, header, seen, depth + 1):
+            for deeper in _below(below, read, header, visited, depth + 1):
                 number = deeper.number
                 yield deeper
             at = following

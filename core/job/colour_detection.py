@@ -1,4 +1,4 @@
-"""Is a source in colour already, or a black-and-white photograph that is toned, faded or stained?
+"""Tells pictures in colour from black-and-white ones that are toned, faded or stained.
 
 A black-and-white photograph may be far from gray: sepia, cyanotype, yellowed paper, the noise of
 a JPEG file. But all of its colours follow its tones: pixels of one lightness have one colour, and
