@@ -74,28 +74,39 @@ def chroma_table(matrix: str, vividness: float = 1.0) -> NDArray[np.float32]:
 
 
 def chroma_codes(
-    luma: NDArray[np.float32],
+    luma: NDArray[np.unsignedinteger],
     chroma: NDArray[np.float32],
     table: NDArray[np.float32],
-    depth: int,
+    depths: tuple[int, int],
     *,
     is_full: bool,
 ) -> NDArray[np.unsignedinteger]:
     """The codes of Cb and Cr: (2, h, w), uint8 for a depth of 8, else uint16.
 
-    `luma`: Y' 0..1, (h, w). `chroma`: a*, b* (h, w, 2). `is_full`: the codes' range is full.
+    `luma`: codes of Y' (h, w) of the first of `depths`; the second is the result's. `chroma`: a*,
+    b* (rows, columns, 2) of the same picture, interpolated linearly. `is_full`: the codes' range.
     """
     from core.colour.ycbcr_kernel import look_up
 
-    out = np.empty((2, *luma.shape), np.uint8 if depth == 8 else np.uint16)
-    span = (1 << depth) - 1 if is_full else 224 << (depth - 8)
-    look_up(luma, chroma, table, np.float32(span), np.float32(1 << (depth - 1)), out)
+    before, after = depths
+    low, steps = _luma_range(before, is_full=is_full)
+    out = np.empty((2, *luma.shape), np.uint8 if after == 8 else np.uint16)
+    span = (1 << after) - 1 if is_full else 224 << (after - 8)
+    look_up(
+        luma, np.float32(low), np.float32(1 / steps), chroma, table,
+        np.float32(span), np.float32(1 << (after - 1)), out,
+    )  # fmt: skip
     return out
+
+
+def _luma_range(depth: int, *, is_full: bool) -> tuple[int, int]:
+    """The code of black, and how many codes white is above it."""
+    return (0, (1 << depth) - 1) if is_full else (16 << (depth - 8), 219 << (depth - 8))
 
 
 def luma_of(codes: NDArray[np.unsignedinteger], depth: int, *, is_full: bool) -> NDArray:
     """Y' 0..1 in float32 of codes of that depth."""
-    low, span = (0, (1 << depth) - 1) if is_full else (16 << (depth - 8), 219 << (depth - 8))
+    low, span = _luma_range(depth, is_full=is_full)
     return np.clip((codes.astype(np.float32) - low) * np.float32(1 / span), 0, 1)
 
 

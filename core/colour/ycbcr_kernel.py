@@ -12,17 +12,44 @@ _F = np.float32
 
 
 @compiled
-def look_up(luma, chroma, table, span, zero, out):
-    """Writes codes of Cb and Cr to `out` (2, h, w): `zero` + `span` times the table's value."""
+def _places(count, cells):
+    """Where the centres of `count` pixels lie among `cells` on the same line: cell, share of the
+    next one."""
+    first, share = np.empty(count, np.int64), np.empty(count, np.float32)
+    for n in range(count):
+        at = min(max((n + 0.5) * cells / count - 0.5, 0.0), cells - 1.0)
+        first[n] = max(min(int(at), cells - 2), 0)
+        share[n] = _F(at - first[n])
+    return first, share
+
+
+@compiled
+def look_up(codes, low, scale, chroma, table, span, zero, out):
+    """Writes codes of Cb and Cr to `out` (2, h, w): `zero` + `span` times the table's value.
+
+    Luma is (`codes` - `low`) * `scale`, (h, w); `chroma` (rows, columns, 2) is interpolated.
+    """
     lumas, chromas = table.shape[0], table.shape[1]
-    rows, columns = luma.shape
+    rows, columns = codes.shape
+    cells = chroma.shape[1]
     # as `ycbcr.RICHEST`: a knot lies on -100, the next 100 / ((CHROMAS - 1) / 2) on
     pitch = _F(chromas - 1) / _F(200.0)
+    down, down_share = _places(rows, chroma.shape[0])
+    across, across_share = _places(columns, cells)
+    line = np.empty((cells, 2), np.float32)  # in knots of the table
     for y in range(rows):
+        i, s = down[y], down_share[y]
+        below = min(i + 1, chroma.shape[0] - 1)
+        for x in range(cells):
+            for c in range(2):
+                value = chroma[i, x, c] * (_F(1) - s) + chroma[below, x, c] * s
+                line[x, c] = (value + _F(100.0)) * pitch
         for x in range(columns):
-            p = min(max(luma[y, x], _F(0.0)), _F(1.0)) * _F(lumas - 1)
-            q = min(max((chroma[y, x, 0] + _F(100.0)) * pitch, _F(0.0)), _F(chromas - 1))
-            r = min(max((chroma[y, x, 1] + _F(100.0)) * pitch, _F(0.0)), _F(chromas - 1))
+            p = min(max((_F(codes[y, x]) - low) * scale, _F(0.0)), _F(1.0)) * _F(lumas - 1)
+            n, s = across[x], across_share[x]
+            beside = min(n + 1, cells - 1)
+            q = min(max(line[n, 0] * (_F(1) - s) + line[beside, 0] * s, _F(0.0)), _F(chromas - 1))
+            r = min(max(line[n, 1] * (_F(1) - s) + line[beside, 1] * s, _F(0.0)), _F(chromas - 1))
             i, j, k = min(int(p), lumas - 2), min(int(q), chromas - 2), min(int(r), chromas - 2)
             p, q, r = p - _F(i), q - _F(j), r - _F(k)
             for c in range(2):

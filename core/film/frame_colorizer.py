@@ -1,13 +1,13 @@
 """A span of a film, coloured: frames in, frames with chroma out.
 
 This is the one place where guide, network, motion and chroma codes follow each other. Everything
-between reading a frame and encoding it happens here, at the network's thumbnail's size but for two
-passes over the full-size frame: its means, and its new chroma planes.
+between reading a frame and encoding it happens here, at the size of a guide but for two passes over
+the full-size frame: its means, and its new chroma planes.
 """
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -24,6 +24,18 @@ from core.options import Options
 
 if TYPE_CHECKING:
     from av import VideoFrame
+
+#: Short side of a guide at most, pixels: at this size motion is followed and chroma carried. The
+#: bundled network answers with 160 rows; `make bench-video` tells what it costs and gives.
+_GUIDE: Final = 192
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A frame on its way; `means`: codes of luma, (h, w) of the result's chroma planes."""
+
+    frame: "VideoFrame"
+    means: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +71,35 @@ class FrameColorizer:
         self._colorizer, self._options = colorizer, options
         self._turns = round(film.rotation / 90) % 4
         self._upright = upright_size(film)
-        shown = colorizer.sizes_of(*self._upright, options).whole
-        self._guide = shown if self._turns % 2 == 0 else (shown[1], shown[0])
+        self._shown = colorizer.sizes_of(*self._upright, options).whole
+        share = min(1.0, _GUIDE / min(self._shown))
+        seen = max(1, round(self._shown[0] * share)), max(1, round(self._shown[1] * share))
+        self._guide = seen if self._turns % 2 == 0 else (seen[1], seen[0])
         self._table = chroma_table(film.matrix, options.vividness)
-        self._hints = TrackedHints(hints, self._upright, shown) if hints else None
+        self._hints = TrackedHints(hints, self._upright, seen) if hints else None
         self.propagation = ChromaPropagation(self._ask, film_options.every, self._follow)
 
     def frames(self, frames: "Iterable[VideoFrame]") -> "Generator[VideoFrame, None, None]":
         """Each frame in the result's planes, with its chroma; a few frames later than it came."""
+        film = self._film
+        size = chroma_size(film.height, film.width, self._after.chroma)
         for frame in frames:
-            luma = self._luma(frame)
-            guide = (_resized(luma, *self._guide) * 255 + 0.5).astype(np.uint8)
-            for settled, chroma in self.propagation.feed((frame, luma), guide):
-                yield self._painted(settled[0], chroma)
+            means = _resized(plane(frame, 0), *size)
+            guide = (self._luma(means, *self._guide) * 255 + 0.5).astype(np.uint8)
+            for settled, chroma in self.propagation.feed(_Waiting(frame, means), guide):
+                yield self._painted(settled, chroma)
         for settled, chroma in self.propagation.end():
-            yield self._painted(settled[0], chroma)
+            yield self._painted(settled, chroma)
 
-    def _luma(self, frame: "VideoFrame") -> np.ndarray:
-        """Y' 0..1 at a size that thumbnail and guide are made of, twice theirs at most."""
-        codes = plane(frame, 0)
-        height, width = self._guide
-        height, width = min(2 * height, len(codes)), min(2 * width, codes.shape[1])
+    def _luma(self, codes: np.ndarray, height: int, width: int) -> np.ndarray:
+        """Y' 0..1 (height, width)."""
         small = _resized(codes, height, width)
         return luma_of(small, self._film.layout.depth, is_full=self._film.is_full)
 
     def _ask(self, item: Any) -> np.ndarray:
-        _frame, luma = item
+        codes = plane(item.frame, 0)
+        height, width = self._shown if self._turns % 2 == 0 else self._shown[::-1]
+        luma = self._luma(codes, min(2 * height, len(codes)), min(2 * width, codes.shape[1]))
         shown = _Shown(*self._upright, luma, self._turns)
         options = replace(self._options, vividness=1.0)
         if self._hints:
@@ -97,23 +112,17 @@ class FrameColorizer:
     def _follow(self, item: Any, motion: Motion | None) -> bool:
         if not self._hints:
             return False
-        frame = item[0]
         if motion is not None and self._turns:
             motion = _turned(motion, self._turns)
-        return self._hints.follow(float(frame.pts * self._film.time_base), motion)
+        return self._hints.follow(float(item.frame.pts * self._film.time_base), motion)
 
-    def _painted(self, frame: "VideoFrame", chroma: np.ndarray) -> "VideoFrame":
-        import cv2
-
-        film, after = self._film, self._after
-        height, width = chroma_size(film.height, film.width, after.chroma)
-        means = _resized(plane(frame, 0), height, width)
-        luma = luma_of(means, film.layout.depth, is_full=film.is_full)
-        full = np.asarray(
-            cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
-        )
-        codes = chroma_codes(luma, full, self._table, after.depth, is_full=film.is_full)
-        return coloured(frame, film.layout, after, codes)
+    def _painted(self, item: _Waiting, chroma: np.ndarray) -> "VideoFrame":
+        before, after = self._film.layout, self._after
+        codes = chroma_codes(
+            item.means, np.asarray(chroma, np.float32), self._table, (before.depth, after.depth),
+            is_full=self._film.is_full,
+        )  # fmt: skip
+        return coloured(item.frame, before, after, codes)
 
 
 def upright_size(film: Film) -> tuple[int, int]:

@@ -40,9 +40,9 @@ def between(earlier: np.ndarray, later: np.ndarray) -> Motion:
     """The motion between two guides of one size."""
     back, ahead = _flow(later, earlier), _flow(earlier, later)
     earlier_detail, later_detail = _detail(earlier), _detail(later)
-    back_trust = _trust(back, ahead, later_detail, earlier_detail)
-    ahead_trust = _trust(ahead, back, earlier_detail, later_detail)
     moved = sampled(earlier_detail, back)
+    back_trust = _trust(back, ahead, later_detail - moved)
+    ahead_trust = _trust(ahead, back, earlier_detail - sampled(later_detail, ahead))
     textured = (np.abs(later_detail) > _TEXTURE) | (np.abs(moved) > _TEXTURE)
     found = float(back_trust[textured].mean()) if textured.any() else None
     cut = is_cut(earlier, later, found, lambda: sampled(earlier.astype(np.float32), back))
@@ -84,8 +84,8 @@ def _detail(guide: np.ndarray) -> np.ndarray:
     return codes - cv2.blur(codes, (_LOCAL, _LOCAL))
 
 
-def _trust(flow, answer, own, other) -> np.ndarray:
-    """0..1: near 1 where the other frame's flow leads back, and the detail there is the same."""
+def _trust(flow: np.ndarray, answer: np.ndarray, differs: np.ndarray) -> np.ndarray:
+    """0..1: near 1 where `answer`, the other flow, leads back and detail differs little."""
     missed = flow + sampled(answer, flow)
     height, width = flow.shape[:2]
     where = _grid(height, width) + flow
@@ -96,8 +96,7 @@ def _trust(flow, answer, own, other) -> np.ndarray:
         & (where[..., 1] <= height)
     )
     allowed = _SLACK + _SHARE * _squared(flow)
-    differs = (own - sampled(other, flow)) / _GRAIN
-    return inside * np.exp(-_squared(missed) / allowed - 0.5 * differs**2)
+    return inside * np.exp(-_squared(missed) / allowed - (0.5 / _GRAIN**2) * differs**2)
 
 
 def _squared(flow: np.ndarray) -> np.ndarray:
