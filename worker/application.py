@@ -9,7 +9,7 @@ from typing import Final
 
 from celery import Celery
 
-from worker import policy, transport
+from worker import policy
 from worker.broker import PREFIX, keepalive, tls_of
 
 #: The name of the one task; a message that names another is rejected.
@@ -31,7 +31,6 @@ class Limits:
 def application(url: str, limits: Limits | None = None, *, watchable: bool = False) -> Celery:
     """The application for the broker at `url`. `watchable` lets Flower look on and steer."""
     limits = limits or Limits()
-    transport.use()
     app = Celery("photochrom", broker=url, set_as_current=False)
     for name in list(app.tasks):  # celery's own chords and maps: nobody of ours sends one
         app.tasks.unregister(name)
