@@ -93,9 +93,15 @@ def chroma_codes(
     out = np.empty((2, *luma.shape), np.uint8 if after == 8 else np.uint16)
     span = (1 << after) - 1 if is_full else 224 << (after - 8)
     look_up(
-        luma, np.float32(low), np.float32(1 / steps), chroma, table,
-        np.float32(span), np.float32(1 << (after - 1)), out,
-    )  # fmt: skip
+        luma,
+        np.float32(low),
+        np.float32(1 / steps),
+        chroma,
+        table,
+        np.float32(span),
+        np.float32(1 << (after - 1)),
+        out,
+    )
     return out
 
 

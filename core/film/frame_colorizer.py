@@ -119,9 +119,12 @@ class FrameColorizer:
     def _painted(self, item: _Waiting, chroma: np.ndarray) -> "VideoFrame":
         before, after = self._film.layout, self._after
         codes = chroma_codes(
-            item.means, np.asarray(chroma, np.float32), self._table, (before.depth, after.depth),
+            item.means,
+            np.asarray(chroma, np.float32),
+            self._table,
+            (before.depth, after.depth),
             is_full=self._film.is_full,
-        )  # fmt: skip
+        )
         return coloured(item.frame, before, after, codes)
 
 

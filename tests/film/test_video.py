@@ -170,7 +170,8 @@ def test_a_hint_holds_with_what_it_lies_on_until_the_cut(cli, tmp_path, model):
     (tmp_path / "h.json").write_text(
         json.dumps({"at": 0, "points": [{"x": 60, "y": 30, "radius": 8, "colour": "blue"}]})
     )
-    for name, words in (("plain.mkv", ()), ("hinted.mkv", ("--hints", tmp_path / "h.json"))):
+    hinting = ("--hints", tmp_path / "h.json", "--reach", 0)
+    for name, words in (("plain.mkv", ()), ("hinted.mkv", hinting)):
         answer = video(cli, source, tmp_path / name, model, *words)
         assert answer.code == 0, answer.err
     plain, hinted = look(tmp_path / "plain.mkv"), look(tmp_path / "hinted.mkv")
