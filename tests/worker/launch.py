@@ -80,9 +80,9 @@ def _make_trouble(name: str) -> None:
 
 def _fail_once_to_warm_up() -> None:
     """In each process, which inherits that nothing has been tried."""
-    import worker.colouring
+    import worker.process
 
-    real, tried = worker.colouring.warm_up, []
+    real, tried = worker.process.warm_up, []
 
     def warm_up(colorizer):
         tried.append(1)
@@ -90,7 +90,7 @@ def _fail_once_to_warm_up() -> None:
             raise OSError(27, "File too large")
         real(colorizer)
 
-    worker.colouring.warm_up = warm_up
+    worker.process.warm_up = warm_up
 
 
 def _block_the_main_thread_once(after: int) -> None:
