@@ -65,6 +65,6 @@ def test_a_border_is_far_and_the_way_around_it_is_found():
 
 
 def test_something_must_be_marked():
-    nothing = np.zeros((4, 4), bool)
+    planes = np.zeros((3, 4, 4), np.float32)
     with pytest.raises(ValueError, match="marked"):
-        nearest_marked(np.zeros((4, 4)), np.zeros((2, 4, 4)), nothing, **COSTS)
+        nearest_marked(planes[0], planes[1:], planes[0] > 0, **COSTS)
