@@ -16,7 +16,8 @@ SHEETS ?= out/before-after
 APT_TEST := redis-server chromium openssl libjpeg-turbo-progs libxml2-utils
 
 # What is checked as for Windows and macOS too: all but torch's half and the worker, whose pool forks.
-RUNTIME := $(filter-out core/learn core/__pycache__,$(wildcard core/*)) photochrom gradio_app gimp_plugin
+RUNTIME := $(wildcard core/*.py) $(filter-out core/learn/ core/__pycache__/,$(wildcard core/*/)) \
+	photochrom gradio_app gimp_plugin
 
 # The tests of the half that colours, which need no torch, Redis, browser or GIMP.
 RUNTIME_TESTS := tests/colour tests/commands tests/film tests/image tests/job tests/model tests/photochrom \
