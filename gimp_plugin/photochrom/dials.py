@@ -55,7 +55,7 @@ def described() -> list[Dial]:
         ),
         Dial(
             "reach",
-            _("Reach o_f hints"),
+            _("Reach of hints"),
             _(
                 "How far a hint's colour goes within its thing: 0 = no further than the hint, "
                 "1 = as usual, 2 = twice as far"

@@ -165,9 +165,13 @@ def test_a_hint_turns_the_hue_where_it_stands_and_nowhere_else(client, as_png):
         point = {"x": 100, "y": 100, "radius": 10, "colour": blue}
         hints = ("hints.json", json.dumps({"points": [point]}).encode(), "application/json")
     pixels = ("pixels", samples.tobytes(), "application/octet-stream")
-    plain = client.post("/v1/colorize", params=raw_query(samples), files={"pixels": pixels})
+    plain = client.post(
+        "/v1/colorize", params=raw_query(samples, reach=0.0), files={"pixels": pixels}
+    )
     hinted = client.post(
-        "/v1/colorize", params=raw_query(samples), files={"pixels": pixels, "hints": hints}
+        "/v1/colorize",
+        params=raw_query(samples, reach=0.0),
+        files={"pixels": pixels, "hints": hints},
     )
     assert hinted.status_code == 200, hinted.text
     before, after = (

@@ -43,7 +43,7 @@ def assert_in_place(stage: Stage, batch: str, count: int) -> None:
 def test_a_command_interrupted_at_every_step_is_made_good_by_one_more_call(
     stage: Stage, verb: str, monkeypatch: pytest.MonkeyPatch
 ):
-    for module in ("submission", "retrying"):
+    for module in ("submission", "retry"):
         monkeypatch.setattr(f"worker.{module}.CHUNK", 50)
     count = 140
     make_empty_scans(stage, count)
