@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import Final
 
@@ -98,6 +99,15 @@ def available_memory() -> float | None:
     except OSError:
         return None
     return None
+
+
+def user_runtime_folder() -> Path:
+    """This user's folder for what a running program leaves for others, such as its port."""
+    import platformdirs  # some ms; only the server and what looks for it need it
+
+    with warnings.catch_warnings():  # without XDG_RUNTIME_DIR it lies in /tmp, which is fine
+        warnings.simplefilter("ignore")
+        return platformdirs.user_runtime_path("photochrom", appauthor=False)
 
 
 def fault_of_name(name: str, *, on_windows: bool = sys.platform == "win32") -> str:

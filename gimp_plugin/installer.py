@@ -9,15 +9,13 @@ import os
 import shutil
 import sys
 import tempfile
-import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import platformdirs
-
 from core.errors import DestinationError
 from core.paths import Paths
+from core.system import user_runtime_folder
 
 NAME: Final = "photochrom"
 ENTRY: Final = f"{NAME}.py"
@@ -129,10 +127,7 @@ def settings_in(profile: Path) -> dict[str, Any] | None:
 
 def settings() -> dict:
     """How this installation's server is started, and where it tells its port."""
-    with warnings.catch_warnings():  # without XDG_RUNTIME_DIR the folder lies in /tmp; that is fine
-        warnings.simplefilter("ignore")
-        folder = platformdirs.user_runtime_path("photochrom", appauthor=False)
-    state_file = os.environ.get("PHOTOCHROM_STATE") or folder / "server.json"
+    state_file = os.environ.get("PHOTOCHROM_STATE") or user_runtime_folder() / "server.json"
     return {
         "command": [*_program(), "demo"],
         "state_file": str(Path(state_file).absolute()),

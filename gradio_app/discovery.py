@@ -16,9 +16,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-import platformdirs
-
 from core.errors import ServiceError
+from core.system import user_runtime_folder
 
 API_VERSION: Final = 1
 #: A server that is starting answers when its imports are done, some seconds after it listens.
@@ -39,10 +38,7 @@ class ServerState:
 
 def state_path() -> Path:
     """The state file's place; `PHOTOCHROM_STATE` overrides it."""
-    return Path(
-        os.environ.get("PHOTOCHROM_STATE")
-        or platformdirs.user_runtime_path("photochrom", appauthor=False) / "server.json"
-    )
+    return Path(os.environ.get("PHOTOCHROM_STATE") or user_runtime_folder() / "server.json")
 
 
 def write(state: ServerState) -> None:

@@ -56,6 +56,12 @@ def test_reading_by_seeking_gives_what_reading_at_a_place_gives_to_every_thread(
     assert wrong == []
 
 
+def test_a_machine_without_a_runtime_folder_is_nothing_to_warn_of(monkeypatch, recwarn):
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    assert system.user_runtime_folder().name == "photochrom"
+    assert not recwarn.list
+
+
 def test_a_process_is_alive_until_it_has_ended():
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     assert system.is_alive(process.pid) and system.is_alive(os.getpid())

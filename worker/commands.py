@@ -30,6 +30,7 @@ _PORT = click.IntRange(0, 65535)
     "several times.  [default: PHOTOCHROM_ROOTS, the configuration file]",
 )
 @click.option(
+    "-c",
     "--concurrency",
     type=click.IntRange(1),
     metavar="N",
