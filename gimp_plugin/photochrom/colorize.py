@@ -1,4 +1,4 @@
-"""Colorize Layer: from the user's choice to the coloured layer, in the order in which it happens.
+"""From the user's choice to the coloured layer, in the order in which it happens.
 
 Everything that waits (server, transfer, inference) comes before the undo group is opened: when
 the user cancels, GIMP ends this process, and the image is as it was.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import hints
 import server
 from client import Colouring
-from gi.repository import Gimp
+from gi.repository import Gegl, Gimp
 from layers import COLOUR_LAYER, Target
 from marks import COLOUR_MARK, HINTS_MARK, all_layers, is_marked
 from pixels import Colours, Pixels, form_of, keep_few_tiles
@@ -35,9 +35,9 @@ class Choice:
     dials: dict[str, float]
     hints: Gimp.Layer | None
     find_hints: bool  # take each layer's own hints layer instead
+    colour: Gegl.Color | None  # the selection is a hint of this colour, and there is no other
     convert_gray: bool
-    address: str
-    token: str
+    server: tuple[str, str]  # address, empty for the one on this computer; token
 
 
 def colorize(targets: list[Target], choice: Choice) -> None:
@@ -54,6 +54,8 @@ def colorize(targets: list[Target], choice: Choice) -> None:
             png = hints.as_png(paint, target.extent) if paint else b""
             if paint:
                 (used if png else empty).append(paint)
+            if choice.colour:
+                png = hints.selection_as_png(target.image, target.extent, choice.colour)
             fetched.append((target, _fetch(target, choice, png)))
         _place(fetched, used)
     finally:
@@ -108,7 +110,7 @@ def _fetch(target: Target, choice: Choice, paint: bytes) -> Colours:
     seen = _all_layers(target) if target.sample_merged else _with_filters(target)
     try:
         pixels = Pixels(seen or target.layer, form)
-        found = server.ensure(choice.address, choice.token, _pulse)
+        found = server.ensure(*choice.server, _pulse)
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
             try:

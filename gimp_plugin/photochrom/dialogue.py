@@ -88,11 +88,7 @@ def build(
         dialog.get_widget("respect-selection", GObject.TYPE_NONE).set_sensitive(False)
     if targets[0].is_gray:
         content.pack_start(_note(_("The grayscale image becomes RGB.")), False, False, 0)
-    dialog.fill_box("advanced-rows", ADVANCED)
-    dialog.get_label("advanced-label", _("_Advanced"), False, True)
-    expander = dialog.fill_expander("advanced", "advanced-label", False, "advanced-rows")
-    expander.set_expanded(bool(config.get_property("server")))
-    dialog.fill(["advanced"])
+    _fill_advanced(dialog, config)
     content.pack_start(status, False, False, 0)
     models.load()
 
@@ -101,6 +97,18 @@ def build(
         preview.close()
 
     return dialog, close
+
+
+def ask_colour(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig) -> bool:
+    """Asks for the colour of Recolour Selection; True when the user agrees."""
+    GimpUi.init("photochrom")
+    dialog = GimpUi.ProcedureDialog.new(procedure, config, _("Photochrom: Recolour Selection"))
+    dialog.set_ok_label(_("Recolo_ur"))
+    dialog.fill(["colour"])
+    _fill_advanced(dialog, config)
+    agreed = dialog.run()
+    dialog.destroy()
+    return agreed
 
 
 def confirm_conversion() -> bool:
@@ -122,6 +130,15 @@ def confirm_conversion() -> bool:
     agreed = dialog.run() == Gtk.ResponseType.OK
     dialog.destroy()
     return agreed
+
+
+def _fill_advanced(dialog: GimpUi.ProcedureDialog, config: Gimp.ProcedureConfig) -> None:
+    """The server's address and token, folded away until one is given."""
+    dialog.fill_box("advanced-rows", ADVANCED)
+    dialog.get_label("advanced-label", _("_Advanced"), False, True)
+    expander = dialog.fill_expander("advanced", "advanced-label", False, "advanced-rows")
+    expander.set_expanded(bool(config.get_property("server")))
+    dialog.fill(["advanced"])
 
 
 class _Models:

@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 
-from gi.repository import Gegl, Gimp
-from layers import Extent
-from marks import HINTS_MARK, all_layers, mark, photograph_of
-from pixels import NOTHING_OUTSIDE, STRIP_BYTES
-from translation import _
+import gi
+
+gi.require_version("Babl", "0.1")
+
+from gi.repository import Babl, Gegl, Gimp  # noqa: E402
+from layers import Extent  # noqa: E402
+from marks import HINTS_MARK, all_layers, mark, photograph_of  # noqa: E402
+from pixels import NOTHING_OUTSIDE, STRIP_BYTES  # noqa: E402
+from translation import _  # noqa: E402
 
 NAME = _("Hints: {}")
 PAINTED = "R'G'B'A u8"
@@ -54,22 +59,46 @@ def find(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer | None:
 
 def as_png(hints: Gimp.Layer, extent: Extent) -> bytes:
     """The paint where it lies over the photograph, as a PNG; b"" where nothing is painted."""
-    width, height = extent.width, extent.height
-    _, hints_left, hints_top = hints.get_offsets()
-    x, y = extent.x - hints_left, extent.y - hints_top
-    rows_at_once = max(1, STRIP_BYTES // (4 * width))
-    buffer = hints.get_buffer()
+    _, left, top = hints.get_offsets()
+    strips = _strips(hints.get_buffer(), extent, extent.x - left, extent.y - top, PAINTED)
+    return _packed(extent, strips)
+
+
+def selection_as_png(image: Gimp.Image, extent: Extent, colour: Gegl.Color) -> bytes:
+    """One colour, as opaque as the photograph is selected there, as a PNG."""
+    buffer = image.get_selection().get_buffer()
+    red, green, blue = colour.get_bytes(Babl.format("R'G'B' u8")).get_data()
+
+    def strips() -> Iterator[bytes]:
+        for selected in _strips(buffer, extent, extent.x, extent.y, "Y u8"):
+            pixels = bytearray(bytes((red, green, blue, 0)) * len(selected))
+            pixels[3::4] = selected
+            yield bytes(pixels)
+
+    return _packed(extent, strips())
+
+
+def _strips(
+    buffer: Gegl.Buffer, extent: Extent, x: int, y: int, babl_format: str
+) -> Iterator[bytes]:
+    """The part of a buffer at `x`, `y` that has the photograph's size, some rows at a time."""
+    rows_at_once = max(1, STRIP_BYTES // (4 * extent.width))
+    for row in range(0, extent.height, rows_at_once):
+        count = min(rows_at_once, extent.height - row)
+        area = Gegl.Rectangle.new(x, y + row, extent.width, count)
+        yield buffer.get(area, 1.0, babl_format, NOTHING_OUTSIDE)
+
+
+def _packed(extent: Extent, strips: Iterator[bytes]) -> bytes:
+    """A PNG of strips of R'G'B'A u8; b"" where all is transparent."""
     packer = zlib.compressobj(1)
     packed = bytearray()
     painted = False
-    for row in range(0, height, rows_at_once):
-        count = min(rows_at_once, height - row)
-        area = Gegl.Rectangle.new(x, y + row, width, count)
-        pixels = buffer.get(area, 1.0, PAINTED, NOTHING_OUTSIDE)
+    for pixels in strips:
         painted = painted or any(pixels[3::4])
-        packed += packer.compress(_scanlines(pixels, 4 * width))
+        packed += packer.compress(_scanlines(pixels, 4 * extent.width))
     packed += packer.flush()
-    return _png(width, height, bytes(packed)) if painted else b""
+    return _png(extent.width, extent.height, bytes(packed)) if painted else b""
 
 
 def as_small_png(hints: Gimp.Layer, extent: Extent, width: int, height: int) -> bytes:

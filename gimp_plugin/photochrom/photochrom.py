@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Photochrom for GIMP 3: Filters > Photochrom > Colorize Layer… and New Hints Layer.
+"""Photochrom for GIMP 3, under Filters > Photochrom.
 
-This file registers the two procedures and turns their arguments into calls; `colorize.py` is
-where the work is told from beginning to end. Standard library and gi alone; the colours come
-from the local Photochrom server.
+This file registers the procedures and turns the arguments of Colorize Layer and New Hints Layer
+into calls, `recolour.py` those of Recolour Selection; `colorize.py` is where the work is told from
+beginning to end. Standard library and gi alone; the colours come from the local Photochrom server.
 """
 # pyright: reportMissingImports=false
 # gi exists in GIMP's own Python only.
@@ -21,16 +21,25 @@ gi.require_version("Gegl", "0.4")
 
 import dials  # noqa: E402
 import hints  # noqa: E402
+import recolour  # noqa: E402
 from colorize import Choice, colorize  # noqa: E402
-from gi.repository import Gimp, Gio, GLib, GObject  # noqa: E402
+from gi.repository import Gimp, Gio, GObject  # noqa: E402
 from layers import COLOUR_LAYER, IN_PLACE, NEW_LAYER, Target, layers_of  # noqa: E402
-from marks import COLOUR_MARK, HINTS_MARK, is_marked, photograph_of  # noqa: E402
+from marks import HINTS_MARK, is_marked  # noqa: E402
+from procedures import (  # noqa: E402
+    add_server_arguments,
+    describe,
+    ended,
+    failed,
+    photograph_behind,
+    photographs_behind,
+    server_of,
+)
 from translation import DOMAIN, _  # noqa: E402
 from trouble import Trouble  # noqa: E402
 
 COLORIZE = "plug-in-photochrom-colorize"
 HINTS = "plug-in-photochrom-new-hints-layer"
-MENU = "<Image>/Filters/Photochrom"
 Status = Gimp.PDBStatusType
 
 
@@ -44,12 +53,14 @@ class Photochrom(Gimp.PlugIn):
     def do_query_procedures(self):
         """The names of what this plug-in can do; GIMP's Help button finds the pages in `help`."""
         self.set_help_domain(DOMAIN, Gio.File.new_for_path(str(Path(__file__).with_name("help"))))
-        return [COLORIZE, HINTS]
+        return [COLORIZE, recolour.NAME, HINTS]
 
     def do_create_procedure(self, name):
-        """One of the two procedures, described."""
+        """One of the procedures, described."""
         if name == COLORIZE:
             return _colorize_procedure(self)
+        if name == recolour.NAME:
+            return recolour.procedure(self)
         return _hints_procedure(self)
 
 
@@ -57,7 +68,7 @@ def _colorize_procedure(plug_in):
     procedure = Gimp.ImageProcedure.new(
         plug_in, COLORIZE, Gimp.PDBProcType.PLUGIN, _run_colorize, None
     )
-    _describe(procedure, _("_Colorize Layer…"))
+    describe(procedure, _("_Colorize Layer…"))
     procedure.set_documentation(
         _("Colours a black-and-white photograph and keeps its lightness"),
         _(
@@ -126,16 +137,7 @@ def _colorize_procedure(plug_in):
         True,
         flags,
     )
-    procedure.add_string_argument(
-        "server",
-        _("Server a_ddress"),
-        _("Like http://127.0.0.1:7860; empty: the one on this computer, started when needed"),
-        "",
-        flags,
-    )
-    procedure.add_string_argument(
-        "token", _("Server _token"), _("Needed only by a server on another computer"), "", flags
-    )
+    add_server_arguments(procedure)
     return procedure
 
 
@@ -143,7 +145,7 @@ def _hints_procedure(plug_in):
     # No ImageProcedure: GIMP remembers those for Filters > Repeat Last (Ctrl+F), which should
     # colour with the new hints. It fills in the arguments of any procedure that has them so.
     procedure = Gimp.Procedure.new(plug_in, HINTS, Gimp.PDBProcType.PLUGIN, _run_hints, None)
-    _describe(procedure, _("New _Hints Layer"))
+    describe(procedure, _("New _Hints Layer"))
     flags = GObject.ParamFlags.READWRITE
     procedure.add_enum_argument(
         "run-mode", "Run mode", "Run mode", Gimp.RunMode, Gimp.RunMode.NONINTERACTIVE, flags
@@ -171,18 +173,6 @@ def _hints_procedure(plug_in):
     return procedure
 
 
-def _describe(procedure, label):
-    """What both procedures have in common."""
-    # Indexed images are in the list to be told what to do; a menu entry in gray tells nobody.
-    procedure.set_image_types("RGB*, GRAY*, INDEXED*")
-    procedure.set_sensitivity_mask(
-        Gimp.ProcedureSensitivityMask.DRAWABLE | Gimp.ProcedureSensitivityMask.DRAWABLES
-    )
-    procedure.set_menu_label(label)
-    procedure.add_menu_path(MENU)
-    procedure.set_attribution("The Photochrom authors", "The Photochrom authors", "2026")
-
-
 def _outputs():
     outputs = Gimp.Choice.new()
     outputs.add(
@@ -199,7 +189,7 @@ def _outputs():
 def _run_colorize(procedure, mode, image, drawables, config, data):
     try:
         layers = layers_of(image, drawables)
-        photographs = _photographs(image, layers)
+        photographs = photographs_behind(image, layers)
         paint = config.get_property("hints")
         if len(photographs) > 1:
             paint = None  # each has its own
@@ -215,15 +205,12 @@ def _run_colorize(procedure, mode, image, drawables, config, data):
             from dialogue import ask
 
             if not ask(procedure, config, _targets(image, photographs, config)):
-                return _end(procedure, Status.CANCEL)
+                return ended(procedure, Status.CANCEL)
         colorize(_targets(image, photographs, config), _choice(config, len(photographs) > 1))
-    except Trouble as trouble:
-        return _end(procedure, Status.EXECUTION_ERROR, f"{trouble}.")
     except Exception as error:
-        message = f"Photochrom failed by a defect of its own ({type(error).__name__}: {error})."
-        return _end(procedure, Status.EXECUTION_ERROR, message)
+        return failed(procedure, error)
     Gimp.displays_flush()
-    return _end(procedure, Status.SUCCESS)
+    return ended(procedure, Status.SUCCESS)
 
 
 def _run_hints(procedure, config, data):
@@ -238,12 +225,12 @@ def _run_hints(procedure, config, data):
         gray = image.get_base_type() == Gimp.ImageBaseType.GRAY
         if gray and not _may_convert(mode, config):
             if mode == Gimp.RunMode.INTERACTIVE:
-                return _end(procedure, Status.CANCEL)
+                return ended(procedure, Status.CANCEL)
             raise Trouble(
                 "Paint on a grayscale image has no colour; allow its conversion to RGB (argument "
                 "'convert-gray'), or convert it first with Image > Mode > RGB"
             )
-        photograph = _photograph(image, layer)
+        photograph = photograph_behind(image, layer)
         image.undo_group_start()
         try:
             if gray:
@@ -251,34 +238,10 @@ def _run_hints(procedure, config, data):
             hints.new_hints_layer(image, photograph)
         finally:
             image.undo_group_end()
-    except Trouble as trouble:
-        return _end(procedure, Status.EXECUTION_ERROR, f"{trouble}.")
+    except Exception as error:
+        return failed(procedure, error)
     Gimp.displays_flush()
-    return _end(procedure, Status.SUCCESS)
-
-
-def _photographs(image, layers) -> list:
-    """The photographs behind the chosen layers, each once."""
-    found = {}
-    for layer in layers:
-        photograph = _photograph(image, layer)
-        found.setdefault(photograph.get_id(), photograph)
-    return list(found.values())
-
-
-def _photograph(image, layer):
-    """The photograph behind a layer of ours; any other layer itself.
-
-    Colours whose photograph is gone are a picture of their own.
-    """
-    marked = (photograph_of(image, layer, name) for name in (HINTS_MARK, COLOUR_MARK))
-    photograph = next(filter(None, marked), None)
-    if not photograph and is_marked(layer, HINTS_MARK):
-        raise Trouble(
-            f"{layer.get_name()!r} is a hints layer whose photograph is gone; choose the layer "
-            "to colour, and this one under 'Hints from layer'"
-        )
-    return photograph or layer
+    return ended(procedure, Status.SUCCESS)
 
 
 def _may_convert(mode, config) -> bool:
@@ -313,15 +276,10 @@ def _choice(config, find_hints: bool) -> Choice:
         dials={"vividness": config.get_property("vividness"), **dials.turned(config)},
         hints=config.get_property("hints"),
         find_hints=find_hints,
+        colour=None,
         convert_gray=config.get_property("convert-gray"),
-        address=(config.get_property("server") or "").strip(),
-        token=(config.get_property("token") or "").strip(),
+        server=server_of(config),
     )
-
-
-def _end(procedure, status, message=""):
-    error = GLib.Error.new_literal(Gimp.PlugIn.error_quark(), message, 0) if message else None
-    return procedure.new_return_values(status, error)
 
 
 Gimp.main(Photochrom.__gtype__, sys.argv)

@@ -33,14 +33,14 @@ def test_new_hints_layer_is_transparent_and_chosen_and_above_the_photograph(gimp
         ran = run(hints, image, [layer])
         top = image.get_layers()[0]
         value = {
-            "ran": ran["status"], "names": names(image), "pixels": read(top, "R'G'B'A u8"),
+            "ran": ran, "names": names(image), "pixels": read(top, "R'G'B'A u8"),
             "chosen": [chosen.get_name() for chosen in image.get_selected_layers()],
             "size": [top.get_width(), top.get_height()],
         }
         """,
         hints=HINTS,
     )
-    assert found["ran"] == "success"
+    assert found["ran"]["status"] == "success", found["ran"]
     assert found["names"] == ["Hints: photo", "photo"]
     assert found["chosen"] == ["Hints: photo"]
     assert found["size"] == [40, 30]

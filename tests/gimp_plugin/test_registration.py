@@ -17,11 +17,12 @@ from tests.gimp_plugin.gimp_session import GimpSession, Room
 from tests.model_files import write_model
 
 
-def test_both_entries_are_in_the_filters_menu_for_every_kind_of_image(gimp: GimpSession):
+def test_all_entries_are_in_the_filters_menu_for_every_kind_of_image(gimp: GimpSession):
     found = gimp.run(
         """
         value = []
-        for name in (COLORIZE, "plug-in-photochrom-new-hints-layer"):
+        for name in (COLORIZE, "plug-in-photochrom-recolour-selection",
+                     "plug-in-photochrom-new-hints-layer"):
             procedure = Gimp.get_pdb().lookup_procedure(name)
             value.append([procedure.get_menu_label(), procedure.get_menu_paths(),
                           procedure.get_image_types()])
@@ -30,6 +31,7 @@ def test_both_entries_are_in_the_filters_menu_for_every_kind_of_image(gimp: Gimp
     kinds = "RGB*, GRAY*, INDEXED*"  # indexed ones are told what to do
     assert found == [
         ["_Colorize Layer…", ["<Image>/Filters/Photochrom"], kinds],
+        ["_Recolour Selection…", ["<Image>/Filters/Photochrom"], kinds],
         ["New _Hints Layer", ["<Image>/Filters/Photochrom"], kinds],
     ]
 

@@ -17,7 +17,9 @@ from docs.make_translations import PLUG_IN, compiled, read, translations, words
 from gimp_plugin.commands import gimp as gimp_command
 from gimp_plugin.installer import folder_in
 
-MENU = ["_Colorize Layer…", "New _Hints Layer"]
+MENU = ["_Colorize Layer…", "_Recolour Selection…", "New _Hints Layer"]
+RECOLOUR = ["C_olour", "Recolo_ur"]
+SERVER = ["_Advanced", "Server a_ddress", "Server _token"]
 CONFIRMATION = ["_Cancel", "Convert to _RGB"]
 #: The buttons that GIMP itself adds to a dialog.
 OF_GIMP = ["_Reset", "_Cancel", "_Help", "_Load Saved Settings", "_Save Settings"]
@@ -45,9 +47,11 @@ def test_no_two_things_of_a_dialog_have_one_key(gimp_root: Path, language: str):
     folder = gimp_root / "usr/share/locale"
     of_gimp = gettext.translation("gimp30-libgimp", folder, [language], fallback=True)
     texts = [str(message.id) for message in words() if message.id and "_" in message.id]
-    rows = [own.gettext(text) for text in texts if text not in (*MENU, *CONFIRMATION)]
+    rows = [own.gettext(text) for text in texts if text not in (*MENU, *CONFIRMATION, *RECOLOUR)]
+    shared = [of_gimp.gettext(text) for text in OF_GIMP]
     dialogs = [
-        rows + [of_gimp.gettext(text) for text in OF_GIMP],
+        rows + shared,
+        [own.gettext(text) for text in (*RECOLOUR, *SERVER)] + shared,
         [own.gettext(text) for text in CONFIRMATION],
         [own.gettext(text) for text in MENU],
     ]
@@ -78,6 +82,7 @@ def test_the_help_button_finds_a_page_for_each_entry(language: str):
     items = ElementTree.parse(folder / "gimp-help.xml").getroot()
     assert {item.get("id") for item in items} == {
         "plug-in-photochrom-colorize",
+        "plug-in-photochrom-recolour-selection",
         "plug-in-photochrom-new-hints-layer",
     }
     for item in items:
