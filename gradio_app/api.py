@@ -291,7 +291,7 @@ async def _of_samples(
     _log_report(outcome)
     headers = _work_headers(model, provider, seconds)
     headers |= {"X-Photochrom-Width": str(shape.width), "X-Photochrom-Height": str(shape.height)}
-    return FileAnswer(target, raw.MEDIA_TYPE, headers)
+    return FileAnswer(target, shape.media_type, headers)
 
 
 class _Failed(PhotochromError):

@@ -1,8 +1,9 @@
-"""Raw mode of contract 4: interleaved little-endian samples in, samples or chroma out.
+"""Raw mode of contract 4: interleaved little-endian samples in; samples, chroma or colours out.
 
 Samples come and go by files, strip by strip: a layer of 100 megapixels costs strips of memory.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +29,17 @@ _SIDES: Final = range(1, 1_000_001)
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What raw samples are: sizes in pixels, 1 or 3 `channels`, `depth` bits a sample."""
+    """What raw samples are: sizes in pixels, 1 or 3 `channels`, `depth` bits a sample.
+
+    `place` is the pixel (x, y) of which alternatives are wanted.
+    """
 
     width: int
     height: int
     channels: Literal[1, 3]
     depth: Literal[8, 16]
-    want: Literal["rgb", "chroma"]
+    want: Literal["rgb", "chroma", "alternatives"]
+    place: tuple[int, int] = (0, 0)
 
     @classmethod
     def take_from(cls, values: dict[str, str]) -> "Shape":
@@ -46,8 +51,16 @@ class Shape:
         space = _one_of(values, "space", ("gray", "srgb"), "gray" if channels == 1 else "srgb")
         if (space == "gray") != (channels == 1):
             raise OptionsError(f"space {space} does not go with {channels} channels")
-        want = _one_of(values, "want", ("rgb", "chroma"), "rgb")
-        return cls(width, height, channels, depth, want)  # type: ignore[arg-type]
+        want = _one_of(values, "want", ("rgb", "chroma", "alternatives"), "rgb")
+        place = (0, 0)
+        if want == "alternatives":
+            place = _whole(values, "x", range(width)), _whole(values, "y", range(height))
+        return cls(width, height, channels, depth, want, place)  # type: ignore[arg-type]
+
+    @property
+    def media_type(self) -> str:
+        """The answer's."""
+        return "application/json" if self.want == "alternatives" else MEDIA_TYPE
 
     @property
     def sample_type(self) -> str:
@@ -78,7 +91,10 @@ def colour(
     colorizer: "Colorizer",
     check: Callable[[], None],
 ) -> None:
-    """Colours the samples in `source` into `target`; `check` raises to stop between strips."""
+    """Writes what is wanted of the samples in `source` into `target`.
+
+    `check` raises to stop between strips.
+    """
     import numpy as np
 
     from core.colour.kernels import chroma_of
@@ -86,6 +102,11 @@ def colour(
 
     pixels = (shape.height, shape.width)
     samples = np.memmap(source, shape.sample_type, "r", shape=_with(pixels, shape.channels))
+    if shape.want == "alternatives":
+        target.write_text(
+            json.dumps({"alternatives": _alternatives(samples, shape, options, colorizer)})
+        )
+        return
     paint = colorizer.painter_of(page_in_memory(samples), options, lambda *_: check())
     rows = max(1, STRIP_PIXELS // shape.width)
     # Chroma is taken at 16 bits whatever the depth of the samples: 8 would make it coarse.
@@ -98,6 +119,24 @@ def colour(
             answer = painted[: len(strip)]
             paint(strip, top, answer)
             _write(chroma_of(answer) if shape.want == "chroma" else answer, stream)
+
+
+def _alternatives(
+    samples: "np.ndarray", shape: Shape, options: Options, colorizer: "Colorizer"
+) -> list[dict[str, Any]]:
+    """The colours that the model thinks of at the place, the likeliest first."""
+    import numpy as np
+
+    from core.colour.kernels import lightness_of
+    from core.image.page import page_in_memory
+    from gradio_app.alternatives import alternatives
+
+    x, y = shape.place
+    found = colorizer.distribution_at(page_in_memory(samples), options, x, y)
+    bins = colorizer.session.description.bins
+    assert bins is not None, "a distribution has bins (contract 1)"
+    pixel = np.ascontiguousarray(samples[y : y + 1, x : x + 1])
+    return alternatives(found, bins, float(lightness_of(pixel)[0, 0]))
 
 
 def _write(samples: "np.ndarray", stream: BinaryIO) -> None:

@@ -58,6 +58,25 @@ _FORM: Final = {
     }
 }
 
+_ALTERNATIVES: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "alternatives": {
+            "type": "array",
+            "description": "the likeliest first",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "colour": {"type": "string", "description": "#rrggbb"},
+                    "share": {"type": "integer", "description": "how likely, in per cent"},
+                },
+                "required": ["colour", "share"],
+            },
+        }
+    },
+    "required": ["alternatives"],
+}
+
 #: What FastAPI cannot know of POST /v1/colorize: the bodies are read by hand, to disk.
 COLORIZE: Final[dict[str, Any]] = {
     "summary": "Colours one picture",
@@ -77,11 +96,13 @@ COLORIZE: Final[dict[str, Any]] = {
         _parameter(
             "want",
             _RAW + "rgb of the same depth, or float32 a*, b* that fit in sRGB at the "
-            "source's own lightness",
+            "source's own lightness, or as JSON the colours that the model thinks of at x, y",
             type="string",
-            enum=["rgb", "chroma"],
+            enum=["rgb", "chroma", "alternatives"],
             default="rgb",
         ),
+        _parameter("x", _RAW + "with alternatives, the pixel's column", type="integer"),
+        _parameter("y", _RAW + "with alternatives, the pixel's row", type="integer"),
     ],
     "requestBody": {
         "required": True,
@@ -98,7 +119,11 @@ COLORIZE: Final[dict[str, Any]] = {
                 f"X-Photochrom-{name}": {"schema": {"type": "string"}}
                 for name in ("Model", "Provider", "Seconds")
             },
-            "content": {"image/*": _BINARY, "application/octet-stream": _BINARY},
+            "content": {
+                "image/*": _BINARY,
+                "application/octet-stream": _BINARY,
+                "application/json": {"schema": _ALTERNATIVES},
+            },
         },
         **{
             status: {"description": about, "content": {PROBLEM_TYPE: {"schema": PROBLEM}}}

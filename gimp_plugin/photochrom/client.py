@@ -38,7 +38,8 @@ class Request:
     depth: int  # bits a sample, 8 or 16
     dials: dict[str, float] = field(default_factory=dict)  # options by name, such as vividness
     model: str = ""
-    want: str = "rgb"  # of the same depth, or "chroma": a*, b* as float32
+    want: str = "rgb"  # of the same depth, or "chroma": a*, b* as float32, or "alternatives"
+    place: tuple[int, int] | None = None  # the pixel of which alternatives are wanted
 
     @property
     def row_bytes(self) -> int:
@@ -65,6 +66,8 @@ class Request:
         }
         if self.model:
             query["model"] = self.model
+        if self.place:
+            query["x"], query["y"] = self.place
         return f"/v1/colorize?{urlencode(query)}"
 
 
@@ -118,7 +121,20 @@ class Colouring:
             raise Trouble(DIED) from error
         except (http.client.HTTPException, ValueError) as error:
             raise Trouble(NOT_OURS.format("something that is no HTTP")) from error
-        _check(self._response, self._request.height * self._request.answer_row_bytes)
+        if self._request.want == "alternatives":
+            _check(self._response, "application/json", None)
+        else:
+            size = self._request.height * self._request.answer_row_bytes
+            _check(self._response, "application/octet-stream", size)
+
+    def alternatives(self) -> list[str]:
+        """The colours that the model thinks of at the place, `#rrggbb`, the likeliest first."""
+        assert self._response is not None, "wait() comes first"
+        try:
+            found = json.loads(self._response.read(1 << 16))["alternatives"]
+            return [str(row["colour"]) for row in found]
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+            raise Trouble(NOT_OURS.format("no colours")) from error
 
     def rows(self, heights: Iterable[int]) -> Iterator[memoryview]:
         """The answer, so many rows at a time, each in the memory of those before it."""
@@ -167,16 +183,17 @@ def _envelope(hints: bytes) -> tuple[bytes, bytes, str]:
     )
 
 
-def _check(response: http.client.HTTPResponse, expected: int) -> None:
-    """Raises what a response that holds no colours means."""
+def _check(response: http.client.HTTPResponse, media_type: str, size: int | None) -> None:
+    """Raises what a response means that is not of that type and, where given, that size."""
     if response.status == 503:
         raise Busy(_seconds(response.getheader("Retry-After")))
     if response.status != 200:
         raise Trouble(f"The colour server refuses: {_reason(response)}")
     kind = (response.getheader("Content-Type") or "").partition(";")[0].strip()
     length = response.getheader("Content-Length")
-    if kind != "application/octet-stream" or (length is not None and length != str(expected)):
-        sent = f"{length or 'some'} bytes of {kind or 'no type'}, not {expected} bytes of colour"
+    if kind != media_type or (None not in (length, size) and length != str(size)):
+        wanted = f"{size} bytes of colour" if size is not None else media_type
+        sent = f"{length or 'some'} bytes of {kind or 'no type'}, not {wanted}"
         raise Trouble(NOT_OURS.format(sent))
 
 

@@ -12,10 +12,11 @@ import time
 from dataclasses import dataclass
 
 import hints
+import points
 import server
 from client import Colouring
 from gi.repository import Gegl, Gimp
-from layers import COLOUR_LAYER, Target
+from layers import COLOUR_LAYER, Target, extent_of
 from marks import COLOUR_MARK, HINTS_MARK, all_layers, is_marked
 from pixels import Colours, Pixels, form_of, keep_few_tiles
 from translation import _
@@ -35,6 +36,7 @@ class Choice:
     dials: dict[str, float]
     hints: Gimp.Layer | None
     find_hints: bool  # take each layer's own hints layer instead
+    points: dict[int, list[points.Point]]  # of a layer by its number; of others those that it has
     colour: Gegl.Color | None  # the selection is a hint of this colour, and there is no other
     convert_gray: bool
     server: tuple[str, str]  # address, empty for the one on this computer; token
@@ -51,13 +53,14 @@ def colorize(targets: list[Target], choice: Choice) -> None:
     try:
         for target in targets:
             paint = _paint_for(target, choice)
-            png = hints.as_png(paint, target.extent) if paint else b""
-            if paint:
-                (used if png else empty).append(paint)
             if choice.colour:
                 png = hints.selection_as_png(target.image, target.extent, choice.colour)
+            else:
+                png, painted = hints.as_png(paint, _points_of(target, choice), target.extent)
+                if paint:
+                    (used if painted else empty).append(paint)
             fetched.append((target, _fetch(target, choice, png)))
-        _place(fetched, used)
+        _place(fetched, used, choice)
     finally:
         for _, colours in fetched:
             colours.close()
@@ -85,7 +88,14 @@ def _paint_for(target: Target, choice: Choice) -> Gimp.Layer | None:
     return hints.find(target.image, target.layer) if choice.find_hints else choice.hints
 
 
-def _place(fetched: list[tuple[Target, Colours]], used: list[Gimp.Layer]) -> None:
+def _points_of(target: Target, choice: Choice) -> list[points.Point]:
+    """The points that lead the colours of a target, on what is coloured."""
+    chosen = choice.points.get(target.layer.get_id())
+    found = points.read(target.layer) if chosen is None else chosen
+    return points.moved(found, extent_of(target.layer), target.extent)
+
+
+def _place(fetched: list[tuple[Target, Colours]], used: list[Gimp.Layer], choice: Choice) -> None:
     """All colours into the image, and the hints that led to them out of sight."""
     # Cancel kills this process. With the progress goes its button, so that nobody can cancel what
     # is half done: GIMP would leave a converted image and an undo group without its end.
@@ -98,6 +108,9 @@ def _place(fetched: list[tuple[Target, Colours]], used: list[Gimp.Layer]) -> Non
             image.convert_rgb()
         for target, colours in fetched:
             target.place(colours)
+            chosen = choice.points.get(target.layer.get_id())
+            if chosen is not None:
+                points.write(target.layer, chosen)
         for paint in used:
             paint.set_visible(False)  # paint would lie over the colours that it led to
     finally:

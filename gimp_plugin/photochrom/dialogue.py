@@ -19,6 +19,7 @@ from dials import COLOUR_DIALS, HINT_DIAL  # noqa: E402
 from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
 from layers import Target  # noqa: E402
 from marks import all_layers  # noqa: E402
+from points import Point  # noqa: E402
 from preview import Preview  # noqa: E402
 from translation import _  # noqa: E402
 from trouble import Trouble  # noqa: E402
@@ -27,20 +28,25 @@ ADVANCED = ["server", "token"]
 SPACING = 6
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, targets: list[Target]) -> bool:
-    """Shows the dialog; True when the user agrees. His choices are then in `config`."""
+def ask(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, targets: list[Target]
+) -> list[Point] | None:
+    """Shows the dialog; the first photograph's points when the user agrees, None when not.
+
+    The other choices are then in `config`.
+    """
     GimpUi.init("photochrom")
-    dialog, close = build(procedure, config, targets)
+    dialog, preview, close = build(procedure, config, targets)
     agreed = dialog.run()
     close()
     dialog.destroy()
-    return agreed
+    return preview.points if agreed else None
 
 
 def build(
     procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, targets: list[Target]
-) -> tuple[GimpUi.ProcedureDialog, Callable[[], None]]:
-    """The dialog, and what is to be called when it closes."""
+) -> tuple[GimpUi.ProcedureDialog, Preview, Callable[[], None]]:
+    """The dialog, its preview, and what is to be called when it closes."""
     dialog = GimpUi.ProcedureDialog.new(procedure, config, _("Photochrom: Colorize Layer"))
     dialog.set_ok_label(_("C_olorize"))
     content = dialog.get_content_area()
@@ -96,7 +102,7 @@ def build(
         models.forget()
         preview.close()
 
-    return dialog, close
+    return dialog, preview, close
 
 
 def ask_colour(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig) -> bool:

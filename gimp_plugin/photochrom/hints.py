@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import gi
 
@@ -20,6 +20,7 @@ from gi.repository import Babl, Gegl, Gimp  # noqa: E402
 from layers import Extent  # noqa: E402
 from marks import HINTS_MARK, all_layers, mark, photograph_of  # noqa: E402
 from pixels import NOTHING_OUTSIDE, STRIP_BYTES  # noqa: E402
+from points import Point, draw  # noqa: E402
 from translation import _  # noqa: E402
 
 NAME = _("Hints: {}")
@@ -57,11 +58,25 @@ def find(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer | None:
     return None
 
 
-def as_png(hints: Gimp.Layer, extent: Extent) -> bytes:
-    """The paint where it lies over the photograph, as a PNG; b"" where nothing is painted."""
-    _, left, top = hints.get_offsets()
-    strips = _strips(hints.get_buffer(), extent, extent.x - left, extent.y - top, PAINTED)
-    return _packed(extent, strips)
+def as_png(hints: Gimp.Layer | None, points: list[Point], extent: Extent) -> tuple[bytes, bool]:
+    """The paint where it lies over the photograph, and its points, as a PNG; b"" without any.
+
+    The second answer tells whether there is paint, beside the points.
+    """
+    if not hints:
+        strips = (bytes(4 * extent.width * count) for _, count in _rows(extent))
+        return _packed(extent, _with_points(strips, points, extent)) if points else b"", False
+    painted = False
+
+    def paint() -> Iterator[bytes]:
+        nonlocal painted
+        _, left, top = hints.get_offsets()
+        for strip in _strips(hints.get_buffer(), extent, extent.x - left, extent.y - top, PAINTED):
+            painted = painted or any(strip[3::4])
+            yield strip
+
+    png = _packed(extent, _with_points(paint(), points, extent))
+    return png, painted
 
 
 def selection_as_png(image: Gimp.Image, extent: Extent, colour: Gegl.Color) -> bytes:
@@ -82,11 +97,24 @@ def _strips(
     buffer: Gegl.Buffer, extent: Extent, x: int, y: int, babl_format: str
 ) -> Iterator[bytes]:
     """The part of a buffer at `x`, `y` that has the photograph's size, some rows at a time."""
-    rows_at_once = max(1, STRIP_BYTES // (4 * extent.width))
-    for row in range(0, extent.height, rows_at_once):
-        count = min(rows_at_once, extent.height - row)
+    for row, count in _rows(extent):
         area = Gegl.Rectangle.new(x, y + row, extent.width, count)
         yield buffer.get(area, 1.0, babl_format, NOTHING_OUTSIDE)
+
+
+def _rows(extent: Extent) -> Iterator[tuple[int, int]]:
+    """(first row, how many) of each strip."""
+    rows_at_once = max(1, STRIP_BYTES // (4 * extent.width))
+    for row in range(0, extent.height, rows_at_once):
+        yield row, min(rows_at_once, extent.height - row)
+
+
+def _with_points(strips: Iterable[bytes], points: list[Point], extent: Extent) -> Iterator[bytes]:
+    """Strips of paint with the points drawn on them."""
+    for (row, _count), strip in zip(_rows(extent), strips, strict=True):
+        pixels = bytearray(strip)
+        draw(points, pixels, extent.width, extent.height, row)
+        yield bytes(pixels)
 
 
 def _packed(extent: Extent, strips: Iterator[bytes]) -> bytes:
@@ -101,17 +129,22 @@ def _packed(extent: Extent, strips: Iterator[bytes]) -> bytes:
     return _png(extent.width, extent.height, bytes(packed)) if painted else b""
 
 
-def as_small_png(hints: Gimp.Layer, extent: Extent, width: int, height: int) -> bytes:
-    """The paint over a thumbnail of the photograph, as a PNG of that size.
+def as_small_png(
+    hints: Gimp.Layer | None, points: list[Point], extent: Extent, width: int, height: int
+) -> bytes:
+    """The paint and the points over a thumbnail of the photograph, as a PNG of that size.
 
     A dab may be smaller than a pixel there: what has some paint in it counts as painted.
     """
-    scale = width / extent.width
-    _, hints_left, hints_top = hints.get_offsets()
-    x, y = round((extent.x - hints_left) * scale), round((extent.y - hints_top) * scale)
-    area = Gegl.Rectangle.new(x, y, width, height)
-    pixels = bytearray(hints.get_buffer().get(area, scale, PAINTED, NOTHING_OUTSIDE))
-    pixels[3::4] = bytes(pixels[3::4]).translate(SOME_PAINT)
+    pixels = bytearray(4 * width * height)
+    if hints:
+        scale = width / extent.width
+        _, hints_left, hints_top = hints.get_offsets()
+        x, y = round((extent.x - hints_left) * scale), round((extent.y - hints_top) * scale)
+        area = Gegl.Rectangle.new(x, y, width, height)
+        pixels[:] = hints.get_buffer().get(area, scale, PAINTED, NOTHING_OUTSIDE)
+        pixels[3::4] = bytes(pixels[3::4]).translate(SOME_PAINT)
+    draw(points, pixels, width, height, 0)
     packed = zlib.compress(_scanlines(bytes(pixels), 4 * width), 1)
     return _png(width, height, packed) if any(pixels[3::4]) else b""
 

@@ -201,12 +201,16 @@ def _run_colorize(procedure, mode, image, drawables, config, data):
         if mode != Gimp.RunMode.NONINTERACTIVE:
             # A person who colours a grayscale image wants colours; to say no can only fail.
             config.set_property("convert-gray", True)
+        points = {}
         if mode == Gimp.RunMode.INTERACTIVE:
             from dialogue import ask
 
-            if not ask(procedure, config, _targets(image, photographs, config)):
+            chosen = ask(procedure, config, _targets(image, photographs, config))
+            if chosen is None:
                 return ended(procedure, Status.CANCEL)
-        colorize(_targets(image, photographs, config), _choice(config, len(photographs) > 1))
+            points = {photographs[0].get_id(): chosen}
+        targets = _targets(image, photographs, config)
+        colorize(targets, _choice(config, len(photographs) > 1, points))
     except Exception as error:
         return failed(procedure, error)
     Gimp.displays_flush()
@@ -270,12 +274,13 @@ def _targets(image, photographs, config) -> list[Target]:
     ]
 
 
-def _choice(config, find_hints: bool) -> Choice:
+def _choice(config, find_hints: bool, points: dict) -> Choice:
     return Choice(
         model=config.get_property("model") or "",
         dials={"vividness": config.get_property("vividness"), **dials.turned(config)},
         hints=config.get_property("hints"),
         find_hints=find_hints,
+        points=points,
         colour=None,
         convert_gray=config.get_property("convert-gray"),
         server=server_of(config),

@@ -1,8 +1,8 @@
 """The picture in the dialog: a thumbnail of the layer in the colours that it will get.
 
 The server is asked for the thumbnail's chroma once, and again where the model, the hints or a dial
-change;
-vividness and "before" are computed here, from that chroma, at each move of the slider.
+change; vividness and "before" are computed here, from that chroma, at each move of the slider. A
+click gives a place a colour, or takes up the point that is there.
 """
 # pyright: reportMissingImports=false
 # gi exists in GIMP's own Python only.
@@ -10,6 +10,7 @@ vividness and "before" are computed here, from that chroma, at each move of the 
 from __future__ import annotations
 
 import threading
+import time
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ import gi
 gi.require_version("Gtk", "3.0")
 
 import hints  # noqa: E402
+import points  # noqa: E402
 from client import Colouring, Request  # noqa: E402
+from colour_choice import choose_colour  # noqa: E402
 from gi.repository import GdkPixbuf, Gegl, Gimp, GLib, Gtk  # noqa: E402
-from layers import Target  # noqa: E402
+from layers import Target, extent_of  # noqa: E402
 from server import Server  # noqa: E402
 from translation import _  # noqa: E402
 from trouble import Trouble  # noqa: E402
@@ -30,6 +33,9 @@ WIDTH, HEIGHT = 360, 270  # of the picture on the screen, at most
 FINER = 2  # the server sees so many times more pixels a side: its colours are the layer's then
 CHECKS = 0x999999, 0x666666  # under transparent pixels, as GIMP's own
 CHECK_SIZE = 8
+#: A point is shown as a square in a white and a black frame: half its side, px, and its colour.
+MARKER = ((4, 0x000000FF), (3, 0xFFFFFFFF))
+PATIENCE_SECONDS = 3.0  # so long a click waits for what else a place could be
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Preview:
     """The picture, its switch "Before", and the thread that asks for colours.
 
     `widget` belongs into the dialog. `ask` wants colours, once `server` is known; `say` is called
-    with the reason where there are none.
+    with the reason where there are none. `points` are the photograph's, as they are chosen here.
     """
 
     def __init__(self, target: Target, vividness: float, say: Callable[[str], None]) -> None:
@@ -55,7 +61,8 @@ class Preview:
         self._question: Question | None = None
         self._asking = False
         self._open = True
-        self._pressed = False
+        self._model, self._paint, self._dials = "", None, {}
+        self.points = points.read(target.layer)
         self._picture = Gtk.Image()
         self._before = Gtk.CheckButton.new_with_mnemonic(_("_Before"))
         self._before.connect("toggled", lambda _button: self._show())
@@ -64,7 +71,7 @@ class Preview:
 
     def read(self, target: Target) -> None:
         """Take the thumbnail of the layer, or of the image as seen."""
-        self._extent = target.extent
+        self._extent, self._own_extent = target.extent, extent_of(target.layer)
         source = target.image if target.sample_merged else target.layer
         fine = source.get_thumbnail(
             FINER * WIDTH, FINER * HEIGHT, Gimp.PixbufTransparency.KEEP_ALPHA
@@ -92,12 +99,13 @@ class Preview:
         Vividness is none of these dials.
         """
         self._server = server or self._server
+        self._model, self._paint, self._dials = model, paint, dials
+        self._ask()
+
+    def _ask(self) -> None:
         size = self._fine.get_width(), self._fine.get_height()
-        self._question = Question(
-            model,
-            hints.as_small_png(paint, self._extent, *size) if paint else b"",
-            tuple(dials.items()),
-        )
+        paint = hints.as_small_png(self._paint, self._shown_points(), self._extent, *size)
+        self._question = Question(self._model, paint, tuple(self._dials.items()))
         self._start()
 
     def set_vividness(self, vividness: float) -> None:
@@ -162,14 +170,35 @@ class Preview:
 
     def _pixbuf(self) -> GdkPixbuf.Pixbuf:
         """What is to be seen now."""
-        if self._chroma is None or self._pressed or self._before.get_active():
-            return _over_checks(self._small)
+        if self._chroma is None or self._before.get_active():
+            return self._marked(_over_checks(self._small))
         vividness = self._vividness
         # 97,200 pixels take 0.03 s; an array in Python is the only arithmetic that GIMP's has.
         scaled = array("f", [value * vividness for value in self._chroma])
         self._lab[1::3], self._lab[2::3] = scaled[0::2], scaled[1::2]
         self._pixels.set(self._area, "CIE Lab float", self._lab.tobytes())
-        return _over_checks(_pixbuf_of(self._read("R'G'B' u8"), self._small))
+        return self._marked(_over_checks(_pixbuf_of(self._read("R'G'B' u8"), self._small)))
+
+    def _marked(self, picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
+        """The picture with its points."""
+        shown = self._shown_points()
+        if not shown:
+            return picture
+        result = picture.copy()
+        width, height = result.get_width(), result.get_height()
+        for point in shown:
+            column, row = int(point.x * width), int(point.y * height)
+            colour = int(point.colour[1:] + "ff", 16)
+            for half, fill in (*MARKER, (2, colour)):
+                left, top = max(0, column - half), max(0, row - half)
+                right, bottom = min(width, column + half + 1), min(height, row + half + 1)
+                if right > left and bottom > top:
+                    result.new_subpixbuf(left, top, right - left, bottom - top).fill(fill)
+        return result
+
+    def _shown_points(self) -> list[points.Point]:
+        """The photograph's points on what the preview shows."""
+        return points.moved(self.points, self._own_extent, self._extent)
 
     def _read(self, babl_format: str) -> bytes:
         return self._pixels.get(self._area, 1.0, babl_format, Gegl.AbyssPolicy.NONE)
@@ -178,9 +207,8 @@ class Preview:
         """The picture with the switch below it."""
         surface = Gtk.EventBox()
         surface.add(self._picture)
-        surface.set_tooltip_text(_("Press to see the photograph before"))
-        surface.connect("button-press-event", lambda *_event: self._press(True))
-        surface.connect("button-release-event", lambda *_event: self._press(False))
+        surface.set_tooltip_text(_("Click to give a thing its colour, or a point another one"))
+        surface.connect("button-press-event", self._clicked)
         self._before.set_halign(Gtk.Align.CENTER)
         box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=3)
         self._picture.set_size_request(WIDTH, -1)
@@ -189,9 +217,56 @@ class Preview:
         box.show_all()
         return box
 
-    def _press(self, pressed: bool) -> None:
-        self._pressed = pressed
+    def _clicked(self, surface: Gtk.EventBox, event) -> bool:
+        """Ask for the colour of the place that was clicked."""
+        width, height = self._small.get_width(), self._small.get_height()
+        space = surface.get_allocation()
+        x = event.x - (space.width - width) / 2
+        y = event.y - (space.height - height) / 2
+        if event.button != 1 or not (0 <= x < width and 0 <= y < height):
+            return False
+        shown = self._shown_points()
+        chosen = points.nearest(shown, x, y, width, height)
+        place = chosen or points.Point(x / width, y / height, "")
+        others = self._alternatives(place)
+        colour = choose_colour(surface.get_toplevel(), chosen and chosen.colour, others)
+        if colour is None:
+            return True
+        kept = [point for point in shown if point is not chosen]
+        added = [points.Point(place.x, place.y, colour)] if colour else []
+        own, seen = self._own_extent, self._extent
+        hidden = [point for point in self.points if not points.moved([point], own, seen)]
+        self.points = hidden + points.moved([*kept, *added], seen, own)
         self._show()
+        self._ask()
+        return True
+
+    def _alternatives(self, place: points.Point) -> list[str]:
+        """What the model thinks of there; nothing where the server cannot tell, or not at once."""
+        if not self._server:
+            return []
+        fine = self._fine
+        size = fine.get_width(), fine.get_height()
+        pixel = tuple(
+            min(int(at * side), side - 1) for at, side in zip((place.x, place.y), size, strict=True)
+        )
+        request = Request(*size, 3, 8, {}, self._model, "alternatives", pixel)
+        started = time.monotonic()
+
+        def wait() -> None:
+            if time.monotonic() - started > PATIENCE_SECONDS:
+                raise Trouble("The colour server is busy")
+
+        try:
+            colouring = Colouring(self._server, request)
+            try:
+                colouring.send([_colours_of(fine)])
+                colouring.wait(wait)
+                return colouring.alternatives()
+            finally:
+                colouring.close()
+        except Trouble:
+            return []
 
 
 def _colours_of(pixbuf: GdkPixbuf.Pixbuf) -> bytes:

@@ -71,6 +71,7 @@ def _run(procedure, mode, image, drawables, config, data):
             dials={},
             hints=None,
             find_hints=False,
+            points={},
             colour=config.get_property("colour"),
             convert_gray=True,
             server=server_of(config),

@@ -18,11 +18,12 @@ import numpy as np
 from core.colour.kernels import lightness_of
 from core.errors import InterruptedJob, OptionsError, PhotochromError
 from core.options import Options
+from gradio_app.alternatives import alternatives
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page import examples, words
 from gradio_app.page.batch import MOST_FILES, ZipBatches
 from gradio_app.page.failure_notes import failures_as_notes, show_note
-from gradio_app.page.hint_editor import alternatives, document_of_strokes
+from gradio_app.page.hint_editor import document_of_strokes
 from gradio_app.page.payloads import ColourSettings, detail_of, file_path, files_of, numbers_in
 from gradio_app.page.pictures import OpenPicture, OpenPictures
 from gradio_app.page.preview import as_address, coloured, histogram, jpeg_of

@@ -12,9 +12,7 @@ from itertools import islice
 from typing import Any, Final
 
 import gradio as gr
-import numpy as np
 
-from core.colour.lab import lab_to_srgb
 from core.errors import HintsError
 from core.hints import points
 from core.options import canonical_json
@@ -33,9 +31,6 @@ SWATCHES: Final = (
 MOST_POINTS: Final = 20_000
 #: Discs along a stroke are this share of their radius apart.
 _DISC_STEP: Final = 0.7
-#: Colours closer than this, in a*, b*, are one alternative.
-_APART: Final = 14.0
-_ALTERNATIVES: Final = 6
 
 _SCRIPT: Final = "\n".join(text_of(name) for name in ("strokes.js", "zoom.js", "hint_editor.js"))
 
@@ -92,31 +87,3 @@ def _along(points: Sequence, radius: float, width: int, height: int):
                     round(last[1] + t * (y - last[1]), 1),
                 )
         last = x, y
-
-
-def alternatives(
-    distribution: np.ndarray, bins: Sequence[tuple[float, float]], lightness: float
-) -> list[dict[str, Any]]:
-    """The likeliest colours that differ: [{"colour": "#rrggbb", "share": percent}, ...].
-
-    Bins near a likelier one are counted to it. `lightness` is the pixel's L*; very dark and very
-    light ones are shown in a middle tone, in which colours can be told apart.
-    """
-    lightness = min(max(lightness, 42.0), 80.0)
-    places = np.asarray(bins, float)
-    left = np.asarray(distribution, float).copy()
-    whole = max(left.sum(), 1e-9)
-    found = []
-    while len(found) < _ALTERNATIVES and left.max() > 0.004 * whole:
-        near = np.hypot(*(places - places[left.argmax()]).T) < _APART
-        weight = np.where(near, left, 0)
-        a, b = weight @ places / weight.sum()
-        found.append({"colour": _hex(lightness, a, b), "share": round(100 * weight.sum() / whole)})
-        left[near] = 0
-    found.sort(key=lambda entry: -entry["share"])
-    return [entry for entry in found if entry["share"] > 0]
-
-
-def _hex(lightness: float, a: float, b: float) -> str:
-    codes = np.clip(lab_to_srgb(np.array([lightness, a, b])), 0, 1) * 255 + 0.5
-    return "#" + "".join(f"{int(code):02x}" for code in codes)

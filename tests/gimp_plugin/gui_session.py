@@ -94,6 +94,11 @@ class GuiSession(GimpSession):
         """Click there on the screen."""
         self._ask("xdotool", "mousemove", str(x), str(y), "click", "1")
 
+    def click_in(self, title: str, x: int, y: int) -> None:
+        """Click there in a window."""
+        number = self.window(title)
+        self._ask("xdotool", "mousemove", "--window", number, str(x), str(y), "click", "1")
+
     def picture(self, path: Path) -> None:
         """A picture of the screen, as PNG."""
         inside = f"{self._room.inside}/screen.png"

@@ -5,6 +5,7 @@ the folder that PHOTOCHROM_GIMP_SCREENS names.
 """
 
 import io
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -110,6 +111,32 @@ def keep_picture(gui: GuiSession, name: str) -> None:
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
         gui.picture(Path(folder) / f"{name}.png")
+
+
+def test_a_click_in_the_preview_gives_a_thing_its_colour_and_the_point_stays(
+    gui: GuiSession, room: Room
+):
+    show(gui, room)
+    open_dialog(gui)
+    time.sleep(1)
+    gui.click_in(DIALOG, 230, 160)
+    gui.window("^Photochrom: Colour of This Thing$")
+    keep_picture(gui, "colour-of-a-thing")
+    gui.keys("Return")
+    gui.wait_without("^Photochrom: Colour of This Thing$")
+    gui.window(DIALOG)
+    gui.keys("alt+o")
+    until(gui, lambda state: len(state["names"]) == 2)
+    noted = gui.run(
+        """
+        layer = Gimp.get_images()[-1].get_layers()[-1]
+        value = bytes(layer.get_parasite("photochrom-points").get_data()).decode()
+        """
+    )
+    (point,) = json.loads(noted)
+    assert 0.4 < point["x"] < 0.6 and 0.4 < point["y"] < 0.7
+    led = Image.open(io.BytesIO(bytes.fromhex(room.journal("colorize")[-1]["hints"])))
+    assert np.array(led)[..., 3].any()
 
 
 @pytest.mark.parametrize("kind", ["gray", "16-bit"])

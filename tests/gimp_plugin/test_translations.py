@@ -18,6 +18,7 @@ from gimp_plugin.commands import gimp as gimp_command
 from gimp_plugin.installer import folder_in
 
 MENU = ["_Colorize Layer…", "_Recolour Selection…", "New _Hints Layer"]
+COLOUR_OF_A_POINT = ["Remo_ve Point"]  # beside Gtk's own _Select and _Cancel
 RECOLOUR = ["C_olour", "Recolo_ur"]
 SERVER = ["_Advanced", "Server a_ddress", "Server _token"]
 CONFIRMATION = ["_Cancel", "Convert to _RGB"]
@@ -47,7 +48,11 @@ def test_no_two_things_of_a_dialog_have_one_key(gimp_root: Path, language: str):
     folder = gimp_root / "usr/share/locale"
     of_gimp = gettext.translation("gimp30-libgimp", folder, [language], fallback=True)
     texts = [str(message.id) for message in words() if message.id and "_" in message.id]
-    rows = [own.gettext(text) for text in texts if text not in (*MENU, *CONFIRMATION, *RECOLOUR)]
+    rows = [
+        own.gettext(text)
+        for text in texts
+        if text not in (*MENU, *CONFIRMATION, *RECOLOUR, *COLOUR_OF_A_POINT)
+    ]
     shared = [of_gimp.gettext(text) for text in OF_GIMP]
     dialogs = [
         rows + shared,

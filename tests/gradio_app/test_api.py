@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -133,6 +134,19 @@ def test_raw_chroma_is_what_fits_at_the_lightness_of_the_source(client, depth):
     colours = lab_to_srgb(np.concatenate([lightness, chroma], axis=-1))
     assert colours.min() > -2e-3 and colours.max() < 1 + 2e-3
     assert np.hypot(*np.moveaxis(chroma, -1, 0)).mean() > 3  # it is colour, not nothing
+
+
+def test_raw_alternatives_are_colours_of_one_pixel(client):
+    samples = gray(70, 110)
+    query = raw_query(samples, want="alternatives") | {"x": 30, "y": 20}
+    answer = client.post("/v1/colorize", params=query, content=samples.tobytes(), headers=RAW)
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/json"
+    found = answer.json()["alternatives"]
+    assert found and sum(colour["share"] for colour in found) <= 101
+    assert all(re.fullmatch("#[0-9a-f]{6}", colour["colour"]) for colour in found)
+    answer = client.post("/v1/colorize", params=query | {"x": 110}, content=b"", headers=RAW)
+    assert answer.status_code == 422 and "x is '110'" in answer.json()["detail"]
+
 
 
 def test_vividness_0_gives_gray_raw_samples_back_as_they_came(client):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from core.colour.field import ChromaField
 from core.errors import HintsError
 from core.hints import planes, points
-from gradio_app.page.hint_editor import MOST_POINTS, alternatives, document_of_strokes
+from gradio_app.alternatives import alternatives
+from gradio_app.page.hint_editor import MOST_POINTS, document_of_strokes
 from gradio_app.page.preview import PREVIEW_SIDE, histogram, preview_size
 
 WIDTH, HEIGHT = 4000, 3000
