@@ -32,8 +32,9 @@ def choose_colour(parent: Gtk.Window, colour: str | None, alternatives: list[str
     if colour:
         dialog.add_button(_("Remo_ve Point"), REMOVE)
         dialog.set_rgba(_rgba(colour))
-    elif alternatives:
-        dialog.set_rgba(_rgba(alternatives[0]))
+    else:
+        dialog.set_rgba(_rgba((alternatives or COMMON)[0]))
+    dialog.get_widget_for_response(Gtk.ResponseType.OK).grab_focus()
     answer = dialog.run()
     chosen = dialog.get_rgba()
     dialog.destroy()

@@ -129,21 +129,13 @@ def _packed(extent: Extent, strips: Iterator[bytes]) -> bytes:
     return _png(extent.width, extent.height, bytes(packed)) if painted else b""
 
 
-def as_small_png(
-    hints: Gimp.Layer | None, points: list[Point], extent: Extent, width: int, height: int
-) -> bytes:
-    """The paint and the points over a thumbnail of the photograph, as a PNG of that size.
+def as_small_png(paint: bytes, points: list[Point], width: int, height: int) -> bytes:
+    """The paint (R'G'B'A u8; b"" for none) and the points on a thumbnail of that size, as a PNG.
 
     A dab may be smaller than a pixel there: what has some paint in it counts as painted.
     """
-    pixels = bytearray(4 * width * height)
-    if hints:
-        scale = width / extent.width
-        _, hints_left, hints_top = hints.get_offsets()
-        x, y = round((extent.x - hints_left) * scale), round((extent.y - hints_top) * scale)
-        area = Gegl.Rectangle.new(x, y, width, height)
-        pixels[:] = hints.get_buffer().get(area, scale, PAINTED, NOTHING_OUTSIDE)
-        pixels[3::4] = bytes(pixels[3::4]).translate(SOME_PAINT)
+    pixels = bytearray(paint or 4 * width * height)
+    pixels[3::4] = bytes(pixels[3::4]).translate(SOME_PAINT)
     draw(points, pixels, width, height, 0)
     packed = zlib.compress(_scanlines(bytes(pixels), 4 * width), 1)
     return _png(width, height, packed) if any(pixels[3::4]) else b""

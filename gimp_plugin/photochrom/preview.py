@@ -26,6 +26,7 @@ from colour_choice import choose_colour  # noqa: E402
 from gi.repository import GdkPixbuf, Gegl, Gimp, GLib, Gtk  # noqa: E402
 from layers import Target, extent_of  # noqa: E402
 from server import Server  # noqa: E402
+from thumbnail import paint_over, thumbnail_of  # noqa: E402
 from translation import _  # noqa: E402
 from trouble import Trouble  # noqa: E402
 
@@ -62,6 +63,7 @@ class Preview:
         self._asking = False
         self._open = True
         self._model, self._paint, self._dials = "", None, {}
+        self._small_paint: tuple = None, b""
         self.points = points.read(target.layer)
         self._picture = Gtk.Image()
         self._before = Gtk.CheckButton.new_with_mnemonic(_("_Before"))
@@ -72,10 +74,7 @@ class Preview:
     def read(self, target: Target) -> None:
         """Take the thumbnail of the layer, or of the image as seen."""
         self._extent, self._own_extent = target.extent, extent_of(target.layer)
-        source = target.image if target.sample_merged else target.layer
-        fine = source.get_thumbnail(
-            FINER * WIDTH, FINER * HEIGHT, Gimp.PixbufTransparency.KEEP_ALPHA
-        )
+        fine = thumbnail_of(target, FINER * WIDTH, FINER * HEIGHT)
         width, height = (max(1, side // FINER) for side in (fine.get_width(), fine.get_height()))
         smooth = GdkPixbuf.InterpType.BILINEAR
         self._fine = fine.scale_simple(FINER * width, FINER * height, smooth)
@@ -104,9 +103,18 @@ class Preview:
 
     def _ask(self) -> None:
         size = self._fine.get_width(), self._fine.get_height()
-        paint = hints.as_small_png(self._paint, self._shown_points(), self._extent, *size)
-        self._question = Question(self._model, paint, tuple(self._dials.items()))
+        png = hints.as_small_png(self._paint_over(*size), self._shown_points(), *size)
+        self._question = Question(self._model, png, tuple(self._dials.items()))
         self._start()
+
+    def _paint_over(self, width: int, height: int) -> bytes:
+        """The chosen layer's paint; nobody paints while the dialog is open."""
+        if not self._paint:
+            return b""
+        key = self._paint.get_id(), self._extent, width, height
+        if self._small_paint[0] != key:
+            self._small_paint = key, paint_over(self._paint, self._extent, width, height)
+        return self._small_paint[1]
 
     def set_vividness(self, vividness: float) -> None:
         """Show the same colours, more or less vivid."""

@@ -206,7 +206,7 @@ def until_chroma(gui: GuiSession, folder: Path, condition: Callable[[float], boo
 def test_the_preview_follows_vividness_and_hints_and_shows_the_photograph_before(
     gui: GuiSession, room: Room, tmp_path: Path
 ):
-    show(gui, room, "16-bit")
+    show(gui, room)
     open_dialog(gui)
     plain = until_chroma(gui, tmp_path, lambda chroma: chroma > 10)
     gui.keys("alt+v", "ctrl+a")
