@@ -14,8 +14,8 @@ import platformdirs
 from core.commands.arguments import ReadPath, WrittenPath, json_option_of
 from core.errors import EXIT_SOME_FAILED, OptionsError
 from core.paths import SHEET, Paths
-
-RECIPES = Path(__file__).parent / "recipes"
+from train.recipe_files import files as recipe_files
+from train.recipe_files import recipe_file
 
 _FILE = ReadPath(dir_okay=False, path_type=Path)
 _EXISTING = ReadPath(exists=True, path_type=Path)
@@ -74,6 +74,7 @@ def train(
 ) -> None:
     """Train the network of a recipe on photographs.
 
+    RECIPE is a TOML file, or the name of one that comes with the program.
     SIGTERM and Ctrl-C save first; --resume goes on. On a CPU and with --steps (or the recipe's
     steps) a resumed run gives the same bits as one that was never stopped. For several GPUs:
     `torchrun --nproc-per-node 2 --no-python photochrom train ...`, each with its share of a batch.
@@ -92,7 +93,9 @@ def train(
     seconds = None if budget is None else parse_time(budget)
     cache = cache or platformdirs.user_cache_path("photochrom") / "pictures"
     paths = Paths()
-    paths.read(recipe, "RECIPE")
+    recipe = recipe_file(str(recipe))
+    for file in recipe_files(recipe):
+        paths.read(file, "RECIPE")
     paths.read_tree(data, "--data")
     if not resume:
         paths.read(init, "--init")
@@ -337,7 +340,7 @@ def compare(
     cache = cache or platformdirs.user_cache_path("photochrom") / "pictures"
     files = [recipe_file(name) for name in recipes]
     paths = Paths()
-    for file in files:
+    for file in (file for recipe in files for file in recipe_files(recipe)):
         paths.read(file, "RECIPE")
     for pictures, option in ((data, "--data"), (judge, "--eval"), (show, "--show")):
         paths.read_tree(pictures, option)
@@ -362,12 +365,6 @@ def default_workers() -> int:
     import torch
 
     return min(8, (os.cpu_count() or 2) - 1) if torch.cuda.is_available() else 0
-
-
-def recipe_file(name: str) -> Path:
-    """The file of that name, or the recipe of that name that comes with the program."""
-    given, own = Path(name), RECIPES / f"{name}.toml"
-    return own if not given.suffix and own.is_file() else given
 
 
 def table(result: dict) -> str:

@@ -5,7 +5,6 @@ or a value that cannot be is an OptionsError that names the file, the key and th
 """
 
 import inspect
-import tomllib
 import types
 import typing
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 
 from core.errors import OptionsError, nearest
 from train.data.augment import Augment
+from train.recipe_files import read_text, standing_alone, tables
 
 T = typing.TypeVar("T")
 
@@ -47,7 +47,8 @@ class ModelTable:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One run. `text` is the file as it was read: it goes into every checkpoint."""
+    """One run. `text` is the file as it was read, with all that it extends written out: it goes
+    into every checkpoint."""
 
     name: str
     text: str
@@ -62,25 +63,17 @@ class Recipe:
 
 def read(path: Path) -> Recipe:
     """The recipe in a TOML file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise OptionsError(f"cannot be read ({error.strerror})", file=path) from error
-    except UnicodeDecodeError as error:
-        raise OptionsError("is no text", file=path, remedy="give a recipe in TOML") from error
-    return parse(text, path)
+    return parse(read_text(path), path)
 
 
 def parse(text: str, path: Path) -> Recipe:
-    """The recipe in a TOML text; `path` names it in errors and gives its name."""
+    """The recipe in a TOML text; `path` names it in errors, gives its name, and is where the
+    recipes that it `extends` are looked for."""
     from core.learn.losses import LOSSES, Term
     from core.learn.nets import NETS, class_of
     from core.learn.trainer import Training
 
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise OptionsError(f"is not TOML ({error})", file=path) from error
+    table = tables(text, path)
     _known(table, ("model", "network", "data", "augment", "loss", "train"), "", path)
 
     network = dict(table.get("network", {}))
@@ -101,7 +94,7 @@ def parse(text: str, path: Path) -> Recipe:
         loss.append(Term(loss_name, float(weight), parameters))
     return Recipe(
         path.stem,
-        text,
+        standing_alone(text, path),
         name,
         network,
         _table(DataTable, table.get("data", {}), "data", path),

@@ -11,6 +11,7 @@ from core.errors import InterruptedJob, OptionsError
 from tests.train.pictures import shard
 from train import commands
 from train.evaluate import photographs
+from train.recipe_files import RECIPES, recipe_file
 
 HEAD = """
 data = {validation = 2}
@@ -205,5 +206,5 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_trained(work, nam
 
 
 def test_a_recipe_that_comes_with_the_program_goes_by_its_name():
-    assert commands.recipe_file("resnet18") == commands.RECIPES / "resnet18.toml"
-    assert commands.recipe_file("my/own.toml") == Path("my/own.toml")
+    assert recipe_file("resnet18") == RECIPES / "resnet18.toml"
+    assert recipe_file("my/own.toml") == Path("my/own.toml")

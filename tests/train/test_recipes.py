@@ -12,10 +12,10 @@ import pytest
 
 from core.learn.nets import NETS
 from tests.train.pictures import picture, shard
-from train.commands import RECIPES
 from train.evaluate import EvaluatedModel, Photograph
 from train.export import export_run
 from train.recipe import parse, read
+from train.recipe_files import RECIPES
 from train.run import run
 
 NAMES = sorted(path.stem for path in RECIPES.glob("*.toml"))
