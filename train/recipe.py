@@ -33,6 +33,8 @@ class DataTable:
     least_colour: float = 8.0  # pictures whose colours spread less (sepia, gray) are left out
     set_power: float = 0.65  # a set of n pictures is drawn with probability ~ n^power x its weight
     set_weights: dict[str, float] = field(default_factory=dict)
+    count: int = 0  # train on so many pictures alone, drawn evenly from all by `seed`; 0: on all
+    seed: int = 1  # of that draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def parse(text: str, path: Path) -> Recipe:
     recipes that it `extends` are looked for."""
     from core.learn.losses import LOSSES, Term
     from core.learn.nets import NETS, class_of
-    from core.learn.trainer import Training
+    from core.learn.starts import STARTS
+    from core.learn.trainer import OPTIMIZERS, SCHEDULES, Training
 
     table = tables(text, path)
     _known(table, ("model", "network", "data", "augment", "loss", "train"), "", path)
@@ -92,6 +95,9 @@ def parse(text: str, path: Path) -> Recipe:
         ]
         _known(parameters, known, f"loss {loss_name}: ", path)
         loss.append(Term(loss_name, float(weight), parameters))
+    training = _table(Training, table.get("train", {}), "train", path)
+    for key, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("start", STARTS)):
+        _one_of(getattr(training, key), known, f"train.{key}", path)
     return Recipe(
         path.stem,
         standing_alone(text, path),
@@ -100,7 +106,7 @@ def parse(text: str, path: Path) -> Recipe:
         _table(DataTable, table.get("data", {}), "data", path),
         _table(Augment, table.get("augment", {}), "augment", path),
         tuple(loss),
-        _table(Training, table.get("train", {}), "train", path),
+        training,
         _table(ModelTable, table.get("model", {}), "model", path),
     )
 

@@ -48,6 +48,11 @@ def standing_alone(text: str, path: Path) -> str:
     return f"# {path.name}, with all that it extends\n" + "\n".join(lines) + "\n"
 
 
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a file; raises OptionsError where it cannot be read or is not TOML."""
+    return _parsed(read_text(path), path)
+
+
 def _chain(path: Path, text: str) -> list[tuple[Path, dict[str, Any]]]:
     """Each file and its tables, from the recipe itself to the one that extends nothing."""
     chain = [(path, _parsed(text, path))]

@@ -194,8 +194,10 @@ def test_a_recipe_that_fails_is_told_and_the_others_go_on(work: Path):
     [
         (["both", "small"], ["--steps", "2"], "its member classes is not compared"),
         (["small", "small"], ["--steps", "2"], "two recipes are called small"),
-        (["small"], [], "give either --budget or --steps"),
-        (["small"], ["--steps", "2", "--budget", "1s"], "give either --budget or --steps"),
+        (["small"], [], "no budget is given"),
+        (["small"], ["--steps", "2", "--budget", "1s"], "--budget and --steps contradict"),
+        (["small"], ["--pictures", "2", "--steps", "1"], "--steps and --pictures contradict"),
+        ([], ["--steps", "2"], "no recipe is named"),
         (["gone"], ["--steps", "2"], "cannot be read"),
     ],
 )
