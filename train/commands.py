@@ -200,7 +200,11 @@ def export(
 @click.option(
     "--html", type=NEW_FILE, help="Write a report with histograms, worst and best pictures."
 )
-@click.option("--masks", type=EXISTING, help="Folder of label pictures (PNG): score each object.")
+@click.option(
+    "--masks",
+    type=EXISTING,
+    help="Folder of label pictures (PNG), or a segmenter (.onnx): score each object.",
+)
 @click.option("--segments", is_flag=True, help="Score patches of like colour where no mask is.")
 @realism_option
 @click.option(

@@ -104,8 +104,9 @@ def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
         under = merged.get(key)
-        is_table = isinstance(value, dict) and isinstance(under, dict)
-        merged[key] = _over(under, value) if is_table else value
+        if isinstance(value, dict) and isinstance(under, dict):
+            value = _over(under, value)
+        merged[key] = value
     return merged
 
 

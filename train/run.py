@@ -64,22 +64,22 @@ def run(
         say(load_initial(net, initial))
 
     with parallel.first_alone():
-        pictures = build_cache(
+        cached = build_cache(
             data,
             cache_of(data, cache, recipe.data),
             processes=os.cpu_count() or 1,
             short_side=recipe.data.short_side,
             shards=recipe.data.shards,
         )
-    training, validation = split(pictures.entries, recipe.data.validation)
+    training, validation = split(cached.entries, recipe.data.validation)
     if recipe.data.sets:
         sets = set(recipe.data.sets)
-        training = [i for i in training if pictures.entries[i].set_name in sets]
+        training = [i for i in training if cached.entries[i].set_name in sets]
     coloured, colourless = drawn(
         training,
         recipe.data.count,
         recipe.data.seed,
-        lambda index: has_colour(pictures.picture(index), recipe.data.least_colour),
+        lambda index: has_colour(cached.picture(index), recipe.data.least_colour),
     )
     if len(coloured) < recipe.data.count:
         raise OptionsError(
@@ -95,26 +95,26 @@ def run(
         )
     say(
         f"{len(coloured)} pictures to train on, {colourless} without colours, "
-        f"{len(validation)} to validate, {len(pictures.damaged)} damaged"
+        f"{len(validation)} to validate, {len(cached.damaged)} damaged"
     )
     rebalanced = any(term.parameters.get("mix", 1.0) < 1 for term in recipe.loss)
     if rebalanced and not resume and not prior.is_measured(net):
         chosen = coloured[:: max(1, len(coloured) // PRIOR_PICTURES)]
         say(f"measuring how often each colour occurs, in {len(chosen)} pictures")
-        planes = (lab_of(pictures.picture(i))[1] for i in chosen)
+        planes = (lab_of(cached.picture(i))[1] for i in chosen)
         prior.measure(net, (torch.from_numpy(chroma) for chroma in planes))
     sampler = PictureSampler(
-        pictures,
+        cached,
         coloured,
         seed=recipe.train.seed,
         power=recipe.data.set_power,
         weights=recipe.data.set_weights,
     )
     plan = BatchPlan(
-        pictures, sampler, recipe.train.sizes, recipe.augment, recipe.train.seed, parallel.place()
+        cached, sampler, recipe.train.sizes, recipe.augment, recipe.train.seed, parallel.place()
     )
     device = learning_device()
-    gpu_pictures = gpu_pictures_of(pictures, device) if pictures_on_gpu else None
+    gpu_pictures = gpu_pictures_of(cached, device) if pictures_on_gpu else None
     if deadline is not None:
         budget_seconds = max(0.0, deadline - time.monotonic())
     return train(
@@ -130,9 +130,9 @@ def run(
             "name": recipe.name,
             "commit": commit(),
             "command": shlex.join(["photochrom", *sys.argv[1:]]),
-            "sets": sorted({pictures.entries[i].set_name for i in coloured}),
+            "sets": sorted({cached.entries[i].set_name for i in coloured}),
         },
-        validate=(lambda net: score(net, pictures, validation)) if validation else None,
+        validate=(lambda net: score(net, cached, validation)) if validation else None,
         budget_seconds=budget_seconds,
         resume=resume,
         say=say,

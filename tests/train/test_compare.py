@@ -210,3 +210,18 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_trained(work, nam
 def test_a_recipe_that_comes_with_the_program_goes_by_its_name():
     assert recipe_file("resnet18") == RECIPES / "resnet18.toml"
     assert recipe_file("my/own.toml") == Path("my/own.toml")
+
+
+def test_a_network_that_paints_rgb_is_also_judged_by_its_own_picture(work: Path):
+    (work / "rgb.toml").write_text(
+        'extends = "in_living_color_rgb"\n[data]\nvalidation = 2\n'
+        "[train]\nsizes = [[32, 2]]\nlog_every = 1\n"
+    )
+    call(work, *recipes(work, "rgb", "small"), "--steps", 2, output="rgb.html")
+    rgb, small = (r["scores"] for r in json.loads((work / "rgb.json").read_text()))
+    # with the true lightness put back it is nearer to the truth than with its own
+    assert rgb["own_psnr"] < rgb["psnr"] and rgb["own_lightness_error"] > 1
+    assert rgb["own_ciede2000"] > rgb["ciede2000"]
+    assert not any(name.startswith("own_") for name in small)
+    assert "PSNR of its own picture" in (work / "rgb.html").read_text()
+    assert rgb["ab_absolute_error"] > 0 and 0 <= rgb["share_within_10"] <= 1

@@ -67,7 +67,7 @@ def mean_of_distributions() -> Ensemble:
 
 
 #: An encoder in place of the study's own, at a random start.
-LITE = {"encoder": "efficientnet_lite0"}
+LITE: dict[str, Any] = {"encoder": "efficientnet_lite0"}
 CASES = {
     "lite": Case(
         lite,

@@ -11,7 +11,7 @@ from tests.learn.nets import chapters
 def test_its_chroma_is_that_of_the_picture_that_it_paints():
     torch.manual_seed(1)
     net = InLivingColorRGB().eval()
-    torch.nn.init.normal_(net.layers[-3].weight, std=0.5)  # vivid
+    torch.nn.init.normal_(net.get_parameter("layers.26.weight"), std=0.5)  # vivid
     answer = net(chapters.batch(32, 32).lightness)
     assert answer.native is not None and answer.native.shape == (2, 3, 32, 32)
     assert answer.native.min() >= 0 and answer.native.max() <= 1 and answer.chroma.std() > 1
