@@ -48,7 +48,7 @@ class Segmenter:
         """H,W of 0 (none), 1, 2, ...: the things in a picture, uint8 sRGB H,W,3."""
         from skimage.measure import label
 
-        patches = label(self._labels(rgb), background=0, connectivity=1)
+        patches = np.asarray(label(self._labels(rgb), background=0, connectivity=1))
         sizes = np.bincount(patches.ravel())
         patches[sizes[patches] < LEAST_SHARE * patches.size] = 0
         return patches
