@@ -68,8 +68,8 @@ def cifar_binary(root: Path) -> None:
     for batch in range(5):
         labels = np.arange(20, dtype=np.uint8) % 10
         records = np.column_stack((labels, planes(range(20 * batch, 20 * batch + 20))))
-        (root / f"data_batch_{batch + 1}.bin").write_bytes(records.tobytes())
-    (root / "test_batch.bin").write_bytes(records.tobytes())
+        for name in (f"data_batch_{batch + 1}.bin", "test_batch.bin"):
+            (root / name).write_bytes(records.tobytes())
     (root / "batches.meta.txt").write_text("\n".join(CLASSES))
 
 
@@ -82,8 +82,8 @@ def cifar_python(root: Path) -> None:
             b"data": planes(range(20 * batch, 20 * batch + 20)),
             b"filenames": [b"some_s_%06d.png" % index for index in range(20)],
         }
-        (root / f"data_batch_{batch + 1}").write_bytes(pickle.dumps(content, 2))
-    (root / "test_batch").write_bytes(pickle.dumps(content, 2))
+        for name in (f"data_batch_{batch + 1}", "test_batch"):
+            (root / name).write_bytes(pickle.dumps(content, 2))
     (root / "batches.meta").write_bytes(pickle.dumps({b"label_names": list(CLASSES)}, 2))
 
 

@@ -28,7 +28,7 @@ def scene() -> np.ndarray:
 
 
 def write_segmenter(
-    path: Path, size: tuple[object, object] = ("h", "w"), output: str = "labels"
+    path: Path, size: tuple[str | int, str | int] = ("h", "w"), output: str = "labels"
 ) -> Path:
     """A tiny one: 0 gray, 1 red, 2 blue, by the likeliest of three sums of the channels."""
     weights = np.array([[0, 0, 0], [4, -2, -2], [-2, -2, 4]], np.float32).reshape(3, 3, 1, 1)
