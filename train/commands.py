@@ -4,68 +4,67 @@ torch is imported when one of them is called.
 """
 
 import json
-import os
 import re
 from pathlib import Path
 
 import click
 import platformdirs
 
-from core.commands.arguments import ReadPath, WrittenPath, json_option_of
-from core.errors import EXIT_SOME_FAILED, OptionsError
+from core.commands.arguments import json_option_of
+from core.errors import OptionsError
 from core.paths import SHEET, Paths
+from train.command_options import (
+    EXISTING,
+    EXISTING_FILE,
+    FILE,
+    NEW_FILE,
+    NEW_FOLDER,
+    budget_option,
+    cache_option,
+    default_workers,
+    parse_time,
+    pictures_option,
+    realism_option,
+    steps_option,
+    threads_option,
+    workers_option,
+)
+from train.compare_command import compare
+from train.recipe_files import files as recipe_files
+from train.recipe_files import recipe_file
 
-RECIPES = Path(__file__).parent / "recipes"
-
-_FILE = ReadPath(dir_okay=False, path_type=Path)
-_EXISTING = ReadPath(exists=True, path_type=Path)
-_EXISTING_FILE = ReadPath(exists=True, dir_okay=False, path_type=Path)
-_NEW_FILE = WrittenPath(dir_okay=False, readable=False, path_type=Path)
-_NEW_FOLDER = WrittenPath(file_okay=False, path_type=Path)
-
-# What several commands take, declared once.
-_data = click.option(
-    "--data", type=_EXISTING, required=True, help="Tar shards or a folder of pictures."
-)
-_budget = click.option("--budget", metavar="TIME", help="Train for so long: 90s, 20m, 1.5h.")
-_steps = click.option("--steps", type=click.IntRange(1), help="Train for so many steps.")
-_cache = click.option(
-    "--cache", type=_NEW_FOLDER, help="Where decoded pictures are kept (several GB)."
-)
-_threads = click.option(
-    "--threads", type=click.IntRange(1), help="CPU threads; default: all cores."
-)
-_workers = click.option(
-    "--workers",
-    type=click.IntRange(0),
-    help="Processes that make batches; default: none on a CPU, up to 8 with a GPU.",
-)
-_realism = click.option(
-    "--realism", is_flag=True, help="Also: would a classifier take them for real?"
-)
+__all__ = ["compare", "evaluate", "export", "train"]
 
 
 @click.command(
     epilog="Example: photochrom train train/recipes/lite.toml --data photographs/ --out runs/1"
 )
-@click.argument("recipe", type=_FILE)
-@_data
-@click.option("--out", type=_NEW_FOLDER, required=True, help="Folder of this run.")
-@_steps
-@_budget
+@click.argument("recipe", type=FILE)
+@click.option("--data", type=EXISTING, required=True, help="Tar shards or a folder of pictures.")
+@click.option("--out", type=NEW_FOLDER, required=True, help="Folder of this run.")
+@steps_option
+@pictures_option
+@budget_option
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what it would cost (parameters, pictures a second, memory, hours); write nothing.",
+)
 @click.option("--resume", is_flag=True, help="Go on where this run stopped.")
 @click.option(
-    "--init", type=_FILE, help="Weights to begin with (.safetensors, .pt, .onnx), by name."
+    "--init", type=FILE, help="Weights to begin with (.safetensors, .pt, .onnx), by name."
 )
-@_cache
-@_threads
-@_workers
+@cache_option
+@threads_option
+@workers_option
 def train(
     recipe: Path,
     data: Path,
     out: Path,
     steps: int | None,
+    pictures: int | None,
     budget: str | None,
+    dry_run: bool,
     resume: bool,
     init: Path | None,
     cache: Path | None,
@@ -74,6 +73,7 @@ def train(
 ) -> None:
     """Train the network of a recipe on photographs.
 
+    RECIPE is a TOML file, or the name of one that comes with the program.
     SIGTERM and Ctrl-C save first; --resume goes on. On a CPU and with --steps (or the recipe's
     steps) a resumed run gives the same bits as one that was never stopped. For several GPUs:
     `torchrun --nproc-per-node 2 --no-python photochrom train ...`, each with its share of a batch.
@@ -85,14 +85,18 @@ def train(
     from train.recipe import read
     from train.run import run
 
-    if steps and budget:
-        raise OptionsError("--steps and --budget contradict each other", remedy="give one of them")
+    given = {"--steps": steps, "--pictures": pictures, "--budget": budget}
+    if sum(value is not None for value in given.values()) > 1:
+        said = " and ".join(option for option, value in given.items() if value is not None)
+        raise OptionsError(f"{said} contradict each other", remedy="give one of them")
     if threads:
         torch.set_num_threads(threads)
     seconds = None if budget is None else parse_time(budget)
     cache = cache or platformdirs.user_cache_path("photochrom") / "pictures"
     paths = Paths()
-    paths.read(recipe, "RECIPE")
+    recipe = recipe_file(str(recipe))
+    for file in recipe_files(recipe):
+        paths.read(file, "RECIPE")
     paths.read_tree(data, "--data")
     if not resume:
         paths.read(init, "--init")
@@ -100,6 +104,12 @@ def train(
     paths.write(out, "--out")
     for name in RUN_FILES:
         paths.write(out / name, "--out")
+    if dry_run:
+        from train.dry_run import estimated
+
+        cost = estimated(read(recipe), data, steps=steps, pictures=pictures, budget_seconds=seconds)
+        click.echo(str(cost))
+        return
     with parallel.group() as (number, _):
         best = run(
             read(recipe),
@@ -108,6 +118,7 @@ def train(
             cache=cache,
             initial=init,
             steps=steps,
+            pictures=pictures,
             budget_seconds=seconds,
             resume=resume,
             workers=default_workers() if workers is None else workers,
@@ -118,14 +129,14 @@ def train(
 
 
 @click.command(epilog="Example: photochrom export runs/1 -o model.onnx --fp16")
-@click.argument("run", type=_EXISTING)
-@click.option("-o", "--output", type=_NEW_FILE, required=True, help="The model file to write.")
+@click.argument("run", type=EXISTING)
+@click.option("-o", "--output", type=NEW_FILE, required=True, help="The model file to write.")
 @click.option("--fp16", is_flag=True, help="Store weights as float16: half the file.")
-@click.option("--int8", type=_EXISTING, help="int8 convolutions, calibrated on these pictures.")
-@click.option("--card", type=_EXISTING_FILE, help="Model card in Markdown for the metadata.")
+@click.option("--int8", type=EXISTING, help="int8 convolutions, calibrated on these pictures.")
+@click.option("--card", type=EXISTING_FILE, help="Model card in Markdown for the metadata.")
 @click.option(
     "--blend",
-    type=(_EXISTING_FILE, click.FloatRange(0, 1)),
+    type=(EXISTING_FILE, click.FloatRange(0, 1)),
     multiple=True,
     metavar="FILE SHARE",
     help="Mix in a share of other weights, such as those that the run began with.",
@@ -175,8 +186,8 @@ def export(
 
 
 @click.command(epilog="Example: photochrom evaluate model.onnx --data eval.tar --sheet sheet.png")
-@click.argument("model", type=_FILE)
-@click.option("--data", type=_EXISTING, required=True, help="A tar or folder of colour pictures.")
+@click.argument("model", type=FILE)
+@click.option("--data", type=EXISTING, required=True, help="A tar or folder of colour pictures.")
 @json_option_of("Print everything as one JSON object.")
 @click.option(
     "--hints",
@@ -185,13 +196,17 @@ def export(
 )
 @click.option("--sides", metavar="A,B", help="Also: how far colours move between two short sides.")
 @click.option("--crop", type=click.FloatRange(0, 0.5), help="Also: how far they move under a crop.")
-@click.option("--sheet", type=_NEW_FILE, help="Write a contact sheet (PNG): gray, ours, truth.")
+@click.option("--sheet", type=NEW_FILE, help="Write a contact sheet (PNG): gray, ours, truth.")
 @click.option(
-    "--html", type=_NEW_FILE, help="Write a report with histograms, worst and best pictures."
+    "--html", type=NEW_FILE, help="Write a report with histograms, worst and best pictures."
 )
-@click.option("--masks", type=_EXISTING, help="Folder of label pictures (PNG): score each object.")
+@click.option(
+    "--masks",
+    type=EXISTING,
+    help="Folder of label pictures (PNG), or a segmenter (.onnx): score each object.",
+)
 @click.option("--segments", is_flag=True, help="Score patches of like colour where no mask is.")
-@_realism
+@realism_option
 @click.option(
     "--old-look",
     type=int,
@@ -199,8 +214,8 @@ def export(
     help="Show the pictures as old photographs to the model.",
 )
 @click.option("--no-truth", is_flag=True, help="The pictures have no colours: say how ours spread.")
-@click.option("--inception", type=_FILE, help="Inception v3's weight file: the FID.")
-@click.option("--lpips", type=_FILE, nargs=2, help="VGG-16's weight file and LPIPS' own: LPIPS.")
+@click.option("--inception", type=FILE, help="Inception v3's weight file: the FID.")
+@click.option("--lpips", type=FILE, nargs=2, help="VGG-16's weight file and LPIPS' own: LPIPS.")
 def evaluate(
     model: Path,
     data: Path,
@@ -266,110 +281,6 @@ def evaluate(
     click.echo(json.dumps(plain(result)) if as_json else table(result))
 
 
-@click.command(
-    epilog="Example: photochrom compare resnet18 zhang_ce --budget 10m --data photographs/ "
-    "--eval judge.tar -o report.html"
-)
-@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
-@_data
-@click.option("--eval", "judge", type=_EXISTING, required=True, help="Other pictures to judge by.")
-@click.option(
-    "-o", "--output", type=_NEW_FILE, required=True, help="The report to write (HTML, JSON)."
-)
-@_budget
-@_steps
-@click.option(
-    "--cpu-time",
-    is_flag=True,
-    help="Count the budget in CPU time: fair on a machine that does other work too.",
-)
-@click.option("--seed", type=int, default=1, show_default=True, help="The same for all.")
-@click.option(
-    "--side",
-    type=click.IntRange(32),
-    metavar="PX",
-    help="Crops of this size for all, judged at twice it; default: each recipe's own sizes.",
-)
-@_realism
-@click.option(
-    "--show", type=_EXISTING, help="Pictures for the report's sheet, instead of --eval's."
-)
-@click.option("--findings", type=_FILE, help="Text for the top of the report.")
-@click.option("--runs", type=_NEW_FOLDER, help="Where runs are kept; default: beside the report.")
-@_cache
-@_threads
-@_workers
-def compare(
-    recipes: tuple[str, ...],
-    data: Path,
-    judge: Path,
-    output: Path,
-    budget: str | None,
-    steps: int | None,
-    cpu_time: bool,
-    seed: int,
-    side: int | None,
-    realism: bool,
-    show: Path | None,
-    findings: Path | None,
-    runs: Path | None,
-    cache: Path | None,
-    threads: int | None,
-    workers: int | None,
-) -> None:
-    """Train recipes on the same pictures for the same time, and report how they compare.
-
-    RECIPE is a TOML file, or the name of one that comes with the program. Ctrl-C keeps what is
-    done; the same command goes on.
-    """
-    import torch
-
-    from train.compare import ComparisonSetup, Conditions
-    from train.compare import compare as compare_all
-    from train.comparison_report import FIGURES, write
-    from train.report import PAGE
-
-    if bool(steps) == bool(budget):
-        raise OptionsError("give either --budget or --steps", remedy="for instance --budget 10m")
-    if threads:
-        torch.set_num_threads(threads)
-    runs = runs or output.with_suffix(".runs")
-    cache = cache or platformdirs.user_cache_path("photochrom") / "pictures"
-    files = [recipe_file(name) for name in recipes]
-    paths = Paths()
-    for file in files:
-        paths.read(file, "RECIPE")
-    for pictures, option in ((data, "--data"), (judge, "--eval"), (show, "--show")):
-        paths.read_tree(pictures, option)
-    paths.read(findings, "--findings")
-    paths.write(cache, "--cache")
-    paths.write(runs, "--runs")
-    paths.replace(output, "-o", PAGE)
-    paths.replace(output.with_suffix(".json"), "-o", FIGURES)
-    text = findings.read_text(encoding="utf-8") if findings else ""
-    seconds = None if budget is None else parse_time(budget)
-    conditions = Conditions(steps, seconds, seed, side, cpu_time)
-    processes = default_workers() if workers is None else workers
-    comparison = ComparisonSetup(data, judge, runs, cache, conditions, realism, processes)
-    results = compare_all(files, comparison, say=click.echo)
-    click.echo(f"{write(output, results, show or judge, findings=text)}: the report")
-    if any("error" in result for result in results):
-        raise click.exceptions.Exit(EXIT_SOME_FAILED)
-
-
-def default_workers() -> int:
-    """Processes that make batches: as many as a GPU may need; a CPU's cores have work enough."""
-    import torch
-
-    return min(8, (os.cpu_count() or 2) - 1) if torch.cuda.is_available() else 0
-
-
-def recipe_file(name: str) -> Path:
-    """The file of that name, or the recipe of that name that comes with the program."""
-    given, own = Path(name), RECIPES / f"{name}.toml"
-    return own if not given.suffix and own.is_file() else given
-
-
 def table(result: dict) -> str:
     """The result as lines: this model, gray, with hints, each set, then single figures."""
     columns = ("ab_rmse", "psnr", "auc", "colourfulness_ratio", "chroma_ratio", "a_ratio")
@@ -399,14 +310,6 @@ def spread_table(result: dict) -> str:
     name = f"{result['model']} {result['version']}, {result['pictures']} pictures"
     figures = ("a", "b", "one_hue_share", "colourfulness", "pictures_of_one_hue")
     return "\n".join([name, *(f"{key} {result[key]:.4g}" for key in figures)])
-
-
-def parse_time(text: str) -> float:
-    """Seconds of 90s, 20m or 1.5h."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if not match or float(match[1]) == 0:
-        raise OptionsError(f"--budget {text} is no time", remedy="write 90s, 20m or 1.5h")
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def parse_gain(text: str) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 """`photochrom compare`: many recipes with one budget and one seed, on the same pictures.
 
-Each recipe leaves a folder with its run, its model file and `result.json`; a comparison that was
-interrupted finds them and goes on. The report is written from those files alone.
+Each recipe leaves a folder with its run, its model file and `result.json`, which is there once it
+is whole; a comparison that was interrupted finds them, trains no finished recipe again, and goes on
+from the last checkpoint of the one that it was at. The report is written from those files alone.
 """
 
 import hashlib
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InterruptedJob, OptionsError, PhotochromError
+from core.image.atomic import write_file
 from core.learn.checkpoint import built, checkpoint_of, load_checkpoint, network_of
 from core.learn.export import About, export
-from core.learn.trainer import Training
+from train.comparison_list import RecipeGroup
 from train.evaluate import EvaluatedModel, evaluate
 from train.export import export_run
 from train.extended_measures import ExtendedMeasures, RequestedMeasures
+from train.own_picture import own_picture
 from train.peak_memory import PeakMemory
 from train.recipe import Recipe, read
 from train.report import plain
@@ -30,10 +33,11 @@ VALIDATION_PICTURES = 24
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What all recipes have in common: `steps` or `budget_seconds` to learn, and the seed.
+    """What recipes have in common: `steps`, `budget_seconds` or `pictures` to learn, and the seed.
 
     `side` px: all learn from crops of this size, cut from pictures of twice that short side, and
     are judged on those; None leaves the sizes to each recipe and the pictures as they are stored.
+    `crop` px: learn from crops of this size, whatever the side.
     `cpu_time`: the budget is of the process' own time, fair where the machine does other work too.
     """
 
@@ -42,6 +46,8 @@ class Conditions:
     seed: int = 1
     side: int | None = None
     cpu_time: bool = False
+    pictures: int | None = None
+    crop: int | None = None
 
     @property
     def short_side(self) -> int | None:
@@ -50,60 +56,110 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparedRecipe:
+    """A recipe on its terms; `name` tells it from the same recipe with another seed."""
+
+    recipe: Recipe
+    terms: Conditions
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ComparisonSetup:
-    """On which pictures, on which terms, and where the runs are kept."""
+    """On which pictures, and where the runs are kept."""
 
     data: Path
     judge: Path
     folder: Path
     cache: Path
-    terms: Conditions
     realism: bool = False
     workers: int = 0
 
-    def folder_of(self, recipe: Recipe) -> Path:
+    def folder_of(self, compared: ComparedRecipe) -> Path:
         """A recipe's own folder: another one when its text or the terms change."""
-        known = json.dumps([recipe.text, asdict(self.terms), str(self.data.resolve())])
-        return self.folder / f"{recipe.name}-{hashlib.sha256(known.encode()).hexdigest()[:8]}"
+        terms = asdict(compared.terms)
+        for later in ("pictures", "crop"):  # without them a folder is called as it was before
+            if terms[later] is None:
+                del terms[later]
+        known = json.dumps([compared.recipe.text, terms, str(self.data.resolve())])
+        digest = hashlib.sha256(known.encode()).hexdigest()[:8]
+        return self.folder / f"{compared.recipe.name}-{digest}"
+
+
+def read_groups(groups: Sequence[RecipeGroup], common: Conditions) -> list[ComparedRecipe]:
+    """The recipes of all groups on their terms: the group's own, else the `common` ones.
+
+    Raises OptionsError where a recipe has no budget.
+    """
+    chosen: list[ComparedRecipe] = []
+    for group in groups:
+        terms = terms_of(group, common)
+        for path in group.recipes:
+            recipe = read(path)
+            if not (terms.steps or terms.budget_seconds or terms.pictures):
+                raise OptionsError(
+                    f"recipe {recipe.name} has no budget",
+                    remedy="give --budget, --steps or --pictures, for instance --budget 10m",
+                )
+            name = recipe.name
+            for known in (known for known in chosen if known.recipe.name == name):
+                for key in ("seed", "crop"):  # of two that are the same `check` says so
+                    if (value := getattr(terms, key)) != getattr(known.terms, key):
+                        name = f"{recipe.name}, {key} {value}"
+            chosen.append(ComparedRecipe(recipe, terms, name))
+    return chosen
+
+
+def terms_of(group: RecipeGroup, common: Conditions) -> Conditions:
+    """The terms of a group of a list."""
+    own = {"pictures": group.pictures, "steps": group.steps, "budget_seconds": group.budget_seconds}
+    terms = replace(common, **own) if any(own.values()) else common
+    return replace(terms, seed=group.seed or terms.seed, crop=group.crop or terms.crop)
 
 
 def compare(
-    recipes: Sequence[Path], comparison: ComparisonSetup, *, say: Callable[[str], None] = print
+    chosen: Sequence[ComparedRecipe],
+    comparison: ComparisonSetup,
+    *,
+    begin: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
     """The results, one a recipe, in the order given; a recipe that fails has an `error` instead.
 
+    `begin` is called once all can be compared, before anything is trained.
     Ensembles are built last, from the runs of the recipes that their members are named after.
     Raises InterruptedJob when asked to stop: the same call goes on where this one ended.
     """
-    chosen = [read(path) for path in recipes]
     check(chosen)
+    begin()
     results: dict[str, dict[str, Any]] = {}
-    for recipe in sorted(chosen, key=lambda recipe: recipe.network == "ensemble"):
-        kept = comparison.folder_of(recipe) / "result.json"
+    for compared in sorted(chosen, key=lambda one: one.recipe.network == "ensemble"):
+        name, kept = compared.name, comparison.folder_of(compared) / "result.json"
         if kept.is_file():
-            results[recipe.name] = json.loads(kept.read_text(encoding="utf-8"))
-            say(f"{recipe.name}: done before")
+            results[name] = json.loads(kept.read_text(encoding="utf-8"))
+            say(f"{name}: done before")
             continue
-        say(f"{recipe.name}: begins")
+        goes_on = (comparison.folder_of(compared) / "last.pt").is_file()
+        say(f"{name}: {'goes on' if goes_on else 'begins'}")
         try:
-            results[recipe.name] = _result(recipe, chosen, comparison, say)
+            results[name] = _result(compared, chosen, comparison, say)
         except (InterruptedJob, OptionsError):
             raise
         except PhotochromError as error:  # the others are still worth comparing
-            results[recipe.name] = {"name": recipe.name, "error": str(error)}
-            say(f"{recipe.name}: {error}")
+            results[name] = {"name": name, "error": str(error)}
+            say(f"{name}: {error}")
             continue
-        say(f"{recipe.name}: ab RMSE {results[recipe.name]['scores']['ab_rmse']:.2f}")
-    return [results[recipe.name] for recipe in chosen]
+        say(f"{name}: ab RMSE {results[name]['scores']['ab_rmse']:.2f}")
+    return [results[compared.name] for compared in chosen]
 
 
-def check(recipes: Sequence[Recipe]) -> None:
+def check(chosen: Sequence[ComparedRecipe]) -> None:
     """Raises OptionsError where two recipes have one name, or an ensemble lacks a member."""
-    names = [recipe.name for recipe in recipes]
+    names = [compared.name for compared in chosen]
     for name in names:
         if names.count(name) > 1:
             raise OptionsError(f"two recipes are called {name}", remedy="rename one of them")
-    for recipe in recipes:
+    for recipe in (compared.recipe for compared in chosen):
         for member in _members(recipe):
             if member not in names:
                 raise OptionsError(
@@ -121,44 +177,46 @@ def _members(recipe: Recipe) -> list[str]:
 
 
 def _result(
-    recipe: Recipe,
-    chosen: Sequence[Recipe],
+    compared: ComparedRecipe,
+    chosen: Sequence[ComparedRecipe],
     comparison: ComparisonSetup,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    own = comparison.folder_of(recipe)
-    members = [comparison.folder_of(r) for r in chosen if r.name in _members(recipe)]
-    figures = _gathered(members) if members else _trained(recipe, own, comparison, say)
+    own, recipe, terms = comparison.folder_of(compared), compared.recipe, compared.terms
+    members = [comparison.folder_of(other) for other in chosen if other.name in _members(recipe)]
+    figures = _gathered(members) if members else _trained(recipe, terms, own, comparison, say)
     model = _exported(recipe, own, members)
     thorough = ExtendedMeasures(RequestedMeasures(realism=comparison.realism))
     scores = evaluate(
         EvaluatedModel(model),
         comparison.judge,
-        short_side=comparison.terms.short_side,
+        short_side=terms.short_side,
         also=(thorough.add,),
     )
+    painted = {} if members else own_picture(own, comparison.judge, terms.short_side)
     result = plain(
         {
-            "name": recipe.name,
+            "name": compared.name,
             "network": recipe.network,
             "commit": commit(),
-            "terms": asdict(comparison.terms),
+            "terms": asdict(terms),
             "model_file": str(model),
             **figures,
-            "scores": {**scores, **thorough.result()},
+            "scores": {**scores, **thorough.result(), **painted},
             "histograms": thorough.histograms(),
         }
     )
-    temporary = own / "result.json.tmp"
-    temporary.write_text(json.dumps(result), encoding="utf-8")
-    temporary.replace(own / "result.json")
+    write_file(own / "result.json", json.dumps(result).encode())
     return result
 
 
 def _trained(
-    recipe: Recipe, own: Path, comparison: ComparisonSetup, say: Callable[[str], None]
+    recipe: Recipe,
+    terms: Conditions,
+    own: Path,
+    comparison: ComparisonSetup,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
-    terms = comparison.terms
     fair = on_terms(recipe, terms)
     with PeakMemory() as peak:
         run(
@@ -167,6 +225,7 @@ def _trained(
             own,
             cache=comparison.cache,
             steps=terms.steps,
+            pictures=terms.pictures,
             budget_seconds=terms.budget_seconds,
             resume=(own / "last.pt").is_file(),
             workers=comparison.workers,
@@ -179,7 +238,7 @@ def _trained(
     return {
         "parameters": sum(tensor.numel() for tensor in net.parameters()),
         "steps": last["step"],
-        "pictures": round(last["step"] * pictures_a_step(fair.train)),
+        "pictures": round(last["step"] * fair.train.pictures_a_step),
         "minutes": last["elapsed"] / 60,
         "memory_mb": peak.megabytes,
         **_course(own / "log.jsonl"),
@@ -192,20 +251,15 @@ def on_terms(recipe: Recipe, terms: Conditions) -> Recipe:
     train, data = replace(recipe.train, seed=terms.seed, clock=clock), recipe.data
     if terms.budget_seconds:
         train = replace(train, validate_minutes=terms.budget_seconds / 60 / CURVE_POINTS)
-    if terms.steps:
-        train = replace(train, validate_steps=max(1, terms.steps // CURVE_POINTS))
+    if side := terms.crop or terms.side:
+        train = replace(train, sizes=((side, max(count for _, count in train.sizes)),))
     if terms.short_side:
-        largest = max(count for _, count in train.sizes)
-        train = replace(train, sizes=((terms.short_side // 2, largest),))
         data = replace(data, short_side=terms.short_side)
+    steps = train.steps_for(terms.pictures) if terms.pictures else terms.steps
+    if steps:
+        train = replace(train, validate_steps=max(1, steps // CURVE_POINTS))
     # also those that keep none out for themselves: all are to learn from the same pictures
     return replace(recipe, train=train, data=replace(data, validation=VALIDATION_PICTURES))
-
-
-def pictures_a_step(train: Training) -> float:
-    """How many pictures a step learns from, on average over the sizes that it may draw."""
-    counts = [count for _, count in train.sizes]
-    return train.accumulate * sum(counts) / len(counts)
 
 
 def _course(log: Path) -> dict[str, Any]:

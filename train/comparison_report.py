@@ -33,6 +33,8 @@ FIGURES = Kind("the JSON of a comparison", (b'[\n {\n  "name": ', b"[]"))
 COLUMNS = {
     "ab_rmse": "ab RMSE",
     "ab_rmse_at_true_chroma": "at true chroma",
+    "ab_absolute_error": "ab error",
+    "share_within_10": "within 10",
     "psnr": "PSNR",
     "ssim": "SSIM",
     "ciede2000": "CIEDE2000",
@@ -45,7 +47,11 @@ COLUMNS = {
     "a_distance": "a* distance",
     "b_distance": "b* distance",
     "frechet_lite0": "Fréchet (Lite0)",
+    "frechet_ratio": "Fréchet ratio",
     "semantic_agreement": "same class",
+    "one_hue_share": "one hue",
+    "own_psnr": "PSNR of its own picture",
+    "own_lightness_error": "L* error of its own picture",
 }
 
 
@@ -86,20 +92,26 @@ def conditions(done: Sequence[Mapping[str, Any]]) -> str:
     """One sentence: the budget, the seed, the pictures."""
     if not done:
         return "Nothing was finished."
-    terms, scores = done[0]["terms"], done[0]["scores"]
-    seconds = terms["budget_seconds"]
-    budget = f"{seconds:g} s" if seconds else f"{terms['steps']} steps"
-    if terms["cpu_time"]:
-        budget += " of CPU time"
+    scores = done[0]["scores"]
+    budget = " or ".join(dict.fromkeys(_budget(result["terms"]) for result in done))
+    seeds = " or ".join(dict.fromkeys(str(result["terms"]["seed"]) for result in done))
     short_side = short_side_of(done)
     if short_side:
         budget += f" from crops of {short_side // 2} px"
     size = f" at short side {short_side} px" if short_side else ""
     return (
-        f"Each learnt for {budget} with seed {terms['seed']}, and was judged on "
+        f"Each learnt for {budget} with seed {seeds}, and was judged on "
         f"{scores['pictures']} pictures{size} that it had not seen. "
         "Ratios are ours over the truth's."
     )
+
+
+def _budget(terms: Mapping[str, Any]) -> str:
+    if terms.get("pictures"):
+        return f"{terms['pictures']:,} pictures"
+    if terms["budget_seconds"]:
+        return f"{terms['budget_seconds']:g} s" + " of CPU time" * terms["cpu_time"]
+    return f"{terms['steps']} steps"
 
 
 def short_side_of(done: Sequence[Mapping[str, Any]]) -> int | None:

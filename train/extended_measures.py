@@ -22,6 +22,7 @@ from core.learn.measures.objects import objects_right, segments
 from core.learn.measures.picture import colourfulness_absolute
 from core.learn.measures.ssim import ssim
 from train.evaluate import Photograph, show
+from train.segmenter import Segmenter
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,9 @@ class RequestedMeasures:
     """What is measured on request.
 
     `masks`: a folder of label pictures (`NAME.png`, 8 or 16 bits, 0 is no object) for the
-    per-object score; `segments`: take it over segments where there is no mask. `realism`: ask
-    EfficientNet-Lite0. `inception`: a weight file for the FID. `lpips`: VGG-16's weight file and
-    the authors' own.
+    per-object score, or a segmenter's file (`train.segmenter`); `segments`: take it over segments
+    where there is no mask. `realism`: ask EfficientNet-Lite0. `inception`: a weight file for the
+    FID. `lpips`: VGG-16's weight file and the authors' own.
     """
 
     masks: Path | None = None
@@ -49,6 +50,9 @@ class ExtendedMeasures:
         self._rows: list[dict[str, float]] = []
         self._spread, self._rebalanced = Spread(), Rebalanced(published_bins())
         self._objects = {"objects": [0, 0], "segments": [0, 0]}
+        self._segmenter: Segmenter | None = None
+        if requested.masks and requested.masks.suffix.lower() == ".onnx":
+            self._segmenter = Segmenter(requested.masks)
         self._networks: list[_Realism | _Fid | _Lpips] = []
         if requested.realism:
             self._networks.append(_Realism())
@@ -104,7 +108,9 @@ class ExtendedMeasures:
 
     def _count_objects(self, photograph: Photograph, predicted: np.ndarray) -> None:
         labels, kind = None, "objects"
-        if self._requested.masks:
+        if self._segmenter:
+            labels = self._segmenter.things(photograph.rgb)
+        elif self._requested.masks:
             labels = mask_of(photograph, self._requested.masks)
         if labels is None and self._requested.segments:
             labels, kind = segments(photograph.lightness, photograph.chroma), "segments"

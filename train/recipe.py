@@ -5,7 +5,6 @@ or a value that cannot be is an OptionsError that names the file, the key and th
 """
 
 import inspect
-import tomllib
 import types
 import typing
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 
 from core.errors import OptionsError, nearest
 from train.data.augment import Augment
+from train.recipe_files import read_text, standing_alone, tables
 
 T = typing.TypeVar("T")
 
@@ -33,6 +33,8 @@ class DataTable:
     least_colour: float = 8.0  # pictures whose colours spread less (sepia, gray) are left out
     set_power: float = 0.65  # a set of n pictures is drawn with probability ~ n^power x its weight
     set_weights: dict[str, float] = field(default_factory=dict)
+    count: int = 0  # train on so many pictures alone, drawn evenly from all by `seed`; 0: on all
+    seed: int = 1  # of that draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class ModelTable:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One run. `text` is the file as it was read: it goes into every checkpoint."""
+    """One run. `text` is the file as it was read, with all that it extends written out: it goes
+    into every checkpoint."""
 
     name: str
     text: str
@@ -62,25 +65,18 @@ class Recipe:
 
 def read(path: Path) -> Recipe:
     """The recipe in a TOML file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise OptionsError(f"cannot be read ({error.strerror})", file=path) from error
-    except UnicodeDecodeError as error:
-        raise OptionsError("is no text", file=path, remedy="give a recipe in TOML") from error
-    return parse(text, path)
+    return parse(read_text(path), path)
 
 
 def parse(text: str, path: Path) -> Recipe:
-    """The recipe in a TOML text; `path` names it in errors and gives its name."""
+    """The recipe in a TOML text; `path` names it in errors, gives its name, and is where the
+    recipes that it `extends` are looked for."""
     from core.learn.losses import LOSSES, Term
     from core.learn.nets import NETS, class_of
-    from core.learn.trainer import Training
+    from core.learn.starts import STARTS
+    from core.learn.trainer import OPTIMIZERS, SCHEDULES, Training
 
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise OptionsError(f"is not TOML ({error})", file=path) from error
+    table = tables(text, path)
     _known(table, ("model", "network", "data", "augment", "loss", "train"), "", path)
 
     network = dict(table.get("network", {}))
@@ -99,15 +95,18 @@ def parse(text: str, path: Path) -> Recipe:
         ]
         _known(parameters, known, f"loss {loss_name}: ", path)
         loss.append(Term(loss_name, float(weight), parameters))
+    training = _table(Training, table.get("train", {}), "train", path)
+    for key, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("start", STARTS)):
+        _one_of(getattr(training, key), known, f"train.{key}", path)
     return Recipe(
         path.stem,
-        text,
+        standing_alone(text, path),
         name,
         network,
         _table(DataTable, table.get("data", {}), "data", path),
         _table(Augment, table.get("augment", {}), "augment", path),
         tuple(loss),
-        _table(Training, table.get("train", {}), "train", path),
+        training,
         _table(ModelTable, table.get("model", {}), "model", path),
     )
 

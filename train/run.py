@@ -20,12 +20,13 @@ from core.learn.checkpoint import built, load_checkpoint
 from core.learn.export import weights_in
 from core.learn.lab_torch import srgb_to_lab
 from core.learn.measures.picture import judge, summary
+from core.learn.starts import glorot
 from core.learn.trainer import learning_device, train
 from train.data.batches import BatchPlan, batches
 from train.data.cache import Pictures
 from train.data.cache import build as build_cache
 from train.data.gpu_pictures import gpu_pictures_of
-from train.data.sampling import PictureSampler, has_colour, split
+from train.data.sampling import PictureSampler, drawn, has_colour, split
 from train.data.shards import sources
 from train.recipe import DataTable, Recipe
 
@@ -41,6 +42,7 @@ def run(
     cache: Path,
     initial: Path | None = None,
     steps: int | None = None,
+    pictures: int | None = None,
     budget_seconds: float | None = None,
     deadline: float | None = None,
     resume: bool = False,
@@ -50,34 +52,41 @@ def run(
 ) -> Path:
     """Train the recipe's network on `data` into `out`; answers with the checkpoint to export.
 
-    `deadline` (monotonic seconds) bounds everything, `budget_seconds` learning alone.
+    `steps`, or as many as see so many `pictures`, in place of the recipe's. `deadline` (monotonic
+    seconds) bounds everything, `budget_seconds` learning alone.
     `pictures_on_gpu` keeps all pictures in the memory of the device.
     """
+    if pictures is not None:
+        steps = recipe.train.steps_for(pictures)
     settings = recipe.train if steps is None else replace(recipe.train, steps=steps)
-    if not recipe.loss:
-        raise OptionsError("has no [[loss]]", file=recipe.name, remedy="say what it should learn")
-    torch.manual_seed(settings.seed)
-    try:
-        net = built(recipe.network, recipe.network_settings)
-    except TypeError as error:
-        raise OptionsError(f"[network] {error}", file=recipe.name) from error
-    check_fits(recipe, net)
+    net = network_to_train(recipe)
     if initial and not resume:
         say(load_initial(net, initial))
 
     with parallel.first_alone():
-        pictures = build_cache(
+        cached = build_cache(
             data,
             cache_of(data, cache, recipe.data),
             processes=os.cpu_count() or 1,
             short_side=recipe.data.short_side,
             shards=recipe.data.shards,
         )
-    training, validation = split(pictures.entries, recipe.data.validation)
+    training, validation = split(cached.entries, recipe.data.validation)
     if recipe.data.sets:
         sets = set(recipe.data.sets)
-        training = [i for i in training if pictures.entries[i].set_name in sets]
-    coloured = [i for i in training if has_colour(pictures.picture(i), recipe.data.least_colour)]
+        training = [i for i in training if cached.entries[i].set_name in sets]
+    coloured, colourless = drawn(
+        training,
+        recipe.data.count,
+        recipe.data.seed,
+        lambda index: has_colour(cached.picture(index), recipe.data.least_colour),
+    )
+    if len(coloured) < recipe.data.count:
+        raise OptionsError(
+            f"data.count is {recipe.data.count}, and {data} has {len(coloured)} to train on",
+            file=recipe.name,
+            remedy="lower it",
+        )
     if not coloured:
         raise PhotochromError(
             f"none of its {len(training)} pictures has colours",
@@ -85,27 +94,27 @@ def run(
             remedy="give colour photographs, or lower data.least_colour",
         )
     say(
-        f"{len(coloured)} pictures to train on, {len(training) - len(coloured)} without colours, "
-        f"{len(validation)} to validate, {len(pictures.damaged)} damaged"
+        f"{len(coloured)} pictures to train on, {colourless} without colours, "
+        f"{len(validation)} to validate, {len(cached.damaged)} damaged"
     )
     rebalanced = any(term.parameters.get("mix", 1.0) < 1 for term in recipe.loss)
     if rebalanced and not resume and not prior.is_measured(net):
         chosen = coloured[:: max(1, len(coloured) // PRIOR_PICTURES)]
         say(f"measuring how often each colour occurs, in {len(chosen)} pictures")
-        planes = (lab_of(pictures.picture(i))[1] for i in chosen)
+        planes = (lab_of(cached.picture(i))[1] for i in chosen)
         prior.measure(net, (torch.from_numpy(chroma) for chroma in planes))
     sampler = PictureSampler(
-        pictures,
+        cached,
         coloured,
         seed=recipe.train.seed,
         power=recipe.data.set_power,
         weights=recipe.data.set_weights,
     )
     plan = BatchPlan(
-        pictures, sampler, recipe.train.sizes, recipe.augment, recipe.train.seed, parallel.place()
+        cached, sampler, recipe.train.sizes, recipe.augment, recipe.train.seed, parallel.place()
     )
     device = learning_device()
-    gpu_pictures = gpu_pictures_of(pictures, device) if pictures_on_gpu else None
+    gpu_pictures = gpu_pictures_of(cached, device) if pictures_on_gpu else None
     if deadline is not None:
         budget_seconds = max(0.0, deadline - time.monotonic())
     return train(
@@ -121,13 +130,28 @@ def run(
             "name": recipe.name,
             "commit": commit(),
             "command": shlex.join(["photochrom", *sys.argv[1:]]),
-            "sets": sorted({pictures.entries[i].set_name for i in coloured}),
+            "sets": sorted({cached.entries[i].set_name for i in coloured}),
         },
-        validate=(lambda net: score(net, pictures, validation)) if validation else None,
+        validate=(lambda net: score(net, cached, validation)) if validation else None,
         budget_seconds=budget_seconds,
         resume=resume,
         say=say,
     )
+
+
+def network_to_train(recipe: Recipe) -> nn.Module:
+    """The recipe's network as it begins, from its seed; raises OptionsError where it cannot be."""
+    if not recipe.loss:
+        raise OptionsError("has no [[loss]]", file=recipe.name, remedy="say what it should learn")
+    torch.manual_seed(recipe.train.seed)
+    try:
+        net = built(recipe.network, recipe.network_settings)
+    except TypeError as error:
+        raise OptionsError(f"[network] {error}", file=recipe.name) from error
+    check_fits(recipe, net)
+    if recipe.train.start == "glorot":
+        glorot(net)
+    return net
 
 
 def check_fits(recipe: Recipe, net: nn.Module) -> None:

@@ -36,8 +36,14 @@ class NetworkOutput:
     native: Tensor | None = None
 
 
-def at_grid_of(output: Tensor, truth: Tensor) -> Tensor:
-    """`truth` N,C,H,W averaged down to the grid of `output`: N,C,h,w."""
+def at_grid_of(output: Tensor, truth: Tensor, subsampled: bool = False) -> Tensor:
+    """`truth` N,C,H,W averaged down to the grid of `output`: N,C,h,w.
+
+    `subsampled`: instead the first pixel of each of its cells, as Zhang 2016 trains.
+    """
     if output.shape[-2:] == truth.shape[-2:]:
         return truth
+    if subsampled:
+        down, right = (t // o for t, o in zip(truth.shape[-2:], output.shape[-2:], strict=True))
+        return truth[..., ::down, ::right]
     return F.adaptive_avg_pool2d(truth, (output.shape[-2], output.shape[-1]))

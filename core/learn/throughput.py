@@ -77,6 +77,15 @@ def _measured(device: torch.device, precision: str) -> float:
     return 2 * PROBE_SIDE**3 / best
 
 
+def flops_of(net: nn.Module, shape: torch.Size, device: torch.device) -> int:
+    """Floating-point operations, two for each multiplication with its addition, of a network's
+    answer to an empty batch of this shape (N,1,H,W); a copy is asked."""
+    asked = copy.deepcopy(net).eval().requires_grad_(False)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        asked(torch.zeros(shape, device=device))
+    return counter.get_total_flops()
+
+
 class Throughput:
     """Where the time goes between two lines of the log; `row` says it and begins anew.
 
@@ -121,10 +130,8 @@ class Throughput:
         """
         if shape not in self._counted:
             began = time.perf_counter()
-            net = copy.deepcopy(self._net).eval().requires_grad_(False)
-            with torch.no_grad(), FlopCounterMode(display=False) as counter:
-                net(torch.zeros(1, *shape[1:], device=self._device))
-            self._counted[shape] = 3 * shape[0] * counter.get_total_flops()
+            forward = flops_of(self._net, torch.Size((1, *shape[1:])), self._device)
+            self._counted[shape] = 3 * shape[0] * forward
             self._began += time.perf_counter() - began
         return self._counted[shape]
 

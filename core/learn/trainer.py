@@ -35,6 +35,8 @@ from core.learn.training_log import open_board, report, show_pictures
 
 #: What a budget is counted by: seconds, since whenever.
 CLOCKS = {"wall": time.monotonic, "cpu": time.process_time}
+OPTIMIZERS = ("adamw", "adam", "sgd", "rmsprop")
+SCHEDULES = ("cosine", "constant", "steps")
 #: What a run writes into its folder, beside TensorBoard's files.
 RUN_FILES = ("last.pt", "best.pt", "log.jsonl")
 
@@ -52,8 +54,13 @@ class Training:
     weight_decay: float = 1e-4
     momentum: float = 0.9  # of sgd and rmsprop
     betas: tuple[float, float] = (0.9, 0.999)  # of adam and adamw
-    schedule: str = "cosine"  # or "constant"
+    rho: float = 0.99  # of rmsprop: how much of the squared gradients' mean stays; Keras: 0.9
+    epsilon: float = 1e-8  # of all but sgd; Keras: 1e-7
+    start: str = "torch"  # or "glorot", Keras' first weights
+    schedule: str = "cosine"  # or "constant", or "steps"
     final_rate: float = 0.02  # the cosine's end, as a share of the peak
+    # of steps: (share of the run, share of the peak from there on); Zhang's at 200 and 375 of 450
+    drops: tuple[tuple[float, float], ...] = ((0.444, 1 / 3), (0.833, 0.1))
     warm_up: int = 200  # steps
     clip: float = 2.0  # largest norm of the gradient; 0: none
     ema: float = 0.9995
@@ -66,6 +73,15 @@ class Training:
     save_minutes: float = 5.0
     validate_minutes: float = 30.0
     validate_steps: int = 0  # also after so many steps; 0: by the clock alone
+
+    @property
+    def pictures_a_step(self) -> float:
+        """How many pictures a step learns from, on average over the sizes that it may draw."""
+        return self.accumulate * sum(count for _, count in self.sizes) / len(self.sizes)
+
+    def steps_for(self, pictures: int) -> int:
+        """The steps that see so many pictures, or a few more."""
+        return max(1, math.ceil(pictures / self.pictures_a_step))
 
 
 def train(
@@ -94,8 +110,8 @@ def train(
     first = parallel.place()[0] == 0
     device = learning_device()
     net = net.to(device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
-    _hold_still(net, settings.learns)
-    optimizer = _optimizer(net, settings)
+    hold_still(net, settings.learns)
+    optimizer = optimizer_of(net, settings)
     average = copy.deepcopy(net).eval().requires_grad_(False)
     step, elapsed, progress, best = 0, 0.0, 0.0, math.inf
     torch.manual_seed(settings.seed)
@@ -278,10 +294,12 @@ def learning_rate(settings: Training, step: int, progress: float) -> float:
     if settings.schedule == "cosine":
         cosine = (1 + math.cos(math.pi * min(progress, 1.0))) / 2
         rate *= settings.final_rate + (1 - settings.final_rate) * cosine
+    elif settings.schedule == "steps":
+        rate *= next((share for begins, share in reversed(settings.drops) if progress >= begins), 1)
     return rate * min(1.0, (step + 1) / max(1, settings.warm_up))
 
 
-def _hold_still(net: nn.Module, learns: tuple[str, ...]) -> None:
+def hold_still(net: nn.Module, learns: tuple[str, ...]) -> None:
     """Nothing but the tensors of these prefixes learns; the norms of the others keep still, too."""
     if not learns:
         return
@@ -292,7 +310,8 @@ def _hold_still(net: nn.Module, learns: tuple[str, ...]) -> None:
             module.eval()
 
 
-def _optimizer(net: nn.Module, settings: Training) -> torch.optim.Optimizer:
+def optimizer_of(net: nn.Module, settings: Training) -> torch.optim.Optimizer:
+    """The recipe's optimizer over all that learns; each group has the `factor` of its rate."""
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, tensor in net.named_parameters():
         if tensor.requires_grad:
@@ -304,16 +323,18 @@ def _optimizer(net: nn.Module, settings: Training) -> torch.optim.Optimizer:
         {"params": tensors, "factor": factor, "weight_decay": decay}
         for (factor, decay), tensors in groups.items()
     ]
-    rate, momentum = settings.learning_rate, settings.momentum
+    rate, momentum, epsilon = settings.learning_rate, settings.momentum, settings.epsilon
     match settings.optimizer:
         case "adamw":
-            return torch.optim.AdamW(parameters, lr=rate, betas=settings.betas)
+            return torch.optim.AdamW(parameters, lr=rate, betas=settings.betas, eps=epsilon)
         case "adam":
-            return torch.optim.Adam(parameters, lr=rate, betas=settings.betas)
+            return torch.optim.Adam(parameters, lr=rate, betas=settings.betas, eps=epsilon)
         case "sgd":
             return torch.optim.SGD(parameters, lr=rate, momentum=momentum)
         case "rmsprop":
-            return torch.optim.RMSprop(parameters, lr=rate, momentum=momentum)
+            return torch.optim.RMSprop(
+                parameters, lr=rate, momentum=momentum, alpha=settings.rho, eps=epsilon
+            )
     raise ValueError(settings.optimizer)
 
 

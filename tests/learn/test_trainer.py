@@ -157,6 +157,25 @@ def test_adams_memory_is_the_recipes(tmp_path: Path):
     assert tuple(group["betas"]) == (0.5, 0.9)
 
 
+def test_rmsprop_with_keras_settings_takes_keras_first_step(tmp_path: Path):
+    """rate x g / (sqrt((1 - rho) g^2) + epsilon): 3.16 rates for any gradient that is not tiny."""
+    net = Plain()
+    before = net.get_parameter("body.0.weight").detach().clone()
+    plain = replace(SETTINGS, steps=1, clip=0.0, weight_decay=0.0)
+    settings = replace(plain, optimizer="rmsprop", momentum=0.0, rho=0.9, epsilon=1e-7)
+    start(tmp_path, net=net, settings=settings)
+    moved = (net.get_parameter("body.0.weight").detach() - before).abs()
+    torch.testing.assert_close(
+        moved, torch.full_like(moved, settings.learning_rate / 0.1**0.5), rtol=1e-3, atol=0
+    )
+
+
+def test_a_budget_of_pictures_is_as_many_steps_as_see_them():
+    settings = replace(SETTINGS, sizes=((32, 4), (64, 2)), accumulate=2)
+    assert settings.pictures_a_step == 6
+    assert [settings.steps_for(pictures) for pictures in (1, 12, 13)] == [1, 2, 3]
+
+
 def test_a_resumed_run_ends_with_the_bits_of_one_that_never_stopped(tmp_path: Path):
     constant = replace(SETTINGS, schedule="constant")
     start(tmp_path / "whole", settings=constant)
@@ -295,6 +314,15 @@ def test_the_learning_rate_warms_up_and_falls_along_a_cosine():
     assert learning_rate(settings, 999, 1.0) == pytest.approx(0.1)
     constant = replace(settings, schedule="constant")
     assert learning_rate(constant, 999, 1.0) == pytest.approx(1.0)
+
+
+def test_zhangs_rates_fall_in_steps_at_their_shares_of_the_run():
+    settings = replace(SETTINGS, learning_rate=3e-5, warm_up=1, schedule="steps")
+    thousands = {0: 3e-5, 199: 3e-5, 201: 1e-5, 374: 1e-5, 376: 3e-6, 450: 3e-6}
+    rates = {t: learning_rate(settings, 1000 * t, t / 450) for t in thousands}
+    assert rates == pytest.approx(thousands)
+    own = replace(settings, drops=((0.5, 0.25),))
+    assert learning_rate(own, 9, 0.49) == 3e-5 and learning_rate(own, 9, 0.5) == 3e-5 / 4
 
 
 def test_tensors_learn_at_their_share_of_the_rate(tmp_path: Path):

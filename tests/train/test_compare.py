@@ -11,6 +11,7 @@ from core.errors import InterruptedJob, OptionsError
 from tests.train.pictures import shard
 from train import commands
 from train.evaluate import photographs
+from train.recipe_files import RECIPES, recipe_file
 
 HEAD = """
 data = {validation = 2}
@@ -193,8 +194,10 @@ def test_a_recipe_that_fails_is_told_and_the_others_go_on(work: Path):
     [
         (["both", "small"], ["--steps", "2"], "its member classes is not compared"),
         (["small", "small"], ["--steps", "2"], "two recipes are called small"),
-        (["small"], [], "give either --budget or --steps"),
-        (["small"], ["--steps", "2", "--budget", "1s"], "give either --budget or --steps"),
+        (["small"], [], "no budget is given"),
+        (["small"], ["--steps", "2", "--budget", "1s"], "--budget and --steps contradict"),
+        (["small"], ["--pictures", "2", "--steps", "1"], "--steps and --pictures contradict"),
+        ([], ["--steps", "2"], "no recipe is named"),
         (["gone"], ["--steps", "2"], "cannot be read"),
     ],
 )
@@ -205,5 +208,20 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_trained(work, nam
 
 
 def test_a_recipe_that_comes_with_the_program_goes_by_its_name():
-    assert commands.recipe_file("resnet18") == commands.RECIPES / "resnet18.toml"
-    assert commands.recipe_file("my/own.toml") == Path("my/own.toml")
+    assert recipe_file("resnet18") == RECIPES / "resnet18.toml"
+    assert recipe_file("my/own.toml") == Path("my/own.toml")
+
+
+def test_a_network_that_paints_rgb_is_also_judged_by_its_own_picture(work: Path):
+    (work / "rgb.toml").write_text(
+        'extends = "in_living_color_rgb"\n[data]\nvalidation = 2\n'
+        "[train]\nsizes = [[32, 2]]\nlog_every = 1\n"
+    )
+    call(work, *recipes(work, "rgb", "small"), "--steps", 2, output="rgb.html")
+    rgb, small = (r["scores"] for r in json.loads((work / "rgb.json").read_text()))
+    # with the true lightness put back it is nearer to the truth than with its own
+    assert rgb["own_psnr"] < rgb["psnr"] and rgb["own_lightness_error"] > 1
+    assert rgb["own_ciede2000"] > rgb["ciede2000"]
+    assert not any(name.startswith("own_") for name in small)
+    assert "PSNR of its own picture" in (work / "rgb.html").read_text()
+    assert rgb["ab_absolute_error"] > 0 and 0 <= rgb["share_within_10"] <= 1

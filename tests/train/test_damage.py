@@ -1,8 +1,10 @@
 """What decades do to a print, on the network's input only. Twenty prints at once, each its own."""
 
+from dataclasses import replace
+
 import torch
 
-from train.data.augment import Augment, old_film
+from train.data.augment import Augment, dressed, old_film
 from train.data.damage import blurred, border, damage, faded, scratch, speck
 from train.data.random_numbers import RandomNumbers
 
@@ -69,3 +71,49 @@ def test_a_recipe_asks_for_it_and_without_asking_nothing_is_drawn():
         for settings in (Augment(), Augment(damage=1.0))
     )
     assert not torch.equal(without, damaged)
+
+
+#: Old film of which nothing happens.
+NOTHING = Augment(old_film=1.0, blur=0.0, gamma=0.0, fading=0.0, grain=0.0, orthochromatic=0.0)
+
+
+def seen(rgb: torch.Tensor, lightness: torch.Tensor, look: Augment) -> torch.Tensor:
+    return old_film(rgb, lightness, look, RandomNumbers(5, PRINTS))[0]
+
+
+def test_each_part_of_the_old_film_has_a_key_of_its_own():
+    random = torch.Generator().manual_seed(2)
+    rgb = torch.rand(PRINTS, 3, 64, 64, generator=random)
+    lightness = 20 + 60 * torch.rand(PRINTS, 1, 64, 64, generator=random)
+    looks = {
+        key: seen(rgb, lightness, replace(NOTHING, **({key: 1.0} if key else {})))
+        for key in ("", "blur", "gamma", "fading", "grain", "orthochromatic")
+    }
+    torch.testing.assert_close(looks.pop(""), lightness)
+    for key, look in looks.items():
+        assert (look - lightness).abs().mean((1, 2, 3)).min() > 0.01, key
+    assert (looks["blur"].std((2, 3)) < lightness.std((2, 3))).all()
+    assert (looks["fading"].amax((2, 3)) <= lightness.amax((2, 3)) + 22).all()
+    order = lightness.flatten(1).argsort(1)
+    for key in ("gamma", "fading"):  # curves: what was lighter stays lighter
+        assert (looks[key].flatten(1).gather(1, order).diff(dim=1) >= 0).all(), key
+    # grain alone has no mean, whatever it falls on
+    assert (looks["grain"] - lightness).mean().abs() < 0.05
+
+
+def test_a_blurs_width_is_a_key():
+    rgb, lightness = torch.full((PRINTS, 3, 64, 64), 0.5), torch.zeros(PRINTS, 1, 64, 64)
+    lightness[..., 32, 32] = 100
+    little, much = (
+        seen(rgb, lightness, replace(NOTHING, blur=1.0, blur_sigma=(sigma, sigma)))
+        for sigma in (0.5, 3.0)
+    )
+    assert (little[..., 32, 32] > 10 * much[..., 32, 32]).all()
+
+
+def test_recipes_that_name_no_part_see_the_pictures_that_they_saw_before_there_were_parts():
+    pixels = (torch.arange(4 * 40 * 40 * 3) * 7919 % 256).to(torch.uint8).view(4, 40, 40, 3)
+    look = Augment(old_film=1.0, halation=0.5, border=0.3, damage=0.5)
+    means = dressed(pixels, look, 11).lightness.mean((1, 2, 3))
+    before = torch.tensor([52.42262, 53.21355, 56.45148, 59.95918])
+    torch.testing.assert_close(means, before, atol=1e-3, rtol=0)

@@ -27,6 +27,12 @@ def test_keys_reach_the_network_with_their_types():
         ),
         ('name = "zhang"\ndepth = "eight"', r"r\.toml: network\.depth is 'eight', wanted int"),
         ('name = "zhang"\nbatch_norm = 1', r"network\.batch_norm is 1, wanted bool"),
+        (
+            'name = "zhang"\n[train]\nschedule = "step"',
+            r"unknown train\.schedule 'step'.*'steps'",
+        ),
+        ('name = "zhang"\n[train]\noptimizer = "lion"', r"unknown train\.optimizer 'lion'"),
+        ('name = "zhang"\n[train]\nstart = "he"', r"unknown train\.start 'he'"),
         ('name = "compact_cnn"\nwidth = 3', r"\[network\] unknown key 'width'"),
         ('name = "ensemble"', r"\[network\] has no members"),
     ],
@@ -44,6 +50,21 @@ def test_a_loss_over_bins_is_refused_for_a_network_without_them(tmp_path: Path, 
     with pytest.raises(OptionsError, match="weighs colour bins, and the network compact_cnn has"):
         run(recipe, data, tmp_path / "run", cache=tmp_path / "cache")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_trains_on_a_random_part_of_the_pictures(tmp_path: Path):
+    data, said = shard(tmp_path / "data.tar", {"some": 9}), list[str]()
+    text = 'network = {name = "compact_cnn"}\nloss = [{name = "mse"}]\n'
+    text += "train = {sizes = [[32, 2]], steps = 1}\n"
+    for count in (4, 99):
+        own = f"data = {{count = {count}, seed = 5, validation = 2}}"
+        recipe = parse(text + own, Path("r.toml"))
+        if count == 99:
+            with pytest.raises(OptionsError, match=r"data.count is 99, and .*data.tar has 7"):
+                run(recipe, data, tmp_path / "none", cache=tmp_path / "cache", say=said.append)
+            continue
+        run(recipe, data, tmp_path / "run", cache=tmp_path / "cache", say=said.append)
+    assert said[0].startswith("4 pictures to train on")
 
 
 def test_a_recipe_chooses_shards_and_another_size_is_another_cache(tmp_path: Path):

@@ -45,7 +45,14 @@ class Augment:
     shear: float = 0.0  # radians at most, of the whole picture before cropping
     zoom: float = 0.0  # 1 - zoom .. 1 + zoom, each side apart
     rotation: float = 0.0  # degrees at most
-    old_film: float = 0.35
+    old_film: float = (
+        0.35  # the chance of all that follows, up to `damage`; each has its own within
+    )
+    blur: float = 0.5
+    blur_sigma: tuple[float, float] = (0.4, 1.4)  # px of a picture of 160 px
+    gamma: float = 1.0
+    fading: float = 1.0  # blacks and whites turn gray
+    grain: float = 1.0
     orthochromatic: float = 0.25
     halation: float = 0.0  # bright things glow
     border: float = 0.0  # of a plate or a mount: gray, also in the truth
@@ -132,18 +139,31 @@ def old_film(
     if settings.halation:
         glow = blurred((lightness - 70).clamp_min(0), rng.uniform(2.0, 5.0) * scale)
         lightness = lightness + glow * rng.uniform(0.2, 1.0) * rng.happens(settings.halation)
-    lightness = blurred(lightness, rng.uniform(0.4, 1.4) * scale * rng.happens(0.5))
-    gamma = torch.exp(rng.uniform(-0.4, 0.4))
-    black, white = rng.uniform(0, 22), 100 - rng.uniform(0, 18)
+    lightness = blurred(
+        lightness, rng.uniform(*settings.blur_sigma) * scale * rng.happens(settings.blur)
+    )
+    gamma = torch.exp(_some(rng.uniform(-0.4, 0.4), settings.gamma, rng))
+    gray, pale = rng.uniform(0, 22), rng.uniform(0, 18)
+    if settings.fading < 1:
+        is_faded = rng.happens(settings.fading)
+        gray, pale = gray * is_faded, pale * is_faded
+    black, white = gray, 100 - pale
     lightness = black + (white - black) * (lightness.clamp(0, 100) / 100) ** gamma
     grain = rng.normal(1, height, width)
     grain = torch.where(rng.happens(0.5), blurred(grain, 0.7) * 2, grain)
-    lightness = (lightness + grain * rng.uniform(0, 5)).clamp(0, 100)
+    grain = grain * _some(rng.uniform(0, 5), settings.grain, rng)
+    lightness = (lightness + grain).clamp(0, 100)
     rim = border(height, width, rng) * rng.happens(settings.border)
     lightness = torch.lerp(lightness, rng.uniform(0, 100), rim)
     if settings.damage:
         lightness = torch.where(rng.happens(settings.damage), damage(lightness, rng), lightness)
     return lightness, rim
+
+
+def _some(strength: Tensor, chance: float, rng: RandomNumbers) -> Tensor:
+    """`strength` with this chance, else 0. What is sure draws no luck: recipes that do not name
+    the key keep the pictures that they had before there was one."""
+    return strength if chance >= 1 else strength * rng.happens(chance)
 
 
 def _emulsion(rgb: Tensor, strength: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ sample and two runs give the same batches.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -45,6 +45,27 @@ def has_colour(picture: np.ndarray, least: float) -> bool:
     """
     red, green, blue = np.moveaxis(picture[::8, ::8].astype(np.float32), -1, 0)
     return float(np.hypot(np.std(red - green), np.std((red + green) / 2 - blue))) >= least
+
+
+def drawn(
+    indices: Sequence[int], count: int, seed: int, wanted: Callable[[int], bool]
+) -> tuple[list[int], int]:
+    """`count` of the `indices` that are `wanted`, drawn evenly by `seed`, in their own order, and
+    how many unwanted ones were met; `count` 0: all that are wanted.
+
+    A larger count has all pictures of a smaller one with the same seed.
+    """
+    order = np.random.default_rng(seed).permutation(len(indices)) if count else range(len(indices))
+    chosen: list[int] = []
+    unwanted = 0
+    for place in order:
+        if count and len(chosen) == count:
+            break
+        if wanted(indices[place]):
+            chosen.append(indices[place])
+        else:
+            unwanted += 1
+    return sorted(chosen), unwanted
 
 
 class PictureSampler:

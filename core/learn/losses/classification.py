@@ -54,6 +54,13 @@ def _nearest(bins: Tensor, neighbours: int) -> Tensor:
     return _tables[key]
 
 
+def non_gray_mask(truth: Tensor, limit: float) -> Tensor:
+    """N,1,1,1 of 0 and 1: whether any |a*| or |b*| of a picture of `truth` N,2,h,w is above it."""
+    if not limit:
+        return truth.new_ones(len(truth), 1, 1, 1)
+    return (truth.abs().amax((1, 2, 3), keepdim=True) > limit).to(truth.dtype)
+
+
 def rebalancing(prior: Tensor, mix: float) -> Tensor:
     """Q: the weight of each bin, 1 / ((1 - mix) prior + mix / Q), of mean 1 under the prior.
 
@@ -71,15 +78,23 @@ def soft_cross_entropy(
     mix: float = 1.0,
     neighbours: int = 5,
     sigma: float = 5.0,
+    subsampled: bool = False,
+    non_gray: float = 0.0,
 ) -> Tensor:
-    """Cross entropy against softly encoded bins, rebalanced by the network's prior with `mix`."""
+    """Cross entropy against softly encoded bins, rebalanced by the network's prior with `mix`.
+
+    `subsampled`: the truth is every fourth pixel's colour (at stride 4), as in Zhang's training,
+    and not the cell's mean. `non_gray`: pictures none of whose true a*, b* lies beyond it weigh
+    nothing, the NonGrayMask of that training, whose threshold is 5.
+    """
     assert prediction.logits is not None
-    truth = at_grid_of(prediction.logits, batch.chroma)
+    truth = at_grid_of(prediction.logits, batch.chroma, subsampled)
     index, weight = soft_encode(truth, net.bins, neighbours, sigma)
     # bins last, where a channels_last network has them: over axis 1 this cost 8% of a step
     logs = prediction.logits.movedim(1, -1).log_softmax(-1)
     entropy = -(logs.gather(-1, index.movedim(1, -1)) * weight.movedim(1, -1)).sum(-1)
-    return (entropy * rebalancing(net.prior, mix)[index[:, 0]]).mean()
+    weighed = entropy * rebalancing(net.prior, mix)[index[:, 0]]
+    return (weighed * non_gray_mask(truth, non_gray)[:, 0]).mean()
 
 
 def smooth_l1(

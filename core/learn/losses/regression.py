@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.learn.batch import NetworkOutput, TrainingBatch, at_grid_of
+from core.learn.losses.classification import non_gray_mask
 
 
 def hint_l1(prediction: NetworkOutput, batch: TrainingBatch, net: Any) -> Tensor:
@@ -26,11 +27,20 @@ def mse(
 
 
 def sse(
-    prediction: NetworkOutput, batch: TrainingBatch, net: Any, *, scale: float = 110.0
+    prediction: NetworkOutput,
+    batch: TrainingBatch,
+    net: Any,
+    *,
+    scale: float = 110.0,
+    subsampled: bool = False,
+    non_gray: float = 0.0,
 ) -> Tensor:
-    """Half the sum of squared differences of a picture (Zhang 2016, eq. 1), mean over pictures."""
-    truth = at_grid_of(prediction.chroma, batch.chroma)
-    squared = ((prediction.chroma - truth) / scale) ** 2
+    """Half the sum of squared differences of a picture (Zhang 2016, eq. 1), mean over pictures.
+
+    `subsampled` and `non_gray` as in `soft_cross_entropy`.
+    """
+    truth = at_grid_of(prediction.chroma, batch.chroma, subsampled)
+    squared = ((prediction.chroma - truth) / scale) ** 2 * non_gray_mask(truth, non_gray)
     return squared.sum((1, 2, 3)).mean() / 2
 
 
@@ -62,6 +72,7 @@ def neutral_penalty(
 ) -> Tensor:
     """How near to zero the answered a* and b* lie: the mean of exp(-(v / width)^2), 0..1.
 
-    Added to an MSE it punishes timid colours ("In Living Color"); 1 for a gray answer.
+    Added to an MSE it punishes timid colours; 1 for a gray answer. The formula is ours: "In Living
+    Color", whose idea it is, has its own in a picture alone.
     """
     return torch.exp(-((prediction.chroma / width) ** 2)).mean()

@@ -14,6 +14,19 @@ def ab_rmse(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.sqrt(np.mean((predicted - truth) ** 2)))
 
 
+def ab_absolute_error(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Mean |difference| over both channels and all pixels, CIELAB units."""
+    return float(np.mean(np.abs(predicted - truth)))
+
+
+def share_within(predicted: np.ndarray, truth: np.ndarray, units: float = 10.0) -> float:
+    """Share of the pixels, 0..1, whose distance in the a* b* plane is at most so many `units`.
+
+    What "accuracy" can mean of a colour; a gray answer has the share of the nearly gray pixels.
+    """
+    return float(np.mean(np.hypot(*(predicted - truth)) <= units))
+
+
 def psnr(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB of 8-bit sRGB (both rounded to codes), peak 255."""
     codes = [np.round(np.clip(rgb, 0, 1) * 255) for rgb in (predicted, truth)]
@@ -94,6 +107,8 @@ def judge(predicted: np.ndarray, truth: np.ndarray, lightness: np.ndarray) -> di
     predicted_rgb, truth_rgb = lab_to_srgb(labs).movedim(1, -1).numpy()
     return {
         "ab_rmse": ab_rmse(predicted, truth),
+        "ab_absolute_error": ab_absolute_error(predicted, truth),
+        "share_within_10": share_within(predicted, truth),
         "psnr": psnr(predicted_rgb, truth_rgb),
         "auc": auc(predicted, truth),
         "colourfulness": colourfulness(predicted_rgb),
@@ -123,7 +138,8 @@ def summary(rows: Sequence[dict[str, float]]) -> dict[str, float]:
     for name in ("colourfulness", "chroma", "a", "b"):
         truth = mean[f"{name}_truth"]
         ratios[f"{name}_ratio"] = mean[name] / truth if truth else float("nan")
-    errors = {name: mean[name] for name in ("ab_rmse", "psnr", "auc", "skin_error")}
+    distances = ("ab_rmse", "ab_absolute_error", "share_within_10", "psnr", "auc", "skin_error")
+    errors = {name: mean[name] for name in distances}
     hues = {name: mean[name] for name in ("one_hue_share", "one_hue_share_truth")}
     # RMSE rewards gray; scaled to the truth's mean chroma it compares models at equal vividness
     scale = mean["chroma_truth"] / max(mean["chroma"], 1e-6)

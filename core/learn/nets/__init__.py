@@ -8,6 +8,8 @@ A network is a `torch.nn.Module` that follows this agreement; nothing else is as
 - attributes `stride` (chroma's grid), `multiple` (H and W must be multiples of it), `takes_hints`,
   and `bins`: a buffer Q,2 of a*, b* for a classifier, None for a regressor.
 - its constructor's keyword arguments are the keys of a recipe's `[network]` table.
+- where there is need: `published_parts`, the submodules whose weights came from a file, which no
+  other start may touch; `paints_rgb`, that `native` is a picture of its own, sRGB 0..1.
 """
 
 from importlib import import_module
@@ -21,6 +23,7 @@ NETS: dict[str, str] = {
     "lite": "core.learn.nets.lite:Lite",
     "compact_cnn": "core.learn.nets.compact_cnn:CompactCNN",
     "in_living_color": "core.learn.nets.in_living_color:InLivingColor",
+    "in_living_color_rgb": "core.learn.nets.in_living_color_rgb:InLivingColorRGB",
     "hypercolumn": "core.learn.nets.hypercolumn:Hypercolumn",
     "residual_encoder": "core.learn.nets.residual_encoder:ResidualEncoder",
     "cnn_3p9m": "core.learn.nets.cnn_3p9m:CNN3p9M",

@@ -20,19 +20,21 @@ b* in units of 128. It is trained on a handful of pictures and learns them by he
 from torch import Tensor, nn
 
 from core.learn.batch import NetworkOutput
-from core.learn.nets.layers import AB_UNIT
+from core.learn.nets.layers import AB_UNIT, checked_unit
 
 
 class CompactCNN(nn.Module):
-    """L*/100 in, a*, b* at full size out; padding is symmetric, Keras' falls to one side."""
+    """L* / `lightness_unit` in, a*, b* at full size out; padding is symmetric, Keras' falls to one
+    side."""
 
     stride = 1
     multiple = 8
     takes_hints = False
     bins = None
 
-    def __init__(self) -> None:
+    def __init__(self, lightness_unit: float = 100.0) -> None:
         super().__init__()
+        self.lightness_unit = checked_unit(lightness_unit)
         self.layers = nn.Sequential(
             *_conv(1, 8, stride=2),
             *_conv(8, 8),
@@ -50,7 +52,7 @@ class CompactCNN(nn.Module):
         )
 
     def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
-        return NetworkOutput(self.layers(lightness / 100) * AB_UNIT)
+        return NetworkOutput(self.layers(lightness / self.lightness_unit) * AB_UNIT)
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from core.errors import OptionsError
 from core.learn import pretrained as published
-from core.learn.backbones.efficientnet_lite import pretrained_lite0
+from core.learn.backbones.efficientnet_lite import STAGES, EfficientNetLite, imagenet_weights
 from core.learn.backbones.inception_resnet_v2 import CLASSES, REPEATS, InceptionResNetV2
 from core.learn.batch import NetworkOutput
 from core.learn.nets.layers import AB_UNIT
@@ -37,7 +37,8 @@ from core.learn.yuv_torch import gray_of
 #: (channels, stride) of the encoder.
 ENCODER = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1))
 #: Who may say what is in the picture; both answer with ImageNet's 1,000 logits.
-CLASSIFIERS = ("inception_resnet_v2", "efficientnet_lite0")
+LITES = {"efficientnet_lite0": 0, "efficientnet_lite1": 1}
+CLASSIFIERS = ("inception_resnet_v2", *LITES)
 #: Below this the embedding's last reductions have nothing left to reduce.
 LEAST_SIDE = 75
 
@@ -45,8 +46,9 @@ LEAST_SIDE = 75
 class Fusion(nn.Module):
     """`pretrained` is timm's Inception-ResNet-v2; `freeze` keeps it as it is, as the study did.
 
-    `embed` off leaves the embedding out: what does it pay? `classifier` "efficientnet_lite0" takes
-    that one instead, with its ImageNet weights. `side` is the square that the embedding sees;
+    `embed` off leaves the embedding out: what does it pay? `classifier` "efficientnet_lite0" or
+    "efficientnet_lite1" takes that one instead, with its ImageNet weights, or with `random` without
+    them: what do they pay? `side` is the square that the embedding sees;
     `repeats` other than 10, 20, 10 make Inception a smaller one, which no published file fits.
     """
 
@@ -63,16 +65,22 @@ class Fusion(nn.Module):
         classifier: str = "inception_resnet_v2",
         side: int = 299,
         repeats: Sequence[int] = REPEATS,
+        random: bool = False,
     ) -> None:
         super().__init__()
         _check(embed, classifier, pretrained, side, repeats)
         self.side = side
-        self.signed = classifier == "inception_resnet_v2"  # it sees -1..1, the other one 0..1
+        self.signed = classifier not in LITES  # Inception sees -1..1, the others 0..1
         self.embedding: nn.Module | None = None
         if embed:
-            self.embedding = InceptionResNetV2(repeats) if self.signed else pretrained_lite0()
+            if self.signed:
+                self.embedding = InceptionResNetV2(repeats)
+            else:
+                self.embedding = EfficientNetLite(STAGES[LITES[classifier]])
+                pretrained = "" if random else str(imagenet_weights(LITES[classifier]))
             if pretrained:
                 published.load(self.embedding, pretrained)
+                self.published_parts = ("embedding",)
             self.embedding.requires_grad_(not freeze)
         self.frozen = freeze
         encoder: list[nn.Module] = []
@@ -126,9 +134,9 @@ def _check(
         raise OptionsError(
             f"network.classifier is {classifier!r}", remedy=f"give {' or '.join(CLASSIFIERS)}"
         )
-    if classifier == "efficientnet_lite0" and pretrained:
+    if classifier in LITES and pretrained:
         raise OptionsError(
-            "network.pretrained is for Inception-ResNet-v2; EfficientNet-Lite0 brings its weights",
+            "network.pretrained is for Inception-ResNet-v2, EfficientNet-Lite brings its weights",
             remedy="remove network.pretrained",
         )
     if not embed and pretrained:

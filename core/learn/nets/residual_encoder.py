@@ -12,59 +12,72 @@ for biases; two sigmoids at the end stand for U and V of YUV. 8,139,677 paramete
 | up, + norm of conv1_2, 3x3 | 3 | 1 |
 | + norm of the picture, 3x3 | 3 | 1 |
 | 3x3, sigmoid | 2 | 1 |
+
+On another encoder, or with another number of taps, the same is done at the strides of its taps.
 """
 
 from torch import Tensor, nn
 
-from core.learn import pretrained as published
-from core.learn.backbones.vgg16 import VGG16
+from core.learn.backbones.tapped import TapNorms, TappedEncoder
 from core.learn.batch import NetworkOutput
-from core.learn.nets.layers import upscaled, uv_of
+from core.learn.nets.layers import activation_of, upscaled, uv_of
 from core.learn.yuv_torch import gray_of, uv_to_ab
+
+#: Channels at full size: the gray picture's, as RGB.
+PICTURE = 3
 
 
 class ResidualEncoder(nn.Module):
-    """`pretrained` is torchvision's VGG-16 state dict, `freeze` keeps it as it is.
+    """`encoder`, `taps`, `pretrained`, `freeze` are those of `TappedEncoder`.
 
-    `native` is U, V at full size.
+    `last_norm` off ends with a bias in place of a norm. `native` is U, V at full size.
     """
 
     stride = 1
-    multiple = 8
     takes_hints = False
     bins = None
 
-    def __init__(self, pretrained: str = "", freeze: bool = False) -> None:
+    def __init__(
+        self,
+        encoder: str = "vgg16",
+        taps: int = 4,
+        pretrained: str = "",
+        freeze: bool = False,
+        activation: str = "relu",
+        last_norm: bool = True,
+    ) -> None:
         super().__init__()
-        self.vgg = VGG16()
-        if pretrained:
-            published.load(self.vgg, pretrained)
-        self.vgg.requires_grad_(not freeze)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in (3, 64, 128, 256, 512))
-        self.guess8 = _conv(512, 256, 1)
-        self.guess4 = _conv(256, 128, 3)
-        self.guess2 = _conv(128, 64, 3)
-        self.guess1 = _conv(64, 3, 3)
-        self.smooth = _conv(3, 3, 3)
-        self.colour = nn.Sequential(
-            nn.Conv2d(3, 2, 3, padding=1, bias=False), nn.BatchNorm2d(2), nn.Sigmoid()
+        self.encoder = TappedEncoder(encoder, taps, pretrained, freeze)
+        self.published_parts = ("encoder",) if pretrained else ()
+        self.multiple = max(8, *self.encoder.strides)
+        widths = (PICTURE, *self.encoder.widths)
+        self.norms = TapNorms(widths)
+        kernels = (*[3] * (taps - 1), 1)  # 1x1 at the deepest tap
+        self.guesses = nn.ModuleList(
+            _conv(inputs, outputs, kernel, activation)
+            for inputs, outputs, kernel in zip(widths[1:], widths[:-1], kernels, strict=True)
         )
+        self.smooth = _conv(PICTURE, PICTURE, 3, activation)
+        last: list[nn.Module] = [nn.Conv2d(PICTURE, 2, 3, padding=1, bias=not last_norm)]
+        if last_norm:
+            last.append(nn.BatchNorm2d(2))
+        self.colour = nn.Sequential(*last, nn.Sigmoid())
 
     def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
         gray = gray_of(lightness)
-        tensors = [gray.expand(-1, 3, -1, -1), *self.vgg(gray)]
-        t0, t1, t2, t4, t8 = (norm(t) for norm, t in zip(self.norms, tensors, strict=True))
-        x = upscaled(self.guess8(t8), 2)
-        x = upscaled(self.guess4(x + t4), 2)
-        x = upscaled(self.guess2(x + t2), 2)
-        x = self.guess1(x + t1)
-        uv = uv_of(self.colour(self.smooth(x + t0)))
+        tensors = self.norms([gray.expand(-1, PICTURE, -1, -1), *self.encoder(gray)])
+        strides = (1, *self.encoder.strides)
+        x = tensors[-1]
+        for depth in reversed(range(len(self.guesses))):
+            guess = self.guesses[depth](x)
+            x = upscaled(guess, strides[depth + 1] // strides[depth]) + tensors[depth]
+        uv = uv_of(self.colour(self.smooth(x)))
         return NetworkOutput(uv_to_ab(lightness, uv), native=uv)
 
 
-def _conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+def _conv(inputs: int, outputs: int, kernel: int, activation: str) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
-        nn.ReLU(),
+        activation_of(activation)(),
     )

@@ -14,12 +14,19 @@ its sixth child (`layer2`: 128 channels at stride 8), then
 Doublings are nearest-neighbour. 954,722 parameters, of which the encoder has 676,800.
 """
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from core.learn import pretrained as published
 from core.learn.backbones.resnet import BasicBlock
+from core.learn.backbones.tapped import TappedEncoder
 from core.learn.batch import NetworkOutput
 from core.learn.nets.layers import AB_UNIT
+from core.learn.yuv_torch import gray_of
+
+#: So many taps of VGG-16, and of an EfficientNet-Lite, end at the same stride of 8.
+VGG_TAPS, LITE_TAPS = 4, 3
 
 
 class FirstSix(nn.Module):
@@ -40,24 +47,39 @@ class FirstSix(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """L*/100 in, a*, b* at full size out. `pretrained` is torchvision's ResNet-18 state dict."""
+    """L*/100 in, a*, b* at full size out. `pretrained` is torchvision's ResNet-18 state dict.
+
+    `encoder` may be another one, up to the same stride, with its `pretrained` weights or not: see
+    `TappedEncoder`. `freeze` keeps it as it is.
+    """
 
     stride = 1
     multiple = 8
     takes_hints = False
     bins = None
 
-    def __init__(self, pretrained: str = "", freeze: bool = False) -> None:
+    def __init__(
+        self, encoder: str = "resnet18", pretrained: str = "", freeze: bool = False
+    ) -> None:
         super().__init__()
-        self.encoder = FirstSix()
-        if pretrained:
-            given = published.read(pretrained)
-            if "conv1.weight" in given:  # what three equal channels would have answered
-                given["conv1.weight"] = given["conv1.weight"].sum(1, keepdim=True)
-            published.put(self.encoder, given, pretrained)
-        self.encoder.requires_grad_(not freeze)
+        self.published_parts = ("encoder",) if pretrained else ()
+        self.encoder: Any
+        if encoder == "resnet18":
+            self.encoder = FirstSix()
+            channels = 128
+            if pretrained:
+                given = published.read(pretrained)
+                if "conv1.weight" in given:  # what three equal channels would have answered
+                    given["conv1.weight"] = given["conv1.weight"].sum(1, keepdim=True)
+                published.put(self.encoder, given, pretrained)
+            self.encoder.requires_grad_(not freeze)
+        else:
+            taps = VGG_TAPS if encoder == "vgg16" else LITE_TAPS
+            self.encoder = TappedEncoder(encoder, taps, pretrained, freeze)
+            channels = self.encoder.widths[-1]
+        self.frozen = freeze
         self.decoder = nn.Sequential(
-            *_conv(128, 128),
+            *_conv(channels, 128),
             nn.Upsample(scale_factor=2),
             *_conv(128, 64),
             *_conv(64, 64),
@@ -67,8 +89,18 @@ class ResNet18(nn.Module):
             nn.Upsample(scale_factor=2),
         )
 
+    def train(self, mode: bool = True) -> "ResNet18":
+        super().train(mode)
+        if self.frozen:
+            self.encoder.eval()  # its norms keep their statistics too
+        return self
+
     def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
-        return NetworkOutput(self.decoder(self.encoder(lightness / 100)) * AB_UNIT)
+        if isinstance(self.encoder, FirstSix):
+            encoded = self.encoder(lightness / 100)
+        else:
+            encoded = self.encoder(gray_of(lightness))[-1]
+        return NetworkOutput(self.decoder(encoded) * AB_UNIT)
 
 
 def _conv(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module, nn.Module]:

@@ -13,6 +13,10 @@ touch it, so that no exported file has it. 16,655,554 and 2,763,841 parameters a
 | 256, norm | 128, norm |
 | 512, norm | 256, norm |
 | 512 | 512, norm |
+
+With an `encoder` (an EfficientNet-Lite, whose ImageNet weights may be `pretrained`) its taps stand
+in the place of the generator's first half: the stack of U-Net, pretrained encoder and adversary
+that "Old photos with CNNs" wished for.
 """
 
 from itertools import pairwise
@@ -22,45 +26,71 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import OptionsError
+from core.learn.backbones.tapped import LITES, TappedEncoder
 from core.learn.batch import NetworkOutput
+from core.learn.yuv_torch import gray_of
 
 #: a* and b* per unit of the generator's tanh and of what the critic sees.
 AB_UNIT = 110.0
+#: So often the generator's first half halves the picture.
+HALVINGS = 5
 
 
 class UNetGAN(nn.Module):
-    """Generator and critic. `width` is the channels of the first layer of each, published 64."""
+    """Generator and critic. `width` is the channels of the first layer of each, published 64.
+
+    `encoder`, `pretrained`, `freeze` are those of `TappedEncoder`, "" for the generator's own.
+    """
 
     stride = 1
     multiple = 32
     takes_hints = False
     bins = None
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(
+        self, width: int = 64, encoder: str = "", pretrained: str = "", freeze: bool = False
+    ) -> None:
         super().__init__()
         if width < 1:
             raise OptionsError(f"network.width is {width}", remedy="give 1 or more")
-        down = (1, width, 2 * width, 4 * width, 8 * width, 8 * width)
-        self.down = nn.ModuleList(
-            _down(inputs, outputs, norm=0 < index < 4)
-            for index, (inputs, outputs) in enumerate(pairwise(down))
-        )
-        up = (8 * width, 8 * width, 4 * width, 2 * width, width)
-        beside = (0, *up[1:])  # channels of the encoder's tensor that joins the input
+        self.published_parts = ("encoder",) if pretrained else ()
+        self.encoder: TappedEncoder | None = None
+        if encoder:
+            self.encoder = TappedEncoder(encoder, HALVINGS, pretrained, freeze)
+            if not self.encoder.is_lite:
+                raise OptionsError(
+                    f"network.encoder is {encoder!r}", remedy=f"give {' or '.join(LITES)}"
+                )
+            widths = self.encoder.widths
+        else:
+            if pretrained:
+                raise OptionsError(
+                    "network.pretrained is for an encoder", remedy="name it as network.encoder"
+                )
+            widths = (width, 2 * width, 4 * width, 8 * width, 8 * width)
+            self.down = nn.ModuleList(
+                _down(inputs, outputs, norm=0 < index < 4)
+                for index, (inputs, outputs) in enumerate(pairwise((1, *widths)))
+            )
+        up = (8 * width, 4 * width, 2 * width, width)
+        before = (0, *up[:-1])  # channels from below, which the encoder's tensor joins
         self.up = nn.ModuleList(
             _up(inputs + joined, outputs)
-            for inputs, joined, outputs in zip(up[:-1], beside[:-1], up[1:], strict=True)
+            for inputs, joined, outputs in zip(before, reversed(widths[1:]), up, strict=True)
         )
-        self.colour = nn.ConvTranspose2d(2 * width, 2, 4, 2, 1)
+        self.colour = nn.ConvTranspose2d(up[-1] + widths[0], 2, 4, 2, 1)
         self.critic = PatchCritic(width)
 
     def forward(self, lightness: Tensor, hints: Tensor | None = None) -> NetworkOutput:
-        x = lightness / 50 - 1
-        skipped = []
-        for block in self.down:
-            x = block(x)
-            skipped.append(x)
-        skipped.pop()
+        if self.encoder is not None:
+            skipped = self.encoder(gray_of(lightness))
+        else:
+            skipped = []
+            x = lightness / 50 - 1
+            for block in self.down:
+                x = block(x)
+                skipped.append(x)
+        x = skipped.pop()
         for block in self.up:
             x = torch.cat((block(x), skipped.pop()), 1)
         return NetworkOutput(torch.tanh(self.colour(F.relu(x))) * AB_UNIT)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from core.learn.batch import NetworkOutput, TrainingBatch
+from core.learn.batch import NetworkOutput, TrainingBatch, at_grid_of
 from core.learn.bins import in_gamut_bins
 from core.learn.losses.classification import rebalancing, smooth_l1, soft_cross_entropy, soft_encode
-from core.learn.losses.regression import hint_l1
+from core.learn.losses.regression import hint_l1, sse
 
 BINS = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [40.0, 40.0]])
 
@@ -124,3 +124,46 @@ def test_the_nearest_bins_are_those_of_exact_distances():
     rows = torch.cdist(colours.double(), bins.double(), p=float("inf"))
     in_a_cell = rows.min(1).values < 5
     assert torch.equal(exact.argmin(1)[in_a_cell], index[0].flatten(1).T[:, 0][in_a_cell])
+
+
+def test_a_subsampled_truth_is_the_first_pixel_of_each_cell():
+    truth = torch.zeros(1, 2, 4, 4)
+    truth[..., 0, 0], truth[..., 2, 2], truth[..., 1, 1] = 1, 2, 99
+    grid = torch.zeros(1, 2, 2, 2)
+    assert at_grid_of(grid, truth, True)[0, 0].tolist() == [[1, 0], [0, 2]]
+    assert at_grid_of(grid, truth)[0, 0, 0, 0] == 25
+    logits = torch.randn(1, 4, 2, 2)
+    own, mean = (
+        soft_cross_entropy(
+            NetworkOutput(grid, logits), _batch(truth), Net, neighbours=1, subsampled=subsampled
+        )
+        for subsampled in (True, False)
+    )
+    chosen = soft_cross_entropy(
+        NetworkOutput(grid, logits), _batch(truth[..., ::2, ::2]), Net, neighbours=1
+    )
+    assert own == chosen and own != mean
+
+
+def test_the_non_gray_mask_leaves_whole_pictures_out():
+    logits = torch.randn(2, 4, 1, 2)
+    gray = torch.tensor([[4.9, 0.0], [0.0, -4.9]]).view(1, 2, 1, 2)
+    vivid = torch.tensor([[0.0, 0.0], [0.0, -5.1]]).view(1, 2, 1, 2)
+    prediction = NetworkOutput(torch.zeros(2, 2, 1, 2), logits)
+    masked, plain = (
+        soft_cross_entropy(
+            prediction, _batch(torch.cat((gray, vivid))), Net, neighbours=1, non_gray=limit
+        )
+        for limit in (5.0, 0.0)
+    )
+    alone = NetworkOutput(prediction.chroma[1:], logits[1:])
+    assert masked.item() == pytest.approx(
+        soft_cross_entropy(alone, _batch(vivid), Net, neighbours=1).item() / 2
+    )
+    assert plain > masked
+    answer = NetworkOutput(torch.full((2, 2, 1, 2), 20.0))
+    both, one = (
+        sse(answer, _batch(torch.cat((gray, vivid))), None, non_gray=limit) for limit in (0.0, 5.0)
+    )
+    only = sse(NetworkOutput(answer.chroma[1:]), _batch(vivid), None)
+    assert one.item() == pytest.approx(only.item() / 2) and both > one

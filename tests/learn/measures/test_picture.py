@@ -114,3 +114,12 @@ def test_pictures_without_a_value_are_left_out_of_its_mean():
     assert row["skin_error"] == pytest.approx(math.hypot(15, 18))
     assert row["one_hue_share"] == row["one_hue_share_truth"] == pytest.approx(1)
     assert math.isnan(picture.summary(rows[1:])["skin_error"])
+
+
+def test_absolute_error_and_share_within_ten_units_are_those_found_by_hand():
+    truth = np.zeros((2, 1, 4))
+    ours = np.array([[[3.0, 6.0, 8.0, 0.0]], [[4.0, 8.0, 7.0, 0.0]]])  # 5, 10, 10.6, 0 away
+    assert picture.ab_absolute_error(ours, truth) == pytest.approx((3 + 6 + 8 + 4 + 8 + 7) / 8)
+    assert picture.share_within(ours, truth) == 0.75
+    row = picture.summary([picture.judge(ours, truth, np.full((1, 4), 50.0))])
+    assert row["ab_absolute_error"] == pytest.approx(36 / 8) and row["share_within_10"] == 0.75

@@ -34,7 +34,8 @@ def case(name: str, *losses: str, fixed: tuple[str, ...] = (), **small: Any) -> 
     def counted() -> int:
         return chapters.parameters(build(name))
 
-    return Case(lambda: build(name, **small), losses or ("mse",), fixed, counted)
+    counts = None if "encoder" in small else counted
+    return Case(lambda: build(name, **small), losses or ("mse",), fixed, counts)
 
 
 def lite() -> Any:
@@ -65,6 +66,8 @@ def mean_of_distributions() -> Ensemble:
     return Ensemble([build("zhang", width=4), build("zhang", width=8)], mean="distribution")
 
 
+#: An encoder in place of the study's own, at a random start.
+LITE: dict[str, Any] = {"encoder": "efficientnet_lite0"}
 CASES = {
     "lite": Case(
         lite,
@@ -73,10 +76,14 @@ CASES = {
     ),
     "compact_cnn": case("compact_cnn"),
     "in_living_color": case("in_living_color", "mse", "neutral_penalty"),
+    "in_living_color_rgb": case("in_living_color_rgb", "rgb_mse"),
     "hypercolumn": case("hypercolumn", "blurred_uv"),
+    "hypercolumn on a lite": case("hypercolumn", "blurred_uv", **LITE, kernel=1, activation="elu"),
     "residual_encoder": case("residual_encoder", "blurred_uv"),
+    "residual_encoder on a lite": case("residual_encoder", "blurred_uv", **LITE),
     "cnn_3p9m": case("cnn_3p9m"),
     "resnet18": case("resnet18"),
+    "resnet18 on a lite": case("resnet18", **LITE),
     "zhang": case("zhang", "soft_cross_entropy", width=8),
     "fusion": Case(
         lambda: build("fusion", side=75, repeats=(1, 1, 1)),
@@ -86,6 +93,7 @@ CASES = {
     "unet_gan": Case(
         lambda: build("unet_gan", width=4), ("l1", "adversarial"), counted=generator_alone
     ),
+    "unet_gan on a lite": Case(lambda: build("unet_gan", width=4, **LITE), ("l1", "adversarial")),
     "ensemble": Case(mean_of_chroma),
     "ensemble of distributions": Case(mean_of_distributions),
 }

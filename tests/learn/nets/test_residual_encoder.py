@@ -11,8 +11,8 @@ def make() -> ResidualEncoder:
     return ResidualEncoder()
 
 
-def test_norms_stand_in_for_biases_outside_vgg():
-    own = [m for name, m in make().named_modules() if not name.startswith("vgg")]
+def test_norms_stand_in_for_biases_outside_the_encoder():
+    own = [m for name, m in make().named_modules() if not name.startswith("encoder")]
     convolutions = [m for m in own if isinstance(m, torch.nn.Conv2d)]
     assert len(convolutions) == 6
     assert all(m.bias is None for m in convolutions)
