@@ -13,7 +13,7 @@ import numpy as np
 
 from core.colorizer import Colorizer
 from core.colour.field import ChromaField
-from core.colour.ycbcr import chroma_codes, chroma_table, luma_of
+from core.colour.ycbcr import chroma_codes, luma_of
 from core.film.hints import TimedHints, TrackedHints
 from core.film.motion import Motion
 from core.film.options import FilmOptions
@@ -75,7 +75,6 @@ class FrameColorizer:
         share = min(1.0, _GUIDE / min(self._shown))
         seen = max(1, round(self._shown[0] * share)), max(1, round(self._shown[1] * share))
         self._guide = seen if self._turns % 2 == 0 else (seen[1], seen[0])
-        self._table = chroma_table(film.matrix, options.vividness)
         self._hints = TrackedHints(hints, self._upright, seen) if hints else None
         self.propagation = ChromaPropagation(self._ask, film_options.every, self._follow)
 
@@ -121,9 +120,10 @@ class FrameColorizer:
         codes = chroma_codes(
             item.means,
             np.asarray(chroma, np.float32),
-            self._table,
+            self._film.matrix,
             (before.depth, after.depth),
             is_full=self._film.is_full,
+            vividness=self._options.vividness,
         )
         return coloured(item.frame, before, after, codes)
 

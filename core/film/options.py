@@ -35,7 +35,7 @@ _USUAL: Final = {".mkv": "ffv1", ".mp4": "x264", ".m4v": "x264", ".mov": "prores
 SUFFIXES: Final = tuple(_USUAL)
 
 #: Version of how films are coloured: it is in every key, so that a change begins anew.
-METHOD: Final = 2
+METHOD: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
