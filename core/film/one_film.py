@@ -18,7 +18,7 @@ from core.film import faults
 from core.film.encoder import add_stream, layout_for
 from core.film.frame_colorizer import FrameColorizer
 from core.film.hints import TimedHints
-from core.film.muxing import KEY_TAG, check_container, mux
+from core.film.muxing import KEY_TAG, OPTIONS_TAG, check_container, mux
 from core.film.options import FilmOptions
 from core.film.packets import PacketFile, SegmentRecord, read_segment_record
 from core.film.planes import Layout
@@ -174,7 +174,7 @@ def finish(work: Work, *, replace: bool, check: Callable[[], None] = lambda: Non
         KEY_TAG: work.plan.key,
         "PHOTOCHROM_MODEL": f"{model.name} {model.version}",
         "PHOTOCHROM_MODEL_SHA256": work.colorizer.session.sha256,
-        "PHOTOCHROM_OPTIONS": canonical_json(
+        OPTIONS_TAG: canonical_json(
             work.options.canonical() | {"film": work.film_options.canonical()}
         ),
         "PHOTOCHROM_TOOL": f"photochrom {version('photochrom')}",

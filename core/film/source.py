@@ -130,7 +130,8 @@ def frames(
             if not is_from_start:
                 _seek(container, stream, start)
             for frame in _decoded(container, stream, damaged):
-                if first and not is_from_start and frame.pts > start and _begins(film) < frame.pts:
+                is_late = first and not is_from_start and frame.pts > start
+                if is_late and begins_at(film) < frame.pts:
                     break  # the seek went too far: the file's index is wrong
                 first = False
                 if stop is not None and frame.pts >= stop:
@@ -142,7 +143,8 @@ def frames(
                 return
 
 
-def _begins(film: Film) -> int:
+def begins_at(film: Film) -> int:
+    """The time of the first frame, in the film's time base."""
     with open_file(film.path) as container:
         stream: Any = container.streams[film.stream]
         first = next(_decoded(container, stream, lambda *_: None), None)

@@ -119,7 +119,7 @@ def _layers() -> tuple[np.ndarray, ...]:
         cover = np.zeros(cut.shape[:2], np.float32)
         centre, axes = (size[0] // 2, size[1] // 2), (size[0] // 2 - 4, size[1] // 2 - 4)
         cv2.ellipse(cover, centre, axes, 0, 0, 360, 1.0, -1)
-        layers.append(np.dstack([cut, cv2.GaussianBlur(cover, (0, 0), 1)]))
+        layers.append(np.dstack([cut, cv2.GaussianBlur(cover, (0, 0), 1)]).astype(np.float32))
     return tuple(layers)
 
 
