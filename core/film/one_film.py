@@ -22,7 +22,8 @@ from core.film.muxing import KEY_TAG, OPTIONS_TAG, check_container, mux
 from core.film.options import FilmOptions
 from core.film.packets import PacketFile, SegmentRecord, read_segment_record
 from core.film.planes import Layout
-from core.film.segments import FilmPlan, Segment, plan
+from core.film.segments import FilmPlan, Segment, plan, work_of
+from core.film.shared_plan import NAME, shared_plan
 from core.film.source import frames, open_film
 from core.image.atomic import check_free, clean_stale, make_folder, new_file
 from core.options import Options, canonical_json
@@ -47,7 +48,7 @@ class Work:
     @property
     def folder(self) -> Path:
         """Where the segments stand until they are joined."""
-        return self.target.with_name(self.target.name + _FOLDER_SUFFIX)
+        return _folder_of(self.target)
 
     def file_of(self, segment: Segment) -> Path:
         """A segment's file."""
@@ -61,12 +62,24 @@ def open_work(
     options: Options,
     film_options: FilmOptions,
     hints: Sequence[TimedHints] = (),
+    *,
+    shares_plan: bool = False,
 ) -> Work:
-    """The plan of a film's work. Raises `SourceError`, `DestinationError`, `HintsError`."""
+    """The plan of a film's work. Raises `SourceError`, `DestinationError`, `HintsError`.
+
+    With `shares_plan` it is kept in the work folder, for other processes (see `shared_plan`).
+    """
     film = open_film(source)
     layout, notes = layout_for(film, film_options)
     notes += check_container(film, target, layout, film_options)
-    planned = plan(film, colorizer.session.sha256, options, film_options, hints)
+    about = colorizer.session.sha256, options, film_options, hints
+
+    def make() -> FilmPlan:
+        return plan(film, *about)
+
+    planned = (
+        shared_plan(film, _folder_of(target), work_of(*about), make) if shares_plan else make()
+    )
     work = Work(
         planned,
         target,
@@ -83,11 +96,21 @@ def open_work(
     return work
 
 
+def _folder_of(target: Path) -> Path:
+    return target.with_name(target.name + _FOLDER_SUFFIX)
+
+
 def is_done(work: Work, existing: str) -> bool:
-    """Whether nothing is to be done; raises `DestinationError` where the name is taken."""
+    """Whether nothing is to be done; raises `DestinationError` where the name is taken.
+
+    What a kill between the result and the removal of its parts has left is removed.
+    """
     if not os.path.lexists(work.target) or existing == "overwrite":
         return False
-    if existing == "skip" or (existing == "same" and key_of(work.target) == work.plan.key):
+    if existing == "skip":
+        return True
+    if existing == "same" and key_of(work.target) == work.plan.key:
+        discard_parts(work)
         return True
     check_free(work.target, replace=False)
     return False
@@ -192,7 +215,7 @@ def finish(work: Work, *, replace: bool, check: Callable[[], None] = lambda: Non
         replace=replace,
         check=check,
     )
-    _remove(work.folder)
+    discard_parts(work)
 
 
 @contextlib.contextmanager
@@ -250,9 +273,10 @@ def _damaged(path: Path, what: Sequence[str]) -> SourceError:
     )
 
 
-def _remove(folder: Path) -> None:
+def discard_parts(work: Work) -> None:
+    """Removes the work folder of a film that is done."""
     with contextlib.suppress(OSError):
-        for path in folder.iterdir():
-            if path.name == "lock" or path.suffix == ".part":
+        for path in work.folder.iterdir():
+            if path.name in ("lock", NAME) or path.suffix == ".part":
                 path.unlink()
-        folder.rmdir()
+        work.folder.rmdir()
