@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.colorizer import Colorizer
 from core.errors import DestinationError, SourceError
@@ -28,6 +29,9 @@ from core.film.source import frames, open_film
 from core.image.atomic import check_free, clean_stale, make_folder, new_file
 from core.options import Options, canonical_json
 from core.system import lock
+
+if TYPE_CHECKING:
+    from av import VideoFrame
 
 _FOLDER_SUFFIX = ".photochrom-parts"
 
@@ -134,8 +138,10 @@ def colour_segment(
     *,
     check: Callable[[], None] = lambda: None,
     on_frames: Callable[[int], None] = lambda _: None,
+    on_picture: Callable[["VideoFrame"], None] = lambda _: None,
 ) -> SegmentRecord:
-    """Makes the segment's file, unless it stands there whole; `on_frames(number)` counts frames.
+    """Makes the segment's file, unless it stands there whole; `on_frames(number)` counts frames,
+    `on_picture` looks at each that was just coloured.
 
     Raises what `check` raises, `SourceError`, `DestinationError`.
     """
@@ -146,10 +152,10 @@ def colour_segment(
         return found
     make_folder(work.folder)
     with new_file(path, replace=True) as file:
-        return _encode(work, segment, file, check, on_frames)
+        return _encode(work, segment, file, check, on_frames, on_picture)
 
 
-def _encode(work: Work, segment: Segment, file, check, on_frames) -> SegmentRecord:
+def _encode(work: Work, segment: Segment, file, check, on_frames, on_picture) -> SegmentRecord:
     import av
 
     film = work.plan.film
@@ -174,6 +180,7 @@ def _encode(work: Work, segment: Segment, file, check, on_frames) -> SegmentReco
                     continue
                 count += 1
                 on_frames(1)
+                on_picture(frame)
                 for packet in stream.codec_context.encode(frame):
                     packets.add(packet)
         for packet in stream.codec_context.encode(None):
