@@ -1,9 +1,13 @@
 """Films in the queue: among scans, in segments on all workers, joined once."""
 
 import os
+import random
 import signal
 import subprocess
+import time
 from pathlib import Path
+
+import pytest
 
 from tests.film.films import look, same, write_film
 from tests.film.kills import command
@@ -17,11 +21,11 @@ def reel(path: Path, frames: int = 72, **changes) -> Path:
     return write_film(path, frames=frames, options={"g": "1"}, format="yuv420p", **changes)
 
 
-def undisturbed(stage: Stage, source: Path) -> bytes:
+def undisturbed(stage: Stage, source: Path, segment: int = FRAMES) -> bytes:
     """What `photochrom video` makes of it."""
     result = stage.folder / "undisturbed" / source.name
     result.parent.mkdir(exist_ok=True)
-    words = command(FRAMES, "video", source, "-o", result, "--model", "tiny", "--quiet")
+    words = command(segment, "video", source, "-o", result, "--model", "tiny", "--quiet")
     subprocess.run(words, check=True, env=stage.environment)
     return result.read_bytes()
 
@@ -93,3 +97,27 @@ def test_a_cancelled_film_goes_on_where_it_stopped(stage):
     stage.call("batch", "retry", batch)
     assert stage.wait(batch)["done"] == 11
     assert (stage.results / "one.mkv").read_bytes() == undisturbed(stage, film)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_twenty_kills_of_two_workers_in_a_ten_minute_film_change_no_byte(stage):
+    film = reel(stage.scans / "one.mkv", frames=14400)
+    settings = {"concurrency": 1, "SEGMENT_FRAMES": "250"}
+    workers = [stage.worker(**settings) for _ in range(2)]
+    batch = stage.submit()
+    chance = random.Random(3)
+    killed = 0
+    while killed < 20 and not stage.finished(batch):
+        time.sleep(chance.uniform(3, 8))
+        number = chance.randrange(2)
+        family = workers[number].family()
+        victim = family[0] if killed % 3 == 2 or len(family) == 1 else chance.choice(family[1:])
+        victim.kill()
+        killed += 1
+        if victim.pid == workers[number].process.pid:
+            workers[number] = stage.worker(**settings)
+    numbers = stage.wait(batch, 900)
+    assert numbers["done"] == numbers["scans"] > 50, stage.report(batch)
+    assert killed >= 10
+    assert (stage.results / "one.mkv").read_bytes() == undisturbed(stage, film, 250)
