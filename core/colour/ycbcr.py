@@ -85,7 +85,8 @@ def _table_by_code(
     knot = np.minimum(at.astype(int), LUMAS - 2)
     share = (at - knot).astype(np.float32)[:, None, None, None]
     found = table[knot] + (table[knot + 1] - table[knot]) * share
-    return found * np.float32(_chroma_span(depth, is_full=is_full)) + np.float32(_zero(depth) + 0.5)
+    codes = found * _chroma_span(depth, is_full=is_full) + (_zero(depth) + 0.5)
+    return codes.astype(np.float32)
 
 
 def chroma_codes(

@@ -148,7 +148,7 @@ def _luma_difference(frame, partner, before: Film, after: Film) -> tuple[float, 
     new = plane(partner, 0)
     if np.array_equal(old, new):
         return 0.0, 0.0
-    codes = np.arange(1 << after.layout.depth)
+    codes = np.arange(1 << after.layout.depth, dtype=np.uint32)
     shown = lightness_of_luma(luma_of(codes, after.layout.depth, is_full=after.is_full))
     difference = np.abs(shown[old] - shown[new])
     # codes beyond black and white are shown alike, and are none the less not the same

@@ -65,8 +65,8 @@ def _size(film: Film, side: int) -> tuple[int, int]:
     """(height, width) before it is turned upright."""
     height, width = upright_size(film)
     share = min(1.0, side / max(height, width))
-    size = max(1, round(height * share)), max(1, round(width * share))
-    return size if film.rotation % 180 == 0 else size[::-1]
+    height, width = max(1, round(height * share)), max(1, round(width * share))
+    return (height, width) if film.rotation % 180 == 0 else (width, height)
 
 
 def _upright(picture: np.ndarray, film: Film) -> NDArray[np.uint8]:

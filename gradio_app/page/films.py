@@ -10,7 +10,6 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +19,7 @@ from core.errors import InterruptedJob, PhotochromError, SourceError
 from core.options import Options
 from gradio_app.colorizer_pool import Cancellation, ColorizerPool, Slot
 from gradio_app.page import words
+from gradio_app.page.film_progress import FilmProgress
 from gradio_app.page.payloads import file_path
 from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.preview import jpeg_of
@@ -39,25 +39,6 @@ _TELL_S: Final = 0.5
 _SHOW_S: Final = 2.0
 #: What a person chooses -> suffix of the result.
 KINDS: Final = {"MP4, plays everywhere": ".mp4", "MKV, without loss": ".mkv"}
-
-
-@dataclass
-class FilmProgress:
-    """How far a film is. `pair`: addresses of the latest frame before and after."""
-
-    name: str
-    frames: int = 0
-    done: int = 0
-    pair: tuple[str, str] = ("", "")
-    notes: tuple[str, ...] = ()
-    address: str = ""
-    is_playable: bool = False
-    start: float = field(default_factory=time.monotonic)
-
-    @property
-    def rate(self) -> float:
-        """Frames a second so far."""
-        return self.done / max(time.monotonic() - self.start, 1e-3)
 
 
 class PageFilms:

@@ -11,7 +11,7 @@ from gradio_app.problems import Refused
 
 if TYPE_CHECKING:
     from gradio_app.page.batch import Key, ZipBatch
-    from gradio_app.page.films import FilmProgress
+    from gradio_app.page.film_progress import FilmProgress
 
 HEADER: Final = """
 <header class="masthead">
