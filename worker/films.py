@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Failure, InterruptedJob, PhotochromError
+from core.installation import not_installed
 from core.job import Outcome
 from core.options import Options
 from worker.broker import patiently
@@ -55,10 +56,15 @@ class Films:
             )
             if found is None:
                 return None
+        except InterruptedJob:
+            raise
         except PhotochromError as error:
-            if isinstance(error, InterruptedJob):
-                raise
             found = {"output": None, "status": "failed", "error": Failure.of(error)}
+        except ModuleNotFoundError as error:  # another worker may have the extra
+            missing = not_installed(error)
+            if missing is None:
+                raise
+            found = {"output": None, "status": "failed", "error": Failure.of(missing)}
         return Outcome(**about | found, seconds=time.perf_counter() - begun)
 
     def _film(self, batch: Batch, claim: Claim, colorizer: "Colorizer") -> dict[str, Any] | None:

@@ -4,14 +4,20 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from core.colorizer import Colorizer
 from tests.film.films import look, same, write_film
 from tests.film.kills import command
 from tests.worker.stage import Stage, files_under, make_scans, wait_until
+from worker import policy
+from worker.films import Films
+from worker.ledger import Ledger
+from worker.records import Batch, Claim
 
 FRAMES = 24  # of a segment
 
@@ -97,6 +103,19 @@ def test_a_cancelled_film_goes_on_where_it_stopped(stage):
     stage.call("batch", "retry", batch)
     assert stage.wait(batch)["done"] == 11
     assert (stage.results / "one.mkv").read_bytes() == undisturbed(stage, film)
+
+
+def test_a_worker_without_the_extra_leaves_films_to_others(tmp_path, models, monkeypatch):
+    source, target = str(reel(tmp_path / "one.mkv", frames=2)), str(tmp_path / "out.mkv")
+    batch = Batch("b", "b", str(tmp_path), str(tmp_path), {}, "same", 1 << 20, "scans", 0.0)
+    claim = Claim("yours", source=source, destination=target, begun=1)
+    colorizer = Colorizer.open(str(models / "tiny.onnx"))
+    monkeypatch.setitem(sys.modules, "av", None)
+    films = Films(Ledger("redis://localhost:1/0"), lambda: None)
+    outcome = films.carry_out(batch, claim, colorizer)
+    assert outcome and outcome.error and outcome.error.kind == "service"
+    assert "the extra video" in outcome.error.message
+    assert policy.is_worth_another_try(outcome.error.kind, 1, False)
 
 
 @pytest.mark.soak
