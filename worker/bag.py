@@ -22,6 +22,7 @@ from worker.ledger import Ledger
 from worker.premis import write_premis
 from worker.report import line_of, whole_file
 from worker.roots import is_remote
+from worker.segments import segment_of
 from worker.submission_notes import note_path
 
 #: Columns of the summary by folder.
@@ -147,6 +148,8 @@ def write_folders(ledger: Ledger, batch: str, stream: Any) -> int:
     source = ledger.batch(batch).source
     sums: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(FOLDER_COLUMNS[1:], 0))
     for entry in ledger.entries(batch):
+        if segment_of(entry.source):
+            continue
         parent = entry.source.rpartition("/")[0]
         folder = parent.removeprefix(source.rstrip("/")).lstrip("/") or "."
         one = sums[folder]

@@ -41,6 +41,10 @@ ISSUED: Final = 15.0
 #: Seconds before a worker with another model hands the same scan on again.
 ELSEWHERE: Final = 5.0
 
+#: Seconds after which a film that waits for its segments is looked at again. It goes to the end of
+#: the backlog then, so that while other work waits it costs a look for each turn of the backlog.
+FILM_PAUSE: Final = 5.0
+
 #: Seconds of the first pause after a transient fault, and of the longest.
 FIRST_PAUSE: Final = 2.0
 LONGEST_PAUSE: Final = 600.0

@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 
 from worker.ledger import Ledger
 from worker.records import Entry, Participant
+from worker.segments import segment_of
 
 NAMESPACE: Final = "http://www.loc.gov/premis/v3"
 _HEAD: Final = f"""<?xml version="1.0" encoding="UTF-8"?>
@@ -44,7 +45,8 @@ def write_premis(
     for name, digest, size in payload:
         stream.write(_object(name, digest, size))
     for entry in ledger.entries(batch):
-        if entry.state in ("done", "failed"):  # what is skipped was made before this batch
+        # what is skipped was made before this batch, a film's segment is part of one
+        if entry.state in ("done", "failed") and not segment_of(entry.source):
             result = in_bag(entry.destination) if entry.state == "done" else ""
             identity = f"{batch}/{entry.scan}"
             participant = by_name.get(entry.worker or "")

@@ -16,16 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import Failure, InterruptedJob, PhotochromError
+from core.film_names import is_film
 from core.job import EXISTING, Job, Outcome
 from core.options import Options
 from worker import policy
 from worker.broker import patiently
+from worker.films import Films
 from worker.lease import LeaseRenewal
 from worker.ledger import Ledger
 from worker.logs import ThrottledLog
 from worker.records import Batch, Claim
 from worker.roots import Roots, is_remote
 from worker.schedule import WorkSchedule
+from worker.segments import segment_of
 
 if TYPE_CHECKING:
     from core.colorizer import Colorizer
@@ -73,6 +76,7 @@ class WorkerProcess:
         self.settings = settings
         self.ledger = Ledger(settings.url)
         self.renewal = LeaseRenewal(Ledger(settings.url))
+        self._films = Films(self.ledger, self.renewal.check)
         self._colorizers: dict[str, Colorizer] = {}
         self._visited: set[Path] = set()
         self._throttled = ThrottledLog(log)
@@ -153,7 +157,8 @@ class WorkerProcess:
     def _token(self) -> str:
         return f"{self.settings.worker} {os.getpid()} {secrets.token_hex(4)}"
 
-    def _carry_out(self, batch: Batch, claim: Claim, colorizer: "Colorizer") -> Outcome:
+    def _carry_out(self, batch: Batch, claim: Claim, colorizer: "Colorizer") -> Outcome | None:
+        """What became of the scan; None for a film that waits for its segments."""
         try:
             job = self._job(batch, claim)
         except PhotochromError as refusal:
@@ -165,6 +170,8 @@ class WorkerProcess:
                 attempts=claim.begun,
                 error=Failure.of(refusal),
             )
+        if is_film(claim.source) or segment_of(claim.source):
+            return self._films.carry_out(batch, claim, colorizer)
         if is_remote(claim.source) or is_remote(claim.destination):
             from worker.object_store import carry_out
 
@@ -202,13 +209,16 @@ class WorkerProcess:
             clean_stale(folder)
 
     def _finish(
-        self, prepared: "_Prepared", claim: Claim, outcome: Outcome, goes_on: bool
+        self, prepared: "_Prepared", claim: Claim, outcome: Outcome | None, goes_on: bool
     ) -> Claim:
         """Writes the outcome into the ledger, however long Redis is away, before the message ends.
 
         With `goes_on` the next scan of the batch is claimed in the same step.
         """
         batch = prepared.batch
+        if outcome is None:
+            patiently(lambda: self.ledger.put_off(batch.id, claim, policy.FILM_PAUSE))
+            return self._claim(prepared) if goes_on else _NO_CLAIM
         failure, faults = outcome.error, claim.faults + 1
         if failure and policy.is_worth_another_try(
             failure.kind, faults, _is_gone(batch.source), claim.tried, claim.max_attempts

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from core.errors import Failure
 from core.job import Outcome
+from worker.segments import segment_of
 
 #: Characters of an error's sentence that are kept.
 _SENTENCE: Final = 300
@@ -221,7 +222,7 @@ def entry_of(
         error=Failure(*more) if state == "failed" else None,
         notes=notes,
     )
-    if outcome.is_left_alone:
+    if outcome.is_left_alone or segment_of(source):
         outcome = replace(outcome, output=None)
     return Entry(
         scan, state, source, destination, begun, participant.name if participant else None, outcome

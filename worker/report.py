@@ -24,6 +24,7 @@ from core.paths import REPORT_LINES, Kind, Paths
 from worker.ledger import Ledger
 from worker.records import Entry
 from worker.roots import is_remote
+from worker.segments import segment_of
 from worker.status import Status, duration, status_of
 
 #: Columns of the table, in order; those of a report line, the error in two.
@@ -109,7 +110,8 @@ def _write_failed(ledger: Ledger, batch: str, stream: TextIO) -> int:
     """The sources of the failed scans, one a line, as `batch submit @FILE` takes them."""
     count = 0
     for entry in ledger.entries(batch):
-        if entry.state == "failed" and "\n" not in entry.source:  # a list cannot name such a file
+        is_file = "\n" not in entry.source and not segment_of(entry.source)
+        if entry.state == "failed" and is_file:  # a list cannot name the others
             stream.write(entry.source + "\n")
             count += 1
     return count

@@ -60,6 +60,11 @@ class Submission:
     max_attempts: int | None = None
     time_limit: int | None = None
 
+    def selection(self) -> Selection:
+        """What of the sources is taken: films too, where they lie in folders."""
+        is_local = not (is_remote(self.sources.root) or is_remote(self.destination))
+        return Selection(self.exclude, films=is_local and self.kind == "submit")
+
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
@@ -84,7 +89,7 @@ def submit(url: str, request: Submission) -> Submitted:
     request = prepared(request)
     batch = open_batch(ledger, request)
     new = 0
-    selection = Selection(request.exclude)
+    selection = request.selection()
     for number, chunk in enumerate(_chunks(planned(request, selection))):
         new += ledger.ask(batch, chunk)
         if number == 0:
@@ -93,7 +98,7 @@ def submit(url: str, request: Submission) -> Submitted:
     if scans == 0:
         ledger.seal(batch)
         passed = f" (passed over: {selection.passed.in_words()})" if selection.passed else ""
-        raise OptionsError(f"there is no picture in {request.sources.shown}{passed}")
+        raise OptionsError(f"there is no picture and no film in {request.sources.shown}{passed}")
     ledger.seal(batch)
     if stranded := heal(ledger, batch):
         log.warning("%d scans of %s stood in no list and are queued again", stranded, batch)
@@ -198,7 +203,7 @@ def open_batch(ledger: Ledger, request: Submission) -> str:
 
 def planned(request: Submission, selection: Selection | None = None) -> Iterator[PlannedScan]:
     """Each scan with its result, as the ledger is asked for it; `selection` counts the others."""
-    selection = selection or Selection(request.exclude)
+    selection = selection or request.selection()
     for item in request.sources.plan(request.destination, request.like, selection):
         if isinstance(item, Outcome):
             yield item.source, item.output or item.source, item.error

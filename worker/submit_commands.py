@@ -79,7 +79,8 @@ def _submission_options(command: Callable) -> Callable:
 def submit(source: str, tree: str | None, broker: str | None, as_json: bool, **values) -> None:
     """Queue SRC: a folder, a list (@list.txt or -), a glob in quotes, or s3://bucket/prefix.
 
-    The batch is safe when the command returns. It may be run again: nothing is done twice.
+    The batch is safe when the command returns. It may be run again: nothing is done twice. Films
+    among the scans are coloured in segments, on all workers.
     """
     from worker.broker import broker_url
     from worker.sources import sources_of

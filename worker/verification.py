@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from core.errors import PhotochromError
+from core.film_names import is_film
 from worker.ledger import Ledger
 from worker.records import Entry
 from worker.roots import is_remote
@@ -61,10 +62,20 @@ def _compared(source: Path, result: Path, key: str) -> list[str]:
 
     if not result.exists():
         return ["is missing"]
+    if is_film(source):
+        return _compared_films(source, result, key)
     faults = []
     provenance = read_provenance(result)
     if key and (provenance is None or provenance.job_key != key):
         faults.append("does not carry the job key of the ledger")
+    return faults + verify(source, result).differences
+
+
+def _compared_films(source: Path, result: Path, key: str) -> list[str]:
+    from core.film.one_film import key_of
+    from core.film.promise import verify
+
+    faults = ["does not carry the job key of the ledger"] if key and key_of(result) != key else []
     return faults + verify(source, result).differences
 
 

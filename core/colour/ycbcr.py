@@ -73,36 +73,66 @@ def chroma_table(matrix: str, vividness: float = 1.0) -> NDArray[np.float32]:
     return np.stack([cb * scale, cr * scale], axis=-1).astype(np.float32)
 
 
+@lru_cache(maxsize=4)
+def _table_by_code(
+    matrix: str, vividness: float, depth: int, *, is_full: bool
+) -> NDArray[np.float32]:
+    """`chroma_table` for each code of 8-bit luma, in codes of the result's `depth` and a half:
+    float32 (256, CHROMAS, CHROMAS, 2). With it a sample of chroma takes 9 instead of 17 ns."""
+    table = chroma_table(matrix, vividness)
+    low, steps = _luma_range(8, is_full=is_full)
+    at = np.clip((np.arange(256) - low) / steps, 0, 1) * (LUMAS - 1)
+    knot = np.minimum(at.astype(int), LUMAS - 2)
+    share = (at - knot).astype(np.float32)[:, None, None, None]
+    found = table[knot] + (table[knot + 1] - table[knot]) * share
+    codes = found * _chroma_span(depth, is_full=is_full) + (_zero(depth) + 0.5)
+    return codes.astype(np.float32)
+
+
 def chroma_codes(
     luma: NDArray[np.unsignedinteger],
     chroma: NDArray[np.float32],
-    table: NDArray[np.float32],
+    matrix: str,
     depths: tuple[int, int],
     *,
     is_full: bool,
+    vividness: float = 1.0,
 ) -> NDArray[np.unsignedinteger]:
     """The codes of Cb and Cr: (2, h, w), uint8 for a depth of 8, else uint16.
 
     `luma`: codes of Y' (h, w) of the first of `depths`; the second is the result's. `chroma`: a*,
     b* (rows, columns, 2) of the same picture, interpolated linearly. `is_full`: the codes' range.
     """
-    from core.colour.ycbcr_kernel import look_up
+    from core.colour.ycbcr_kernel import look_up, look_up_by_code
 
     before, after = depths
-    low, steps = _luma_range(before, is_full=is_full)
     out = np.empty((2, *luma.shape), np.uint8 if after == 8 else np.uint16)
-    span = (1 << after) - 1 if is_full else 224 << (after - 8)
+    if before == 8:
+        table = _table_by_code(matrix, vividness, after, is_full=is_full)
+        look_up_by_code(luma, chroma, table, out)
+        return out
+    low, steps = _luma_range(before, is_full=is_full)
     look_up(
         luma,
         np.float32(low),
         np.float32(1 / steps),
         chroma,
-        table,
-        np.float32(span),
-        np.float32(1 << (after - 1)),
+        chroma_table(matrix, vividness),
+        np.float32(_chroma_span(after, is_full=is_full)),
+        np.float32(_zero(after)),
         out,
     )
     return out
+
+
+def _chroma_span(depth: int, *, is_full: bool) -> int:
+    """Codes of chroma from one end to the other."""
+    return (1 << depth) - 1 if is_full else 224 << (depth - 8)
+
+
+def _zero(depth: int) -> int:
+    """The code of no chroma."""
+    return 1 << (depth - 1)
 
 
 def _luma_range(depth: int, *, is_full: bool) -> tuple[int, int]:
@@ -120,9 +150,8 @@ def lightness_of_codes(
     planes: NDArray[np.unsignedinteger], depth: int, matrix: str, *, is_full: bool
 ) -> Floats:
     """L* of Y', Cb, Cr codes (3, h, w), with colours that sRGB has not clipped as a screen does."""
-    span = (1 << depth) - 1 if is_full else 224 << (depth - 8)
     luma = luma_of(planes[0], depth, is_full=is_full).astype(np.float64)
-    cb, cr = (planes[1:].astype(np.float64) - (1 << (depth - 1))) / span
+    cb, cr = (planes[1:].astype(np.float64) - _zero(depth)) / _chroma_span(depth, is_full=is_full)
     return srgb_to_lab(np.clip(to_rgb(luma, cb, cr, matrix), 0, 1))[..., 0]
 
 

@@ -60,3 +60,39 @@ def look_up(codes, low, scale, chroma, table, span, zero, out):
                 m0 = n0 * (_F(1) - q) + n1 * q
                 m1 = n2 * (_F(1) - q) + n3 * q
                 out[c, y, x] = int(zero + span * (m0 * (_F(1) - p) + m1 * p) + _F(0.5))
+
+
+@compiled
+def look_up_by_code(codes, chroma, table, out):
+    """Writes codes of Cb and Cr to `out` (2, h, w): the table's values, rounded down.
+
+    `codes`: uint8 (h, w); `chroma` (rows, columns, 2) is interpolated; `table` has a plane of
+    chroma for each code, so that luma needs no interpolation.
+    """
+    chromas = table.shape[1]
+    rows, columns = codes.shape
+    cells = chroma.shape[1]
+    pitch = _F(chromas - 1) / _F(200.0)  # see `look_up`
+    last = _F(chromas - 1) - _F(1e-3)
+    down, down_share = _places(rows, chroma.shape[0])
+    across, across_share = _places(columns, cells)
+    line = np.empty((cells, 2), np.float32)  # in knots of the table
+    for y in range(rows):
+        i, s = down[y], down_share[y]
+        below = min(i + 1, chroma.shape[0] - 1)
+        for x in range(cells):
+            for c in range(2):
+                value = chroma[i, x, c] * (_F(1) - s) + chroma[below, x, c] * s
+                line[x, c] = min(max((value + _F(100.0)) * pitch, _F(0.0)), last)
+        for x in range(columns):
+            n, s = across[x], across_share[x]
+            beside = min(n + 1, cells - 1)
+            q = line[n, 0] + (line[beside, 0] - line[n, 0]) * s
+            r = line[n, 1] + (line[beside, 1] - line[n, 1]) * s
+            j, k = int(q), int(r)
+            q, r = q - _F(j), r - _F(k)
+            plane = table[codes[y, x]]
+            for c in range(2):
+                upper = plane[j, k, c] + (plane[j, k + 1, c] - plane[j, k, c]) * r
+                lower = plane[j + 1, k, c] + (plane[j + 1, k + 1, c] - plane[j + 1, k, c]) * r
+                out[c, y, x] = int(upper + (lower - upper) * q)

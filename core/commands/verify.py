@@ -16,9 +16,22 @@ from core.errors import EXIT_DONE, EXIT_SOME_FAILED, PhotochromError, printable
 @click.argument("coloured", type=ReadPath(exists=True, path_type=Path))
 @max_pixels_option
 @exclude_option
+@click.option(
+    "--frames",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="Of films compare every N-th frame.",
+)
 @json_option_of("Print one JSON line a file.")
 def verify(
-    original: Path, coloured: Path, max_pixels: int, exclude: tuple[str, ...], as_json: bool
+    original: Path,
+    coloured: Path,
+    max_pixels: int,
+    exclude: tuple[str, ...],
+    frames: int,
+    as_json: bool,
 ) -> int:
     """Measure that L* of every pixel of COLOURED is that of ORIGINAL (files or folders).
 
@@ -26,7 +39,11 @@ def verify(
     are encoded: worst 12, mean 1.0 for quality 90 and above. Both files are read once more by
     another program (tifffile, Pillow, imagecodecs), which must see the same pictures; each line
     says by which. The extra `verify` installs all of them.
+
+    Of films luma must be the same, code for code (lossy codecs: L* within 12, mean 1.0), L* of
+    colours within 2.5 of their gray's (lossy: 12), and all other streams the same bytes.
     """
+    from core.film_names import is_film
     from core.job.colour_detection import is_left_alone
     from core.job.promise import verify as compare
 
@@ -34,11 +51,17 @@ def verify(
     for before, after in _pairs(original, coloured, exclude):
         try:
             if isinstance(after, PhotochromError):
-                if after.kind == "vanished" and is_left_alone(before, max_pixels):
+                may_lack_one = after.kind == "vanished" and not is_film(before)
+                if may_lack_one and is_left_alone(before, max_pixels):
                     if not as_json:
                         click.echo(f"{printable(str(before))}: in colour already, has no result")
                     continue
                 raise after
+            if is_film(before):
+                line, kept = _film(before, after, frames, as_json)
+                click.echo(line)
+                failed |= not kept
+                continue
             result = compare(before, after, max_pixels)
         except PhotochromError as error:
             failed = True
@@ -55,6 +78,22 @@ def verify(
                 f" {_readers(result.readers)})"
             )
     return EXIT_SOME_FAILED if failed else EXIT_DONE
+
+
+def _film(before: Path, after: Path, frames: int, as_json: bool) -> tuple[str, bool]:
+    """What is said of a pair of films, and whether the promise holds."""
+    from core.film.promise import verify as compare_films
+
+    found = compare_films(before, after, frames)
+    if as_json:
+        return json.dumps(asdict(found) | {"kept": found.kept}), found.kept
+    verdict = "kept" if found.kept else "BROKEN: " + "; ".join(found.differences)
+    line = (
+        f"{printable(str(after))}: {verdict}  ({found.compared} of {found.frames} frames: |dL*| of "
+        f"luma worst {found.worst:.4f}, mean {found.mean:.4f}, of colours {found.chroma:.2f}; "
+        f"{found.streams} other streams the same)"
+    )
+    return line, found.kept
 
 
 def _readers(readers: dict[str, str | None]) -> str:
@@ -80,7 +119,9 @@ def _pairs(
         return
     from core.job import Job, Selection, plan
 
-    for item in plan([original], coloured, Job(Path(), Path()), selection=Selection(exclude)):
+    for item in plan(
+        [original], coloured, Job(Path(), Path()), selection=Selection(exclude, films=True)
+    ):
         if isinstance(item, Job):
             yield item.source, _partner(item.source, item.destination)
         elif item.error:

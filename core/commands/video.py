@@ -20,19 +20,13 @@ from core.commands.arguments import (
     verbose_option,
 )
 from core.errors import EXIT_DONE, EXIT_SOME_FAILED, Failure, PhotochromError, printable
-from core.film.options import CODECS, FilmOptions, codec_for
+from core.film.options import CODECS, OF_PICTURES, FilmOptions, codec_for
 from core.options import Options
 from core.paths import REPORT_LINES, Paths
 
 if TYPE_CHECKING:
     from core.film.one_film import Work
     from core.job import Outcome
-
-#: The picture's options that a film takes too.
-_PICTURE: tuple[str, ...] = (
-    *("model", "side", "detail", "vividness"),
-    *("calm", "warmth", "tint", "reach"),
-)
 
 _SCALES = "; ".join(
     f"{name}: {codec.quality[0]} {codec.quality[2]} to {codec.quality[3]}, {codec.quality[1]} usual"
@@ -51,7 +45,7 @@ _SCALES = "; ".join(
     metavar="FILE",
     help="The result; .mkv, .mp4 or .mov chooses the container.",
 )
-@picture_options_of(_PICTURE)
+@picture_options_of(OF_PICTURES)
 @click.option(
     "--hints",
     type=ReadPath(exists=True, dir_okay=False, path_type=Path),
@@ -203,7 +197,14 @@ def _all_segments(
     """Colours what is not coloured yet; the film's part of an `Outcome`."""
     from signal import SIGINT, SIGTERM
 
-    from core.film.one_film import alone, colour_segment, finish, is_done, listed, open_work
+    from core.film.one_film import (
+        alone,
+        colour_segment,
+        finish,
+        is_done,
+        listed,
+        open_work,
+    )
     from core.job.interruption import Interruption
 
     with Interruption(SIGINT, SIGTERM) as interruption:

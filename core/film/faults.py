@@ -14,7 +14,8 @@ def of_ffmpeg(error: Exception, path: Path) -> SourceError:
         isinstance(error, OSError) and not isinstance(error, av.error.FFmpegError)
     ):
         return unreadable(OSError(error.errno, error.strerror), path)
-    if isinstance(error, av.error.InvalidDataError | av.error.EOFError):
+    # an invalid argument is what FFmpeg says of a container that it may not open
+    if isinstance(error, av.error.InvalidDataError | av.error.EOFError | av.error.ArgumentError):
         if path.is_file() and path.stat().st_size == 0:
             return SourceError("the file is empty", file=path, kind="truncated")
         return SourceError(

@@ -13,11 +13,11 @@ import numpy as np
 
 from core.colorizer import Colorizer
 from core.colour.field import ChromaField
-from core.colour.ycbcr import chroma_codes, chroma_table, luma_of
+from core.colour.ycbcr import chroma_codes, luma_of
 from core.film.hints import TimedHints, TrackedHints
 from core.film.motion import Motion
 from core.film.options import FilmOptions
-from core.film.planes import Layout, chroma_size, coloured, plane
+from core.film.planes import Layout, chroma_size, coloured, plane, resized
 from core.film.propagation import ChromaPropagation
 from core.film.source import Film
 from core.options import Options
@@ -51,7 +51,7 @@ class _Shown:
         """uint16 sRGB codes (height, width)."""
         if self.turns % 2:
             width, height = height, width
-        small = _resized(self.luma, height, width)
+        small = resized(self.luma, height, width)
         return np.ascontiguousarray(np.rot90((small * 65535 + 0.5).astype(np.uint16), self.turns))
 
 
@@ -75,7 +75,6 @@ class FrameColorizer:
         share = min(1.0, _GUIDE / min(self._shown))
         seen = max(1, round(self._shown[0] * share)), max(1, round(self._shown[1] * share))
         self._guide = seen if self._turns % 2 == 0 else (seen[1], seen[0])
-        self._table = chroma_table(film.matrix, options.vividness)
         self._hints = TrackedHints(hints, self._upright, seen) if hints else None
         self.propagation = ChromaPropagation(self._ask, film_options.every, self._follow)
 
@@ -84,7 +83,7 @@ class FrameColorizer:
         film = self._film
         size = chroma_size(film.height, film.width, self._after.chroma)
         for frame in frames:
-            means = _resized(plane(frame, 0), *size)
+            means = resized(plane(frame, 0), *size)
             guide = (self._luma(means, *self._guide) * 255 + 0.5).astype(np.uint8)
             for settled, chroma in self.propagation.feed(_Waiting(frame, means), guide):
                 yield self._painted(settled, chroma)
@@ -93,7 +92,7 @@ class FrameColorizer:
 
     def _luma(self, codes: np.ndarray, height: int, width: int) -> np.ndarray:
         """Y' 0..1 (height, width)."""
-        small = _resized(codes, height, width)
+        small = resized(codes, height, width)
         return luma_of(small, self._film.layout.depth, is_full=self._film.is_full)
 
     def _ask(self, item: Any) -> np.ndarray:
@@ -121,9 +120,10 @@ class FrameColorizer:
         codes = chroma_codes(
             item.means,
             np.asarray(chroma, np.float32),
-            self._table,
+            self._film.matrix,
             (before.depth, after.depth),
             is_full=self._film.is_full,
+            vividness=self._options.vividness,
         )
         return coloured(item.frame, before, after, codes)
 
@@ -132,16 +132,6 @@ def upright_size(film: Film) -> tuple[int, int]:
     """(height, width) of the film as it is shown: of square pixels, turned upright."""
     height, width = film.height, max(1, round(film.width * film.aspect))
     return (height, width) if film.rotation % 180 == 0 else (width, height)
-
-
-def _resized(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    import cv2
-
-    if picture.shape[:2] == (height, width):
-        return picture
-    shrinks = height <= picture.shape[0] and width <= picture.shape[1]
-    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(picture, (width, height), interpolation=way)
 
 
 def _grown(field: ChromaField, height: int, width: int) -> np.ndarray:

@@ -40,9 +40,8 @@ def between(earlier: np.ndarray, later: np.ndarray) -> Motion:
     """The motion between two guides of one size."""
     back, ahead = _flow(later, earlier), _flow(earlier, later)
     earlier_detail, later_detail = _detail(earlier), _detail(later)
-    moved = sampled(earlier_detail, back)
-    back_trust = _trust(back, ahead, later_detail - moved)
-    ahead_trust = _trust(ahead, back, earlier_detail - sampled(later_detail, ahead))
+    back_trust, moved = _trust(back, ahead, later_detail, earlier_detail)
+    ahead_trust, _ = _trust(ahead, back, earlier_detail, later_detail)
     textured = (np.abs(later_detail) > _TEXTURE) | (np.abs(moved) > _TEXTURE)
     found = float(back_trust[textured].mean()) if textured.any() else None
     cut = is_cut(earlier, later, found, lambda: sampled(earlier.astype(np.float32), back))
@@ -84,21 +83,18 @@ def _detail(guide: np.ndarray) -> np.ndarray:
     return codes - cv2.blur(codes, (_LOCAL, _LOCAL))
 
 
-def _trust(flow: np.ndarray, answer: np.ndarray, differs: np.ndarray) -> np.ndarray:
-    """0..1: near 1 where `answer`, the other flow, leads back and detail differs little."""
-    missed = flow + sampled(answer, flow)
-    height, width = flow.shape[:2]
-    where = _grid(height, width) + flow
-    inside = (
-        (where[..., 0] >= -1)
-        & (where[..., 0] <= width)
-        & (where[..., 1] >= -1)
-        & (where[..., 1] <= height)
-    )
-    allowed = _SLACK + _SHARE * _squared(flow)
-    return inside * np.exp(-_squared(missed) / allowed - (0.5 / _GRAIN**2) * differs**2)
+def _trust(
+    flow: np.ndarray, answer: np.ndarray, detail: np.ndarray, other: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """0..1: near 1 where `answer`, the other flow, leads back and detail differs little; and
+    `other`, the other frame's detail, moved into the place of this one's.
 
+    One compiled pass, in half the time of NumPy and OpenCV.
+    """
+    from core.film.motion_kernel import log_trust
 
-def _squared(flow: np.ndarray) -> np.ndarray:
-    """The square of its length; `sum` over an axis of two takes ten times as long."""
-    return flow[..., 0] ** 2 + flow[..., 1] ** 2
+    trust, moved = np.empty_like(detail), np.empty_like(detail)
+    grain = np.float32(0.5 / _GRAIN**2)
+    slack, share = np.float32(_SLACK), np.float32(_SHARE)
+    log_trust(flow, answer, detail, other, slack, share, grain, trust, moved)
+    return np.exp(trust, out=trust), moved

@@ -28,6 +28,8 @@ _CONTAINERS: Final = {
 _NOT_COPIED: Final = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
 #: The tag that holds the film's key.
 KEY_TAG: Final = "PHOTOCHROM_JOB_KEY"
+#: The tag that holds the options, as canonical JSON.
+OPTIONS_TAG: Final = "PHOTOCHROM_OPTIONS"
 
 
 class _NullFile:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.colorizer import Colorizer
 from core.errors import DestinationError, SourceError
@@ -18,15 +19,19 @@ from core.film import faults
 from core.film.encoder import add_stream, layout_for
 from core.film.frame_colorizer import FrameColorizer
 from core.film.hints import TimedHints
-from core.film.muxing import KEY_TAG, check_container, mux
+from core.film.muxing import KEY_TAG, OPTIONS_TAG, check_container, mux
 from core.film.options import FilmOptions
 from core.film.packets import PacketFile, SegmentRecord, read_segment_record
 from core.film.planes import Layout
-from core.film.segments import FilmPlan, Segment, plan
+from core.film.segments import FilmPlan, Segment, plan, work_of
+from core.film.shared_plan import NAME, shared_plan
 from core.film.source import frames, open_film
 from core.image.atomic import check_free, clean_stale, make_folder, new_file
 from core.options import Options, canonical_json
 from core.system import lock
+
+if TYPE_CHECKING:
+    from av import VideoFrame
 
 _FOLDER_SUFFIX = ".photochrom-parts"
 
@@ -47,7 +52,7 @@ class Work:
     @property
     def folder(self) -> Path:
         """Where the segments stand until they are joined."""
-        return self.target.with_name(self.target.name + _FOLDER_SUFFIX)
+        return _folder_of(self.target)
 
     def file_of(self, segment: Segment) -> Path:
         """A segment's file."""
@@ -61,12 +66,24 @@ def open_work(
     options: Options,
     film_options: FilmOptions,
     hints: Sequence[TimedHints] = (),
+    *,
+    shares_plan: bool = False,
 ) -> Work:
-    """The plan of a film's work. Raises `SourceError`, `DestinationError`, `HintsError`."""
+    """The plan of a film's work. Raises `SourceError`, `DestinationError`, `HintsError`.
+
+    With `shares_plan` it is kept in the work folder, for other processes (see `shared_plan`).
+    """
     film = open_film(source)
     layout, notes = layout_for(film, film_options)
     notes += check_container(film, target, layout, film_options)
-    planned = plan(film, colorizer.session.sha256, options, film_options, hints)
+    about = colorizer.session.sha256, options, film_options, hints
+
+    def make() -> FilmPlan:
+        return plan(film, *about)
+
+    planned = (
+        shared_plan(film, _folder_of(target), work_of(*about), make) if shares_plan else make()
+    )
     work = Work(
         planned,
         target,
@@ -83,11 +100,21 @@ def open_work(
     return work
 
 
+def _folder_of(target: Path) -> Path:
+    return target.with_name(target.name + _FOLDER_SUFFIX)
+
+
 def is_done(work: Work, existing: str) -> bool:
-    """Whether nothing is to be done; raises `DestinationError` where the name is taken."""
+    """Whether nothing is to be done; raises `DestinationError` where the name is taken.
+
+    What a kill between the result and the removal of its parts has left is removed.
+    """
     if not os.path.lexists(work.target) or existing == "overwrite":
         return False
-    if existing == "skip" or (existing == "same" and key_of(work.target) == work.plan.key):
+    if existing == "skip":
+        return True
+    if existing == "same" and key_of(work.target) == work.plan.key:
+        discard_parts(work)
         return True
     check_free(work.target, replace=False)
     return False
@@ -111,8 +138,10 @@ def colour_segment(
     *,
     check: Callable[[], None] = lambda: None,
     on_frames: Callable[[int], None] = lambda _: None,
+    on_picture: Callable[["VideoFrame"], None] = lambda _: None,
 ) -> SegmentRecord:
-    """Makes the segment's file, unless it stands there whole; `on_frames(number)` counts frames.
+    """Makes the segment's file, unless it stands there whole; `on_frames(number)` counts frames,
+    `on_picture` looks at each that was just coloured.
 
     Raises what `check` raises, `SourceError`, `DestinationError`.
     """
@@ -123,10 +152,10 @@ def colour_segment(
         return found
     make_folder(work.folder)
     with new_file(path, replace=True) as file:
-        return _encode(work, segment, file, check, on_frames)
+        return _encode(work, segment, file, check, on_frames, on_picture)
 
 
-def _encode(work: Work, segment: Segment, file, check, on_frames) -> SegmentRecord:
+def _encode(work: Work, segment: Segment, file, check, on_frames, on_picture) -> SegmentRecord:
     import av
 
     film = work.plan.film
@@ -151,6 +180,7 @@ def _encode(work: Work, segment: Segment, file, check, on_frames) -> SegmentReco
                     continue
                 count += 1
                 on_frames(1)
+                on_picture(frame)
                 for packet in stream.codec_context.encode(frame):
                     packets.add(packet)
         for packet in stream.codec_context.encode(None):
@@ -174,7 +204,7 @@ def finish(work: Work, *, replace: bool, check: Callable[[], None] = lambda: Non
         KEY_TAG: work.plan.key,
         "PHOTOCHROM_MODEL": f"{model.name} {model.version}",
         "PHOTOCHROM_MODEL_SHA256": work.colorizer.session.sha256,
-        "PHOTOCHROM_OPTIONS": canonical_json(
+        OPTIONS_TAG: canonical_json(
             work.options.canonical() | {"film": work.film_options.canonical()}
         ),
         "PHOTOCHROM_TOOL": f"photochrom {version('photochrom')}",
@@ -192,7 +222,7 @@ def finish(work: Work, *, replace: bool, check: Callable[[], None] = lambda: Non
         replace=replace,
         check=check,
     )
-    _remove(work.folder)
+    discard_parts(work)
 
 
 @contextlib.contextmanager
@@ -250,9 +280,10 @@ def _damaged(path: Path, what: Sequence[str]) -> SourceError:
     )
 
 
-def _remove(folder: Path) -> None:
+def discard_parts(work: Work) -> None:
+    """Removes the work folder of a film that is done."""
     with contextlib.suppress(OSError):
-        for path in folder.iterdir():
-            if path.name == "lock" or path.suffix == ".part":
+        for path in work.folder.iterdir():
+            if path.name in ("lock", NAME) or path.suffix == ".part":
                 path.unlink()
-        folder.rmdir()
+        work.folder.rmdir()

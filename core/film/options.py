@@ -34,8 +34,11 @@ CODECS: Final[Mapping[str, Codec]] = {
 _USUAL: Final = {".mkv": "ffv1", ".mp4": "x264", ".m4v": "x264", ".mov": "prores"}
 SUFFIXES: Final = tuple(_USUAL)
 
+#: The options of pictures (`core.options.Options`) that films have too.
+OF_PICTURES: Final = ("model", "side", "detail", "vividness", "calm", "warmth", "tint", "reach")
+
 #: Version of how films are coloured: it is in every key, so that a change begins anew.
-METHOD: Final = 2
+METHOD: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

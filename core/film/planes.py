@@ -132,14 +132,26 @@ def coloured(frame: "VideoFrame", before: Layout, after: Layout, chroma: np.ndar
         result = VideoFrame(frame.width, frame.height, after.name)
         result.pts, result.time_base = frame.pts, frame.time_base
         result.duration = frame.duration
-        np.copyto(plane(result, 0), _moved(plane(frame, 0), before.depth, after))
+        np.copyto(plane(result, 0), moved_luma(plane(frame, 0), before.depth, after))
     for index in (1, 2):
         np.copyto(plane(result, index), chroma[index - 1])
     result.pict_type = 0  # type: ignore[assignment]  # the encoder chooses
     return result
 
 
-def _moved(luma: np.ndarray, depth: int, after: Layout) -> np.ndarray:
+def resized(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The picture (h, w) at another size: means where it shrinks, else straight lines between."""
+    import cv2
+
+    if picture.shape[:2] == (height, width):
+        return picture
+    shrinks = height <= picture.shape[0] and width <= picture.shape[1]
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(picture, (width, height), interpolation=way)
+
+
+def moved_luma(luma: np.ndarray, depth: int, after: Layout) -> np.ndarray:
+    """Codes of luma of `depth` bits as `after` has them."""
     up = after.depth - depth
     if up >= 0:
         return luma.astype(after.dtype) << up

@@ -54,6 +54,19 @@ class FilmPlan:
         return sum(segment.frames for segment in self.segments)
 
 
+def work_of(
+    model_sha256: str, options: Options, film_options: FilmOptions, hints: Sequence[TimedHints] = ()
+) -> dict[str, Any]:
+    """All that segments' keys depend on beside the film, as JSON values."""
+    return {
+        "model": model_sha256,
+        "options": _what_changes_colours(options, hints),
+        "detail": options.detail,
+        "film": film_options.canonical(),
+        "hints": canonical(hints),
+    }
+
+
 def _what_changes_colours(options: Options, hints: Sequence[TimedHints]) -> dict[str, Any]:
     """The picture's options that a film has, and `reach` where it has hints."""
     others = ("detail", "hints", "format", "quality", "reach")
@@ -74,13 +87,7 @@ def plan(
     borders = _borders(
         times, [key for key in keys if start < key and (stop is None or key < stop)], start
     )
-    common = {
-        "model": model_sha256,
-        "options": _what_changes_colours(options, hints),
-        "detail": options.detail,
-        "film": film_options.canonical(),
-        "hints": canonical(hints),
-    }
+    common = work_of(model_sha256, options, film_options, hints)
     ordered = sorted(times)
     segments = []
     for index, begin in enumerate(borders):

@@ -56,14 +56,26 @@ class Film:
     notes: tuple[str, ...]
 
 
-def open_file(path: Path, **settings: Any) -> "InputContainer":
+#: FFmpeg's containers that are read. What is not among them is no film, whatever it is called: a
+#: playlist, for one, names further files and addresses, which would then be opened.
+_CONTAINERS: Final = (
+    "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,avi,mxf,mxf_opatom,mpeg,mpegts,mpegvideo,"
+    "m4v,h264,hevc,dv,ogg,asf,flv,nut,gxf,yuv4mpegpipe,ivf,rm"
+)
+
+
+def open_file(path: Path) -> "InputContainer":
     """FFmpeg's container of a file; raises `SourceError`."""
     import av
     import av.error
 
     try:
         with path.open("rb"):
-            return av.open(str(path), metadata_errors="replace", **settings)
+            return av.open(
+                f"file:{path}",
+                metadata_errors="replace",
+                container_options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"},
+            )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise faults.of_ffmpeg(error, path) from error
 
@@ -130,7 +142,8 @@ def frames(
             if not is_from_start:
                 _seek(container, stream, start)
             for frame in _decoded(container, stream, damaged):
-                if first and not is_from_start and frame.pts > start and _begins(film) < frame.pts:
+                is_late = first and not is_from_start and frame.pts > start
+                if is_late and begins_at(film) < frame.pts:
                     break  # the seek went too far: the file's index is wrong
                 first = False
                 if stop is not None and frame.pts >= stop:
@@ -142,7 +155,8 @@ def frames(
                 return
 
 
-def _begins(film: Film) -> int:
+def begins_at(film: Film) -> int:
+    """The time of the first frame, in the film's time base."""
     with open_file(film.path) as container:
         stream: Any = container.streams[film.stream]
         first = next(_decoded(container, stream, lambda *_: None), None)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.errors import Failure, OptionsError, PhotochromError, SourceError
+from core.film_names import is_film, result_name
 from core.image.format import Format
 from core.image.formats import (
     FORMATS,
@@ -170,6 +171,8 @@ def _jobs(sources: list[Path], folder: Path, like: Job, walk: _Walk) -> Iterator
 
 def _result_name(source: Path, like: Job) -> str:
     """The source's own name; with another suffix where its format or `format` says so."""
+    if is_film(source):
+        return result_name(source.name)
     target_format = None if like.options.format == "same" else by_name(like.options.format)
     return source.stem + suffix_of_result(source.suffix, target_format)
 

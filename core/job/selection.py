@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 
 from core.errors import OptionsError
+from core.film_names import is_film
 from core.image.formats import by_suffix
 
 #: Folders, in lower case, whose pictures are a program's own: previews, bins, snapshots.
@@ -86,11 +87,12 @@ class Selection:
 
     `exclude` are patterns with `*`, `?` and `[...]`. One without a slash is compared with the name
     of every file and folder below SRC, one with a slash with the whole path below SRC; a folder
-    that matches is not entered. Letters are told apart by case.
+    that matches is not entered. Letters are told apart by case. `films`: whether films are sources.
     """
 
-    def __init__(self, exclude: Iterable[str] = ()) -> None:
+    def __init__(self, exclude: Iterable[str] = (), *, films: bool = False) -> None:
         self.passed = PassedOver()
+        self._films = films
         patterns = [pattern.removeprefix("./").strip("/") for pattern in exclude]
         self._of_names = [pattern for pattern in patterns if pattern and "/" not in pattern]
         self._of_paths = [pattern for pattern in patterns if "/" in pattern]
@@ -100,7 +102,7 @@ class Selection:
         """Whether a file found by walking is a source; `path` is relative to SRC, with slashes."""
         name = path.rpartition("/")[2]
         suffix = PurePath(name).suffix
-        is_picture = by_suffix(suffix) is not None
+        is_picture = by_suffix(suffix) is not None or (self._films and is_film(name))
         if name.startswith("."):
             self.passed.hidden += is_picture and not name.startswith("._")
         elif name.lower() in _SYSTEM_FILES or suffix.lower() == _SIDECAR:

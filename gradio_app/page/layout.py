@@ -7,6 +7,7 @@ chooser alone, with one the picture, the painting area and the panel beside them
 
 import shutil
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import gradio as gr
 
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page import examples, words
+from gradio_app.page.films import KINDS, PageFilms
 from gradio_app.page.handlers import Handlers
 from gradio_app.page.hint_editor import hint_editor
 from gradio_app.page.pictures import OpenPictures
@@ -103,6 +105,8 @@ def blocks(
                         _vote(voting, handlers.model_names, id_box)
                     with gr.Tab("Many files", id="many", elem_id="tab-many"):
                         _many_files(page, handlers)
+                    with gr.Tab("Film", id="film", elem_id="tab-film"):
+                        _film(PageFilms(pool, pictures, uploads), handlers.model_names)
                     with gr.Tab("Limits", id="limits", elem_id="tab-limits"):
                         gr.Markdown(words.CANNOT_KNOW, elem_classes="prose-page")
                 status = gr.HTML(elem_id="status", js_on_load=None)
@@ -337,3 +341,42 @@ def _many_files(page: gr.Blocks, handlers: Handlers) -> None:
         concurrency_limit=None,
     )
     page.load(handlers.last_batch, None, report, api_visibility="private", show_progress="hidden")
+
+
+def _film(films: PageFilms, names: list[str]) -> None:
+    if not (find_spec("av") and find_spec("cv2")):
+        gr.HTML(f"<p class='lead'>{words.NO_FILMS}</p>", js_on_load=None)
+        return
+    gr.HTML(f"<p class='lead'>{words.FILM}</p>", js_on_load=None)
+    file = gr.File(label=words.CHOOSE_FILM, type="filepath", elem_id="film-drop")
+    with gr.Row(elem_id="film-controls"):
+        model = model_choice(names, min_width=240)
+        vividness = vividness_slider(min_width=240, elem_id="film-vividness")
+        kind = gr.Dropdown(list(KINDS), label="Result", min_width=240, elem_id="film-kind")
+    frames = gr.HTML(js_on_load=None, elem_id="film-frames")
+    with gr.Row(elem_id="film-acts"):
+        go = gr.Button("Colour the whole film", variant="primary", elem_id="film-go")
+        stop = gr.Button("Stop", visible=False, elem_id="film-stop")
+    report = gr.HTML(js_on_load=None, elem_id="film-report")
+    settings: dict[str, Any] = {"concurrency_limit": None, "preprocess": False}
+    given = [file, model, vividness]
+    file.upload(films.frames, given, frames, api_name="film_frames", **settings)
+    for changed in (model.input, vividness.release):
+        changed(films.frames, given, frames, api_visibility="private", **settings)
+    file.clear(None, None, frames, js=_NOTHING)
+    go.click(
+        films.colour,
+        [*given, kind],
+        [report, stop],
+        api_name="film",
+        show_progress="hidden",
+        **settings,
+    )
+    stop.click(
+        films.stop,
+        None,
+        None,
+        api_visibility="private",
+        show_progress="hidden",
+        concurrency_limit=None,
+    )

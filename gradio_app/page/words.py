@@ -11,6 +11,7 @@ from gradio_app.problems import Refused
 
 if TYPE_CHECKING:
     from gradio_app.page.batch import Key, ZipBatch
+    from gradio_app.page.film_progress import FilmProgress
 
 HEADER: Final = """
 <header class="masthead">
@@ -92,6 +93,16 @@ BATCH: Final = (
     "its metadata. What fails is listed with its reason, and does not stop the others."
 )
 
+CHOOSE_FILM: Final = "Choose a film, or drop it anywhere in this window"
+FILM: Final = (
+    "A black-and-white film in, the same film in colour out, without flicker: its sound, subtitles "
+    "and times stay. Three frames are shown at once; look at them, then have the rest coloured."
+)
+NO_FILMS: Final = (
+    "Films need a part of photochrom that is not installed here: the extra <b>video</b>."
+)
+FILM_STOPPED: Final = '<p class="status" role="status">Stopped; nothing of it is kept.</p>'
+
 
 def status(megapixels: float, format: str, pages: int, seconds: float) -> str:
     """The line under a picture: what it is, and how long its colours took."""
@@ -165,6 +176,64 @@ def plain(error: BaseException | Failure) -> str:
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def plain_of_film(error: BaseException) -> str:
+    """`plain` for a film."""
+    kind = getattr(error, "kind", "")
+    if kind == "truncated":
+        return "Nothing of this film can be read: it is damaged, or did not come whole."
+    if kind == "not-an-image":
+        return "This is not a film, or is one of a kind that is not known here."
+    return plain(error)
+
+
+def film_frames(frames: Sequence[tuple[float, str, str]]) -> str:
+    """Frames of a film, before and after: seconds, and the addresses of both pictures."""
+    return _frames([(moment(seconds), before, after) for seconds, before, after in frames])
+
+
+def film_report(progress: "FilmProgress") -> str:
+    """How far a film is, with its latest frame; at the end where it can be fetched."""
+    if progress.address:
+        notes = "".join(f"<p class='note'>{escape(note)}</p>" for note in progress.notes)
+        address = escape(progress.address)
+        player = (
+            f'<video class="film" controls preload="metadata" poster="{escape(progress.pair[1])}" '
+            f'src="{address}"></video>'
+            if progress.is_playable
+            else ""
+        )
+        return (
+            f'<p class="status" role="status">{progress.done} frames coloured</p>'
+            f'<p><a class="zip" href="{address}" download>Download the film</a></p>{player}{notes}'
+        )
+    if not progress.frames:
+        return '<p class="status" role="status">Reading the film</p>'
+    line = [f"{progress.done} of {progress.frames} frames"]
+    if progress.done:
+        left = max(progress.frames - progress.done, 0) / progress.rate
+        line += [f"{progress.rate:.1f} a second", time_left(left)]
+    shown = _frames([("Now", *progress.pair)]) if progress.pair[1] else ""
+    bar = (
+        f'<progress value="{progress.done}" max="{progress.frames}" aria-label="Frames"></progress>'
+    )
+    return f'<p class="status" role="status">{" &middot; ".join(line)}</p>{bar}{shown}'
+
+
+def _frames(frames: Sequence[tuple[str, str, str]]) -> str:
+    figures = "".join(
+        f'<figure><img src="{escape(before)}" alt="Before, {escape(title)}">'
+        f'<img src="{escape(after)}" alt="After, {escape(title)}">'
+        f"<figcaption>{escape(title)}</figcaption></figure>"
+        for title, before, after in frames
+    )
+    return f'<div class="frames">{figures}</div>'
+
+
+def moment(seconds: float) -> str:
+    """A time in a film: '1:05'."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def looking(done: int, whole: int) -> str:

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import av
@@ -15,6 +14,7 @@ import pytest
 from core.film import segments
 from core.film.one_film import colour_segment
 from tests.film.films import look, same, write_film
+from tests.film.kills import command, differing_results
 from tests.film.test_video import video
 
 
@@ -191,15 +191,6 @@ def short_segments(monkeypatch):
     monkeypatch.setattr(segments, "LEAD", 6)
 
 
-CHILD = """
-import sys
-from core.film import segments
-segments.FRAMES, segments.LEAD = 12, 6
-from core.commands.main import main
-main()
-"""
-
-
 def test_killed_at_any_segment_it_goes_on_and_the_result_is_the_same_to_the_byte(
     cli, tmp_path, model, short_segments
 ):
@@ -211,9 +202,7 @@ def test_killed_at_any_segment_it_goes_on_and_the_result_is_the_same_to_the_byte
     out = tmp_path / "out.mkv"
     folder = tmp_path / "out.mkv.photochrom-parts"
     words = ["video", source, "-o", out, "--model", model]
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, *map(str, words)], stderr=subprocess.DEVNULL
-    )
+    child = subprocess.Popen(command(12, *words), stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while len(list(folder.glob("0*.part"))) < 2:
         assert time.monotonic() < deadline and child.poll() is None
@@ -278,3 +267,10 @@ def test_two_processes_never_colour_into_one_result(cli, tmp_path, model):
         fcntl.flock(held, fcntl.LOCK_EX)
         answer = video(cli, source, tmp_path / "out.mkv", model)
     assert answer.code == 1 and "another process is colouring into it" in answer.err
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_twenty_kills_in_a_ten_minute_film_change_no_byte(tmp_path):
+    wrong, killed = differing_results(tmp_path, frames=14400, kills=20)
+    assert wrong == 0 and killed >= 15

@@ -13,6 +13,8 @@ SETTINGS: list[Any] = ["tiny", 0, 1.0, False, 0.0, 0.0, 0.0, 1.0]
 NAMED: dict[str, list[Any]] = {
     "open": ["FILE", *SETTINGS],
     "batch": [["FILE"], "tiny", 1.0, False],
+    "film_frames": ["FILE", "tiny", 1.0],
+    "film": ["FILE", "tiny", 1.0, "MP4, plays everywhere"],
     "full_size": ["FILE", *SETTINGS],
     "compare": ["FILE", "tiny", 0, 1.0, False, "plain", 0, 1.0, False],
     "vote": [["FILE"], "", "tiny", 0, 1.0, False, "plain", 0, 1.0, False, None, None],

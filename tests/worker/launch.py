@@ -21,6 +21,10 @@ def main() -> None:
         import worker.service
 
         worker.service._try_in_a_process_of_its_own = lambda model, device: None
+    if frames := os.environ.get("SEGMENT_FRAMES"):
+        from core.film import segments
+
+        segments.FRAMES, segments.LEAD = int(frames), 6
     if told["trouble"]:
         _make_trouble(told["trouble"])
     from core.commands.main import main as photochrom

@@ -43,6 +43,7 @@ IMPATIENT = {
     "WARM_STOP": 3.0,
     "CHECK": 2.0,
     "UNREADY": 0.2,
+    "FILM_PAUSE": 0.3,
 }
 
 

@@ -9,7 +9,7 @@ beat();
 setInterval(beat, 60_000);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) beat(); });
 
-const ONE = "#drop", MANY = "#many-drop", VOTE = "#vote-drop";
+const ONE = "#drop", MANY = "#many-drop", VOTE = "#vote-drop", FILM = "#film-drop";
 const chooser = (which) => document.querySelector(`${which} input[type="file"]`);
 const tabOf = (name) => document.querySelector(`#tab-${name}-button`);
 const isThere = (name) => tabOf(name)?.getAttribute("aria-selected") === "true";
@@ -68,7 +68,16 @@ function giveMany(files) {
   give(MANY, files);
 }
 
+// Whether a film is one, its own tab says.
+function giveFilm(file) {
+  tabOf("film").click();
+  document.querySelector(`${FILM} button[aria-label="Clear"], ${FILM} button[aria-label="Remove this file"]`)?.click();
+  give(FILM, [file]);
+}
+
 const take = async (all) => {
+  const film = all.find((file) => file.type.startsWith("video/")) || (isThere("film") && all[0]);
+  if (film) return giveFilm(film);
   const files = await picturesAmong(all);
   if (files.length > 1 || (files.length && (isThere("many") || isThere("vote")))) giveMany(files);
   else if (files.length) giveOne(files[0]);
