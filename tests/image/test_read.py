@@ -140,7 +140,8 @@ def test_a_page_too_large_to_be_held_is_streamed_and_reads_the_same(name, monkey
     monkeypatch.setattr("core.image.pixels.HELD_BYTES", 0)
     data, expected = LOSSLESS[name]
     with open_source(data) as source:
-        assert isinstance(source.pages[0].pixels, pixels.StreamedPixels)
+        found = source.pages[0].pixels
+        assert isinstance(getattr(found, "pixels", found), pixels.StreamedPixels)
         np.testing.assert_array_equal(samples_of(source), expected)
         assert source.pages[0].thumbnail(20, 10).shape[:2] == (10, 20)
 

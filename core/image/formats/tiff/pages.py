@@ -54,8 +54,8 @@ _MOST_PAGES: Final = 65_535
 class TiffPage:
     """One page's layout and metadata. `tile` is (width, height) or None for strips.
 
-    `number` counts the pages of the chain, as libvips does; `is_alone` says that libvips has to be
-    handed the page as a file of its own, `is_decoded_here` that it cannot decode the segments.
+    `number` counts the pages of the chain; `is_decoded_here` says that libvips is handed samples,
+    since it cannot decode the segments (`rewritten.py`).
     `alpha` is what ExtraSamples says of a channel beside the colours (0 nothing, 1 alpha that the
     colours are multiplied by, 2 plain alpha), None where there is none; `plain` says where the
     rows are, if they can be read without a decoder, `coded` where the segments are, if damage in
@@ -75,7 +75,6 @@ class TiffPage:
     segments: Segments
     plain: PlainStrips | None
     coded: CodedSegments | None
-    is_alone: bool
     is_decoded_here: bool
     is_big_endian: bool
     directory: Directory
@@ -120,10 +119,14 @@ class TiffPage:
 
 @dataclass(frozen=True, slots=True)
 class TiffFile:
-    """The pages of a file in their order, and whether it is a BigTIFF."""
+    """The pages of a file in their order, and whether it is a BigTIFF.
+
+    `has_faults`: values of some tags are not there.
+    """
 
     big: bool
     pages: tuple[TiffPage, ...]
+    has_faults: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,8 @@ def read_pages(read_some: Callable[[int, int], bytes], size: int, name: str) -> 
             nodes.append(node)
         if not nodes:
             raise BadDirectory("it has no page")
-        return TiffFile(header.big, tuple(_pages(nodes, file)))
+        faults = any(entry.fault for node in nodes for entry in node.directory.values())
+        return TiffFile(header.big, tuple(_pages(nodes, file)), faults)
     except BadDirectory as error:
         raise damaged(str(error), name) from error
 
@@ -227,7 +231,7 @@ def packet_of(read_some: Callable[[int, int], bytes], size: int) -> bytes | None
         directory, _ = read_directory(read, header.first, header)
     except BadDirectory:
         return None
-    return directory[tags.XMP].data if tags.XMP in directory else None
+    return (directory[tags.XMP].data or None) if tags.XMP in directory else None
 
 
 def _exactly(read_some: Callable[[int, int], bytes], size: int) -> Reader:
@@ -256,11 +260,10 @@ def _page(node: Node, smaller: Sequence[Node], file: _File) -> TiffPage:
     samples = one(directory, tags.SAMPLES, 1)
     segments = segments_of(directory, bits, file.size)
     swapped = header.order == ">" and bits == 16
-    is_alone = node.parent is not None or segments.are_corrected
     is_decoded_here = (
         compression in DECODED_BY_US
         or 8 < bits < 16
-        or (is_alone and swapped)
+        or swapped  # libvips is handed a little-endian file
         or is_fine_ycbcr(directory, compression)
     )
     if sum(each.size[0] * each.size[1] for each in smaller) > _MOST_BELOW * width * height:
@@ -283,7 +286,6 @@ def _page(node: Node, smaller: Sequence[Node], file: _File) -> TiffPage:
         segments=segments,
         plain=plain_strips(directory, segments, header, bits),
         coded=coded_segments(directory, segments, compression, bits),
-        is_alone=is_alone or is_decoded_here,
         is_decoded_here=is_decoded_here,
         is_big_endian=header.order == ">",
         directory=directory,

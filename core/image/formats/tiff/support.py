@@ -88,7 +88,8 @@ def problem_of(directory: Directory, header: BlockHeader, read: Reader) -> str |
         return f"in the colour space {_NOT_READ_PHOTOMETRIC.get(photometric, f'{photometric}')}"
     samples = one(directory, tags.SAMPLES, 1)
     if not colours_of(directory) <= samples <= colours_of(directory) + 1:
-        return f"a picture of {samples} channels"
+        channels = "channel" if samples == 1 else "channels"
+        return f"a picture of {samples} {channels} in the colour space {photometric}"
     return _problem_of_coding(directory, COMPRESSIONS[code], bits, photometric)
 
 

@@ -25,6 +25,22 @@ _OLD_REDUCED: Final = 2  # a value of SubfileType
 _MASK_COLOURS: Final = 4  # a value of PhotometricInterpretation
 #: No program nests deeper than two.
 _DEEPEST: Final = 4
+#: Tags without whose values the pixels cannot be read as they are meant, or not be found.
+_NEEDED: Final = (
+    tags.BITS,
+    tags.SAMPLE_FORMAT,
+    tags.EXTRA_SAMPLES,
+    tags.STRIP_OFFSETS,
+    tags.STRIP_BYTES,
+    tags.TILE_OFFSETS,
+    tags.TILE_BYTES,
+    tags.COLOUR_MAP,
+    tags.JPEG_TABLES,
+    tags.YCBCR_COEFFICIENTS,
+    tags.REFERENCE_BLACK_WHITE,
+    tags.LERC_PARAMETERS,
+    tags.SUB_DIRECTORIES,
+)
 #: So many directories are looked at for the master of one.
 _NEAREST: Final = 64
 
@@ -97,13 +113,22 @@ def read_nodes(read: Reader, header: BlockHeader) -> Iterator[Node]:
         if at in visited:
             raise BadDirectory("its list of pages runs in a circle")
         visited.add(at)
-        directory, following = read_directory(read, at, header)
+        directory, following = _directory_at(read, at, header)
         top = Node(number, page, None, directory)
         yield top
         for node in _below(top, read, header, visited, 1):
             number = node.number
             yield node
         number, page, at = number + 1, page + 1, following
+
+
+def _directory_at(read: Reader, at: int, header: BlockHeader) -> tuple[Directory, int]:
+    """`read_directory` of a picture; raises `BadDirectory` where what its pixels need is lost."""
+    directory, following = read_directory(read, at, header)
+    for tag in _NEEDED:
+        if tag in directory and directory[tag].fault:
+            raise BadDirectory(directory[tag].fault)
+    return directory, following
 
 
 def _below(
@@ -117,7 +142,7 @@ def _below(
         while at and at not in visited:  # each may be the first of a list
             visited.add(at)
             try:
-                directory, following = read_directory(read, at, header)
+                directory, following = _directory_at(read, at, header)
             except BadDirectory:
                 directory, following = {}, 0
             number += 1
