@@ -265,7 +265,10 @@ def _of_tiff(page: Any, codes: np.ndarray) -> Reading | None:
         return None
     channels = 1 if codes.ndim == 2 else codes.shape[2]
     count = COLOURS[mode]
-    alpha = codes[..., count] if channels > count else None
+    # Of several channels beside the colours the transparency is read, or none.
+    kinds = [int(kind) for kind in page.extrasamples] if channels > count + 1 else [2]
+    place = next((count + at for at, kind in enumerate(kinds) if kind in (1, 2)), channels)
+    alpha = codes[..., place] if place < channels else None
     colours = codes[..., :count] if codes.ndim == 3 else codes
     if mode == "gray" and codes.ndim == 3:
         colours = colours[..., 0]

@@ -9,10 +9,20 @@ import pytest
 from core.errors import SourceError
 from core.image.metadata import exif
 from core.image.read import is_whole, open_source
-from tests.image.pictures import colour, gray, opened, pillow, samples_of, through
+from core.job import second_reader
+from tests.image.pictures import (
+    alpha,
+    alpha_of,
+    colour,
+    opened,
+    pillow,
+    samples_of,
+    through,
+    tiff,
+)
 from tests.image.tiff_files import Dir, file_of
 
-RGB, GRAY = colour(), gray()
+RGB = colour()
 TEXT = (2, [bytes((letter,)) for letter in b"scanned by an unknown hand\0"])
 BYTES = (7, [1] * 200)
 OUTSIDE = 0x7FFFFFF0
@@ -129,3 +139,57 @@ def test_one_wrong_tag_of_exif_costs_neither_the_others_nor_the_orientation(cont
     assert main[0x10F].data == b"OLY\0"
     assert main[0x112].integers == (1,)
     assert main[0x110].fault
+
+
+RGB16 = colour(depth=16)
+
+
+@pytest.mark.parametrize("kind", ["plain", "lzw", "big-endian", "tiles", "planes", "planar tiles"])
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize(
+    ("further", "transparency"),
+    [([0, 0], None), ([2, 0], 0), ([0, 2, 0], 1), ([], None)],
+    ids=["saved selections", "transparency first", "transparency second", "no word"],
+)
+def test_of_several_channels_beside_the_colours_the_transparency_is_read(
+    further, transparency, depth, kind
+):
+    """A scan with Photoshop's selections or an infrared channel has five channels and more."""
+    picture = RGB if depth == 8 else RGB16
+    others = [alpha(depth=depth), alpha(depth=depth)[::-1], alpha(depth=depth)[:, ::-1]]
+    count = len(further) or 2
+    planes = np.dstack((picture, *others[:count]))
+    options: dict = {"extrasamples": further} if further else {}
+    options |= {
+        "plain": {},
+        "lzw": {"compression": "lzw", "predictor": True, "rowsperstrip": 7},
+        "big-endian": {"compression": "deflate", "byteorder": ">"},
+        "tiles": {"tile": (32, 16)},
+        "planes": {"planarconfig": "separate", "rowsperstrip": 7},
+        "planar tiles": {"planarconfig": "separate", "tile": (32, 16), "compression": "lzw"},
+    }[kind]
+    planes = np.ascontiguousarray(np.moveaxis(planes, 2, 0) if "plan" in kind else planes)
+    data = tiff(planes, photometric="rgb", **options)
+    if not further:
+        data = _without_tag(data, 338)
+    with open_source(data) as source:
+        page = source.pages[0]
+        np.testing.assert_array_equal(samples_of(source), picture)
+        assert page.has_alpha == (transparency is not None)
+        if transparency is not None:
+            np.testing.assert_array_equal(alpha_of(source), others[transparency])
+        assert any("left out" in note for note in source.notes)
+        seen = second_reader.compare(source)
+        assert seen and "tifffile" in seen.reader and seen.worst == 0 and not seen.difference
+
+
+def _without_tag(data: bytes, tag: int) -> bytes:
+    """The file with a tag that nobody knows in the place of one."""
+    patched = bytearray(data)
+    order = "<" if data[:2] == b"II" else ">"
+    at = struct.unpack_from(order + "I", data, 4)[0]
+    count = struct.unpack_from(order + "H", data, at)[0]
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        if struct.unpack_from(order + "H", data, entry)[0] == tag:
+            struct.pack_into(order + "H", patched, entry, 65000)
+    return bytes(patched)

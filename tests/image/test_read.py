@@ -324,9 +324,9 @@ REFUSED = {
     "double tiff": (tiff(GRAY.astype(np.float64)), "floating-point"),
     "signed tiff": (tiff(GRAY.astype(np.int16)), "signed"),
     "32-bit tiff": (tiff(GRAY.astype(np.uint32)), "32 bits"),
-    "five channels": (
-        tiff(np.dstack((RGB, GRAY, GRAY)), extrasamples=["unspecified"] * 2),
-        "5 channels",
+    "twenty-one channels": (
+        tiff(np.dstack([RGB] * 7), extrasamples=["unspecified"] * 18),
+        "21 channels",
     ),
     "gif": (pillow(PALETTE, "GIF"), "a GIF picture"),
     "os/2 bmp": (b"BM" + bytes(12) + b"\x0c" + bytes(60), "a BMP of OS/2"),

@@ -14,7 +14,7 @@ import numpy as np
 from core.errors import SourceError
 from core.image.faults import check_size, unsupported
 from core.image.format import ALL_METADATA, Format
-from core.image.formats.tiff.codecs import planar_tiles
+from core.image.formats.tiff.codecs import put_together
 from core.image.formats.tiff.pages import TiffPage, packet_of, read_pages
 from core.image.formats.tiff.rewritten import RewrittenPage, RewrittenPixels
 from core.image.formats.tiff.rows import UncompressedRows
@@ -89,10 +89,10 @@ def write(file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality:
     writer.close()
 
 
-def _layout_of_planar_tiles(found: TiffPage) -> SampleLayout:
+def _layout_of_planes(found: TiffPage) -> SampleLayout:
     has_alpha = found.alpha is not None
     depth: Literal[8, 16] = 16 if found.bits == 16 else 8
-    colours = found.samples - has_alpha
+    colours = len(found.kept) - has_alpha
     return SampleLayout(found.width, found.height, colours, depth, has_alpha)
 
 
@@ -106,19 +106,19 @@ def _page(origin: Origin, index: int, found: TiffPage, decoded_pages: list[HeldP
         # What libtiff turns into RGB by itself, such as YCbCr without compression, has an alpha.
         return image.extract_band(0, n=3) if image.bands == 4 and is_rgb else image
 
-    is_rgb = found.alpha is None and found.samples == 3
+    is_rgb = found.alpha is None and len(found.kept) == 3
     pixels: PagePixels
     if found.plain and found.metadata.orientation == 1:
-        colours = 1 if found.photometric in (0, 1) else 3
+        colours = len(found.kept) - (found.alpha is not None)
         depth: Literal[8, 16] = 16 if found.bits == 16 else 8
         layout = SampleLayout(found.width, found.height, colours, depth, found.alpha is not None)
         pixels = UncompressedRows(origin, found, found.plain)
-    elif found.has_planar_tiles:
-        layout = _layout_of_planar_tiles(found)
+    elif found.is_put_together:
+        layout = _layout_of_planes(found)
 
         def decode() -> np.ndarray:
             check_segments(origin, found)
-            return upright(planar_tiles(origin, found), found.metadata.orientation)
+            return upright(put_together(origin, found), found.metadata.orientation)
 
         pixels = HeldPixels(decode, decoded_pages)
     else:

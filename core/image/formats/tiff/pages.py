@@ -23,9 +23,10 @@ from core.image.formats.tiff.strips import (
 from core.image.formats.tiff.support import (
     COMPRESSIONS,
     DECODED_BY_US,
+    alpha_of,
     bits_of,
-    colours_of,
     is_fine_ycbcr,
+    kept_channels,
     problem_of,
 )
 from core.image.formats.tiff.tree import Node, masters_of, one, read_nodes
@@ -55,7 +56,7 @@ class TiffPage:
     """One page's layout and metadata. `tile` is (width, height) or None for strips.
 
     `number` counts the pages of the chain; `is_decoded_here` says that libvips is handed samples,
-    since it cannot decode the segments (`rewritten.py`).
+    since it cannot decode the segments (`rewritten.py`). Of its `samples` channels `kept` are read.
     `alpha` is what ExtraSamples says of a channel beside the colours (0 nothing, 1 alpha that the
     colours are multiplied by, 2 plain alpha), None where there is none; `plain` says where the
     rows are, if they can be read without a decoder, `coded` where the segments are, if damage in
@@ -67,6 +68,7 @@ class TiffPage:
     height: int
     bits: int
     samples: int
+    kept: tuple[int, ...]
     photometric: int
     compression: str
     predictor: bool
@@ -87,9 +89,14 @@ class TiffPage:
         return one(self.directory, tags.PLANAR, 1) == 2 and self.samples > 1
 
     @property
-    def has_planar_tiles(self) -> bool:
-        """Whether each tile has one channel: libvips reads no such page."""
-        return self.tile is not None and self.is_planar
+    def has_left_out(self) -> bool:
+        """Whether some of its channels are not read."""
+        return len(self.kept) < self.samples
+
+    @property
+    def is_put_together(self) -> bool:
+        """Whether each segment has one channel, and libvips reads no such page."""
+        return self.is_planar and (self.tile is not None or self.has_left_out)
 
     @property
     def is_fine_ycbcr(self) -> bool:
@@ -257,18 +264,22 @@ def _page(node: Node, smaller: Sequence[Node], file: _File) -> TiffPage:
     if problem:
         raise unsupported(f"page {node.page + 1} of the TIFF is {problem}", file.name)
     compression = COMPRESSIONS[one(directory, tags.COMPRESSION, 1)]
-    samples = one(directory, tags.SAMPLES, 1)
+    samples, kept = one(directory, tags.SAMPLES, 1), kept_channels(directory)
     segments = segments_of(directory, bits, file.size)
     swapped = header.order == ">" and bits == 16
     is_decoded_here = (
         compression in DECODED_BY_US
         or 8 < bits < 16
+        or len(kept) < samples
         or swapped  # libvips is handed a little-endian file
         or is_fine_ycbcr(directory, compression)
     )
     if sum(each.size[0] * each.size[1] for each in smaller) > _MOST_BELOW * width * height:
         raise unsupported(f"page {node.page + 1} of the TIFF has too many overviews", file.name)
     metadata = metadata_of(directory, header, file.read)
+    if left_out := samples - len(kept):
+        channels = "further channel is" if left_out == 1 else f"{left_out} further channels are"
+        metadata = metadata.noting(f"its {channels} left out")
     for overview in smaller:
         if overview.number < node.number:
             metadata = with_what_stands_before(metadata, node, overview, header, file.read)
@@ -278,11 +289,12 @@ def _page(node: Node, smaller: Sequence[Node], file: _File) -> TiffPage:
         height=height,
         bits=bits,
         samples=samples,
+        kept=kept,
         photometric=one(directory, tags.PHOTOMETRIC, -1),
         compression=compression,
         predictor=one(directory, tags.PREDICTOR, 1) == 2,
         tile=_tile(directory),
-        alpha=_alpha(directory),
+        alpha=alpha_of(directory),
         segments=segments,
         plain=plain_strips(directory, segments, header, bits),
         coded=coded_segments(directory, segments, compression, bits),
@@ -303,14 +315,6 @@ def _tile(directory: Directory) -> tuple[int, int] | None:
     return one(directory, tags.TILE_WIDTH, 0), one(directory, tags.TILE_HEIGHT, 0)
 
 
-def _alpha(directory: Directory) -> int | None:
-    """See `TiffPage`."""
-    extra = directory[tags.EXTRA_SAMPLES].integers if tags.EXTRA_SAMPLES in directory else ()
-    if one(directory, tags.SAMPLES, 1) != colours_of(directory) + 1:
-        return None
-    return extra[0] if extra else 2
-
-
 def _stored(node: Node, file: _File) -> Storage:
     """How a directory's samples are stored, as far as a writer can store them alike."""
     directory = node.directory
@@ -320,7 +324,7 @@ def _stored(node: Node, file: _File) -> Storage:
         compression=COMPRESSIONS.get(one(directory, tags.COMPRESSION, 1), "none"),
         predictor=one(directory, tags.PREDICTOR, 1) == 2,
         tile=tile if tile and 0 < tile[0] * tile[1] <= _LARGEST_TILE else None,
-        alpha=_alpha(directory),
+        alpha=alpha_of(directory),
         big=file.header.big,
         directory=node.number,
         parent=node.parent,

@@ -82,7 +82,7 @@ class RewrittenPage:
         page = self._page
         if not page.is_decoded_here:
             return list(page.segments.lengths)
-        samples = 1 if page.is_planar else page.samples
+        samples = 1 if page.is_planar else len(page.kept)
         row = page.segments.width * samples * (1 if page.bits == 8 else 2)
         return [page.rows_of(number) * row for number in range(len(page.segments.offsets))]
 
@@ -146,6 +146,7 @@ def _head(page: TiffPage, lengths: list[int]) -> bytes:
     entries = {tag: page.directory[tag] for tag in kept if tag in page.directory}
     entries[tags.BITS] = integers(tags.BITS, SHORT, *(page.bits,) * page.samples)
     if page.is_decoded_here:
+        entries.pop(tags.EXTRA_SAMPLES, None)
         entries |= _of_decoded(page)
     tiled = page.tile is not None
     offsets_tag, bytes_tag = (
@@ -172,8 +173,11 @@ def _of_decoded(page: TiffPage) -> dict[int, TagEntry]:
     found = [
         integers(tags.COMPRESSION, SHORT, 1),
         integers(tags.PHOTOMETRIC, SHORT, photometric),
-        integers(tags.BITS, SHORT, *(depth,) * page.samples),
+        integers(tags.SAMPLES, SHORT, len(page.kept)),
+        integers(tags.BITS, SHORT, *(depth,) * len(page.kept)),
     ]
+    if page.alpha is not None:
+        found.append(integers(tags.EXTRA_SAMPLES, SHORT, page.alpha))
     if page.compression == "old-jpeg":
         found.append(integers(tags.ROWS_PER_STRIP, LONG, page.height))
     return {entry.tag: entry for entry in found}
