@@ -172,8 +172,9 @@ def _segment(marker: int, payload: bytes) -> bytes:
 
 def _whole_xmp(packet: bytes, extension: list[bytes]) -> bytes:
     """The packet with what its extension holds; each part begins with digest, length, offset."""
-    digest = xmp.read(packet).get(xmp.EXTENDED, "").encode()
-    parts = sorted((part[36:40], part[40:]) for part in extension if part[:32] == digest)
+    # Some cameras write small letters in one of the two places, or in both.
+    digest = xmp.read(packet).get(xmp.EXTENDED, "").upper().encode()
+    parts = sorted((part[36:40], part[40:]) for part in extension if part[:32].upper() == digest)
     return xmp.joined(packet, b"".join(part for _, part in parts))
 
 
