@@ -47,6 +47,8 @@ from core.image.metadata.directories import (
 _LARGEST_TILE: Final = 1 << 24
 #: Smaller versions of so many times the page's pixels are an attack: a pyramid has a third.
 _MOST_BELOW: Final = 4
+#: So many pictures that are left out are named one by one.
+_MOST_NOTES: Final = 20
 #: A TIFF of more pages is an attack: its directories alone would take minutes to read.
 _MOST_PAGES: Final = 65_535
 
@@ -193,7 +195,10 @@ def _pages(nodes: list[Node], file: _File) -> list[TiffPage]:
     ]
     if not pages:
         raise unsupported("it is a TIFF of masks alone", file.name)
-    for note in dict.fromkeys(notes):
+    notes = list(dict.fromkeys(notes))
+    if len(notes) > _MOST_NOTES:
+        notes[_MOST_NOTES:] = [f"{len(notes) - _MOST_NOTES:,} more pictures in it are left out"]
+    for note in notes:
         pages[0] = replace(pages[0], metadata=pages[0].metadata.noting(note))
     return pages
 

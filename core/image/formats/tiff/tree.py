@@ -6,7 +6,7 @@ TIFF/EP the first directory is the thumbnail and the photograph stands in a sub-
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
@@ -50,13 +50,24 @@ class Node:
     """A directory: `number` counts all of the file in their order, `page` those of the chain.
 
     `parent` is the number of the directory that it is a sub-directory of, None in the chain.
-    `directory` is empty where it is a damaged sub-directory.
+    `directory` is empty where it is a damaged sub-directory; `size` is (width, height) as stored,
+    `orientation` what it says itself, or None.
     """
 
     number: int
     page: int
     parent: int | None
     directory: Directory
+    size: tuple[int, int] = field(init=False)
+    orientation: int | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        size = one(self.directory, tags.WIDTH, 0), one(self.directory, tags.HEIGHT, 0)
+        turned = tags.ORIENTATION in self.directory
+        object.__setattr__(self, "size", size)  # once: each is compared with up to `_NEAREST`
+        object.__setattr__(
+            self, "orientation", exif.orientation_of(self.directory) if turned else None
+        )
 
     @property
     def is_mask(self) -> bool:
@@ -72,22 +83,15 @@ class Node:
             or one(self.directory, tags.SUB_FILE_TYPE, 0) == _OLD_REDUCED
         )
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) as stored."""
-        return one(self.directory, tags.WIDTH, 0), one(self.directory, tags.HEIGHT, 0)
-
     def upright(self, orientation: int) -> tuple[int, int]:
         """(width, height) upright, as its own Orientation says, else as `orientation` does."""
-        if tags.ORIENTATION in self.directory:
-            orientation = exif.orientation_of(self.directory)
+        orientation = self.orientation or orientation
         width, height = self.size
         return (height, width) if orientation > 4 else (width, height)
 
     def shows_smaller(self, other: "Node") -> bool:
         """Whether it has the shape of `other`, but for rounding, and is smaller."""
-        says = other if tags.ORIENTATION in other.directory else self
-        orientation = exif.orientation_of(says.directory)
+        orientation = other.orientation or self.orientation or 1
         (width, height), (across, down) = self.upright(orientation), other.upright(orientation)
         is_smaller = (
             0 < width <= across and 0 < height <= down and (width, height) != (across, down)
