@@ -84,8 +84,13 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().translate(_ESCAPES)
 
 
-#: Both sets of control characters; some terminals obey the second one too.
+#: Both sets of control characters (some terminals obey the second one too), and what begins a new
+#: line or turns the direction of writing round, so that "gpj.exe" reads "exe.jpg".
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_ESCAPES |= {
+    code: f"\\u{code:04x}"
+    for code in (0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+}
 
 
 def _rebuild(cls, what, file, remedy, kind):

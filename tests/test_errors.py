@@ -59,3 +59,18 @@ def test_the_nearest_word_is_suggested_else_all_are_named():
     assert nearest("vivdness", ["side", "vividness"]) == "did you mean 'vividness'?"
     assert nearest("zzz", ["side", "vividness"]) == "there is: side, vividness"
     assert errors.nearest("x", []) == "there is: none"
+
+
+@pytest.mark.parametrize(
+    "code", [0x0A, 0x1B, 0x85, 0x9B, 0x2028, 0x2029, 0x202E, 0x2066, 0x200F], ids=hex
+)
+def test_a_name_can_neither_steer_the_terminal_nor_read_backwards(code):
+    """`photo<202E>gpj.exe` is shown as photoexe.jpg."""
+    said = str(SourceError("it is no file", file=f"photo{chr(code)}gpj.exe"))
+    assert chr(code) not in said
+    assert f"{code:x}gpj.exe" in said
+
+
+def test_letters_and_spaces_of_all_languages_stay_as_they_are():
+    name = "Großmutter\u202f1931 – שלום 漢字 é e\u0301 👵🏽.jpg"
+    assert str(SourceError("it is no file", file=name)).startswith(name)

@@ -18,6 +18,8 @@ from core.image.faults import damaged, unsupported
 from core.image.origin import Origin
 
 _NO_MEMORY: Final = re.compile("out of memory|unable to allocate|cannot allocate", re.IGNORECASE)
+#: What libvips says where a decoder warned and gave no reason.
+_SAYS_NOTHING: Final = ("unable to write to memory", "unable to fetch from region")
 #: An "unsupported marker" is what damage looks like: no encoder writes one.
 _NO_CODEC: Final = re.compile("not supported|unsupported(?! marker)|not configured", re.IGNORECASE)
 
@@ -64,7 +66,8 @@ def reasons_of(error: Exception) -> list[str]:
     """The lines of a pyvips.Error, the last one the nearest to what really happened."""
     # The first line is pyvips' own ("unable to call ...").
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[1:] or lines or ["no reason given"]
+    lines = [line for line in lines[1:] or lines if line not in _SAYS_NOTHING]
+    return lines or ["its decoder warns of damage"]
 
 
 def explain(error: Exception, file: object) -> SourceError:

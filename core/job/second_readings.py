@@ -52,6 +52,8 @@ _PHOTOMETRIC, _COLOUR_MAP, _EXTRA_SAMPLES = 262, 320, 338
 
 def by_pillow(source: Source, page: Page) -> Reading | None:
     """Pillow reads 8 bits of everything, and 16 bits of opaque gray."""
+    if _hides_its_height(source):
+        return None
     image, icc, orientation = _opened(source, source.pages.index(page))
     if getattr(image, "n_frames", 1) != len(source.pages):
         return None  # it is not sure which of them the page is
@@ -74,6 +76,14 @@ def by_pillow(source: Source, page: Page) -> Reading | None:
     if image.mode == "CMYK":
         return Reading(codes, "cmyk", 255, icc=icc)
     return replace(_of_channels(codes, image.mode in ("L", "LA"), 255, icc), is_exact=is_exact)
+
+
+def _hides_its_height(source: Source) -> bool:
+    """Whether it may be a JPEG whose height stands behind its first scan (DNL): libjpeg, which all
+    of them use, looks in the header alone."""
+    if source.format.name != "jpeg":
+        return False
+    return b"\xff\xdc\x00\x04" in source.origin.read(0, source.origin.size)
 
 
 def _plain_mode(image: Any) -> str:
@@ -113,6 +123,8 @@ def by_imagecodecs(source: Source, page: Page) -> Reading | None:
 
     data = source.origin.read(0, source.origin.size)
     name = source.format.name
+    if _hides_its_height(source):
+        return None
     decode = {
         "jpeg": imagecodecs.jpeg8_decode,
         "png": imagecodecs.png_decode,
@@ -265,7 +277,10 @@ def _of_tiff(page: Any, codes: np.ndarray) -> Reading | None:
         return None
     channels = 1 if codes.ndim == 2 else codes.shape[2]
     count = COLOURS[mode]
-    alpha = codes[..., count] if channels > count else None
+    # Of several channels beside the colours the transparency is read, or none.
+    kinds = [int(kind) for kind in page.extrasamples] if channels > count + 1 else [2]
+    place = next((count + at for at, kind in enumerate(kinds) if kind in (1, 2)), channels)
+    alpha = codes[..., place] if place < channels else None
     colours = codes[..., :count] if codes.ndim == 3 else codes
     if mode == "gray" and codes.ndim == 3:
         colours = colours[..., 0]

@@ -2,6 +2,7 @@
 
 import random
 import re
+import struct
 import subprocess
 from functools import cache
 
@@ -10,12 +11,14 @@ import pytest
 from PIL import Image
 
 from core.bench.pictures import photograph
+from core.errors import SourceError
 from core.image.formats.jpeg.decoder import tidied
 from core.image.formats.tiff.pages import read_pages
 from core.image.read import open_source
 from core.image.vips import library
+from core.job import second_reader
 from tests.image.damage import KINDS, complaint_of_ours, damaged
-from tests.image.pictures import colour, gray, pillow, samples_of, tiff
+from tests.image.pictures import colour, gray, opened, pillow, samples_of, tiff
 
 #: What cjpeg is told for each kind of file.
 JPEGS = {
@@ -178,3 +181,31 @@ def test_a_progressive_jpeg_without_its_last_scans_is_noted_to_be_coarse(kind):
         samples_of(source)
     with open_source(cjpeg("gray", 160, 120)) as source:
         assert not source.notes
+
+
+def _with_lines_behind(data: bytes, header: int, lines: int) -> bytes:
+    """The file with another height in its header, and the number of lines behind the scan (DNL)."""
+    frame = data.index(b"\xff\xc0")
+    patched = data[: frame + 5] + struct.pack(">H", header) + data[frame + 7 :]
+    return patched[:-2] + b"\xff\xdc\0\4" + struct.pack(">H", lines) + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("header", [0, 65535, 61, 60])
+@pytest.mark.parametrize("held_bytes", [1 << 30, 0], ids=["held", "streamed"])
+def test_a_feeders_scan_has_the_height_that_stands_behind_it(header, held_bytes, monkeypatch):
+    """Scanners that begin to write before the page is through say 0 or 65535 lines."""
+    monkeypatch.setattr("core.image.pixels.HELD_BYTES", held_bytes)
+    plain = pillow(gray(), "JPEG", quality=95)
+    with open_source(_with_lines_behind(plain, header, 61)) as source:
+        np.testing.assert_array_equal(samples_of(source), np.asarray(opened(plain)))
+        seen = second_reader.compare(source)
+        assert seen is None or not seen.difference
+
+
+def test_a_feeders_scan_that_lacks_lines_is_refused():
+    with (
+        pytest.raises(SourceError) as told,
+        open_source(_with_lines_behind(pillow(gray(), "JPEG"), 0, 600)) as source,
+    ):
+        samples_of(source)
+    assert told.value.kind == "truncated"

@@ -140,7 +140,8 @@ def test_a_page_too_large_to_be_held_is_streamed_and_reads_the_same(name, monkey
     monkeypatch.setattr("core.image.pixels.HELD_BYTES", 0)
     data, expected = LOSSLESS[name]
     with open_source(data) as source:
-        assert isinstance(source.pages[0].pixels, pixels.StreamedPixels)
+        found = source.pages[0].pixels
+        assert isinstance(getattr(found, "pixels", found), pixels.StreamedPixels)
         np.testing.assert_array_equal(samples_of(source), expected)
         assert source.pages[0].thumbnail(20, 10).shape[:2] == (10, 20)
 
@@ -323,9 +324,9 @@ REFUSED = {
     "double tiff": (tiff(GRAY.astype(np.float64)), "floating-point"),
     "signed tiff": (tiff(GRAY.astype(np.int16)), "signed"),
     "32-bit tiff": (tiff(GRAY.astype(np.uint32)), "32 bits"),
-    "five channels": (
-        tiff(np.dstack((RGB, GRAY, GRAY)), extrasamples=["unspecified"] * 2),
-        "5 channels",
+    "twenty-one channels": (
+        tiff(np.dstack([RGB] * 7), extrasamples=["unspecified"] * 18),
+        "21 channels",
     ),
     "gif": (pillow(PALETTE, "GIF"), "a GIF picture"),
     "os/2 bmp": (b"BM" + bytes(12) + b"\x0c" + bytes(60), "a BMP of OS/2"),

@@ -183,8 +183,11 @@ def read_metadata(read: Callable[[int, int], bytes]) -> tuple[Metadata, PngColou
         else:
             found.setdefault(name, data)
     texts, raw = _without_raw_profiles(texts)
+    profile = _profile(found.get(b"iCCP", b""))
+    if b"iCCP" in found and not profile:
+        notes.append("its ICC profile is left out: it is damaged")
     metadata = Metadata(
-        icc=_profile(found.get(b"iCCP", b"")),
+        icc=profile,
         exif=found.get(b"eXIf") or raw.get("exif"),
         xmp=packet or raw.get("xmp"),
         resolution=_resolution(found.get(b"pHYs", b"")),

@@ -52,6 +52,7 @@ _SWAP_UNITS: Final = {5: 4, 10: 4}
 
 #: A longer value than this (64 MB) is no metadata: Photoshop keeps its layers in a tag.
 LONGEST_VALUE: Final = 64 << 20
+_TOO_LONG: Final = "it is longer than 64 MB"
 
 
 class BadDirectory(ValueError):
@@ -62,7 +63,8 @@ class BadDirectory(ValueError):
 class TagEntry:
     """One tag: its type, how many values, and their bytes, little-endian.
 
-    `place` is where the value (or its offset) stands in the block that it was read from.
+    `place` is where the value (or its offset) stands in the block that it was read from; `fault`
+    says why it has no values (a clause), where that is no state of the file's own.
     """
 
     tag: int
@@ -70,6 +72,7 @@ class TagEntry:
     count: int
     data: bytes
     place: int = 0
+    fault: str = ""
 
     @property
     def integers(self) -> tuple[int, ...]:
@@ -128,8 +131,9 @@ def read_header(read: Reader) -> BlockHeader:
 def read_directory(read: Reader, offset: int, header: BlockHeader) -> tuple[Directory, int]:
     """The directory at `offset`, and where the next one stands (0: there is none).
 
-    A tag of an unknown type is left out, as TIFF 6.0 asks of readers; one over `LONGEST_VALUE` has
-    no values.
+    A tag of an unknown type is left out, as TIFF 6.0 asks of readers. One over `LONGEST_VALUE`, or
+    whose values lie outside the file, has no values, and a `fault`: one wrong tag is no reason to
+    lose the others. Raises `BadDirectory` where the directory itself is not all there.
     """
     order, big = header.order, header.big
     width, layout, inline = (20, "HHQ", 8) if big else (12, "HHI", 4)
@@ -146,13 +150,17 @@ def read_directory(read: Reader, offset: int, header: BlockHeader) -> tuple[Dire
         size = SIZES[type_] * length
         place = offset + start + row + width - inline
         if size > LONGEST_VALUE:
-            directory[tag] = TagEntry(tag, type_, 0, b"", place)
+            directory[tag] = TagEntry(tag, type_, 0, b"", place, _TOO_LONG)
             continue
         if size <= inline:
             raw = table[row + width - inline : row + width - inline + size]
         else:
             at = struct.unpack_from(order + ("Q" if big else "I"), table, row + width - inline)[0]
-            raw = read(at, size)
+            try:
+                raw = read(at, size)
+            except BadDirectory as error:
+                directory[tag] = TagEntry(tag, type_, 0, b"", place, str(error))
+                continue
         directory[tag] = TagEntry(tag, type_, length, _little(raw, type_, order), place)
     end = offset + start + count * width
     try:
@@ -165,9 +173,10 @@ def read_directory(read: Reader, offset: int, header: BlockHeader) -> tuple[Dire
 def serialize(entries: Iterable[TagEntry], offset: int, *, big: bool, following: int = 0) -> bytes:
     """A directory (and, behind it, the values that do not fit inside) to stand at `offset`.
 
-    Little-endian; sorted by tag as TIFF 6.0 asks. `offset` must be even.
+    Little-endian; sorted by tag as TIFF 6.0 asks; those with a `fault` are left out. `offset` must
+    be even.
     """
-    rows = sorted(entries, key=lambda entry: entry.tag)
+    rows = sorted((entry for entry in entries if not entry.fault), key=lambda entry: entry.tag)
     inline = 8 if big else 4
     head = struct.pack("<Q" if big else "<H", len(rows))
     values_at = offset + len(head) + len(rows) * (20 if big else 12) + inline

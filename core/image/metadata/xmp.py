@@ -8,6 +8,7 @@ Specification Part 1 (ISO 16684-1).
 import base64
 from typing import Final
 from xml.dom import minidom
+from xml.parsers import expat
 from xml.parsers.expat import ExpatError
 
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -27,6 +28,15 @@ _HEAD: Final = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\
 _TAIL: Final = b'\n<?xpacket end="w"?>'
 #: A damaged packet up to this many bytes is kept, in base64, inside the new one.
 _KEPT_BYTES: Final = 16384
+#: Elements and attributes of a packet. Photoshop's lists of a document's ancestors have had tens of
+#: thousands; a packet of so many takes 3 s and 100 MB.
+MOST_PARTS: Final = 100_000
+#: More than a result's packet has beside its source's.
+_OURS: Final = 1000
+#: The deepest schemas have a dozen levels; documents are walked recursively.
+_DEEPEST: Final = 100
+#: How a packet in UTF-16 begins.
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 
 Name = tuple[str, str]
 
@@ -40,9 +50,9 @@ def merge(packet: bytes | None, properties: dict[Name, str], kept: dict[Name, Na
 
     `kept` says under which name the former value of a property lives on. Raises `BadPacket`.
     """
-    document = parse(packet) if packet else minidom.parseString(_EMPTY)
+    document = parse(packet, MOST_PARTS) if packet else minidom.parseString(_EMPTY)
     rdf = rdf_of(document)
-    former = {name: _remove(rdf, name) for name in properties}
+    former = _take(rdf, set(properties))
     for name, kept_name in kept.items():
         # A keeper from an earlier run is the older truth: colouring a coloured file leaves it.
         old = former.get(name)
@@ -93,7 +103,7 @@ def joined(packet: bytes, rest: bytes) -> bytes:
     """The packet that was `split`. Raises `BadPacket`."""
     document, extension = parse(packet), parse(rest)
     rdf = rdf_of(document)
-    _remove(rdf, EXTENDED)
+    _take(rdf, {EXTENDED})
     above: minidom.Node | None = rdf_of(extension)
     prefixes: dict[str, str] = {}
     while isinstance(above, minidom.Element):
@@ -121,14 +131,42 @@ def read(packet: bytes) -> dict[Name, str]:
     return found
 
 
-def parse(packet: bytes) -> minidom.Document:
-    """The document of a packet. Raises `BadPacket`."""
-    if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
-        raise BadPacket("it declares entities")
+def parse(packet: bytes, most: int = MOST_PARTS + _OURS) -> minidom.Document:
+    """The document of a packet, in UTF-8 or UTF-16. Raises `BadPacket`.
+
+    A packet that declares entities, or has more than `most` elements and attributes or deeper ones
+    than any program writes, is refused before a document is made of it.
+    """
+    if not packet.startswith(_UTF_16):  # in which zeros are letters' halves
+        packet = packet.strip(b"\0 \t\r\n")
     try:
-        return minidom.parseString(packet.strip(b"\0 \t\r\n"))
-    except (ExpatError, ValueError, LookupError, RecursionError) as error:
+        _check(packet, most)
+        return minidom.parseString(packet)
+    except (ExpatError, ValueError, LookupError) as error:
         raise BadPacket(str(error)) from error
+
+
+def _check(packet: bytes, most: int) -> None:
+    """Raises `BadPacket` for what would take minutes or gigabytes, and what `expat` raises."""
+    parser = expat.ParserCreate()
+    count = depth = 0
+
+    def start(_name: str, attributes: dict[str, str]) -> None:
+        nonlocal count, depth
+        count, depth = count + 1 + len(attributes), depth + 1
+        if count > most or depth > _DEEPEST:
+            raise BadPacket("it has more elements, or deeper ones, than any program writes")
+
+    def end(_name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    def declare(*_words: object) -> None:
+        raise BadPacket("it declares entities")
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.StartDoctypeDeclHandler = declare
+    parser.Parse(packet, True)
 
 
 def rdf_of(document: minidom.Document) -> minidom.Element:
@@ -149,6 +187,11 @@ def descriptions(rdf: minidom.Element) -> list[minidom.Element]:
     return [child for child in elements(rdf) if child.namespaceURI == RDF]
 
 
+def name_of(element: minidom.Element) -> Name:
+    """Its namespace and name."""
+    return element.namespaceURI or "", element.localName or ""
+
+
 def text_of(element: minidom.Element) -> str:
     """The text directly inside an element."""
     return "".join(node.data for node in element.childNodes if isinstance(node, minidom.Text))
@@ -164,15 +207,21 @@ def _find(rdf: minidom.Element, name: Name) -> str | None:
     return None
 
 
-def _remove(rdf: minidom.Element, name: Name) -> str | None:
-    """Takes a property out wherever it stands; its text, or None where it was absent."""
-    former = _find(rdf, name)
+def _take(rdf: minidom.Element, names: set[Name]) -> dict[Name, str]:
+    """Takes properties out wherever they stand; the text of those that were there."""
+    former: dict[Name, str] = {}
     for description in descriptions(rdf):
-        if description.hasAttributeNS(*name):
-            description.removeAttributeNS(*name)
-        for element in elements(description):
-            if (element.namespaceURI, element.localName) == name:
-                description.removeChild(element)
+        for name in names:
+            if description.hasAttributeNS(*name):
+                former.setdefault(name, description.getAttributeNS(*name))
+                description.removeAttributeNS(*name)
+        kept = []
+        for node in description.childNodes:
+            if isinstance(node, minidom.Element) and name_of(node) in names:
+                former.setdefault(name_of(node), text_of(node))
+            else:
+                kept.append(node)
+        description.childNodes[:] = kept  # one by one would take the square of their number
     return former
 
 

@@ -93,8 +93,11 @@ def has_video(packet: bytes | None) -> bool:
 def _correct(rdf: minidom.Element, true: dict[Name, str]) -> None:
     for description in xmp.descriptions(rdf):
         for name, text in true.items():
-            if _get(description, name) is not None:
-                _set(description, name, text)
+            if attribute := description.getAttributeNodeNS(*name):
+                attribute.value = text
+        for element in xmp.elements(description):
+            if (text := true.get(xmp.name_of(element))) is not None:
+                _fill(element, text)
 
 
 def _drop_pointers(description: minidom.Element) -> None:

@@ -9,7 +9,7 @@ from core.image.atomic import write_all
 from core.image.faults import check_size, damaged, unsupported
 from core.image.format import ALL_METADATA, Format
 from core.image.formats.jpeg import head
-from core.image.formats.jpeg.decoder import PROGRESSIVE, JpegPixels, lacks_scans
+from core.image.formats.jpeg.decoder import PROGRESSIVE, JpegPixels, lacks_scans, lines_stated
 from core.image.layout import SampleLayout
 from core.image.origin import Origin
 from core.image.page import Source, page_of
@@ -43,6 +43,8 @@ def open(origin: Origin, max_pixels: int) -> Source:
     if frame is None:
         raise damaged("it has no picture header", origin.name)
     bits, width, height, channels = frame
+    lines = lines_stated(origin.read(0, origin.size))
+    height, lines = (lines, lines) if lines and lines != height else (height, None)
     if not width or not height:
         raise damaged("it has no size", origin.name)
     check_size(width, height, max_pixels, origin.name)
@@ -55,7 +57,7 @@ def open(origin: Origin, max_pixels: int) -> Source:
     if is_progressive and lacks_scans(origin.read(0, origin.size)):
         metadata = metadata.noting("its finest detail is missing: the last scans are not there")
     layout = SampleLayout(width, height, channels, 8, False)
-    picture = JpegPixels(origin, layout.shape)
+    picture = JpegPixels(origin, layout.shape, lines)
     pixels = held_or_streamed(
         origin.name,
         layout,

@@ -20,7 +20,7 @@ import numpy as np
 
 from core.errors import SourceError
 from core.image.faults import damaged
-from core.image.formats.jpeg.head import FRAMES, frame_of, segments
+from core.image.formats.jpeg.head import FRAMES, MOST_SEGMENTS, frame_of, segments
 from core.image.origin import Origin
 from core.image.pixels import bands_of, decoded
 from core.image.vips import fault, load
@@ -32,8 +32,10 @@ _MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _APP0, _ADOBE_SEGMENT, _COMMENT, _START_OF_SCAN, _END = 0xE0, 0xEE, 0xFE, 0xDA, 0xD9
 PROGRESSIVE: Final = (0xC2, 0xCA)
 _SEQUENTIAL: Final = (0xC0, 0xC1, 0xC9)
-#: Markers that stand alone, without a length.
-_ALONE: Final = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
+#: The marker of the number of lines, and its length.
+_NUMBER_OF_LINES: Final = b"\xff\xdc\x00\x04"
+#: A marker of one that has a length, or the end's: not one that stands alone, nor a fill byte.
+_SEGMENT: Final = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")
 #: Sampling factors outside the six that TurboJPEG knows, such as 3x1.
 _ODD_SAMPLING: Final = "subsampling"
 
@@ -47,12 +49,15 @@ class OddSampling(SourceError):
 class JpegPixels:
     """One JPEG file to be decoded: whole by `decode`, or by strips of `open_image` after `check`.
 
-    `shape` is (h, w, 1 gray, 3 sRGB or 4 CMYK), as its frame header states. All of them raise
-    `SourceError` (truncated, unsupported, out-of-memory).
+    `shape` is (h, w, 1 gray, 3 sRGB or 4 CMYK), as its frame header states; its height may be that
+    of `lines_stated`, where the header has another one. All of them raise `SourceError`
+    (truncated, unsupported, out-of-memory).
     """
 
-    def __init__(self, origin: Origin, shape: tuple[int, int, int]) -> None:
-        self._origin, self._shape = origin, shape
+    def __init__(
+        self, origin: Origin, shape: tuple[int, int, int], lines: int | None = None
+    ) -> None:
+        self._origin, self._shape, self._lines = origin, shape, lines
         self._odd = False
 
     def decode(self) -> np.ndarray:
@@ -69,14 +74,41 @@ class JpegPixels:
 
     def open_image(self) -> Any:
         """libvips' picture, read from the top; `check` has been called before."""
-        if not self._odd:
+        if not self._odd and self._lines is None:
             return load("jpegload", self._origin, "error", access="sequential")
         origin = Origin(tidied(self._data()))
         origin.name = self._origin.name
         return load("jpegload", origin, access="sequential")
 
     def _data(self) -> bytes:
-        return self._origin.read(0, self._origin.size)
+        data = self._origin.read(0, self._origin.size)
+        return data if self._lines is None else _with_lines(data, self._lines)
+
+
+def lines_stated(data: bytes) -> int | None:
+    """The number of lines that stands behind the first scan (DNL), or None.
+
+    Scanners with a feeder begin to write before they know it, and state 0 or 65535 in the header;
+    libjpeg looks there alone. Source: ITU-T T.81, B.2.5.
+    """
+    start = next((stop for marker, _, stop in _segments(data) if marker == _START_OF_SCAN), None)
+    if start is None or data.find(_NUMBER_OF_LINES, start) < 0:  # ten times as fast as `_MARKER`
+        return None
+    found = _MARKER.search(data, start)
+    if found is None or not data.startswith(_NUMBER_OF_LINES, found.start()):
+        return None
+    at = found.start() + len(_NUMBER_OF_LINES)
+    return int.from_bytes(data[at : at + 2], "big") or None
+
+
+def _with_lines(data: bytes, lines: int) -> bytes:
+    """The file with this height in its header."""
+    patched = bytearray(data)
+    for marker, start, stop in _segments(data):
+        if marker in FRAMES and stop >= start + 7:
+            struct.pack_into(">H", patched, start + 5, lines)
+            break
+    return bytes(patched)
 
 
 def decode(data: bytes, shape: tuple[int, int, int], name: str) -> np.ndarray:
@@ -187,13 +219,15 @@ def lacks_scans(data: bytes) -> bool:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, start, stop) of each segment to the first scan's; ends quietly where they do."""
+    """(marker, start, stop) of each segment to the first scan's; ends quietly where they do, and
+    at `MOST_SEGMENTS`."""
     at = 2
-    while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
+    for _ in range(MOST_SEGMENTS):
+        found = _SEGMENT.search(data, at)
+        if found is None or found.start() + 4 > len(data):
+            return
+        at = found.start()
         marker = data[at + 1]
-        if marker == 0xFF or marker in _ALONE:
-            at += 1
-            continue
         stop = at + 2 + struct.unpack_from(">H", data, at + 2)[0]
         if marker == _END or not at + 4 <= stop <= len(data):
             return

@@ -37,20 +37,28 @@ LONGEST_EXIF: Final = _LONGEST - len(_EXIF)
 CREDENTIALS_VOID: Final = "its content credentials (C2PA) sign the gray picture and are left out"
 #: MPF's tag of the list of pictures, and the kind (byte 2) of those that are previews.
 _MP_ENTRIES, _MP_PREVIEW = 0xB002, 0x010000
+#: Segments before the scan: a profile has up to 255, split XMP a thousand.
+MOST_SEGMENTS: Final = 20_000
+#: Fill bytes before a marker are skipped so many at a time.
+_FILL_BYTES: Final = 1 << 16
 #: Start-of-frame markers; the others in this range mean something else.
 FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def segments(read: Callable[[int, int], bytes]) -> Iterator[tuple[int, bytes]]:
-    """(marker, payload) of every segment before the scan; ends quietly where the file does."""
+    """(marker, payload) of every segment before the scan; ends quietly where the file does.
+
+    So it does at `MOST_SEGMENTS`.
+    """
     at = 2
-    while True:
+    for _ in range(MOST_SEGMENTS):
         head = read(at, 4)
+        while head[:2] == b"\xff\xff":
+            fill = read(at, _FILL_BYTES)
+            at += len(fill) - len(fill.lstrip(b"\xff")) - 1
+            head = read(at, 4)
         if len(head) < 4 or head[0] != 0xFF:
             return
-        if head[1] == 0xFF:  # fill bytes
-            at += 1
-            continue
         if head[1] in (_START_OF_SCAN, _END):
             return
         length = struct.unpack(">H", head[2:])[0]
@@ -172,8 +180,9 @@ def _segment(marker: int, payload: bytes) -> bytes:
 
 def _whole_xmp(packet: bytes, extension: list[bytes]) -> bytes:
     """The packet with what its extension holds; each part begins with digest, length, offset."""
-    digest = xmp.read(packet).get(xmp.EXTENDED, "").encode()
-    parts = sorted((part[36:40], part[40:]) for part in extension if part[:32] == digest)
+    # Some cameras write small letters in one of the two places, or in both.
+    digest = xmp.read(packet).get(xmp.EXTENDED, "").upper().encode()
+    parts = sorted((part[36:40], part[40:]) for part in extension if part[:32].upper() == digest)
     return xmp.joined(packet, b"".join(part for _, part in parts))
 
 

@@ -32,6 +32,9 @@ _STRUCTURE: Final = frozenset(
 #: Boxes beside the picture that are carried over as they are.
 _CARRIED: Final = frozenset((b"uuid", b"xml ", b"uinf", b"jp2i", b"asoc", b"lbl ", b"nlst"))
 
+#: Boxes beside the picture that are carried or named; each costs as much as all before it.
+_MOST_BOXES: Final = 1000
+
 Read = Callable[[int, int], bytes]
 
 
@@ -62,7 +65,7 @@ def read_header(read: Read, size: int, name: str) -> Header:
     """The header and metadata of a file; raises `SourceError` (truncated, unsupported)."""
     found = _Boxes([], {}, [], Metadata())
     if read(0, len(SIGNATURE)) == SIGNATURE:
-        _walk(read, size, found)
+        _walk(read, size, found, name)
     else:
         found.streams.append((0, size))
     if not found.streams and found.is_in_pieces:
@@ -86,9 +89,14 @@ def read_header(read: Read, size: int, name: str) -> Header:
     return Header(stream, channels, metadata)
 
 
-def _walk(read: Read, size: int, found: _Boxes) -> None:
-    """All boxes of a file. A JPX describes its first picture in `jpch` and `jplh` once more."""
+def _walk(read: Read, size: int, found: _Boxes, name: str) -> None:
+    """All boxes of a file. A JPX describes its first picture in `jpch` and `jplh` once more.
+
+    Raises `SourceError` (truncated) for more of them than any program writes.
+    """
     described = set()
+    carried: list[tuple[bytes, bytes]] = []
+    left_out: dict[str, None] = {}
     for kind, at, stop in boxes(read, 0, size):
         if kind == b"jp2c":
             found.streams.append((at, stop))
@@ -99,10 +107,15 @@ def _walk(read: Read, size: int, found: _Boxes) -> None:
         elif kind == b"ftbl":
             found.is_in_pieces = True
         elif kind in _CARRIED and stop - at <= _LONGEST:
-            found.metadata = _with_box(found.metadata, kind, read(at, stop - at))
-        elif kind not in _STRUCTURE:
-            shown = kind.decode("ascii", "replace").strip()
-            found.metadata = found.metadata.noting(f"its box '{shown}' is left out")
+            carried.append((kind, read(at, stop - at)))
+        elif kind not in _STRUCTURE and any(kind):  # zeros fill a file up
+            left_out[kind.decode("ascii", "replace").strip()] = None
+        if len(carried) + len(left_out) > _MOST_BOXES:
+            raise damaged(f"it has more than {_MOST_BOXES:,} boxes beside the picture", name)
+    for kind, data in carried:
+        found.metadata = _with_box(found.metadata, kind, data)
+    for shown in left_out:
+        found.metadata = found.metadata.noting(f"its box '{shown}' is left out")
 
 
 def _read_picture(read: Read, at: int, end: int, found: _Boxes, *, fresh: bool) -> None:

@@ -1,7 +1,7 @@
 """TIFF: directories by ourselves (`tree.py`, `pages.py`, `write.py`), segments by the codecs.
 
 Uncompressed rows are read straight from the file (`rows.py`), others by libvips, which is handed
-what it cannot read in the file as a file of its own (`rewritten.py`, `codecs.py`). What libtiff is
+each page as a file of its own (`rewritten.py`, `codecs.py`). What libtiff is
 silent about in coded segments is looked for in `segments.py`. Thumbnails and overviews are made
 from the coloured page (`overviews.py`).
 """
@@ -14,7 +14,7 @@ import numpy as np
 from core.errors import SourceError
 from core.image.faults import check_size, unsupported
 from core.image.format import ALL_METADATA, Format
-from core.image.formats.tiff.codecs import planar_tiles
+from core.image.formats.tiff.codecs import put_together
 from core.image.formats.tiff.pages import TiffPage, packet_of, read_pages
 from core.image.formats.tiff.rewritten import RewrittenPage, RewrittenPixels
 from core.image.formats.tiff.rows import UncompressedRows
@@ -27,7 +27,6 @@ from core.image.origin import Origin
 from core.image.page import Page, Source, page_of
 from core.image.painted_page import PaintedPage
 from core.image.pixels import HeldPixels, PagePixels, upright
-from core.image.vips import load
 
 _LOSSY: Final = ("jpeg", "old-jpeg", "webp")
 
@@ -72,10 +71,10 @@ def packet(origin: Origin) -> bytes | None:
 def is_whole(origin: Origin) -> bool:
     """See `FormatModule`: all directories and segments lie inside the file."""
     try:
-        pages = read_pages(origin.read, origin.size, origin.name).pages
+        file = read_pages(origin.read, origin.size, origin.name)
     except SourceError:
         return False
-    return bool(pages) and any(origin.end(_END_BYTES))
+    return bool(file.pages) and not file.has_faults and any(origin.end(_END_BYTES))
 
 
 def write(file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality: int) -> None:
@@ -90,10 +89,10 @@ def write(file: BinaryIO, source: Source, pages: Iterator[PaintedPage], quality:
     writer.close()
 
 
-def _layout_of_planar_tiles(found: TiffPage) -> SampleLayout:
+def _layout_of_planes(found: TiffPage) -> SampleLayout:
     has_alpha = found.alpha is not None
     depth: Literal[8, 16] = 16 if found.bits == 16 else 8
-    colours = found.samples - has_alpha
+    colours = len(found.kept) - has_alpha
     return SampleLayout(found.width, found.height, colours, depth, has_alpha)
 
 
@@ -102,28 +101,24 @@ def _page(origin: Origin, index: int, found: TiffPage, decoded_pages: list[HeldP
     files: list[RewrittenPage] = []  # the last one is being read
 
     def open_image() -> Any:
-        if found.is_alone:
-            files[:] = [RewrittenPage(origin, found)]
-            image = files[0].image()
-        else:
-            number = found.number
-            image = load("tiffload", origin, access="sequential", page=number, unlimited=True)
+        files[:] = [RewrittenPage(origin, found)]
+        image = files[0].image()
         # What libtiff turns into RGB by itself, such as YCbCr without compression, has an alpha.
         return image.extract_band(0, n=3) if image.bands == 4 and is_rgb else image
 
-    is_rgb = found.alpha is None and found.samples == 3
+    is_rgb = found.alpha is None and len(found.kept) == 3
     pixels: PagePixels
     if found.plain and found.metadata.orientation == 1:
-        colours = 1 if found.photometric in (0, 1) else 3
+        colours = len(found.kept) - (found.alpha is not None)
         depth: Literal[8, 16] = 16 if found.bits == 16 else 8
         layout = SampleLayout(found.width, found.height, colours, depth, found.alpha is not None)
         pixels = UncompressedRows(origin, found, found.plain)
-    elif found.has_planar_tiles:
-        layout = _layout_of_planar_tiles(found)
+    elif found.is_put_together:
+        layout = _layout_of_planes(found)
 
         def decode() -> np.ndarray:
             check_segments(origin, found)
-            return upright(planar_tiles(origin, found), found.metadata.orientation)
+            return upright(put_together(origin, found), found.metadata.orientation)
 
         pixels = HeldPixels(decode, decoded_pages)
     else:
@@ -138,8 +133,7 @@ def _page(origin: Origin, index: int, found: TiffPage, decoded_pages: list[HeldP
             decoded_pages,
             lambda: check_segments(origin, found),
         )
-        if found.is_alone:
-            pixels = RewrittenPixels(pixels, files)
+        pixels = RewrittenPixels(pixels, files)
     return page_of(
         index,
         layout,

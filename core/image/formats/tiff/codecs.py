@@ -33,9 +33,10 @@ _LONGEST_WRAPPED: Final = 1 << 16
 
 
 def samples_of_segment(origin: Origin, page: TiffPage, number: int) -> np.ndarray:
-    """Segment `number` of a page: (rows, width, samples) uint8 or uint16, without a predictor.
+    """Segment `number` of a page: (rows, width, channels) uint8 or uint16, without a predictor.
 
-    Samples of 9 to 15 bits are spread over 16. A last strip has the rows that are left.
+    Channels are those that are read, or the one of the segment. Samples of 9 to 15 bits are spread
+    over 16. A last strip has the rows that are left.
     Raises `SourceError` (truncated).
     """
     segments = page.segments
@@ -56,6 +57,8 @@ def samples_of_segment(origin: Origin, page: TiffPage, number: int) -> np.ndarra
         raise unreadable(error, origin.name) from error
     if page.predictor and page.compression not in _DECODERS:
         codes = np.cumsum(codes, axis=1, dtype=codes.dtype)
+    if page.has_left_out and not page.is_planar:
+        codes = codes[..., page.kept]
     if page.is_fine_ycbcr:
         codes = _rgb_of_ycbcr(codes, page.directory)
     if page.bits in (8, 16):
@@ -64,22 +67,21 @@ def samples_of_segment(origin: Origin, page: TiffPage, number: int) -> np.ndarra
     return ((codes.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
 
 
-def planar_tiles(origin: Origin, page: TiffPage) -> np.ndarray:
-    """All samples of a page in tiles of one channel each, which libvips does not read.
+def put_together(origin: Origin, page: TiffPage) -> np.ndarray:
+    """All samples of a page whose segments have one channel each: what libvips does not read.
 
-    (height, width, samples) uint8 or uint16, black at 0 where the page is gray. Raises
+    (height, width, channels) uint8 or uint16, black at 0 where the page is gray. Raises
     `SourceError` (truncated).
     """
-    assert page.tile is not None
-    across, down = page.tile
+    across, down = page.segments.width, page.segments.rows
     columns, rows = -(-page.width // across), -(-page.height // down)
     dtype = np.uint8 if page.bits == 8 else np.uint16
-    codes = np.empty((rows * down, columns * across, page.samples), dtype)
-    for number in range(rows * columns * page.samples):
-        channel, place = divmod(number, rows * columns)
-        top, left = place // columns * down, place % columns * across
-        tile = samples_of_segment(origin, page, number)
-        codes[top : top + down, left : left + across, channel] = tile[..., 0]
+    codes = np.empty((rows * down, columns * across, len(page.kept)), dtype)
+    for channel, stored in enumerate(page.kept):
+        for place in range(rows * columns):
+            top, left = place // columns * down, place % columns * across
+            tile = samples_of_segment(origin, page, stored * rows * columns + place)
+            codes[top : top + len(tile), left : left + across, channel] = tile[..., 0]
     codes = codes[: page.height, : page.width]
     if page.photometric == 0:
         codes[..., 0] = ~codes[..., 0]

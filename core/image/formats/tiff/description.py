@@ -101,6 +101,9 @@ _STRUCTURAL: Final = frozenset(
 )
 
 
+_NAMES: Final = {tags.ICC: "ICC profile", tags.XMP: "XMP", tags.IPTC: "IPTC", tags.EXIF_IFD: "EXIF"}
+
+
 def _sub_directory(
     directory: Directory, pointer: int, header: BlockHeader, read: Reader
 ) -> Directory:
@@ -138,9 +141,14 @@ def metadata_of(directory: Directory, header: BlockHeader, read: Reader) -> Meta
     if tags.IMAGE_SOURCE_DATA in directory:
         metadata = metadata.noting("its Photoshop layers are left out: they show the gray picture")
     for tag, entry in directory.items():
-        if not entry.count and tag not in _STRUCTURAL:
-            metadata = metadata.noting(f"its tag {tag} is left out: it is longer than 64 MB")
+        if entry.fault and tag != tags.IMAGE_SOURCE_DATA:
+            metadata = metadata.noting(f"its {_called(tag)} is left out: {entry.fault}")
     return metadata
+
+
+def _called(tag: int) -> str:
+    """What notes call a tag that is left out."""
+    return _NAMES.get(tag, f"tag {tag}")
 
 
 def _iptc(entry: TagEntry | None) -> bytes | None:

@@ -23,9 +23,10 @@ from core.image.formats.tiff.strips import (
 from core.image.formats.tiff.support import (
     COMPRESSIONS,
     DECODED_BY_US,
+    alpha_of,
     bits_of,
-    colours_of,
     is_fine_ycbcr,
+    kept_channels,
     problem_of,
 )
 from core.image.formats.tiff.tree import Node, masters_of, one, read_nodes
@@ -46,6 +47,8 @@ from core.image.metadata.directories import (
 _LARGEST_TILE: Final = 1 << 24
 #: Smaller versions of so many times the page's pixels are an attack: a pyramid has a third.
 _MOST_BELOW: Final = 4
+#: So many pictures that are left out are named one by one.
+_MOST_NOTES: Final = 20
 #: A TIFF of more pages is an attack: its directories alone would take minutes to read.
 _MOST_PAGES: Final = 65_535
 
@@ -54,8 +57,8 @@ _MOST_PAGES: Final = 65_535
 class TiffPage:
     """One page's layout and metadata. `tile` is (width, height) or None for strips.
 
-    `number` counts the pages of the chain, as libvips does; `is_alone` says that libvips has to be
-    handed the page as a file of its own, `is_decoded_here` that it cannot decode the segments.
+    `number` counts the pages of the chain; `is_decoded_here` says that libvips is handed samples,
+    since it cannot decode the segments (`rewritten.py`). Of its `samples` channels `kept` are read.
     `alpha` is what ExtraSamples says of a channel beside the colours (0 nothing, 1 alpha that the
     colours are multiplied by, 2 plain alpha), None where there is none; `plain` says where the
     rows are, if they can be read without a decoder, `coded` where the segments are, if damage in
@@ -67,6 +70,7 @@ class TiffPage:
     height: int
     bits: int
     samples: int
+    kept: tuple[int, ...]
     photometric: int
     compression: str
     predictor: bool
@@ -75,7 +79,6 @@ class TiffPage:
     segments: Segments
     plain: PlainStrips | None
     coded: CodedSegments | None
-    is_alone: bool
     is_decoded_here: bool
     is_big_endian: bool
     directory: Directory
@@ -88,9 +91,14 @@ class TiffPage:
         return one(self.directory, tags.PLANAR, 1) == 2 and self.samples > 1
 
     @property
-    def has_planar_tiles(self) -> bool:
-        """Whether each tile has one channel: libvips reads no such page."""
-        return self.tile is not None and self.is_planar
+    def has_left_out(self) -> bool:
+        """Whether some of its channels are not read."""
+        return len(self.kept) < self.samples
+
+    @property
+    def is_put_together(self) -> bool:
+        """Whether each segment has one channel, and libvips reads no such page."""
+        return self.is_planar and (self.tile is not None or self.has_left_out)
 
     @property
     def is_fine_ycbcr(self) -> bool:
@@ -120,10 +128,14 @@ class TiffPage:
 
 @dataclass(frozen=True, slots=True)
 class TiffFile:
-    """The pages of a file in their order, and whether it is a BigTIFF."""
+    """The pages of a file in their order, and whether it is a BigTIFF.
+
+    `has_faults`: values of some tags are not there.
+    """
 
     big: bool
     pages: tuple[TiffPage, ...]
+    has_faults: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +162,8 @@ def read_pages(read_some: Callable[[int, int], bytes], size: int, name: str) -> 
             nodes.append(node)
         if not nodes:
             raise BadDirectory("it has no page")
-        return TiffFile(header.big, tuple(_pages(nodes, file)))
+        faults = any(entry.fault for node in nodes for entry in node.directory.values())
+        return TiffFile(header.big, tuple(_pages(nodes, file)), faults)
     except BadDirectory as error:
         raise damaged(str(error), name) from error
 
@@ -182,7 +195,10 @@ def _pages(nodes: list[Node], file: _File) -> list[TiffPage]:
     ]
     if not pages:
         raise unsupported("it is a TIFF of masks alone", file.name)
-    for note in dict.fromkeys(notes):
+    notes = list(dict.fromkeys(notes))
+    if len(notes) > _MOST_NOTES:
+        notes[_MOST_NOTES:] = [f"{len(notes) - _MOST_NOTES:,} more pictures in it are left out"]
+    for note in notes:
         pages[0] = replace(pages[0], metadata=pages[0].metadata.noting(note))
     return pages
 
@@ -227,7 +243,7 @@ def packet_of(read_some: Callable[[int, int], bytes], size: int) -> bytes | None
         directory, _ = read_directory(read, header.first, header)
     except BadDirectory:
         return None
-    return directory[tags.XMP].data if tags.XMP in directory else None
+    return (directory[tags.XMP].data or None) if tags.XMP in directory else None
 
 
 def _exactly(read_some: Callable[[int, int], bytes], size: int) -> Reader:
@@ -253,19 +269,22 @@ def _page(node: Node, smaller: Sequence[Node], file: _File) -> TiffPage:
     if problem:
         raise unsupported(f"page {node.page + 1} of the TIFF is {problem}", file.name)
     compression = COMPRESSIONS[one(directory, tags.COMPRESSION, 1)]
-    samples = one(directory, tags.SAMPLES, 1)
+    samples, kept = one(directory, tags.SAMPLES, 1), kept_channels(directory)
     segments = segments_of(directory, bits, file.size)
     swapped = header.order == ">" and bits == 16
-    is_alone = node.parent is not None or segments.are_corrected
     is_decoded_here = (
         compression in DECODED_BY_US
         or 8 < bits < 16
-        or (is_alone and swapped)
+        or len(kept) < samples
+        or swapped  # libvips is handed a little-endian file
         or is_fine_ycbcr(directory, compression)
     )
     if sum(each.size[0] * each.size[1] for each in smaller) > _MOST_BELOW * width * height:
         raise unsupported(f"page {node.page + 1} of the TIFF has too many overviews", file.name)
     metadata = metadata_of(directory, header, file.read)
+    if left_out := samples - len(kept):
+        channels = "further channel is" if left_out == 1 else f"{left_out} further channels are"
+        metadata = metadata.noting(f"its {channels} left out")
     for overview in smaller:
         if overview.number < node.number:
             metadata = with_what_stands_before(metadata, node, overview, header, file.read)
@@ -275,15 +294,15 @@ def _page(node: Node, smaller: Sequence[Node], file: _File) -> TiffPage:
         height=height,
         bits=bits,
         samples=samples,
+        kept=kept,
         photometric=one(directory, tags.PHOTOMETRIC, -1),
         compression=compression,
         predictor=one(directory, tags.PREDICTOR, 1) == 2,
         tile=_tile(directory),
-        alpha=_alpha(directory),
+        alpha=alpha_of(directory),
         segments=segments,
         plain=plain_strips(directory, segments, header, bits),
         coded=coded_segments(directory, segments, compression, bits),
-        is_alone=is_alone or is_decoded_here,
         is_decoded_here=is_decoded_here,
         is_big_endian=header.order == ">",
         directory=directory,
@@ -301,14 +320,6 @@ def _tile(directory: Directory) -> tuple[int, int] | None:
     return one(directory, tags.TILE_WIDTH, 0), one(directory, tags.TILE_HEIGHT, 0)
 
 
-def _alpha(directory: Directory) -> int | None:
-    """See `TiffPage`."""
-    extra = directory[tags.EXTRA_SAMPLES].integers if tags.EXTRA_SAMPLES in directory else ()
-    if one(directory, tags.SAMPLES, 1) != colours_of(directory) + 1:
-        return None
-    return extra[0] if extra else 2
-
-
 def _stored(node: Node, file: _File) -> Storage:
     """How a directory's samples are stored, as far as a writer can store them alike."""
     directory = node.directory
@@ -318,7 +329,7 @@ def _stored(node: Node, file: _File) -> Storage:
         compression=COMPRESSIONS.get(one(directory, tags.COMPRESSION, 1), "none"),
         predictor=one(directory, tags.PREDICTOR, 1) == 2,
         tile=tile if tile and 0 < tile[0] * tile[1] <= _LARGEST_TILE else None,
-        alpha=_alpha(directory),
+        alpha=alpha_of(directory),
         big=file.header.big,
         directory=node.number,
         parent=node.parent,

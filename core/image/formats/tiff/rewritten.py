@@ -1,7 +1,9 @@
 """A page handed to libvips as a file of its own, which is never written anywhere.
 
-So are read: pages in sub-directories, pages whose directory has lengths that are wrong, and those
-that libvips' own libtiff cannot decode, whose segments are decoded on the way (`codecs.py`).
+Its directory holds what the pixels need and nothing else. libtiff warns of much that is harmless in
+the others (a NUL in a name, tags that are out of order, one value for three channels, a thumbnail
+without a size), and every warning counts. Segments that libvips' own libtiff cannot decode are
+decoded on the way (`codecs.py`). It costs no time: strips are read as they are asked for.
 """
 
 import struct
@@ -29,7 +31,6 @@ _OF_CODES: Final = (
     tags.JPEG_TABLES,
     tags.GROUP_3_OPTIONS,
     tags.GROUP_4_OPTIONS,
-    tags.BITS,
     tags.PHOTOMETRIC,
 )
 #: Tags that say what samples mean and where they stand.
@@ -81,7 +82,7 @@ class RewrittenPage:
         page = self._page
         if not page.is_decoded_here:
             return list(page.segments.lengths)
-        samples = 1 if page.is_planar else page.samples
+        samples = 1 if page.is_planar else len(page.kept)
         row = page.segments.width * samples * (1 if page.bits == 8 else 2)
         return [page.rows_of(number) * row for number in range(len(page.segments.offsets))]
 
@@ -125,25 +126,27 @@ class RewrittenPixels:
     """`PagePixels` decoded from rewritten pages, which raise what went wrong inside them."""
 
     def __init__(self, pixels: PagePixels, files: list[RewrittenPage]) -> None:
-        self._pixels, self._files = pixels, files
+        self.pixels, self._files = pixels, files
 
     def bands(self, rows: int) -> Iterator[tuple[int, np.ndarray]]:
         try:
-            yield from self._pixels.bands(rows)
+            yield from self.pixels.bands(rows)
         except Exception:
             if self._files and self._files[-1].error:
                 raise self._files[-1].error from None
             raise
 
     def release(self) -> None:
-        self._pixels.release()
+        self.pixels.release()
 
 
 def _head(page: TiffPage, lengths: list[int]) -> bytes:
     """Header and directory; the segments follow at once, one behind the other."""
     kept = _OF_SAMPLES if page.is_decoded_here else (*_OF_SAMPLES, *_OF_CODES)
     entries = {tag: page.directory[tag] for tag in kept if tag in page.directory}
+    entries[tags.BITS] = integers(tags.BITS, SHORT, *(page.bits,) * page.samples)
     if page.is_decoded_here:
+        entries.pop(tags.EXTRA_SAMPLES, None)
         entries |= _of_decoded(page)
     tiled = page.tile is not None
     offsets_tag, bytes_tag = (
@@ -170,8 +173,11 @@ def _of_decoded(page: TiffPage) -> dict[int, TagEntry]:
     found = [
         integers(tags.COMPRESSION, SHORT, 1),
         integers(tags.PHOTOMETRIC, SHORT, photometric),
-        integers(tags.BITS, SHORT, *(depth,) * page.samples),
+        integers(tags.SAMPLES, SHORT, len(page.kept)),
+        integers(tags.BITS, SHORT, *(depth,) * len(page.kept)),
     ]
+    if page.alpha is not None:
+        found.append(integers(tags.EXTRA_SAMPLES, SHORT, page.alpha))
     if page.compression == "old-jpeg":
         found.append(integers(tags.ROWS_PER_STRIP, LONG, page.height))
     return {entry.tag: entry for entry in found}

@@ -51,7 +51,7 @@ class UncompressedRows:
         if self._page.photometric == 0:  # white is 0; alpha stays what it is
             gray = codes[..., :1]
             np.invert(gray, out=gray)
-        return codes
+        return codes[..., self._page.kept] if self._page.has_left_out else codes
 
     def _pieces(self, top: int, height: int) -> Iterator[tuple[int, int]]:
         """(offset, bytes) of rows `top` to `top + height`; neighbours in the file are one piece."""

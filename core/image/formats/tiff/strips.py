@@ -22,15 +22,13 @@ _RGB, _YCBCR = 2, 6
 class Segments:
     """The strips or tiles of a picture: where each stands and its length in bytes.
 
-    A whole one has `rows` rows of `width` pixels; `are_corrected` says that some of the lengths
-    are not those that the file states.
+    A whole one has `rows` rows of `width` pixels.
     """
 
     offsets: tuple[int, ...]
     lengths: tuple[int, ...]
     width: int
     rows: int
-    are_corrected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def segments_of(directory: Directory, bits: int, size: int) -> Segments:
         length = min(one(directory, tags.OLD_JPEG_BYTES, 0) or size, size - start)
         if length <= 0:
             raise BadDirectory(f"its JPEG stream begins at byte {start:,} of {size:,}")
-        return Segments((start,), (length,), width, height, True)
+        return Segments((start,), (length,), width, height)
     tiled = tags.TILE_OFFSETS in directory
     rows = min(one(directory, tags.ROWS_PER_STRIP, height) or height, height)
     across = width
@@ -106,7 +104,7 @@ def segments_of(directory: Directory, bits: int, size: int) -> Segments:
         lengths = _plain_lengths(starts, stated, needs, size)
     else:
         lengths = _coded_lengths(starts, stated, size)
-    return Segments(starts, lengths, across, rows, lengths != stated)
+    return Segments(starts, lengths, across, rows)
 
 
 def _plain_bytes(directory: Directory, width: int, rows: int, bits: int) -> int:

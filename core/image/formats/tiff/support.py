@@ -52,6 +52,9 @@ _NOT_READ: Final = {
     34677: "SGI LogLuv",
     32809: "ThunderScan",
 }
+#: Channels beside the colours, of which all but the transparency are left out: Photoshop's saved
+#: selections, infrared. More than these are no photograph's.
+_MOST_FURTHER: Final = 16
 _GRAY: Final = (0, 1)
 _RGB, _PALETTE, _CMYK, _YCBCR = 2, 3, 5, 6
 _RAW: Final = (32803, 34892)
@@ -87,8 +90,11 @@ def problem_of(directory: Directory, header: BlockHeader, read: Reader) -> str |
             return "without a word on its colour space"
         return f"in the colour space {_NOT_READ_PHOTOMETRIC.get(photometric, f'{photometric}')}"
     samples = one(directory, tags.SAMPLES, 1)
-    if not colours_of(directory) <= samples <= colours_of(directory) + 1:
-        return f"a picture of {samples} channels"
+    further = samples - colours_of(directory)
+    known = COMPRESSIONS[code] in _OF_BYTES and bits in (8, 16) and photometric != _YCBCR
+    if not 0 <= further <= (_MOST_FURTHER if known else 1):
+        channels = "channel" if samples == 1 else "channels"
+        return f"a picture of {samples} {channels} in the colour space {photometric}"
     return _problem_of_coding(directory, COMPRESSIONS[code], bits, photometric)
 
 
@@ -162,6 +168,35 @@ def bits_of(directory: Directory) -> int:
 def colours_of(directory: Directory) -> int:
     """The number of channels that are colours."""
     return {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(one(directory, tags.PHOTOMETRIC, -1), 1)
+
+
+def kept_channels(directory: Directory) -> tuple[int, ...]:
+    """The channels that are read: the colours, and of those beside them one.
+
+    That is the only one there is, whatever it means, or the first that is a transparency.
+    """
+    samples, colours = one(directory, tags.SAMPLES, 1), colours_of(directory)
+    if samples <= colours + 1:
+        return tuple(range(samples))
+    kinds = _kinds_of_further(directory)
+    alpha = next((at for at, kind in enumerate(kinds[: samples - colours]) if kind in (1, 2)), None)
+    return (*range(colours), *(() if alpha is None else (colours + alpha,)))
+
+
+def alpha_of(directory: Directory) -> int | None:
+    """What ExtraSamples says of the channel that is read beside the colours; None: there is none.
+
+    0 is nothing, 1 alpha that the colours are multiplied by, 2 plain alpha.
+    """
+    colours, kept = colours_of(directory), kept_channels(directory)
+    if len(kept) != colours + 1:
+        return None
+    kinds, place = _kinds_of_further(directory), kept[-1] - colours
+    return kinds[place] if place < len(kinds) else 2
+
+
+def _kinds_of_further(directory: Directory) -> tuple[int, ...]:
+    return directory[tags.EXTRA_SAMPLES].integers if tags.EXTRA_SAMPLES in directory else ()
 
 
 def is_fine_ycbcr(directory: Directory, compression: str) -> bool:

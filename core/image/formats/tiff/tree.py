@@ -6,7 +6,7 @@ TIFF/EP the first directory is the thumbnail and the photograph stands in a sub-
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
@@ -25,6 +25,22 @@ _OLD_REDUCED: Final = 2  # a value of SubfileType
 _MASK_COLOURS: Final = 4  # a value of PhotometricInterpretation
 #: No program nests deeper than two.
 _DEEPEST: Final = 4
+#: Tags without whose values the pixels cannot be read as they are meant, or not be found.
+_NEEDED: Final = (
+    tags.BITS,
+    tags.SAMPLE_FORMAT,
+    tags.EXTRA_SAMPLES,
+    tags.STRIP_OFFSETS,
+    tags.STRIP_BYTES,
+    tags.TILE_OFFSETS,
+    tags.TILE_BYTES,
+    tags.COLOUR_MAP,
+    tags.JPEG_TABLES,
+    tags.YCBCR_COEFFICIENTS,
+    tags.REFERENCE_BLACK_WHITE,
+    tags.LERC_PARAMETERS,
+    tags.SUB_DIRECTORIES,
+)
 #: So many directories are looked at for the master of one.
 _NEAREST: Final = 64
 
@@ -34,13 +50,24 @@ class Node:
     """A directory: `number` counts all of the file in their order, `page` those of the chain.
 
     `parent` is the number of the directory that it is a sub-directory of, None in the chain.
-    `directory` is empty where it is a damaged sub-directory.
+    `directory` is empty where it is a damaged sub-directory; `size` is (width, height) as stored,
+    `orientation` what it says itself, or None.
     """
 
     number: int
     page: int
     parent: int | None
     directory: Directory
+    size: tuple[int, int] = field(init=False)
+    orientation: int | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        size = one(self.directory, tags.WIDTH, 0), one(self.directory, tags.HEIGHT, 0)
+        turned = tags.ORIENTATION in self.directory
+        object.__setattr__(self, "size", size)  # once: each is compared with up to `_NEAREST`
+        object.__setattr__(
+            self, "orientation", exif.orientation_of(self.directory) if turned else None
+        )
 
     @property
     def is_mask(self) -> bool:
@@ -56,22 +83,15 @@ class Node:
             or one(self.directory, tags.SUB_FILE_TYPE, 0) == _OLD_REDUCED
         )
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) as stored."""
-        return one(self.directory, tags.WIDTH, 0), one(self.directory, tags.HEIGHT, 0)
-
     def upright(self, orientation: int) -> tuple[int, int]:
         """(width, height) upright, as its own Orientation says, else as `orientation` does."""
-        if tags.ORIENTATION in self.directory:
-            orientation = exif.orientation_of(self.directory)
+        orientation = self.orientation or orientation
         width, height = self.size
         return (height, width) if orientation > 4 else (width, height)
 
     def shows_smaller(self, other: "Node") -> bool:
         """Whether it has the shape of `other`, but for rounding, and is smaller."""
-        says = other if tags.ORIENTATION in other.directory else self
-        orientation = exif.orientation_of(says.directory)
+        orientation = other.orientation or self.orientation or 1
         (width, height), (across, down) = self.upright(orientation), other.upright(orientation)
         is_smaller = (
             0 < width <= across and 0 < height <= down and (width, height) != (across, down)
@@ -97,13 +117,22 @@ def read_nodes(read: Reader, header: BlockHeader) -> Iterator[Node]:
         if at in visited:
             raise BadDirectory("its list of pages runs in a circle")
         visited.add(at)
-        directory, following = read_directory(read, at, header)
+        directory, following = _directory_at(read, at, header)
         top = Node(number, page, None, directory)
         yield top
         for node in _below(top, read, header, visited, 1):
             number = node.number
             yield node
         number, page, at = number + 1, page + 1, following
+
+
+def _directory_at(read: Reader, at: int, header: BlockHeader) -> tuple[Directory, int]:
+    """`read_directory` of a picture; raises `BadDirectory` where what its pixels need is lost."""
+    directory, following = read_directory(read, at, header)
+    for tag in _NEEDED:
+        if tag in directory and directory[tag].fault:
+            raise BadDirectory(directory[tag].fault)
+    return directory, following
 
 
 def _below(
@@ -117,7 +146,7 @@ def _below(
         while at and at not in visited:  # each may be the first of a list
             visited.add(at)
             try:
-                directory, following = read_directory(read, at, header)
+                directory, following = _directory_at(read, at, header)
             except BadDirectory:
                 directory, following = {}, 0
             number += 1
