@@ -148,7 +148,6 @@ def test_raw_alternatives_are_colours_of_one_pixel(client):
     assert answer.status_code == 422 and "x is '110'" in answer.json()["detail"]
 
 
-
 def test_vividness_0_gives_gray_raw_samples_back_as_they_came(client):
     samples = gray(40, 50)
     answer = client.post(
