@@ -16,13 +16,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from server import ANSWER_SECONDS, Server
+from translation import _
 from trouble import Busy, Trouble
 
 TICK_SECONDS = 0.1  # how often a waiting plug-in moves its progress bar
-DIED = (
+DIED = _(
     "The colour server stopped in the middle of the work; nothing was changed, so simply try again"
 )
-NOT_OURS = (
+NOT_OURS = _(
     "What answers as the colour server sent {}; "
     "run 'photochrom gimp doctor' in a terminal, it says what listens there"
 )
@@ -113,8 +114,10 @@ class Colouring:
                 waited += TICK_SECONDS
                 if waited > ANSWER_SECONDS:
                     raise Trouble(
-                        f"The colour server has not answered for {ANSWER_SECONDS:.0f} s; "
-                        "end it, and try again with a smaller layer"
+                        _(
+                            "The colour server has not answered for {seconds} s; end it, and try "
+                            "again with a smaller layer"
+                        ).format(seconds=round(ANSWER_SECONDS))
                     )
             self._response = self._connection.getresponse()
         except OSError as error:
@@ -188,7 +191,7 @@ def _check(response: http.client.HTTPResponse, media_type: str, size: int | None
     if response.status == 503:
         raise Busy(_seconds(response.getheader("Retry-After")))
     if response.status != 200:
-        raise Trouble(f"The colour server refuses: {_reason(response)}")
+        raise Trouble(_("The colour server refuses: {reason}").format(reason=_reason(response)))
     kind = (response.getheader("Content-Type") or "").partition(";")[0].strip()
     length = response.getheader("Content-Length")
     if kind != media_type or (None not in (length, size) and length != str(size)):

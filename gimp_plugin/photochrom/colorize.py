@@ -62,12 +62,14 @@ def colorize(targets: list[Target], choice: Choice) -> None:
             fetched.append((target, _fetch(target, choice, png)))
         _place(fetched, used, choice)
     finally:
-        for _, colours in fetched:
+        for _target, colours in fetched:
             colours.close()
     for paint in empty:
         Gimp.message(
-            f"Nothing is painted on {paint.get_name()!r} over the photograph; "
-            "the colours are the automatic ones."
+            _(
+                "Nothing is painted on {layer} over the photograph; the colours are the automatic"
+                " ones."
+            ).format(layer=repr(paint.get_name()))
         )
 
 
@@ -76,11 +78,13 @@ def _check(target: Target, choice: Choice) -> None:
     target.check()
     if target.is_gray and not choice.convert_gray:
         raise Trouble(
-            "A grayscale image holds no colour; allow its conversion to RGB (argument "
-            "'convert-gray'), or convert it first with Image > Mode > RGB"
+            _(
+                "A grayscale image holds no colour; allow its conversion to RGB (argument "
+                "'convert-gray'), or convert it first with Image > Mode > RGB"
+            )
         )
     if choice.hints and choice.hints.get_id() == target.layer.get_id():
-        raise Trouble("The hints layer cannot colour itself; choose the photograph's layer")
+        raise Trouble(_("The hints layer cannot colour itself; choose the photograph's layer"))
 
 
 def _paint_for(target: Target, choice: Choice) -> Gimp.Layer | None:

@@ -65,25 +65,34 @@ class Target:
         """Raises `Trouble` for what could not be placed, before anything is waited for."""
         layer = self.layer
         if layer.is_floating_sel() or self.image.get_floating_sel():
-            raise Trouble("There is a floating selection; anchor it first (Layer > Anchor)")
+            raise Trouble(_("There is a floating selection; anchor it first (Layer > Anchor)"))
         if self.output == IN_PLACE and self.sample_merged:
             raise Trouble(
-                "What all layers show together cannot be replaced in one of them; "
-                "choose a colour layer or a new coloured layer"
+                _(
+                    "What all layers show together cannot be replaced in one of them; choose a "
+                    "colour layer or a new coloured layer"
+                )
             )
         if self.output == IN_PLACE and layer.is_group():
             raise Trouble(
-                "A layer group has no pixels of its own to replace; choose a colour layer above it"
+                _(
+                    "A layer group has no pixels of its own to replace; choose a colour layer "
+                    "above it"
+                )
             )
         if self.output == IN_PLACE and layer.get_lock_content():
             raise Trouble(
-                f"The pixels of {layer.get_name()!r} are locked; unlock them in the Layers "
-                "dialog, or choose a colour layer above it"
+                _(
+                    "The pixels of {layer} are locked; unlock them in the Layers dialog, or choose "
+                    "a colour layer above it"
+                ).format(layer=repr(layer.get_name()))
             )
         if self._has_selection() and not self.sample_merged and not layer.mask_intersect()[0]:
             raise Trouble(
-                "The selection does not touch the layer; choose Select > None, "
-                "or switch 'Respect the selection' off"
+                _(
+                    "The selection does not touch the layer; choose Select > None, or switch "
+                    "'Respect the selection' off"
+                )
             )
 
     def place(self, colours: Colours) -> Gimp.Layer:
@@ -229,7 +238,11 @@ class Target:
         if saved:
             self._restore_selection(saved)
         if not done:
-            raise Trouble(f"GIMP refuses to change {layer.get_name()!r}; choose a colour layer")
+            raise Trouble(
+                _("GIMP refuses to change {layer}; choose a colour layer").format(
+                    layer=repr(layer.get_name())
+                )
+            )
 
     def _restore_selection(self, saved: Gimp.Channel) -> None:
         self.image.select_item(Gimp.ChannelOps.REPLACE, saved)
@@ -243,15 +256,17 @@ def layers_of(image: Gimp.Image, drawables: list) -> list[Gimp.Layer]:
     """The layers that the user means; a mask that is being edited stands for its layer."""
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         raise Trouble(
-            "An indexed image has a palette and no room for more colours; "
-            "convert it first with Image > Mode > RGB"
+            _(
+                "An indexed image has a palette and no room for more colours; convert it first "
+                "with Image > Mode > RGB"
+            )
         )
     if not drawables:
-        raise Trouble("Choose the layer to colour")
+        raise Trouble(_("Choose the layer to colour"))
     chosen = [
         Gimp.Layer.from_mask(drawable) if isinstance(drawable, Gimp.LayerMask) else drawable
         for drawable in drawables
     ]
     if not all(isinstance(layer, Gimp.Layer) for layer in chosen):
-        raise Trouble("A channel holds no picture to colour; choose a layer")
+        raise Trouble(_("A channel holds no picture to colour; choose a layer"))
     return chosen

@@ -221,18 +221,20 @@ def _run_hints(procedure, config, data):
     mode, image = config.get_property("run-mode"), config.get_property("image")
     try:
         if not image:
-            raise Trouble("Choose the image (argument 'image')")
+            raise Trouble(_("Choose the image (argument 'image')"))
         layers = layers_of(image, config.get_core_object_array("drawables"))
         if len(layers) != 1:
-            raise Trouble("Choose one layer; its hints are painted on a layer of their own")
+            raise Trouble(_("Choose one layer; its hints are painted on a layer of their own"))
         (layer,) = layers
         gray = image.get_base_type() == Gimp.ImageBaseType.GRAY
         if gray and not _may_convert(mode, config):
             if mode == Gimp.RunMode.INTERACTIVE:
                 return ended(procedure, Status.CANCEL)
             raise Trouble(
-                "Paint on a grayscale image has no colour; allow its conversion to RGB (argument "
-                "'convert-gray'), or convert it first with Image > Mode > RGB"
+                _(
+                    "Paint on a grayscale image has no colour; allow its conversion to RGB "
+                    "(argument 'convert-gray'), or convert it first with Image > Mode > RGB"
+                )
             )
         photograph = photograph_behind(image, layer)
         image.undo_group_start()

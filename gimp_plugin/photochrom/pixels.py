@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from client import Request
 from gi.repository import Gegl, Gimp
+from translation import _
 from trouble import Trouble
 
 STRIP_BYTES = 4 << 20  # of an answer's strip: large enough for GEGL, small for memory
@@ -164,8 +165,10 @@ class Colours:
                 self._file.write(codes[start : start + PIECE_BYTES])
         except OSError as error:
             raise Trouble(
-                f"The colours cannot be kept in {tempfile.gettempdir()} ({error.strerror}); "
-                "make room there, and try again"
+                _(
+                    "The colours cannot be kept in {folder} ({reason}); make room there, and try "
+                    "again"
+                ).format(folder=tempfile.gettempdir(), reason=error.strerror)
             ) from error
 
     def fill(self, buffer: Gegl.Buffer) -> None:

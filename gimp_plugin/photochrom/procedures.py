@@ -63,8 +63,10 @@ def photograph_behind(image, layer):
     photograph = next(filter(None, marked), None)
     if not photograph and is_marked(layer, HINTS_MARK):
         raise Trouble(
-            f"{layer.get_name()!r} is a hints layer whose photograph is gone; choose the layer "
-            "to colour, and this one under 'Hints from layer'"
+            _(
+                "{layer} is a hints layer whose photograph is gone; choose the layer to colour, "
+                "and this one under 'Hints from layer'"
+            ).format(layer=repr(layer.get_name()))
         )
     return photograph or layer
 

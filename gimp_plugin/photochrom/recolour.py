@@ -56,9 +56,11 @@ def _run(procedure, mode, image, drawables, config, data):
         layers = layers_of(image, drawables)
         photographs = photographs_behind(image, layers)
         if len(photographs) != 1:
-            raise Trouble("Choose one layer; the selection is recoloured in that layer's colours")
+            raise Trouble(
+                _("Choose one layer; the selection is recoloured in that layer's colours")
+            )
         if Gimp.Selection.is_empty(image):
-            raise Trouble("Nothing is selected; select first what shall have another colour")
+            raise Trouble(_("Nothing is selected; select first what shall have another colour"))
         if mode == Gimp.RunMode.INTERACTIVE:
             config.set_property("colour", Gimp.context_get_foreground())
             from dialogue import ask_colour

@@ -82,7 +82,10 @@ class Installation:
             state_file = Path(os.environ.get("PHOTOCHROM_STATE") or found["state_file"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Trouble(
-                f"{path} is missing or damaged; run 'photochrom gimp install' in a terminal again"
+                _(
+                    "{path} is missing or damaged; run 'photochrom gimp install' in a "
+                    "terminal again"
+                ).format(path=path)
             ) from error
         return cls(command, state_file)
 
@@ -103,7 +106,7 @@ def models(server: Server) -> list[dict[str, Any]]:
     answer = _get(server, "/v1/models")
     found = answer.get("models") if answer else None
     if not isinstance(found, list) or not all(isinstance(m, dict) and "name" in m for m in found):
-        raise Trouble("The colour server did not say which models it has; start it anew")
+        raise Trouble(_("The colour server did not say which models it has; start it anew"))
     return found
 
 
@@ -115,15 +118,21 @@ def _at(address: str, token: str) -> Server:
     except ValueError:
         port = 0
     if parts.scheme not in ("http", "https") or not parts.hostname or not port:
-        raise Trouble(f"{address!r} is no server address; write it like http://127.0.0.1:7860")
+        raise Trouble(
+            _("{address} is no server address; write it like http://127.0.0.1:7860").format(
+                address=repr(address)
+            )
+        )
     if not token and parts.hostname in ("127.0.0.1", "localhost"):
         token = _token_of_port(port)
     server = Server(parts.hostname, port, token, parts.scheme == "https")
     health = _get(server, "/v1/health")
     if health is None:
         raise Trouble(
-            f"No Photochrom server answers at {address}; correct the address and the token, "
-            "or leave it empty for the one on this computer"
+            _(
+                "No Photochrom server answers at {address}; correct the address and the token, or"
+                " leave it empty for the one on this computer"
+            ).format(address=address)
         )
     _check_version(health)
     return server
@@ -176,9 +185,11 @@ def _get(server: Server, target: str) -> dict[str, Any] | None:
 def _check_version(health: dict[str, Any]) -> None:
     if str(health.get("api")) != str(API):
         raise Trouble(
-            f"The running Photochrom server (version {health.get('version')}) speaks interface "
-            f"{health.get('api')}, this plug-in {API}; end that server, "
-            "run 'photochrom gimp install' in a terminal and start GIMP again"
+            _(
+                "The running Photochrom server (version {version}) speaks interface {theirs}, this "
+                "plug-in {ours}; end that server, run 'photochrom gimp install' in a terminal and "
+                "start GIMP again"
+            ).format(version=health.get("version"), theirs=health.get("api"), ours=API)
         )
 
 
@@ -199,8 +210,10 @@ def _start(installation: Installation, report: Report) -> Server:
                 deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
             time.sleep(POLL_SECONDS)
     raise Trouble(
-        f"The colour server did not start ({_last_line(log)}); "
-        "run 'photochrom gimp doctor' in a terminal, it says what is missing"
+        _(
+            "The colour server did not start ({reason}); run 'photochrom gimp doctor' in a "
+            "terminal, it says what is missing"
+        ).format(reason=_last_line(log))
     )
 
 
@@ -216,8 +229,10 @@ class _Turn:
             self._file = path.open("ab")
         except OSError as error:
             raise Trouble(
-                f"{path.parent} cannot be written ({error.strerror}); "
-                "run 'photochrom gimp doctor' in a terminal"
+                _(
+                    "{folder} cannot be written ({reason}); run 'photochrom gimp doctor' in a "
+                    "terminal"
+                ).format(folder=path.parent, reason=error.strerror)
             ) from error
 
     def taken(self) -> bool:
@@ -275,8 +290,10 @@ def _launch(installation: Installation, log: Path) -> subprocess.Popen:
             )
     except OSError as error:
         raise Trouble(
-            f"The colour server cannot be started ({error.strerror}: {command[0]}); "
-            "run 'photochrom gimp install' in a terminal again"
+            _(
+                "The colour server cannot be started ({reason}: {program}); run 'photochrom gimp "
+                "install' in a terminal again"
+            ).format(reason=error.strerror, program=command[0])
         ) from error
 
 
