@@ -6,7 +6,9 @@ the true colour, and once, for a single hint, of a *free* colour, the truth's tu
 axis, as for a blue dress that was red. Measured are
 
 * inside the hinted segments: by how much the ab RMSE to the asked colours falls, pooled over all
-  pictures (`inside`, `inside_free`: 0 = as without the hint, 1 = exactly as asked);
+  pictures (`inside`, `inside_free`: 0 = as without the hint, 1 = exactly as asked). A hint has one
+  colour and a thing many: filling each thing exactly, with exactly the mean of its colours, would
+  reach `inside_flat`, `inside_flat_free`;
 * elsewhere, on pixels whose true colour is further than `OTHER` from every hinted one: the share
   that moved by more than `MOVED` (`stray`, `stray_free`).
 """
@@ -41,7 +43,8 @@ class Case:
     """Hints for a picture, and what they should do.
 
     `kind`: '' for true colours, '_free' for a free one; `hints` (3, H, W); `inside` (H, W) the
-    hinted things; `is_other` (H, W) what should stay; `wanted` a*, b* (2, H, W) of the things.
+    hinted things; `is_other` (H, W) what should stay; `wanted` a*, b* (2, H, W) of the things,
+    with their shades; `flat` (2, H, W) without them.
     """
 
     kind: str
@@ -49,6 +52,7 @@ class Case:
     inside: np.ndarray
     is_other: np.ndarray
     wanted: np.ndarray
+    flat: np.ndarray
 
 
 class HintReach:
@@ -56,7 +60,7 @@ class HintReach:
 
     def __init__(self, colour: Colour) -> None:
         self._colour = colour
-        self._squares: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
+        self._squares: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(3))
         self._pixels: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
         self._count = 0
 
@@ -68,17 +72,18 @@ class HintReach:
             self._take_in(case, photograph, predicted)
 
     def result(self) -> dict[str, float]:
-        """`inside`, `stray` and both with `_free`, shares of 0 to 1; {} without pictures."""
+        """`inside`, `inside_flat`, `stray`, each also with `_free`: 0 to 1; {} without pictures."""
         found = {}
-        for kind, (before, after) in self._squares.items():
-            found[f"inside{kind}"] = 1 - float(np.sqrt(after / before)) if before else 0.0
+        for kind, (before, *after) in self._squares.items():
+            for name, squares in zip(("inside", "inside_flat"), after, strict=True):
+                found[f"{name}{kind}"] = 1 - float(np.sqrt(squares / before)) if before else 0.0
             moved, all_pixels = self._pixels[kind]
             found[f"stray{kind}"] = float(moved / all_pixels) if all_pixels else 0.0
         return found
 
     def _take_in(self, case: Case, photograph: Photograph, automatic: np.ndarray) -> None:
         answer = self._colour(photograph, case.hints)
-        for at, given in enumerate((automatic, answer)):
+        for at, given in enumerate((automatic, answer, case.flat)):
             self._squares[case.kind][at] += ((given - case.wanted)[:, case.inside] ** 2).sum()
         moved = np.hypot(*(answer - automatic)) > MOVED
         self._pixels[case.kind] += ((moved & case.is_other).sum(), case.is_other.sum())
@@ -105,7 +110,7 @@ def _case(
 ) -> Case:
     truth = photograph.chroma
     hints = np.zeros((3, *labels.shape), np.float32)
-    wanted = truth.copy()
+    wanted, flat = truth.copy(), truth.copy()
     is_other = np.ones(labels.shape, bool)
     for name, colour in zip(names, asked, strict=True):
         thing = labels == name
@@ -115,8 +120,9 @@ def _case(
         # the thing's own shades stay, around another colour
         mean = _mean(truth, thing)
         wanted[:, thing] = truth[:, thing] + (colour - mean)[:, None]
+        flat[:, thing] = colour[:, None]
         is_other &= ~thing & (np.hypot(*(truth - mean[:, None, None])) > OTHER)
-    return Case(kind, hints, np.isin(labels, names), is_other, wanted)
+    return Case(kind, hints, np.isin(labels, names), is_other, wanted, flat)
 
 
 def _mean(chroma: np.ndarray, where: np.ndarray) -> np.ndarray:

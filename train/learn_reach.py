@@ -73,7 +73,7 @@ def _everywhere(photograph: Photograph) -> Case:
     """A hint in every cell: then colours may go far, since all of the picture is to become true."""
     everything = np.ones(photograph.lightness.shape, bool)
     hints = grid_hints(photograph.chroma)
-    return Case("grid", hints, everything, ~everything, photograph.chroma)
+    return Case("grid", hints, everything, ~everything, photograph.chroma, photograph.chroma)
 
 
 def coloured(net: nn.Module, sample: Sample) -> Tensor:
