@@ -149,6 +149,12 @@ def train(
     help="Turn a dial of the network, such as temperature.",
 )
 @click.option("--gain", metavar="A,B", help="Factors on a* and b*, found on validation pictures.")
+@click.option(
+    "--restore",
+    type=EXISTING,
+    metavar="RUN",
+    help="Clean what the network sees, by this run of `restore`; RUN may be a model file then.",
+)
 def export(
     run: Path,
     output: Path,
@@ -158,6 +164,7 @@ def export(
     blend: tuple[tuple[Path, float], ...],
     dials: tuple[str, ...],
     gain: str | None,
+    restore: Path | None,
 ) -> None:
     """Write a trained run as one model file that `colorize --model` takes."""
     from core.learn.checkpoint import checkpoint_of
@@ -167,6 +174,8 @@ def export(
     paths = Paths()
     paths.read(run, "RUN")
     paths.read(checkpoint_of(run), "RUN")
+    if restore is not None:
+        paths.read(checkpoint_of(restore), "--restore")
     paths.read_tree(int8, "--int8")
     paths.read(card, "--card")
     for weights, _ in blend:
@@ -181,6 +190,7 @@ def export(
         blends=blend,
         gain=factors,
         dials=dict(map(parse_dial, dials)),
+        restore=restore,
     )
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
