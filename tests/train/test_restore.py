@@ -16,7 +16,7 @@ from core.errors import OptionsError
 from core.job.job import Job
 from core.job.one_file import run
 from core.learn.batch import NetworkOutput, TrainingBatch
-from core.learn.checkpoint import network_of
+from core.learn.checkpoint import load_checkpoint, network_of, save_atomically
 from core.learn.losses.restoration import restored
 from core.learn.nets import build
 from core.model.session import open_session
@@ -45,6 +45,10 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         steps=8,
         say=lambda _: None,
     )
+    state = load_checkpoint(folder / "run" / "best.pt")
+    # as if it had learnt much: what it answers is far from what it sees
+    torch.nn.init.normal_(state["average"]["last.weight"], std=0.5)
+    save_atomically(state, folder / "run" / "best.pt")
     write_model(folder / "model.onnx", hints=True)
     export(folder / "model.onnx", "-o", folder / "both.onnx", "--restore", folder / "run")
     return folder
@@ -111,7 +115,7 @@ def test_the_model_sees_what_the_restorer_answers_and_keeps_its_hints(work: Path
     with torch.no_grad():
         answer = net(torch.from_numpy(lightness)[None, None]).native
     cleaned = answer[0, 0].numpy()
-    assert np.abs(cleaned - lightness).max() > 0.1
+    assert np.abs(cleaned - lightness).mean() > 1
     hints = np.zeros((3, 64, 96), np.float32)
     hints[:, 20:30, 20:30] = np.array([30, -20, 1])[:, None, None]
     for given in (None, hints):
@@ -138,7 +142,7 @@ def test_what_is_written_keeps_the_photographers_lightness(work: Path, tmp_path:
     true = srgb_to_lab(np.asarray(Image.open(source).convert("RGB")) / 255)[..., 0]
     for written in lightness:
         assert np.abs(written - true).max() <= 0.25
-    assert np.abs(chroma[0] - chroma[1]).max() > 0
+    assert np.abs(chroma[0] - chroma[1]).max() > 1
 
 
 @pytest.mark.parametrize(
