@@ -84,10 +84,11 @@ def run(
         lambda index: has_colour(cached.picture(index), recipe.data.least_colour),
     )
     if len(coloured) < recipe.data.count:
-        raise OptionsError(
+        # of the data, not of the recipe: in a comparison the other recipes go on
+        raise PhotochromError(
             f"data.count is {recipe.data.count}, and {data} has {len(coloured)} to train on",
             file=recipe.name,
-            remedy="lower it",
+            remedy="lower it, or give more photographs",
         )
     if not coloured:
         raise PhotochromError(
