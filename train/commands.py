@@ -39,7 +39,7 @@ __all__ = ["compare", "evaluate", "export", "train"]
 @click.command(
     epilog="Example: photochrom train train/recipes/lite.toml --data photographs/ --out runs/1"
 )
-@click.argument("recipe", type=FILE)
+@click.argument("recipe")
 @click.option("--data", type=EXISTING, required=True, help="Tar shards or a folder of pictures.")
 @click.option("--out", type=NEW_FOLDER, required=True, help="Folder of this run.")
 @steps_option
@@ -58,7 +58,7 @@ __all__ = ["compare", "evaluate", "export", "train"]
 @threads_option
 @workers_option
 def train(
-    recipe: Path,
+    recipe: str,
     data: Path,
     out: Path,
     steps: int | None,
@@ -94,8 +94,8 @@ def train(
     seconds = None if budget is None else parse_time(budget)
     cache = cache or platformdirs.user_cache_path("photochrom") / "pictures"
     paths = Paths()
-    recipe = recipe_file(str(recipe))
-    for file in recipe_files(recipe):
+    file_of_recipe = recipe_file(recipe)
+    for file in recipe_files(file_of_recipe):
         paths.read(file, "RECIPE")
     paths.read_tree(data, "--data")
     if not resume:
@@ -107,12 +107,14 @@ def train(
     if dry_run:
         from train.dry_run import estimated
 
-        cost = estimated(read(recipe), data, steps=steps, pictures=pictures, budget_seconds=seconds)
+        cost = estimated(
+            read(file_of_recipe), data, steps=steps, pictures=pictures, budget_seconds=seconds
+        )
         click.echo(str(cost))
         return
     with parallel.group() as (number, _):
         best = run(
-            read(recipe),
+            read(file_of_recipe),
             data,
             out,
             cache=cache,
@@ -149,6 +151,12 @@ def train(
     help="Turn a dial of the network, such as temperature.",
 )
 @click.option("--gain", metavar="A,B", help="Factors on a* and b*, found on validation pictures.")
+@click.option(
+    "--restore",
+    type=EXISTING,
+    metavar="RUN",
+    help="Clean what the network sees, by this run of `restore`; RUN may be a model file then.",
+)
 def export(
     run: Path,
     output: Path,
@@ -158,6 +166,7 @@ def export(
     blend: tuple[tuple[Path, float], ...],
     dials: tuple[str, ...],
     gain: str | None,
+    restore: Path | None,
 ) -> None:
     """Write a trained run as one model file that `colorize --model` takes."""
     from core.learn.checkpoint import checkpoint_of
@@ -167,6 +176,8 @@ def export(
     paths = Paths()
     paths.read(run, "RUN")
     paths.read(checkpoint_of(run), "RUN")
+    if restore is not None:
+        paths.read(checkpoint_of(restore), "--restore")
     paths.read_tree(int8, "--int8")
     paths.read(card, "--card")
     for weights, _ in blend:
@@ -181,6 +192,7 @@ def export(
         blends=blend,
         gain=factors,
         dials=dict(map(parse_dial, dials)),
+        restore=restore,
     )
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 

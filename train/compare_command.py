@@ -48,7 +48,12 @@ BUDGETS = ("budget", "steps", "pictures")
     "--eval judge.tar -o report.html"
 )
 @click.argument("recipes", nargs=-1, metavar="[RECIPE]...")
-@click.option("--list", "listed", type=FILE, help="A list of recipes with budgets of their own.")
+@click.option(
+    "--list",
+    "listed",
+    metavar="LIST",
+    help="A list of recipes with budgets of their own: a TOML file, or the program's `studies`.",
+)
 @click.option("--data", type=EXISTING, help="Tar shards or a folder of pictures.")
 @click.option("--eval", "judge", type=EXISTING, help="Other pictures to judge by.")
 @click.option(
@@ -104,7 +109,7 @@ def compare(
 
     runs = runs or output.with_suffix(".runs")
     if resume:
-        asked |= _kept(runs / KEPT, context, asked)
+        asked |= _kept(runs / KEPT, context)
     _check(asked)
     if threads:
         torch.set_num_threads(threads)
@@ -113,6 +118,7 @@ def compare(
     groups = [RecipeGroup(tuple(map(recipe_file, asked["recipes"])))] if asked["recipes"] else []
     listed = list_file(str(asked["listed"])) if asked["listed"] else None
     groups += read_list(listed) if listed else []
+    asked["listed"] = listed
     paths = Paths()
     for file in (f for group in groups for recipe in group.recipes for f in recipe_files(recipe)):
         paths.read(file, "RECIPE")
@@ -167,11 +173,7 @@ def _keep(path: Path, asked: dict[str, Any]) -> None:
     from core.image.atomic import write_file
 
     kept = {name: asked[name] for name in RESUMED}
-    for name in PATHS:
-        if kept[name] is not None and not (name == "listed" and not kept[name].is_file()):
-            kept[name] = str(Path(kept[name]).resolve())
-        elif kept[name] is not None:
-            kept[name] = str(kept[name])
+    kept |= {name: str(kept[name].resolve()) for name in PATHS if kept[name] is not None}
     kept["recipes"] = [
         str(Path(recipe).resolve()) if Path(recipe).suffix else recipe
         for recipe in asked["recipes"]
@@ -180,7 +182,7 @@ def _keep(path: Path, asked: dict[str, Any]) -> None:
     write_file(path, json.dumps(kept, indent=1).encode())
 
 
-def _kept(path: Path, context: click.Context, asked: dict[str, Any]) -> dict[str, Any]:
+def _kept(path: Path, context: click.Context) -> dict[str, Any]:
     """What was asked for before and is not said now; {} where nothing was, but all is said now."""
     said = {
         name

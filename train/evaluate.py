@@ -58,15 +58,16 @@ class Photograph:
         lab = srgb_to_lab(rgb / 255).astype(np.float32)
         return cls(name, set_name, rgb, lab[..., 0], np.moveaxis(lab[..., 1:], -1, 0))
 
-    def through_old_film(self, seed: int) -> "Photograph":
+    def through_old_film(self, seed: int, look: Augment = OLD_LOOK) -> "Photograph":
         """The same picture, whose lightness the model sees as an old photograph would have it.
 
-        One draw of `augment.old_film` for each seed and name. Colours are judged on the true L*.
+        One draw of `augment.old_film`, of that `look`, for each seed and name. Colours are judged
+        on the true L*.
         """
         rng = RandomNumbers(zlib.crc32(f"{seed} {self.name}".encode()), 1)
         rgb = torch.from_numpy(self.rgb.copy()).permute(2, 0, 1)[None] / 255
         lightness = torch.from_numpy(self.lightness.copy())[None, None]
-        old, _ = old_film(rgb, lightness, OLD_LOOK, rng)
+        old, _ = old_film(rgb, lightness, look, rng)
         return replace(self, model_lightness=old[0, 0].numpy())
 
     def at_side(self, side: int) -> "Photograph":

@@ -1,5 +1,7 @@
 """A run's folder becomes a model file: which checkpoint, what its card and its history say."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from torch import Tensor, nn
 from core.errors import OptionsError
 from core.learn.checkpoint import built, checkpoint_of, load_checkpoint, network_of
 from core.learn.export import About, export
+from core.learn.restoring import put_before
+from core.model.session import open_session
 from core.paths import Kind
 from train.evaluate import photographs
 from train.recipe import parse, read
@@ -33,8 +37,12 @@ def export_run(
     blends: Sequence[tuple[Path, float]] = (),
     gain: tuple[float, float] | None = None,
     dials: Mapping[str, float] | None = None,
+    restore: Path | None = None,
 ) -> Path:
     """Write a run as a model file: the best checkpoint of its folder, or one checkpoint.
+
+    `restore`: a run of the network `restore`, which is put before this one's eyes in the file. Then
+    `run` may also be a model file.
 
     `blends`: other weights and their shares in the mean of all, such as those that the run began
     with: often better than any of them (Wortsman et al. 2022, "Model soups").
@@ -42,6 +50,15 @@ def export_run(
     `gain`: factors on a* and b*, put into the graph of a network that has them (`lite`).
     A recipe (.toml) is exported as it is built: an ensemble, whose members are trained.
     """
+    if run.suffix == ".onnx":
+        if restore is None or float16 or calibration or card or blends or gain or dials:
+            raise OptionsError("a model file can be given --restore, and nothing else", file=run)
+        open_session(run, "cpu")  # raises where it is no model file
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
+            copied = Path(shutil.copyfile(run, Path(folder) / "model.onnx"))
+            _restoring(copied, restore).replace(output)
+        return output
     if run.suffix == ".toml":
         recipe = read(run)
         net = built(recipe.network, recipe.network_settings)
@@ -49,10 +66,16 @@ def export_run(
     else:
         checkpoint = checkpoint_of(run)
         saved = load_checkpoint(checkpoint)
-        about = saved["about"]
-        recipe = parse(about["recipe"], Path(about["name"] + ".toml"))
+        of_run = saved["about"]
+        recipe = parse(of_run["recipe"], Path(of_run["name"] + ".toml"))
         net = network_of(checkpoint)
         history = _history(saved)
+    if getattr(net, "restores", False):
+        raise OptionsError(
+            "the network restore colours nothing",
+            file=run,
+            remedy="give it to the export of a model that does: --restore RUN",
+        )
     for path, share in blends:
         history += f"; {share:g} of it {path.name}"
     blend_in(net, blends)
@@ -69,13 +92,24 @@ def export_run(
     model = recipe.model
     name = model.name or f"photochrom-{recipe.name}"
     text = card.read_text(encoding="utf-8") if card else f"# {name}\n\n{history}\n"
-    return export(
-        net,
-        output,
-        About(name, model.version, model.license, model.side, text, history),
-        float16=float16,
-        calibration=None if calibration is None else _planes(calibration, model.side),
-    )
+    about = About(name, model.version, model.license, model.side, text, history)
+    planes = None if calibration is None else _planes(calibration, model.side)
+    if restore is None:
+        return export(net, output, about, float16=float16, calibration=planes)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
+        alone = export(net, Path(folder) / "model.onnx", about, float16=float16, calibration=planes)
+        _restoring(alone, restore).replace(output)
+    return output
+
+
+def _restoring(model: Path, restore: Path) -> Path:
+    """The model file in place, with the network of the run `restore` before its eyes."""
+    checkpoint = checkpoint_of(restore)
+    net = network_of(checkpoint)
+    if not getattr(net, "restores", False):
+        raise OptionsError("is no run of the network restore", file=restore)
+    return put_before(net, model, _history(load_checkpoint(checkpoint)))
 
 
 def blend_in(net: nn.Module, blends: Sequence[tuple[Path, float]]) -> None:

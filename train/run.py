@@ -22,6 +22,7 @@ from core.learn.lab_torch import srgb_to_lab
 from core.learn.measures.picture import judge, summary
 from core.learn.starts import glorot
 from core.learn.trainer import learning_device, train
+from train.data.augment import Augment
 from train.data.batches import BatchPlan, batches
 from train.data.cache import Pictures
 from train.data.cache import build as build_cache
@@ -29,6 +30,7 @@ from train.data.gpu_pictures import gpu_pictures_of
 from train.data.sampling import PictureSampler, drawn, has_colour, split
 from train.data.shards import sources
 from train.recipe import DataTable, Recipe
+from train.restoration import restoration_score
 
 #: So many pictures tell how often each colour occurs; at 256 px they cost 9 s of one core.
 PRIOR_PICTURES = 1500
@@ -82,10 +84,11 @@ def run(
         lambda index: has_colour(cached.picture(index), recipe.data.least_colour),
     )
     if len(coloured) < recipe.data.count:
-        raise OptionsError(
+        # of the data, not of the recipe: in a comparison the other recipes go on
+        raise PhotochromError(
             f"data.count is {recipe.data.count}, and {data} has {len(coloured)} to train on",
             file=recipe.name,
-            remedy="lower it",
+            remedy="lower it, or give more photographs",
         )
     if not coloured:
         raise PhotochromError(
@@ -132,7 +135,9 @@ def run(
             "command": shlex.join(["photochrom", *sys.argv[1:]]),
             "sets": sorted({cached.entries[i].set_name for i in coloured}),
         },
-        validate=(lambda net: score(net, cached, validation)) if validation else None,
+        validate=(lambda net: score(net, cached, validation, recipe.augment))
+        if validation
+        else None,
         budget_seconds=budget_seconds,
         resume=resume,
         say=say,
@@ -167,11 +172,16 @@ def check_fits(recipe: Recipe, net: nn.Module) -> None:
             )
 
 
-def score(net: nn.Module, pictures: Pictures, indices: list[int]) -> dict[str, float]:
+def score(
+    net: nn.Module, pictures: Pictures, indices: list[int], look: Augment
+) -> dict[str, float]:
     """The measures over the validation pictures, and `score`, of which less is better.
 
-    The score is the ab RMSE at the truth's mean chroma, so that neither gray nor gaudy wins.
+    The score is the ab RMSE at the truth's mean chroma, so that neither gray nor gaudy wins. Of a
+    network that restores lightness, damaged by the recipe's `look`, see `train.restoration`.
     """
+    if getattr(net, "restores", False):
+        return restoration_score(net, pictures, indices, look)
     predictor = predict.predictor_of(net)
     rows = []
     for index in indices:

@@ -8,18 +8,23 @@ from torch import Tensor
 
 @dataclass(slots=True)
 class TrainingBatch:
-    """`lightness` N,1,H,W as the network sees it, the true `chroma` N,2,H,W, `hints` N,3,H,W."""
+    """`lightness` N,1,H,W as the network sees it, the true `chroma` N,2,H,W, `hints` N,3,H,W.
+
+    `clean` N,1,H,W is the lightness before it was made to look old, where it was.
+    """
 
     lightness: Tensor
     chroma: Tensor
     hints: Tensor
+    clean: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.lightness)
 
     def first(self, count: int) -> "TrainingBatch":
         """So many of its pictures."""
-        return TrainingBatch(self.lightness[:count], self.chroma[:count], self.hints[:count])
+        clean = None if self.clean is None else self.clean[:count]
+        return TrainingBatch(self.lightness[:count], self.chroma[:count], self.hints[:count], clean)
 
 
 @dataclass(slots=True)

@@ -244,7 +244,8 @@ def learning_device() -> torch.device:
 
 def _on(device: torch.device, batch: TrainingBatch) -> TrainingBatch:
     lightness = batch.lightness.to(device, memory_format=torch.channels_last)
-    return TrainingBatch(lightness, batch.chroma.to(device), batch.hints.to(device))
+    clean = None if batch.clean is None else batch.clean.to(device)
+    return TrainingBatch(lightness, batch.chroma.to(device), batch.hints.to(device), clean)
 
 
 def _uncompiled(error: RuntimeError) -> ServiceError | None:

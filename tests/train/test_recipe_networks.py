@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import OptionsError
+from core.errors import OptionsError, PhotochromError
 from tests.train.pictures import shard
 from train.recipe import parse
 from train.run import run
@@ -60,7 +60,7 @@ def test_a_recipe_trains_on_a_random_part_of_the_pictures(tmp_path: Path):
         own = f"data = {{count = {count}, seed = 5, validation = 2}}"
         recipe = parse(text + own, Path("r.toml"))
         if count == 99:
-            with pytest.raises(OptionsError, match=r"data.count is 99, and .*data.tar has 7"):
+            with pytest.raises(PhotochromError, match=r"data.count is 99, and .*data.tar has 7"):
                 run(recipe, data, tmp_path / "none", cache=tmp_path / "cache", say=said.append)
             continue
         run(recipe, data, tmp_path / "run", cache=tmp_path / "cache", say=said.append)

@@ -117,12 +117,14 @@ def dressed(pixels: Tensor, settings: Augment, seed: int) -> TrainingBatch:
     if settings.recoloured:
         chroma, thing = recoloured(lightness, chroma, settings.recoloured, rng)
     hints = draw_hints(chroma, settings, rng, thing)
+    clean = None
     if settings.old_film:
+        clean = lightness
         is_old = rng.happens(settings.old_film)
         old, rim = old_film(rgb, lightness, settings, rng)
         lightness = torch.where(is_old, old, lightness)
         chroma = chroma * (1 - rim * is_old)
-    return TrainingBatch(lightness, chroma, hints)
+    return TrainingBatch(lightness, chroma, hints, clean)
 
 
 def old_film(

@@ -23,6 +23,7 @@ from core.learn.losses.regression import (
     neutral_penalty,
     sse,
 )
+from core.learn.losses.restoration import restored
 from core.learn.losses.rgb import rgb_mse
 from core.learn.losses.teacher import distillation
 from core.learn.losses.uv import blurred_uv
@@ -40,6 +41,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "neutral_penalty": neutral_penalty,
     "blurred_uv": blurred_uv,
     "rgb_mse": rgb_mse,
+    "restored": restored,
     "adversarial": adversarial,
     "distillation": distillation,
     "projected": projected,

@@ -9,7 +9,8 @@ A network is a `torch.nn.Module` that follows this agreement; nothing else is as
   and `bins`: a buffer Q,2 of a*, b* for a classifier, None for a regressor.
 - its constructor's keyword arguments are the keys of a recipe's `[network]` table.
 - where there is need: `published_parts`, the submodules whose weights came from a file, which no
-  other start may touch; `paints_rgb`, that `native` is a picture of its own, sRGB 0..1.
+  other start may touch; `paints_rgb`, that `native` is a picture of its own, sRGB 0..1; `restores`,
+  that `native` is L* and there is no chroma.
 """
 
 from importlib import import_module
@@ -31,6 +32,7 @@ NETS: dict[str, str] = {
     "zhang": "core.learn.nets.zhang:Zhang",
     "fusion": "core.learn.nets.fusion:Fusion",
     "unet_gan": "core.learn.nets.unet_gan:UNetGAN",
+    "restore": "core.learn.nets.restore:Restore",
     "ensemble": "core.learn.nets.ensemble:Ensemble",
 }
 

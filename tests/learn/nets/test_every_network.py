@@ -44,6 +44,12 @@ def lite() -> Any:
     return net
 
 
+def restore() -> Any:
+    net: Any = build("restore")
+    torch.nn.init.normal_(net.last.weight, std=0.1)  # at zero it hides all that is before it
+    return net
+
+
 def fusion_alone() -> int:
     """Without the embedding."""
     with torch.device("meta"):  # 250 MB of weights whose values nobody needs
@@ -94,6 +100,7 @@ CASES = {
         lambda: build("unet_gan", width=4), ("l1", "adversarial"), counted=generator_alone
     ),
     "unet_gan on a lite": Case(lambda: build("unet_gan", width=4, **LITE), ("l1", "adversarial")),
+    "restore": Case(restore, ("restored",), counted=lambda: chapters.parameters(build("restore"))),
     "ensemble": Case(mean_of_chroma),
     "ensemble of distributions": Case(mean_of_distributions),
 }
