@@ -126,6 +126,34 @@ def test_shape_of_pixels_turning_fields_and_uneven_times_stay(cli, tmp_path, mod
     assert after.info["fields"] == 2 and after.info["rotation"] in (90, -90)
 
 
+@pytest.mark.parametrize(
+    ("target", "aspect", "size"),
+    [
+        ("out.mkv", Fraction(16, 15), (720, 576)),
+        ("out.mkv", Fraction(64, 45), (180, 144)),
+        ("out.mkv", Fraction(1, 3), (180, 144)),
+        ("out.mov", Fraction(16, 15), (180, 144)),
+        ("out.mp4", Fraction(16, 15), (180, 144)),
+    ],
+)
+def test_every_container_keeps_the_shape_of_pixels(cli, tmp_path, model, target, aspect, size):
+    source = write_film(
+        tmp_path / "a.mp4",
+        codec="libx264",
+        format="yuv420p",
+        sound="aac",
+        frames=2,
+        aspect=aspect,
+        size=size,
+    )
+    answer = video(cli, source, tmp_path / target, model)
+    assert answer.code == 0, answer.err
+    before, after = look(source), look(tmp_path / target)
+    assert before.info["aspect"] == aspect
+    assert after.info["aspect"] == pytest.approx(aspect, rel=0.01)
+    assert cli("verify", source, tmp_path / target).code == 0
+
+
 def test_a_second_run_does_nothing_and_another_work_is_not_overwritten(cli, gray, tmp_path, model):
     assert video(cli, gray, tmp_path / "out.mkv", model).code == 0
     again = video(cli, gray, tmp_path / "out.mkv", model)
