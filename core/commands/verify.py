@@ -40,8 +40,9 @@ def verify(
     another program (tifffile, Pillow, imagecodecs), which must see the same pictures; each line
     says by which. The extra `verify` installs all of them.
 
-    Of films luma must be the same, code for code (lossy codecs: L* within 12, mean 1.0), L* of
-    colours within 2.5 of their gray's (lossy: 12), and all other streams the same bytes.
+    Of films luma must be the same, code for code (L* within 8 and in the mean 0.5 in ProRes, 24 and
+    1.5 in x264, 32 and 1.5 in x265), L* of colours within 2.5 of their gray's (4, 6, 6), and all
+    other streams the same bytes.
     """
     from core.film_names import is_film
     from core.job.colour_detection import is_left_alone

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from core.errors import DestinationError, PhotochromError
+from core.film.display_size import is_lost, mark, set_display_size
 from core.film.encoder import add_stream
 from core.film.options import FilmOptions
 from core.film.packets import read_packets
@@ -120,6 +121,9 @@ def mux(
                 )
                 packets = _copied(source, mapping, film, shift, last if is_part else None)
                 _interleave(output, coloured, packets, check)
+                is_marked = is_lost(film, options, output.format.name)
+            if is_marked:
+                set_display_size(file, film)
         except Exception as error:
             if whole.fault:  # of which FFmpeg, and what its errors become, tell too little
                 raise whole.fault from error
@@ -153,6 +157,8 @@ def _streams(
     for stream in source.streams:
         if stream.index == film.stream:
             made: Any = add_stream(output, film, layout, options)
+            if is_lost(film, options, output.format.name):
+                mark(made)
         elif stream.type == "attachment":
             name = stream.metadata.get("filename", "attachment")
             kind = getattr(stream, "mimetype", None) or "application/octet-stream"

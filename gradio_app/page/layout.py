@@ -105,7 +105,9 @@ def blocks(
                         _vote(voting, handlers.model_names, id_box)
                     with gr.Tab("Many files", id="many", elem_id="tab-many"):
                         _many_files(page, handlers)
-                    with gr.Tab("Film", id="film", elem_id="tab-film"):
+                    # What films need is an extra: without it there is no tab.
+                    has_films = bool(find_spec("av") and find_spec("cv2"))
+                    with gr.Tab("Film", id="film", elem_id="tab-film", visible=has_films):
                         _film(PageFilms(pool, pictures, uploads), handlers.model_names)
                     with gr.Tab("Limits", id="limits", elem_id="tab-limits"):
                         gr.Markdown(words.CANNOT_KNOW, elem_classes="prose-page")
@@ -344,9 +346,6 @@ def _many_files(page: gr.Blocks, handlers: Handlers) -> None:
 
 
 def _film(films: PageFilms, names: list[str]) -> None:
-    if not (find_spec("av") and find_spec("cv2")):
-        gr.HTML(f"<p class='lead'>{words.NO_FILMS}</p>", js_on_load=None)
-        return
     gr.HTML(f"<p class='lead'>{words.FILM}</p>", js_on_load=None)
     file = gr.File(label=words.CHOOSE_FILM, type="filepath", elem_id="film-drop")
     with gr.Row(elem_id="film-controls"):

@@ -98,9 +98,6 @@ FILM: Final = (
     "A black-and-white film in, the same film in colour out, without flicker: its sound, subtitles "
     "and times stay. Three frames are shown at once; look at them, then have the rest coloured."
 )
-NO_FILMS: Final = (
-    "Films need a part of photochrom that is not installed here: the extra <b>video</b>."
-)
 FILM_STOPPED: Final = '<p class="status" role="status">Stopped; nothing of it is kept.</p>'
 
 

@@ -22,7 +22,9 @@ def nothing_is_left(folder, *known) -> bool:
     return sorted(path.name for path in folder.iterdir()) == sorted(known)
 
 
-@pytest.mark.parametrize("kind", ["text", "empty", "sound", "cover", "absent", "folder"])
+@pytest.mark.parametrize(
+    "kind", ["text", "empty", "playlist", "sound", "cover", "absent", "folder"]
+)
 def test_what_is_no_film_is_one_clear_line_and_exit_code_1(cli, tmp_path, model, kind):
     source = tmp_path / "in.mkv"
     match kind:
@@ -32,6 +34,11 @@ def test_what_is_no_film_is_one_clear_line_and_exit_code_1(cli, tmp_path, model,
         case "empty":
             source.write_bytes(b"")
             says = "the file is empty"
+        case "playlist":  # FFmpeg would open what it names
+            film = write_film(tmp_path / "secret.mkv", frames=2)
+            source = tmp_path / "in.ts"
+            source.write_text(f"ffconcat version 1.0\nfile {film.name}\n")
+            says = "no film of a known container"
         case "sound":
             write_sound(source)
             says = "no picture in it"

@@ -105,14 +105,13 @@ def test_codecs_write_what_their_containers_hold(
         assert same([luma.astype(np.uint16) << 2 for luma in before.luma], after.luma)
 
 
-def test_shape_of_pixels_turning_fields_and_uneven_times_stay(cli, tmp_path, model):
+def test_turning_fields_and_uneven_times_stay(cli, tmp_path, model):
     times = [0, 40, 90, 100, 350, 360, 400, 1000]
     source = write_film(
         tmp_path / "a.mkv",
         format="yuv420p",
         frames=8,
         times=times,
-        aspect=Fraction(16, 15),
         options={"field_order": "tt"},
         rotation=90,
         sound=None,
@@ -121,9 +120,37 @@ def test_shape_of_pixels_turning_fields_and_uneven_times_stay(cli, tmp_path, mod
     assert answer.code == 0, answer.err
     before, after = look(source), look(tmp_path / "out.mkv")
     assert after.times == before.times == [time / 1000 for time in times]
-    for kept in ("aspect", "fields", "rotation"):
+    for kept in ("fields", "rotation"):
         assert after.info[kept] == before.info[kept]
     assert after.info["fields"] == 2 and after.info["rotation"] in (90, -90)
+
+
+@pytest.mark.parametrize(
+    ("target", "aspect", "size"),
+    [
+        ("out.mkv", Fraction(16, 15), (720, 576)),
+        ("out.mkv", Fraction(64, 45), (180, 144)),
+        ("out.mkv", Fraction(1, 3), (180, 144)),
+        ("out.mov", Fraction(16, 15), (180, 144)),
+        ("out.mp4", Fraction(16, 15), (180, 144)),
+    ],
+)
+def test_every_container_keeps_the_shape_of_pixels(cli, tmp_path, model, target, aspect, size):
+    source = write_film(
+        tmp_path / "a.mp4",
+        codec="libx264",
+        format="yuv420p",
+        sound="aac",
+        frames=2,
+        aspect=aspect,
+        size=size,
+    )
+    answer = video(cli, source, tmp_path / target, model)
+    assert answer.code == 0, answer.err
+    before, after = look(source), look(tmp_path / target)
+    assert before.info["aspect"] == aspect
+    assert after.info["aspect"] == pytest.approx(aspect, rel=0.01)
+    assert cli("verify", source, tmp_path / target).code == 0
 
 
 def test_a_second_run_does_nothing_and_another_work_is_not_overwritten(cli, gray, tmp_path, model):

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from tests.film.films import look, same, write_film
 from tests.gradio_app.page_client import call, file_data, last_data, upload
 from tests.gradio_app.pictures import file_of, gray
+from tests.gradio_app.test_page_giving import drop
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,14 @@ def test_the_tab_fits_the_window(window, served, film, width):
     for image in page.locator("#film-frames img").all():
         box = image.bounding_box()
         assert box and box["width"] > 100 and box["x"] >= 0 and box["x"] + box["width"] <= width
+
+
+def test_a_film_is_dropped_anywhere_also_while_another_is_there(page, film):
+    data = film.read_bytes()
+    for name in ("one.mp4", "two.mp4"):
+        assert drop(page, "h1", (name, data))
+        expect(page.locator("#film-drop")).to_contain_text(name.removesuffix(".mp4"))
+        expect(page.locator("#film-frames figure")).to_have_count(3)
 
 
 def test_what_is_no_film_is_told_in_one_sentence(page, tmp_path):

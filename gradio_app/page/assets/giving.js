@@ -18,7 +18,7 @@ function putAway() {
   if (!chooser(ONE)) document.querySelector("#another")?.click();
 }
 
-// Who chose a PDF or a film by mistake hears of it before anything is sent: the server is asked what
+// Who chose a PDF by mistake hears of it before anything is sent: the server is asked what
 // the first bytes of each file are.
 const HEAD = 64, NAMED = 3; // bytes; files that a notice names
 
@@ -68,15 +68,18 @@ function giveMany(files) {
   give(MANY, files);
 }
 
-// Whether a film is one, its own tab says.
+// A film by its name or type; on its own tab everything is taken for one, and the server says more.
+const FILMS = /\.(mkv|mp4|m4v|mov|avi|mxf|mpe?g|m2v|m?ts|m2ts|vob|dv|webm|ogv|wmv|3gp)$/i;
+const isFilm = ({ name, type }) => type.startsWith("video/") || FILMS.test(name);
+
 function giveFilm(file) {
   tabOf("film").click();
-  document.querySelector(`${FILM} button[aria-label="Clear"], ${FILM} button[aria-label="Remove this file"]`)?.click();
+  if (!chooser(FILM)) document.querySelector(`${FILM} button[aria-label="Clear"]`)?.click();
   give(FILM, [file]);
 }
 
 const take = async (all) => {
-  const film = all.find((file) => file.type.startsWith("video/")) || (isThere("film") && all[0]);
+  const film = tabOf("film") && (all.find(isFilm) || (isThere("film") && all[0]));
   if (film) return giveFilm(film);
   const files = await picturesAmong(all);
   if (files.length > 1 || (files.length && (isThere("many") || isThere("vote")))) giveMany(files);
