@@ -204,7 +204,7 @@ class PageRoutes:
 
         fields: dict[str, Any] = {"data": checked(event["data"], 0)}
         self._payloads.check(call, event | fields)
-        if event.get("event_data") is not None:
+        if isinstance(event.get("event_data"), dict):
             fields["event_data"] = _without_files(event["event_data"], 0)
         for name, kind in (("session_hash", str), ("fn_index", int), ("trigger_id", int)):
             if isinstance(event.get(name), kind):
