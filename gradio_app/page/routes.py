@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -104,6 +105,12 @@ class PageRoutes:
                     await self._answer(request, owner, send)
             except Refused as refusal:
                 await problem_of(refusal)(scope, receive, send)
+            except RuntimeError as error:
+                # A browser whose session is gone, after a restart as a rule: Gradio says so in the
+                # stream, and raises besides, which would fill the log with tracebacks.
+                if not isinstance(error.__cause__, HTTPException):
+                    raise
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         else:
             await self._answer(request, owner, send)
 
