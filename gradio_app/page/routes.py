@@ -56,7 +56,9 @@ _BEAT: Final = re.compile(r"/page/open/([A-Za-z0-9_-]{8,64})")
 #: What else is passed on. Gradio has some eighty routes more, none of which the page uses.
 _PASSED: Final = re.compile(
     r"/|/config/?|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/assets/.+|/static/.+"
-    r"|/gradio_api/(info/?|theme\.css|startup-events|queue/data|call/[a-z_]{1,40}/[0-9a-f]{32})"
+    # "app_id" is what a page asks whose connection broke: whether it is there again.
+    r"|/gradio_api/(info/?|app_id/?|theme\.css|startup-events|queue/data)"
+    r"|/gradio_api/call/[a-z_]{1,40}/[0-9a-f]{32}"
     r"|/page/(preview/[\w-]+/[a-z]+|(result|thumbnail|vote)/[\w-]+)"
 )
 #: Pictures that the page shows as files: previews of an open picture, and the examples.
