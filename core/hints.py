@@ -26,6 +26,8 @@ PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 DEFAULT_RADIUS: Final = 4.0  # source pixels
 MAX_AB: Final = 128.0  # |a*|, |b*| of any real hint stay below
 MAX_PIXELS: Final = 400e6  # of a picture of strokes, which is decoded whole, 4 bytes a pixel
+#: Points of a document: each takes 0.2 ms, and what has more is better painted.
+MOST_POINTS: Final = 20_000
 _FARTHEST: Final = 1e9  # no picture is so large; NaN and infinity fail the comparison too
 _MOST_PAGES: Final = 65_535
 _POINT_KEYS = ("x", "y", "radius", "colour", "color", "a", "b")
@@ -60,17 +62,21 @@ def read_document(path: Path) -> str:
     return document_of(data, file=path)
 
 
-def document_of(data: bytes, file: object = None) -> str:
-    """The canonical hint document of a hints file's bytes; raises `HintsError`."""
+def document_of(data: bytes, file: object = None, most_pixels: float = MAX_PIXELS) -> str:
+    """The canonical hint document of a hints file's bytes; raises `HintsError`.
+
+    A picture of strokes has at most `most_pixels`.
+    """
     if data.startswith(PNG_SIGNATURE):
-        _strokes(data, file)  # refuses a PNG that cannot be read, now and not in the middle
+        # Refuses a PNG that cannot be read, now and not in the middle.
+        _strokes(data, file, most_pixels)
         return canonical_json({"strokes": base64.b64encode(data).decode()})
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise HintsError("hints are neither JSON nor a PNG", file=file) from error
     if isinstance(value, dict) and "strokes" in value:
-        _strokes(_png_of(value, file), file)
+        _strokes(_png_of(value, file), file, most_pixels)
     else:
         points(value, file)
     if page_of(value, file) == 1:  # one document for one meaning: it is in the job key
@@ -136,6 +142,12 @@ def points(value: Any, file: object = None) -> list[Point]:
     if not isinstance(value, dict) or not isinstance(value.get("points"), list):
         raise HintsError('hints must be {"points": [...]}', file=file)
     _check_keys(value, "points", file)
+    if len(value["points"]) > MOST_POINTS:
+        raise HintsError(
+            f"hints have {len(value['points']):,} points, more than {MOST_POINTS:,}",
+            file=file,
+            remedy="give them as a transparent PNG",
+        )
     return [_point(entry, f"hint {index + 1}", file) for index, entry in enumerate(value["points"])]
 
 
@@ -216,7 +228,7 @@ def _lay_strokes(result, encoded: str, picture, thumbnail) -> None:
     result[2] = enough.reshape(thumbnail)
 
 
-def _strokes(data: bytes, file: object) -> np.ndarray:
+def _strokes(data: bytes, file: object, most_pixels: float = MAX_PIXELS) -> np.ndarray:
     """The strokes as uint8 (H, W, 4) sRGB with alpha."""
     from core.image.origin import Origin
     from core.image.vips import library, load
@@ -225,10 +237,10 @@ def _strokes(data: bytes, file: object) -> np.ndarray:
         image = load("pngload", Origin(data))
         if not image.hasalpha():
             raise HintsError("the hints picture has no transparency", file=file)
-        if image.width * image.height > MAX_PIXELS:
+        if image.width * image.height > most_pixels:
             raise HintsError(
                 f"the hints picture of {image.width}x{image.height} is larger than "
-                f"{MAX_PIXELS / 1e6:g} megapixels",
+                f"{most_pixels / 1e6:g} megapixels",
                 file=file,
                 remedy="give the hints as points",
             )

@@ -23,8 +23,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from core.errors import Failure, HintsError, OptionsError, PhotochromError
-from core.hints import PNG_SIGNATURE, document_of
+from core.errors import Failure, OptionsError, PhotochromError
+from core.hints import document_of
 from core.image.formats import HEAD_BYTES, by_suffix, recognize
 from core.job import Job, Outcome, report_line, run
 from core.options import Options, declared
@@ -343,15 +343,8 @@ def _options(values: dict[str, str], hints: bytes, pool: ColorizerPool) -> Optio
     typed["model"] = typed.get("model") or pool.colorizer.session.description.name
     if typed["model"] not in pool.model_names():
         pool.colorizer_of(typed["model"])  # refuses it by name, with what there is
-    return Options.from_mapping(typed | {"hints": _document(hints) if hints else ""})
-
-
-def _document(hints: bytes) -> str:
-    if hints.startswith(PNG_SIGNATURE):
-        width, height = int.from_bytes(hints[16:20]), int.from_bytes(hints[20:24])
-        if width * height > MAX_HINT_PIXELS:
-            raise HintsError(f"a hints picture of {width}x{height} pixels is too large")
-    return document_of(hints)
+    document = document_of(hints, most_pixels=MAX_HINT_PIXELS) if hints else ""
+    return Options.from_mapping(typed | {"hints": document})
 
 
 def _hints(values: dict[str, str], form: MultipartForm) -> bytes:

@@ -102,7 +102,7 @@ def read() -> ServerState | None:
     try:
         value = json.loads(state_path().read_bytes())
         return ServerState(**{name: value[name] for name in ServerState.__slots__})
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -151,7 +151,7 @@ def _ask(
     try:
         with opener.open(request, timeout=patience) as answer:
             value = json.loads(answer.read(65536))
-    except (OSError, ValueError):  # urllib's errors are OSErrors; JSON's are ValueErrors
+    except (OSError, ValueError, RecursionError):  # urllib's errors, JSON's, a stranger's nesting
         return None
     return value if isinstance(value, dict) else None
 

@@ -195,3 +195,21 @@ def test_a_malformed_hint_document_is_refused_by_its_key(keys, says):
 def test_hints_for_a_page_that_the_picture_has_not_are_refused():
     with pytest.raises(HintsError, match=r"for page 3 and the picture has 2 pages"):
         document_for(_document(points=[POINT], page=3), 1, 2)
+
+
+@pytest.mark.parametrize("kind", ["a PNG", "a PNG in JSON"])
+def test_a_picture_of_strokes_is_measured_before_it_is_decoded(kind):
+    """A PNG of 400 megapixels takes 400 kB on the way and 1.6 GB once it is decoded."""
+    data = stroke_png((300, 200), (0, 0, 9, 9), (0, 0, 255))
+    if kind == "a PNG in JSON":
+        data = json.dumps({"strokes": base64.b64encode(data).decode()}).encode()
+    assert document_of(data, most_pixels=60_000)
+    with pytest.raises(HintsError, match="300x200 is larger than"):
+        document_of(data, most_pixels=59_999)
+
+
+def test_more_points_than_a_picture_can_use_are_refused_with_advice():
+    entries = [{"x": 1, "y": 1, "colour": "red"}] * 20_000
+    assert document(*entries)
+    with pytest.raises(HintsError, match=r"20,001 points.*transparent PNG"):
+        document(*entries, entries[0])

@@ -117,7 +117,7 @@ def read_votes(files: Sequence[Path]) -> list[dict[str, Any]]:
             entries = votes_in(value)
         except OSError as error:
             raise OptionsError(f"{file} cannot be read: {error.strerror}") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise OptionsError(
                 f"{file} is no file of votes", remedy="give what the page of a comparison saved"
             ) from None

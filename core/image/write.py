@@ -172,6 +172,13 @@ def _finished(
             metadata = replaced(metadata, exif=None)
             metadata = metadata.noting(f"its EXIF was damaged and is left out ({error})")
     if metadata.xmp:
+        packet, ancestors = xmp.without_ancestors(metadata.xmp)
+        if ancestors:
+            metadata = replaced(metadata, xmp=packet)
+            metadata = metadata.noting(
+                f"Photoshop's list of {ancestors:,} ancestors in its XMP is left out"
+            )
+    if metadata.xmp:
         with suppress(xmp.BadPacket):  # `add_provenance` notes it
             turned = (page.metadata.orientation, page.width, page.height)
             metadata = replaced(metadata, xmp=xmp_upright.upright(metadata.xmp, *turned))

@@ -155,5 +155,5 @@ def _bins(metadata: Mapping[str, str], needed: bool, file: object):
     try:
         pairs: Any = json.loads(text)
         return tuple((float(a), float(b)) for a, b in pairs)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ModelError(f"metadata {PREFIX}bins is no list of a*, b* pairs", file=file) from error

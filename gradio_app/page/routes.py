@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -55,7 +56,9 @@ _BEAT: Final = re.compile(r"/page/open/([A-Za-z0-9_-]{8,64})")
 #: What else is passed on. Gradio has some eighty routes more, none of which the page uses.
 _PASSED: Final = re.compile(
     r"/|/config/?|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/assets/.+|/static/.+"
-    r"|/gradio_api/(info/?|theme\.css|startup-events|queue/data|call/[a-z_]{1,40}/[0-9a-f]{32})"
+    # "app_id" is what a page asks whose connection broke: whether it is there again.
+    r"|/gradio_api/(info/?|app_id/?|theme\.css|startup-events|queue/data)"
+    r"|/gradio_api/call/[a-z_]{1,40}/[0-9a-f]{32}"
     r"|/page/(preview/[\w-]+/[a-z]+|(result|thumbnail|vote)/[\w-]+)"
 )
 #: Pictures that the page shows as files: previews of an open picture, and the examples.
@@ -104,6 +107,12 @@ class PageRoutes:
                     await self._answer(request, owner, send)
             except Refused as refusal:
                 await problem_of(refusal)(scope, receive, send)
+            except RuntimeError as error:
+                # A browser whose session is gone, after a restart as a rule: Gradio says so in the
+                # stream, and raises besides, which would fill the log with tracebacks.
+                if not isinstance(error.__cause__, HTTPException):
+                    raise
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         else:
             await self._answer(request, owner, send)
 
@@ -204,7 +213,7 @@ class PageRoutes:
 
         fields: dict[str, Any] = {"data": checked(event["data"], 0)}
         self._payloads.check(call, event | fields)
-        if event.get("event_data") is not None:
+        if isinstance(event.get("event_data"), dict):
             fields["event_data"] = _without_files(event["event_data"], 0)
         for name, kind in (("session_hash", str), ("fn_index", int), ("trigger_id", int)):
             if isinstance(event.get(name), kind):

@@ -73,6 +73,25 @@ def test_a_stale_state_file_is_recognised(tmp_path, monkeypatch, served):
     assert discovery.find() is not None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[1]",
+        "[" * 60_000,
+        '{"pid": "1"}',
+        "\xff",
+        '{"pid": -1, "port": 0, "token": "", "api": 1, "version": "", "started": 0}',
+    ],
+    ids=["empty", "a list", "deep", "half", "no text", "no process"],
+)
+def test_a_state_file_that_is_none_leads_to_no_server(text, tmp_path, monkeypatch):
+    path = tmp_path / "server.json"
+    path.write_bytes(text.encode("latin-1"))
+    monkeypatch.setenv("PHOTOCHROM_STATE", str(path))
+    assert discovery.find() is None
+
+
 def test_a_second_demo_leads_to_the_first(tmp_path):
     with server(tmp_path) as running:
         answer = demo(tmp_path, "--open")

@@ -34,6 +34,14 @@ def test_an_odd_value_is_refused_in_one_plain_sentence(client, name):
     assert refused > 0.6 * len(payloads)
 
 
+def test_a_page_whose_session_is_gone_leaves_no_traceback_in_the_log(served, client):
+    """Each page that was open while the server was restarted left one of sixty lines."""
+    answer = client.get("/gradio_api/queue/data", params={"session_hash": "gone"})
+    assert answer.status_code == 200 and "session_not_found" in answer.text
+    client.get("/v1/health")
+    assert "Traceback" not in served.log.read_text()
+
+
 def test_what_an_event_says_of_itself_is_looked_at_too(client):
     numbers = {one["api_name"]: one["id"] for one in client.get("/config").json()["dependencies"]}
     [path] = upload(client, ("a.png", PNG))

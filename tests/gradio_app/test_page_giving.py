@@ -173,3 +173,18 @@ def expect_to_be_back(page: Page, hinted: np.ndarray, former: str) -> None:
     expect(page.locator(".hint-editor-undo")).to_be_enabled()
     expect(page.locator(".hint-editor-busy")).to_be_hidden()
     assert np.array_equal(shown(page), hinted)
+
+
+def test_a_page_whose_connection_broke_for_a_while_goes_on_with_all_strokes(page):
+    """A phone that slept or left the WLAN stayed at "Attempting reconnection" for ever."""
+    choose(page, PNG)
+    to_hint_editor(page)
+    after(page, lambda: stroke(page, 0.3, 0.3))
+    page.context.set_offline(True)
+    stroke(page, 0.5, 0.6)
+    expect(page.locator(".toast-body")).to_contain_text("Connection to the server was lost")
+    with page.expect_navigation():  # the page loads itself anew
+        page.context.set_offline(False)
+    expect(page.get_by_role("tab", name="Paint")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".hint-editor-list summary")).to_have_text("2 strokes")
+    expect(page.locator(".toast-body")).to_have_count(0)

@@ -19,7 +19,7 @@ def bottom_of(page, selector: str) -> float:
     return box["y"] + box["height"]
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (820, 1180), (390, 844)])
+@pytest.mark.parametrize("size", [(1280, 720), (820, 1180), (390, 844), (844, 390)])
 def test_an_open_picture_ends_above_the_fold_and_the_download_is_at_hand(page, size):
     width, height = size
     page.set_viewport_size({"width": width, "height": height})
@@ -39,6 +39,53 @@ def test_an_open_picture_ends_above_the_fold_and_the_download_is_at_hand(page, s
             assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.get_by_role("button", name="Another photograph").click()
         expect(page.locator("#chooser")).to_be_visible()
+
+
+def test_on_a_phone_on_its_side_nothing_covers_the_tabs_and_there_is_room_to_paint(page):
+    page.set_viewport_size({"width": 844, "height": 390})
+    choose(page, WIDE)
+    to_hint_editor(page)
+    page.evaluate("scrollTo(0, 0)")
+    box = page.locator(".hint-editor-view").bounding_box()
+    button = page.locator("#another").bounding_box()
+    assert box and button and box["height"] > 0.6 * 390, box
+    menu = page.locator("#tabs > .tab-wrapper .overflow-menu > button")
+    for tab in (*page.get_by_role("tab").all(), menu):
+        place = tab.bounding_box()
+        assert place is None or place["x"] + place["width"] <= button["x"]
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (390, 844)])
+def test_with_many_files_chosen_the_button_stays_in_sight(page, size):
+    """Fifty files made a list of five screens, and the button and all progress stood below it."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.get_by_role("tab", name="Many files").click()
+    files = [
+        {"name": f"scan {number:02}.png", "mimeType": "image/png", "buffer": WIDE}
+        for number in range(30)
+    ]
+    page.set_input_files('#many-drop input[type="file"]', files)
+    expect(page.locator("#many-drop tr.file")).to_have_count(30)
+    expect(page.locator("#many-count")).to_contain_text("30 files chosen")
+    page.evaluate("scrollTo(0, 0)")
+    assert bottom_of(page, "#many-go") <= size[1]
+
+
+def test_a_number_is_typed_and_left_with_the_tab_key_without_an_error(page):
+    answers: list[int] = []
+    page.on("response", lambda answer: answers.append(answer.status))
+    choose(page, WIDE)
+    to_hint_editor(page)
+    field = page.locator("#vividness").get_by_role("spinbutton")
+
+    def leave() -> None:
+        field.fill("0")
+        for _ in range(3):
+            page.keyboard.press("Tab")
+
+    assert np.ptp(after(page, leave).astype(int), axis=-1).max() <= 2
+    assert max(answers) < 400
+    expect(page.locator(".toast-body")).to_have_count(0)
 
 
 def test_820_pixels_are_one_column_and_1280_are_two(page):

@@ -154,7 +154,7 @@ def test_a_bomb_in_a_multipart_body_is_never_unpacked(client, served):
     ):
         assert client.post("/v1/colorize", files={"image": bomb}).status_code == status
     hints = {"image": file_of(gray(40, 40), "PNG"), "hints": huge_png_header()}
-    assert_problem(client.post("/v1/colorize", files=hints), 422, "too large")
+    assert_problem(client.post("/v1/colorize", files=hints), 422, "hints picture")
     assert peak_memory(served.process.pid) - before < unpacked / 2
 
 

@@ -333,6 +333,9 @@ REFUSED = {
     "png of an iphone": (pillow(GRAY, "PNG").replace(b"IHDR", b"CgBI", 1), "made for the iPhone"),
     "pdf": (b"%PDF-1.7 and so on", "a PDF document"),
     "jpeg xl": (bytes(imagecodecs.jpegxl_encode(GRAY)), "a JPEG XL picture"),
+    "jpeg-ls": (bytes(imagecodecs.jpegls_encode(GRAY)), "a JPEG-LS picture"),
+    "pam": (b"P7\nWIDTH 83\n", "a PAM picture"),
+    "a film": (b"\0\0\0\x18ftypisom" + bytes(20), "a film"),
     "animated png": (
         pillow(
             Image.fromarray(GRAY),

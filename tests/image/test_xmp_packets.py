@@ -9,7 +9,8 @@ import pytest
 from core.image.metadata import xmp
 from core.image.metadata.provenance import add_provenance, provenance_of
 from core.image.read import open_source
-from tests.image.pictures import PROVENANCE, colour, gray, pillow, through
+from core.image.write import encode
+from tests.image.pictures import PROVENANCE, colour, gray, painted, pillow, through
 
 DC = "http://purl.org/dc/elements/1.1/"
 SOURCE = (DC, "source")
@@ -61,6 +62,27 @@ def test_a_list_as_long_as_photoshops_longest_is_kept_and_read_back():
         written = source.pages[0].metadata.xmp or b""
     assert provenance_of(written) == PROVENANCE
     assert written.count(b"<rdf:li>") == 20_000
+
+
+@pytest.mark.parametrize(("count", "is_kept"), [(4000, True), (184_000, False)])
+def test_photoshops_endless_list_of_ancestors_is_left_out_and_nothing_else(count, is_kept):
+    """Scans that went through old versions of Photoshop have 184,000 entries in it."""
+    items = "".join(f"<rdf:li>{number:032X}</rdf:li>" for number in range(count))
+    ancestors = f"<photoshop:DocumentAncestors><rdf:Bag>{items}</rdf:Bag>"
+    packet = _packet(
+        f"<dc:source>Box 7</dc:source>{ancestors}</photoshop:DocumentAncestors>"
+    ).replace("xmlns:dc=", 'xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" xmlns:dc=')
+    data = pillow(colour(), "WEBP", lossless=True, xmp=packet.encode())
+    with open_source(data) as source:
+        written, notes = encode(source, painted(source), provenance=PROVENANCE)
+    assert notes == (
+        () if is_kept else ("Photoshop's list of 184,000 ancestors in its XMP is left out",)
+    )
+    with open_source(written) as source:
+        after = source.pages[0].metadata.xmp or b""
+    assert xmp.read(after)[SOURCE] == "Box 7"
+    assert provenance_of(after) == PROVENANCE
+    assert (b"DocumentAncestors" in after) == is_kept
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])

@@ -34,6 +34,8 @@ def test_what_metadata_of_writes_is_what_read_reads():
         ({"side": "wide"}, "photochrom.side is 'wide'"),
         ({"multiple": "0"}, "photochrom.multiple"),
         ({"bins": "[[1]]"}, "photochrom.bins"),
+        ({"bins": "[" * 100_000}, "photochrom.bins"),
+        ({"bins": f"[[1{400 * '0'}, 1]]"}, "photochrom.bins"),
     ],
 )
 def test_wrong_metadata_is_refused_by_its_key(changes, says):

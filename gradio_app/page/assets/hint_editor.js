@@ -352,12 +352,17 @@ function show() {
   if (value.image && !picture.src.endsWith(value.image)) picture.src = value.image;
   else busy.hidden = true;
   draw();
-  const carried = isOther && window.photochrom?.takeStrokes();
-  if (carried?.length) {
-    painting.begin(carried);
-    tell("Your strokes are back");
-  }
+  if (isOther) takeStrokes();
 }
+
+// Strokes that this browser kept and the server does not know.
+function takeStrokes() {
+  const carried = window.photochrom?.takeStrokes();
+  if (!carried?.length || JSON.stringify(carried) === JSON.stringify(painting.strokes)) return;
+  painting.begin(carried);
+  tell("Your strokes are back");
+}
+addEventListener("photochrom-strokes", () => { if (known) takeStrokes(); });
 watch("value", show);
 choose(SWATCHES[0].colour, SWATCHES[0].name);
 say("");

@@ -121,7 +121,10 @@ window.photochrom = (() => {
       for (const store of [PHOTOGRAPHS, STROKES]) {
         const kept = await read(store, former);
         if (kept) await put(store, id, kept.value);
+        if (store === STROKES && kept) carried = kept.value; // some were painted without a connection
       }
+      dispatchEvent(new Event("photochrom-strokes"));
+      if (sessionStorage.getItem(PAINTING) === "yes") goPainting();
     },
     closed() {
       goOnAt("#drop button");

@@ -16,6 +16,8 @@ from core.image.page import Source, page_of
 from core.image.painted_page import PaintedPage
 from core.image.pixels import held_or_streamed
 
+#: The frame header of another standard (ITU-T T.87), whose files begin alike.
+_JPEG_LS: Final = 0xF7
 #: The last two bytes of a whole file.
 _END: Final = b"\xff\xd9"
 
@@ -40,6 +42,8 @@ FORMAT: Final = Format(
 def open(origin: Origin, max_pixels: int) -> Source:
     """See `FormatModule`."""
     frame = head.frame_of(origin.read)
+    if frame is None and any(marker == _JPEG_LS for marker, _ in head.segments(origin.read)):
+        raise unsupported("it is a JPEG-LS picture", origin.name)
     if frame is None:
         raise damaged("it has no picture header", origin.name)
     bits, width, height, channels = frame
