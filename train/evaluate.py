@@ -25,8 +25,9 @@ from core.learn.predict import chroma_for
 from core.model.session import Session, open_session
 from core.paths import SHEET_MARK
 from core.reach import hints_in_cells, lightness_in_cells, limited
-from train.data.augment import Augment, old_film
+from train.data.augment_settings import Augment
 from train.data.cache import decode
+from train.data.old_film import old_film
 from train.data.random_numbers import RandomNumbers
 from train.data.shards import members, sources
 
@@ -61,7 +62,7 @@ class Photograph:
     def through_old_film(self, seed: int) -> "Photograph":
         """The same picture, whose lightness the model sees as an old photograph would have it.
 
-        One draw of `augment.old_film` for each seed and name. Colours are judged on the true L*.
+        One draw of `old_film` for each seed and name. Colours are judged on the true L*.
         """
         rng = RandomNumbers(zlib.crc32(f"{seed} {self.name}".encode()), 1)
         rgb = torch.from_numpy(self.rgb.copy()).permute(2, 0, 1)[None] / 255

@@ -203,7 +203,9 @@ def fill(
     for position, batch in enumerate(batches):
         share = (policy.AHEAD - depth - moved) // (len(batches) - position)
         try:
-            scans, died, dead = ledger.refill(batch, max(0, share), may_end, depth == 0, now)
+            scans, died, dead = ledger.expire_and_refill(
+                batch, max(0, share), may_end, depth == 0, now
+            )
         except PhotochromError as error:
             log.warning("%s", error)
             continue

@@ -1,7 +1,7 @@
-"""The lease of the scan at work: renewed by a thread, lost when another process takes the scan.
+"""Renews the lease of the scan at work from a thread; another process may then not take the scan.
 
-A lease that nobody renews expires in lua/refill.lua, which the dispatcher runs; `policy.LEASE` is
-its length.
+A lease that is not renewed within `policy.LEASE` seconds, since its process was killed, is ended by
+lua/expire_and_refill.lua, which the dispatcher runs: the scan goes back to the backlog.
 """
 
 import contextlib

@@ -227,14 +227,14 @@ class Ledger:
             holders = self.redis.hkeys(self.key(batch) + ":tokens")
         return any(holder.startswith(f"{worker} ".encode()) for holder in holders)
 
-    def refill(
+    def expire_and_refill(
         self, batch: str, room: int, may_end: bool, queue_is_empty: bool, time: float = 0.0
     ) -> tuple[list[str], list[str], list[str]]:
         """One round of the dispatcher over a batch: the scans to be published now, those whose
         process died and that are tried again, and those that have just been quarantined. `time` is
         Redis' at the round's beginning."""
         answer = self._step(
-            "refill",
+            "expire_and_refill",
             batch,
             min(room, 1000),
             int(may_end),

@@ -21,7 +21,7 @@ return due
 KILLED: Final = refusal_text(
     Failure(
         "killed-its-worker",
-        # refill.lua writes how often.
+        # expire_and_refill.lua writes how often.
         "killed its worker @ times (memory, time limit, or a crash in a decoder)",
     )
 )

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from core.learn.batch import TrainingBatch
-from train.data.augment import Augment, box_in, crop, dressed
+from train.data.augment import box_in, crop, dressed
+from train.data.augment_settings import Augment
 from train.data.cache import Pictures
 from train.data.gpu_pictures import GpuPictures
 from train.data.prefetch import prefetched

@@ -1,4 +1,4 @@
-"""Writing TIFF files: pages one after the other, each strip by strip, in bounded memory.
+"""Writes TIFF files: pages one after the other, each strip by strip, in bounded memory.
 
 The smaller versions of a page are made of its coloured rows as they come (`overviews.py`). All
 directories stand at the end, each in the place that it has in the source.

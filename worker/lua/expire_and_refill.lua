@@ -1,4 +1,5 @@
--- One round of the dispatcher over one batch. ARGV: room in the queue, 1 if leases may end (0 just
+-- One round of the dispatcher over one batch: gives scans whose lease expired (their process died)
+-- back to the backlog, then takes scans from the backlog for the queue. ARGV: room in the queue, 1 if leases may end (0 just
 -- after Redis was down, when nobody could renew), 1 if the queue is empty, seconds after which an
 -- issued scan then counts as lost, deaths allowed (the batch's own number of attempts goes before),
 -- text of the result for one that died too often,
