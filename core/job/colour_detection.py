@@ -66,7 +66,7 @@ def is_left_alone(path: Path, max_pixels: int) -> bool:
 
 
 def is_in_colour(samples: np.ndarray) -> bool:
-    """Returns whether a picture is in colour; `samples`: (h, w[, 3]), uint8 or uint16 sRGB codes."""
+    """Returns whether a picture, uint8 or uint16 sRGB codes (h, w[, 3]), is in colour."""
     if samples.ndim == 2:
         return False
     height, width = samples.shape[:2]

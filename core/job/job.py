@@ -91,7 +91,7 @@ def planned_line(job: Job) -> str:
 
 
 def report_line(outcome: Outcome) -> str:
-    """Returns the outcome as one line of ASCII JSON (contract 5), without keys that have no value."""
+    """Returns the outcome as one line of ASCII JSON (contract 5), without empty values."""
     import json
 
     values: dict[str, Any] = {

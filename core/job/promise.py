@@ -155,7 +155,7 @@ def _same_alpha(old: np.ndarray | None, new: np.ndarray | None, lossless: bool) 
 
 
 def _in_step(first, second):
-    """Yields pairs of (samples, alpha) of equal height from two iterators of (top, samples, alpha)."""
+    """Yields two pages' (samples, alpha) in strips of equal height."""
     left = right = None
     while True:
         left = next(first, None) if left is None else left
