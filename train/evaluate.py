@@ -62,7 +62,7 @@ class Photograph:
     def through_old_film(self, seed: int) -> "Photograph":
         """The same picture, whose lightness the model sees as an old photograph would have it.
 
-        One draw of `old_film` for each seed and name. Colours are judged on the true L*.
+        One draw of `augment.old_film` for each seed and name. Colours are judged on the true L*.
         """
         rng = RandomNumbers(zlib.crc32(f"{seed} {self.name}".encode()), 1)
         rgb = torch.from_numpy(self.rgb.copy()).permute(2, 0, 1)[None] / 255

@@ -71,6 +71,8 @@ def _end_with_parent() -> None:
 
 
 def _crops(number: int) -> np.ndarray:
-    """Returns a batch's crops for the pipe; torch's shared memory would exceed a container's 64 MB."""
+    """Returns a batch's crops as numpy, which go by the pipe: torch would send them by shared
+    memory, of which a container has 64 MB.
+    """
     assert _make is not None
     return _make(number).numpy()
