@@ -25,9 +25,9 @@ from core.options import canonical_json
 
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 DEFAULT_RADIUS: Final = 4.0  # source pixels
-MAX_AB: Final = 128.0  # CIELAB units; |a*| and |b*| of every real colour are smaller
+MAX_AB: Final = 128.0  # |a*|, |b*| of any real hint stay below
 MAX_PIXELS: Final = 400e6  # of a picture of strokes, which is decoded whole, 4 bytes a pixel
-_FARTHEST: Final = 1e9  # pixels; no picture is so large. NaN and infinity fail the comparison too
+_FARTHEST: Final = 1e9  # no picture is so large; NaN and infinity fail the comparison too
 _MOST_PAGES: Final = 65_535
 _POINT_KEYS = ("x", "y", "radius", "colour", "color", "a", "b")
 
@@ -62,7 +62,7 @@ def read_document(path: Path) -> str:
 
 
 def document_of(data: bytes, file: object = None) -> str:
-    """Returns the canonical hint document of a hints file's bytes; raises `HintsError`."""
+    """The canonical hint document of a hints file's bytes; raises `HintsError`."""
     if data.startswith(PNG_SIGNATURE):
         _strokes(data, file)  # refuses a PNG that cannot be read, now and not in the middle
         return canonical_json({"strokes": base64.b64encode(data).decode()})
@@ -219,7 +219,7 @@ def _lay_strokes(result, encoded: str, picture, thumbnail) -> None:
 
 
 def _strokes(data: bytes, file: object) -> np.ndarray:
-    """Returns the strokes as uint8 (H, W, 4) sRGB with alpha."""
+    """The strokes as uint8 (H, W, 4) sRGB with alpha."""
     from core.image.origin import Origin
     from core.image.vips import library, load
 
