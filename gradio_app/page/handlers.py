@@ -24,7 +24,15 @@ from gradio_app.page import examples, words
 from gradio_app.page.batch import MOST_FILES, ZipBatches
 from gradio_app.page.failure_notes import failures_as_notes, show_note
 from gradio_app.page.hint_editor import document_of_strokes
-from gradio_app.page.payloads import ColourSettings, detail_of, file_path, files_of, numbers_in
+from gradio_app.page.parts import BatchParts, ComparisonParts, PhotographParts, Presence, Shown
+from gradio_app.page.payloads import (
+    ColourSettings,
+    WaySettings,
+    detail_of,
+    file_path,
+    files_of,
+    numbers_in,
+)
 from gradio_app.page.pictures import OpenPicture, OpenPictures
 from gradio_app.page.preview import as_address, coloured, histogram, jpeg_of
 from gradio_app.page.routes import owner_of
@@ -33,15 +41,11 @@ from gradio_app.problems import Refused
 
 #: How often a person is told how far the work is.
 _TELL_S: Final = 0.4
-#: How many parts of the page there are of each kind; see `layout._Photograph`.
-_PRESENT: Final = 6
-_CONTROLS: Final = len(ColourSettings._fields)
-_SHOWN: Final = 6
 
 
-def _editor_failed() -> list[Any]:
-    """Values in the place of `_shown`'s after a failure: the hint editor stops waiting."""
-    return [gr.skip(), {"failed": secrets.token_hex(4)}, *[gr.skip()] * (_SHOWN - 3), ""]
+def _editor_failed() -> Shown:
+    """Returns values after a failure: the hint editor stops waiting, there is no progress."""
+    return Shown.only(hint_editor={"failed": secrets.token_hex(4)}, progress="")
 
 
 class Handlers:
@@ -106,16 +110,16 @@ class Handlers:
         try:
             picture = await asyncio.to_thread(self._pictures.fork, id)
         except OptionsError:
-            return ["", *[gr.skip()] * (_PRESENT + _CONTROLS + _SHOWN)]
+            return PhotographParts.closed().listed()
         shown = await self._shown(picture, restore=True)
         return self._opened(picture, shown)
 
     async def close(self, id: str):
         """Back to choosing."""
         self._pictures.close(id)
-        return "", *self._present(is_open=False)
+        return "", *self._presence(is_open=False)
 
-    @failures_as_notes(lambda: [*[gr.skip()] * (_SHOWN - 1), ""])
+    @failures_as_notes(lambda: Shown.only(progress=""))
     async def change(self, id: str, *settings: Any):
         """Other settings."""
         async for shown in self._recolour(id, ColourSettings(*settings)):
@@ -131,7 +135,7 @@ class Handlers:
         async for shown in self._recolour(id, ColourSettings(*settings)):
             yield shown
 
-    @failures_as_notes(lambda: _editor_failed()[1])
+    @failures_as_notes(lambda: _editor_failed().hint_editor)
     async def ask(self, id: str, event: gr.EventData, *settings: Any):
         """What else one point could be."""
         picture = self._pictures.find(id)
@@ -177,10 +181,9 @@ class Handlers:
         if not id:
             raise Refused(422, "Open a photograph first, then compare.")
         picture = self._pictures.find(id)
-        half = len(settings) // 2
         left, right = (
-            self._options(picture, ColourSettings(*way))
-            for way in (settings[:half], settings[half:])
+            self._options(picture, ColourSettings(**way._asdict()))
+            for way in WaySettings.pair(settings)
         )
         if left == right:
             raise Refused(422, words.ALIKE)
@@ -199,7 +202,8 @@ class Handlers:
             f"{side}: {words.way(options, self.model_names)}, {words.duration(seconds)}."
             for side, options, seconds in (("Left", left, one_s), ("Right", right, two_s))
         ]
-        return (one, two), f'<p class="status" role="status">{escape(" ".join(sentences))}</p>'
+        result = f'<p class="status" role="status">{escape(" ".join(sentences))}</p>'
+        return ComparisonParts((one, two), result)
 
     async def batch(
         self, files: Any, model: str, vividness: float, small_faces: bool, request: gr.Request
@@ -223,11 +227,11 @@ class Handlers:
         try:
             for key in batch.left:
                 batch.current = key
-                yield (
-                    gr.skip(),
-                    words.batch_report(batch),
-                    gr.update(visible=True),
-                    gr.update(visible=False),
+                yield BatchParts(
+                    files=gr.skip(),
+                    report=words.batch_report(batch),
+                    stop=gr.update(visible=True),
+                    again=gr.update(visible=False),
                 )
                 with self._pool.slot() as slot:
                     check = batch.at(slot)
@@ -241,11 +245,11 @@ class Handlers:
             self._batches.end(owner, page, batch)
         is_done = not (batch.is_stopped or batch.failures)
         has_failed = bool(batch.failures) and not batch.is_stopped
-        yield (
-            None if is_done else gr.skip(),
-            words.batch_report(batch),
-            gr.update(visible=False),
-            gr.update(visible=has_failed),
+        yield BatchParts(
+            files=None if is_done else gr.skip(),
+            report=words.batch_report(batch),
+            stop=gr.update(visible=False),
+            again=gr.update(visible=has_failed),
         )
 
     async def stop_batch(self, request: gr.Request) -> None:
@@ -275,7 +279,7 @@ class Handlers:
             try:
                 while not (await asyncio.wait((work,), timeout=_TELL_S))[0]:
                     if whole > 1:
-                        yield [*[gr.skip()] * (_SHOWN - 1), words.looking(done, whole)]
+                        yield Shown.only(progress=words.looking(done, whole))
                 await work
             finally:  # also where nobody listens any more
                 slot.cancel()
@@ -299,31 +303,35 @@ class Handlers:
         found = self._descriptions.get(model)
         return found is not None and found.takes_hints
 
-    def _opened(self, picture: OpenPicture, shown: list[Any]) -> list[Any]:
-        """Values of `layout._Photograph.opened`."""
+    def _opened(self, picture: OpenPicture, shown: Shown) -> list[Any]:
+        """Returns values of all parts that have to do with the photograph."""
         chosen = picture.options
-        return [
-            picture.id,
-            *self._present(is_open=True),
-            chosen.model,
-            chosen.side,
-            chosen.vividness,
-            chosen.detail > 1,
-            chosen.warmth,
-            chosen.tint,
-            chosen.calm,
-            chosen.reach,
-            *shown,
-        ]
+        controls = ColourSettings(
+            model=chosen.model,
+            side=chosen.side,
+            vividness=chosen.vividness,
+            small_faces=chosen.detail > 1,
+            warmth=chosen.warmth,
+            tint=chosen.tint,
+            calm=chosen.calm,
+            reach=chosen.reach,
+        )
+        presence = self._presence(is_open=True)
+        return PhotographParts(picture.id, presence, controls, shown).listed()
 
-    def _present(self, *, is_open: bool) -> list[Any]:
-        """What is to be seen: chooser; picture, painting area, comparison, panel; and which tab."""
-        visibility = gr.update(visible=is_open)
-        tab = gr.skip() if is_open else gr.update(selected="photograph")
-        return [gr.update(visible=not is_open), *[visibility] * (_PRESENT - 2), tab]
+    def _presence(self, *, is_open: bool) -> Presence:
+        """Returns what is visible with a photograph, or without one; then the chooser's tab is."""
+        return Presence(
+            chooser=gr.update(visible=not is_open),
+            opened=gr.update(visible=is_open),
+            paint_tab=gr.update(visible=is_open),
+            compare_tab=gr.update(visible=is_open),
+            panel=gr.update(visible=is_open),
+            tabs=gr.skip() if is_open else gr.update(selected="photograph"),
+        )
 
-    async def _shown(self, picture: OpenPicture, *, restore: bool = False) -> list[Any]:
-        """Values of slider, hint editor, status line, facts, histogram, and no progress."""
+    async def _shown(self, picture: OpenPicture, *, restore: bool = False) -> Shown:
+        """Returns values for a coloured picture, without progress."""
         before, after = await asyncio.to_thread(picture.preview_files)
         colorizer = await asyncio.to_thread(self._with, picture.options.model)
         session = colorizer.session
@@ -340,7 +348,14 @@ class Handlers:
         value = self._editor_value(picture) | ({"restore": True} if restore else {})
         assert picture.last_chroma is not None
         colours = histogram(picture.last_chroma, picture.options.vividness)
-        return [(str(before), str(after)), value, line, facts, colours, ""]
+        return Shown(
+            slider=(str(before), str(after)),
+            hint_editor=value,
+            status=line,
+            facts=facts,
+            histogram=colours,
+            progress="",
+        )
 
     def _editor_value(self, picture: OpenPicture) -> dict[str, Any]:
         description = self._descriptions.get(picture.options.model)
