@@ -1,7 +1,8 @@
-"""The handlers of the page: one for each thing that a person can do on it.
+"""Handles the events of the page: one handler for each thing that a person can do on it.
 
-Every handler takes a slot in the pool, works in its threads, and says what went wrong in one
-sentence (`failure_notes`). Pictures live in `OpenPictures`; the browser holds only their names.
+A handler that computes takes a slot in the pool and works in its threads. Every handler reports a
+failure in one sentence (`failure_notes`), and returns its values in the groups that `parts` names.
+`OpenPictures` holds the pictures; the browser knows only their names.
 """
 
 import asyncio
@@ -39,7 +40,7 @@ from gradio_app.page.routes import owner_of
 from gradio_app.page.uploads import Uploads
 from gradio_app.problems import Refused
 
-#: How often a person is told how far the work is.
+#: Seconds between two reports of how far the work is.
 _TELL_S: Final = 0.4
 
 
@@ -60,7 +61,7 @@ class Handlers:
         self.model_names = list(self._descriptions)
 
     def card(self, model: str) -> str:
-        """The model's own words about itself."""
+        """Returns the model's card, in Markdown."""
         found = self._descriptions.get(model)
         return found.card if found else ""
 
@@ -101,7 +102,7 @@ class Handlers:
         return self._opened(picture, await self._shown(picture))
 
     async def restore(self, id: str):
-        """After the page was loaded anew: the picture that was open in this tab, if it still is.
+        """Shows the picture that was open in this tab before the page was reloaded, if it still is.
 
         A duplicated tab comes this way too, so each gets a picture of its own.
         """
@@ -115,19 +116,19 @@ class Handlers:
         return self._opened(picture, shown)
 
     async def close(self, id: str):
-        """Back to choosing."""
+        """Closes the picture and shows the chooser."""
         self._pictures.close(id)
         return "", *self._presence(is_open=False)
 
     @failures_as_notes(lambda: Shown.only(progress=""))
     async def change(self, id: str, *settings: Any):
-        """Other settings."""
+        """Colours the picture by other settings."""
         async for shown in self._recolour(id, ColourSettings(*settings)):
             yield shown
 
     @failures_as_notes(_editor_failed)
     async def paint(self, id: str, event: gr.EventData, *settings: Any):
-        """Another set of strokes."""
+        """Colours the picture by another set of strokes."""
         picture = self._pictures.find(id)
         strokes = (event._data or {}).get("strokes") or []
         document_of_strokes(strokes, picture.width, picture.height)  # refused before it is kept
@@ -137,7 +138,7 @@ class Handlers:
 
     @failures_as_notes(lambda: _editor_failed().hint_editor)
     async def ask(self, id: str, event: gr.EventData, *settings: Any):
-        """What else one point could be."""
+        """Returns the hint editor's value with the alternatives for one point."""
         picture = self._pictures.find(id)
         chosen = ColourSettings(*settings)._replace(small_faces=False)
         x, y, radius = numbers_in(event._data, "x", "y", "radius")
@@ -163,7 +164,7 @@ class Handlers:
 
     @failures_as_notes(lambda: "")
     async def full_size(self, id: str, *settings: Any):
-        """Makes the whole file and says where it can be fetched."""
+        """Colours the whole file and returns the address where it can be fetched."""
         picture = self._pictures.find(id)
         options = self._options(picture, ColourSettings(*settings))
         with self._pool.slot() as slot:
@@ -174,7 +175,7 @@ class Handlers:
 
     @failures_as_notes()
     async def compare(self, id: str, *settings: Any):
-        """The open picture in two ways, for a slider between them.
+        """Colours the open picture in two ways, for a slider between them.
 
         `settings` are those of the left picture, then those of the right one.
         """
@@ -208,7 +209,7 @@ class Handlers:
     async def batch(
         self, files: Any, model: str, vividness: float, small_faces: bool, request: gr.Request
     ):
-        """Many files, one after another, into a ZIP; yields the report as it grows."""
+        """Colours many files, one after another, into a ZIP; yields the report as it grows."""
         owner, page = owner_of(_scope(request)), request.session_hash or ""
         try:
             options = Options(model=model, vividness=vividness, detail=detail_of(small_faces))
@@ -253,11 +254,11 @@ class Handlers:
         )
 
     async def stop_batch(self, request: gr.Request) -> None:
-        """Ends the page's batch; its own handler then shows what is done."""
+        """Stops the page's batch; the handler `batch` then shows the results so far."""
         self._batches.stop(request.session_hash or "")
 
     async def last_batch(self, request: gr.Request) -> str:
-        """After the page was loaded anew: what the browser's last batch came to."""
+        """Returns the report of the browser's last batch, after the page was reloaded."""
         batch = self._batches.last(owner_of(_scope(request)))
         return words.batch_report(batch) if batch else ""
 
@@ -292,7 +293,7 @@ class Handlers:
     def _options(
         self, picture: OpenPicture, settings: ColourSettings, strokes: list | None = None
     ) -> Options:
-        """The picture's options with its own strokes, or with others."""
+        """Returns the picture's options, with its own strokes or with `strokes`."""
         strokes = picture.strokes if strokes is None else strokes
         hints = document_of_strokes(strokes, picture.width, picture.height)
         if hints and not self._takes_hints(settings.model):
@@ -320,7 +321,7 @@ class Handlers:
         return PhotographParts(picture.id, presence, controls, shown).listed()
 
     def _presence(self, *, is_open: bool) -> Presence:
-        """Returns what is visible with a photograph, or without one; then the chooser's tab is."""
+        """Returns which parts are visible, with an open photograph or without one."""
         return Presence(
             chooser=gr.update(visible=not is_open),
             opened=gr.update(visible=is_open),
@@ -376,7 +377,7 @@ def _scope(request: gr.Request) -> Any:
 
 
 def _lightness_at(picture: OpenPicture, x: float, y: float) -> float:
-    """L* of the preview's pixel there."""
+    """Returns L* of the preview's pixel at x, y of the full page."""
     height, width = picture.before.shape[:2]
     row = min(max(int(y / picture.height * height), 0), height - 1)
     column = min(max(int(x / picture.width * width), 0), width - 1)
