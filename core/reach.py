@@ -1,11 +1,12 @@
-"""How far hints reach: each colours its thing, up to its edges, and leaves the rest alone.
+"""Limits how far hints reach: each hint colours its thing, up to its edges, and nothing else.
 
-A network that takes hints decides by itself where they act, and it may colour foliage for a dab on
-an arm. Here two shares are found for every cell: of the network's answer with hints, and of the
-colour of the nearest hint itself. They follow from how far that hint is along ways that cross no
-border (`core.colour.geodesic`) and how much both places look alike, by a small network of three
-layers in `reach.npz`, which `python -m train.learn_reach` makes. It sees nothing of the network
-that answers but its two answers, so that it serves all of them.
+A network that takes hints decides by itself where they act, and it may colour foliage for a hint on
+an arm. This module computes two shares for every cell: of the network's output with hints, and of
+the colour of the nearest hint. They follow from the hint's distance along paths that cross no
+border (`core.colour.geodesic`) and from how alike the cell and the hint's cell look. A small
+network of three layers computes them; its weights are in `reach.npz`, which
+`python -m train.learn_reach` makes. It reads only the two outputs of the network that colours, with
+and without hints, so that it serves every network.
 """
 
 from functools import lru_cache
@@ -16,19 +17,19 @@ import numpy as np
 
 from core.colour.windows import window_means
 
-#: What changes of lightness and chroma cost on three kinds of way (see `nearest_marked`): both
-#: little, both much, lightness alone. The first also says which hint is the nearest.
+#: (lightness_cost, chroma_cost) of three distances (see `nearest_marked`): both low, both high,
+#: lightness alone. The first distance also decides which hint is the nearest.
 _WAYS: Final = ((1.169, 1.301), (4.0, 4.0), (8.0, 0.0))
-#: On a way of a short side L* may change by so many hundreds for nothing.
+#: `slack` of all three: free change of L*, in hundreds, along a path of a short side's length.
 _SLACK: Final = 1.12
-#: Lightness is smoothed before its edges are looked for, by this share of the short side
-#: (a standard deviation), since grain is no border.
+#: Standard deviation, as a share of the short side, by which lightness is smoothed before edges
+#: are measured, so that grain does not count as a border.
 _SMOOTHING: Final = 1 / 230
-#: Surroundings that are compared, as shares of the short side.
+#: Radii of the surroundings that are compared, as shares of the short side.
 _SMALL, _LARGE, _CHROMA = 1 / 32, 1 / 10, 1 / 20
-#: Distances beyond are all alike, in short sides.
+#: Larger distances are set to this one, in short sides.
 _FARTHEST: Final = 3.0
-#: A share below this one is none: far pixels keep their bits.
+#: Smaller shares are set to 0, so that far cells keep their values bit for bit.
 _NOTHING: Final = 0.02
 
 WEIGHTS: Final = Path(__file__).with_name("reach.npz")
@@ -41,12 +42,12 @@ def limited(
     hints: np.ndarray,
     reach: float = 1.0,
 ) -> np.ndarray:
-    """The chroma of a picture with hints that stop at the edges of things.
+    """Returns the chroma of a picture with hints that stop at the edges of things.
 
-    All on the network's grid. Parameters: its answer without hints and what hints change in it, a*
-    and b* (2, h, w); L* (h, w); a*, b* of hints and their mask (3, h, w); `reach`, 0 for the hinted
-    cells alone, 2 for twice as far as usual. Returns float32 (2, h, w), `automatic` itself where no
-    cell is hinted.
+    All arrays are on the network's grid. `automatic`: the network's output without hints, a* and b*
+    (2, h, w); `change`: its output with hints minus `automatic`; `lightness`: L* (h, w); `hints`:
+    a*, b* and mask (3, h, w); `reach`: 0 for the hinted cells alone, 2 for twice as far as usual.
+    Returns float32 (2, h, w), `automatic` itself where no cell is hinted.
     """
     marked = hints[2] > 0
     if not marked.any():
@@ -63,7 +64,7 @@ def limited(
 def described(
     lightness: np.ndarray, automatic: np.ndarray, hints: np.ndarray, reach: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What is looked at: (features, h, w), and the nearest hint's a* and b* (2, h, w)."""
+    """Returns the small network's input (features, h, w), and the nearest hints' a*, b*."""
     from core.colour.geodesic import nearest_marked
 
     side, marked = min(lightness.shape), hints[2] > 0
@@ -77,7 +78,7 @@ def described(
     origin = np.unravel_index(ways[0][1], lightness.shape)
 
     def unlike(planes: np.ndarray) -> np.ndarray:
-        """How far each place is from that of its hint in `planes`, (h, w) or (2, h, w)."""
+        """Returns how much each cell differs from its hint's in `planes`, (h, w) or (2, h, w)."""
         difference = planes - planes[..., *origin]
         return np.abs(difference) if difference.ndim == 2 else np.hypot(*difference)
 
@@ -107,7 +108,7 @@ def described(
 
 
 def _shares(features: np.ndarray) -> np.ndarray:
-    """Shares (2, h, w) of 0 to 1: of the network's answer, and of the hint's own colour."""
+    """Returns shares 0..1 (2, h, w): of the network's output, and of the hint's own colour."""
     values = features.reshape(len(features), -1)
     layers = _layers()
     for number, (weight, bias) in enumerate(layers):
@@ -124,19 +125,20 @@ def _sigmoid(values: np.ndarray) -> np.ndarray:
 
 @lru_cache(1)
 def _layers() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weights and biases, layer by layer."""
+    """Returns weights and biases, layer by layer."""
     with np.load(WEIGHTS) as stored:
         return [(stored[f"weight{n}"], stored[f"bias{n}"]) for n in range(len(stored) // 2)]
 
 
 def lightness_in_cells(lightness: np.ndarray, stride: int, shape: tuple[int, int]) -> np.ndarray:
-    """L* (H, W) as means over the cells of a grid of `shape`, which may reach beyond it."""
+    """Returns means of L* (H, W) over the cells of a grid of `shape`, which may be larger."""
     return _cells(lightness, stride, shape, mode="edge").mean((-3, -1))
 
 
 def hints_in_cells(hints: np.ndarray, stride: int, shape: tuple[int, int]) -> np.ndarray:
-    """Hint planes (3, H, W) in the cells of a grid of `shape`: the mean of a cell's hinted pixels,
-    and a mask of 1 where it has one."""
+    """Returns hint planes (3, H, W) as (3, *shape): the mean of each cell's hinted pixels, and a
+    mask of 1 where it has any.
+    """
     cells = _cells(hints, stride, shape, mode="constant")
     count = cells[2].sum((-3, -1))
     colours = (cells[:2] * cells[2]).sum((-3, -1)) / np.maximum(count, 1)
@@ -144,7 +146,7 @@ def hints_in_cells(hints: np.ndarray, stride: int, shape: tuple[int, int]) -> np
 
 
 def _cells(planes: np.ndarray, stride: int, shape: tuple[int, int], mode: Any) -> np.ndarray:
-    """`planes` (..., H, W) as (..., h, stride, w, stride)."""
+    """Returns `planes` (..., H, W) as (..., h, stride, w, stride), padded by numpy's `mode`."""
     margins = [
         (0, cells * stride - size) for cells, size in zip(shape, planes.shape[-2:], strict=True)
     ]
@@ -153,7 +155,7 @@ def _cells(planes: np.ndarray, stride: int, shape: tuple[int, int], mode: Any) -
 
 
 def _smoothed(plane: np.ndarray, deviation: float) -> np.ndarray:
-    """A plane (H, W), blurred by a Gaussian of so many pixels; beyond its rim its edges go on."""
+    """Returns a plane (H, W) blurred by a Gaussian of `deviation` pixels, its edges extended."""
     radius = int(np.ceil(3 * deviation))
     weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / deviation) ** 2)
     weights = (weights / weights.sum()).astype(np.float32)

@@ -25,8 +25,9 @@ from core.learn.predict import chroma_for
 from core.model.session import Session, open_session
 from core.paths import SHEET_MARK
 from core.reach import hints_in_cells, lightness_in_cells, limited
-from train.data.augment import Augment, old_film
+from train.data.augment_settings import Augment
 from train.data.cache import decode
+from train.data.old_film import old_film
 from train.data.random_numbers import RandomNumbers
 from train.data.shards import members, sources
 

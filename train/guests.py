@@ -1,4 +1,4 @@
-"""`photochrom models convert`: a file of published weights becomes a model of the user's own."""
+"""Converts a file of published weights into a model of the user's: `photochrom models convert`."""
 
 import shutil
 import tempfile

@@ -1,9 +1,9 @@
 """Measures how far hints reach: their own thing takes the colour, other things keep theirs.
 
 A *thing* is a segment of the true picture (`core.learn.measures.objects.segments`). One, two and
-four of them are given a hint each in their middle, discs of one radius, as a person dabs: once of
-the true colour, and once, for a single hint, of a *free* colour, the truth's turned round the gray
-axis, as for a blue dress that was red. Measured are
+four things get a hint each in their middle, discs of one radius, as a person would paint: of the
+true colour and, for a single hint, also of a *free* colour, the true one rotated around the gray
+axis, as for a red dress that shall be blue. The measures are
 
 * inside the hinted segments: by how much the ab RMSE to the asked colours falls, pooled over all
   pictures (`inside`, `inside_free`: 0 = as without the hint, 1 = exactly as asked). A hint has one
@@ -24,13 +24,14 @@ import numpy as np
 from core.learn.measures.objects import segments
 from train.evaluate import Photograph
 
-#: Numbers of hints that are tried, and their radii in px, which go by turns.
+#: Numbers of hints that are tried, and their radii in px, one after another for each picture.
 COUNTS: Final = (1, 2, 4)
 RADII: Final = (4, 8, 16)
-#: Units of a* b*: colours further apart are other colours; a pixel that went further has moved.
+#: Distances in a*, b* (CIELAB units): beyond `OTHER` two colours count as different, and beyond
+#: `MOVED` a pixel's colour counts as changed.
 OTHER: Final = 20.0
 MOVED: Final = 5.0
-#: A free colour has at least this chroma, and is turned by so many degrees.
+#: Least chroma of a free colour, and the range of its rotation in degrees.
 _LEAST_CHROMA: Final = 25.0
 _TURNS: Final = (90, 270)
 
@@ -40,11 +41,11 @@ Colour = Callable[[Photograph, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Hints for a picture, and what they should do.
+    """Hints for a picture, and the colours that they should cause.
 
-    `kind`: '' for true colours, '_free' for a free one; `hints` (3, H, W); `inside` (H, W) the
-    hinted things; `is_other` (H, W) what should stay; `wanted` a*, b* (2, H, W) of the things,
-    with their shades; `flat` (2, H, W) without them.
+    `kind`: '' for true colours, '_free' for a free one; `hints` (3, H, W): a*, b*, mask; `inside`
+    (H, W): the hinted things; `is_other` (H, W): pixels that should keep their colours; `wanted`:
+    a*, b* (2, H, W) of the things, with their shades; `flat` (2, H, W): without them.
     """
 
     kind: str
@@ -56,7 +57,7 @@ class Case:
 
 
 class HintReach:
-    """Takes in pictures with their answers without hints; `result` says how hints did."""
+    """Measures the reach of hints over the pictures that are added."""
 
     def __init__(self, colour: Colour) -> None:
         self._colour = colour
@@ -65,14 +66,14 @@ class HintReach:
         self._count = 0
 
     def add(self, photograph: Photograph, predicted: np.ndarray) -> None:
-        """`predicted`: a*, b* 2,H,W that the model gives without hints."""
+        """Adds a picture; `predicted` is the model's a*, b* (2, H, W) without hints."""
         radius = RADII[self._count % len(RADII)]
         self._count += 1
         for case in cases(photograph, radius):
             self._take_in(case, photograph, predicted)
 
     def result(self) -> dict[str, float]:
-        """`inside`, `inside_flat`, `stray`, each also with `_free`: 0 to 1; {} without pictures."""
+        """Returns `inside`, `inside_flat`, `stray`, also with `_free`; {} without pictures."""
         found = {}
         for kind, (before, *after) in self._squares.items():
             for name, squares in zip(("inside", "inside_flat"), after, strict=True):
@@ -90,7 +91,7 @@ class HintReach:
 
 
 def cases(photograph: Photograph, radius: int) -> Iterator[Case]:
-    """What a picture is given: hints in discs of `radius` px; depends on its name alone."""
+    """Yields the cases of a picture, with discs of `radius` px; the draw depends on its name."""
     random = np.random.default_rng(zlib.crc32(photograph.name.encode()))
     labels = segments(photograph.lightness, photograph.chroma)
     names = random.permutation(np.unique(labels))[: max(COUNTS)]
@@ -117,7 +118,7 @@ def _case(
         disc = thing & _disc(_middle(thing), radius, labels.shape)
         hints[:2, disc] = colour[:, None]
         hints[2, disc] = 1
-        # the thing's own shades stay, around another colour
+        # The thing's shades stay as they are, around another mean colour.
         mean = _mean(truth, thing)
         wanted[:, thing] = truth[:, thing] + (colour - mean)[:, None]
         flat[:, thing] = colour[:, None]
@@ -130,14 +131,14 @@ def _mean(chroma: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 
 def _turned(colour: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A free colour: that one, turned round the gray axis, and not too pale to be seen."""
+    """Returns a free colour: `colour` rotated around the gray axis, with a least chroma."""
     angle = np.arctan2(colour[1], colour[0]) + np.radians(random.uniform(*_TURNS))
     chroma = max(float(np.hypot(*colour)), _LEAST_CHROMA)
     return chroma * np.array((np.cos(angle), np.sin(angle)), np.float32)
 
 
 def _middle(thing: np.ndarray) -> tuple[int, int]:
-    """The pixel of a thing that is furthest from its border."""
+    """Returns the pixel of a thing that is furthest from its border."""
     from scipy.ndimage import distance_transform_edt
 
     depth = np.asarray(distance_transform_edt(np.pad(thing, 1)))[1:-1, 1:-1]

@@ -2,10 +2,11 @@
 
     python -m train.learn_reach model.onnx --data photographs.tar -o core/reach.npz
 
-Each picture is given hints as `train.hint_reach` gives them, and once a grid of them. The network
-learns to bring the hinted things to the asked colours, and to move no more of other colours than
-`--stray` allows for: a larger one keeps hints nearer. A quarter of the pictures are kept to judge
-by. It serves every model that takes hints, so it need not be learnt again with each.
+Each picture gets hints as in `train.hint_reach`, and once a grid of hints. The network learns to
+bring the hinted things to the asked colours without changing other colours: `--stray` is the weight
+of the latter, and a larger one keeps hints nearer. A quarter of the pictures are held out to judge
+the result. The network serves every model that takes hints, so that it need not be trained for
+each.
 """
 
 from dataclasses import dataclass
@@ -28,9 +29,9 @@ WIDTH = 24
 EPOCHS = 20
 CASES_A_STEP = 16
 LEARNING_RATE = 3e-3
-#: Of a picture's pixels so many are learnt from.
+#: Share of each picture's pixels that is used.
 SHARE_OF_PIXELS = 0.1
-#: Units of a* b* over which a pixel passes from unmoved to moved, so that there is a slope.
+#: CIELAB units over which a pixel passes from unchanged to changed, so that the loss has a slope.
 SOFTNESS = 1.5
 
 
@@ -49,7 +50,7 @@ class Sample:
 
 
 def samples(model: EvaluatedModel, data: Path, most: int) -> list[list[Sample]]:
-    """All cases of each of the first `most` pictures."""
+    """Returns all cases of each of the first `most` pictures."""
     random = np.random.default_rng(0)
     found = []
     for number, photograph in enumerate(islice(photographs(data), most)):
@@ -70,31 +71,31 @@ def samples(model: EvaluatedModel, data: Path, most: int) -> list[list[Sample]]:
 
 
 def _everywhere(photograph: Photograph) -> Case:
-    """A hint in every cell: then colours may go far, since all of the picture is to become true."""
+    """Returns a case with hints all over the picture, all of which shall take its true colours."""
     everything = np.ones(photograph.lightness.shape, bool)
     hints = grid_hints(photograph.chroma)
     return Case("grid", hints, everything, ~everything, photograph.chroma, photograph.chroma)
 
 
 def coloured(net: nn.Module, sample: Sample) -> Tensor:
-    """a*, b* 2,P as `core.reach.limited` gives them."""
+    """Returns a*, b* (2, P) as `core.reach.limited` computes them."""
     of_answer, of_own = net(sample.features.T).sigmoid().T
     answer = sample.automatic + of_answer * sample.change
     return answer + of_own * (sample.own - answer)
 
 
 def squares(chroma: Tensor, sample: Sample) -> Tensor:
-    """The sum of squared errors inside the hinted things."""
+    """Returns the sum of squared errors inside the hinted things."""
     return (((chroma - sample.wanted) ** 2) * sample.inside).sum()
 
 
 def moved(chroma: Tensor, sample: Sample) -> Tensor:
-    """By how many units each pixel moved: P."""
+    """Returns by how many CIELAB units each pixel changed: (P,)."""
     return (chroma - sample.automatic).norm(dim=0)
 
 
 def learn(net: nn.Module, given: list[Sample], stray: float) -> None:
-    """Adam on both wishes, each as a share of what there is in all of `given`."""
+    """Minimises both losses with Adam, each relative to its size over all of `given`."""
     error = sum(squares(sample.automatic, sample).item() for sample in given) / len(given)
     others = sum(sample.is_other.sum().item() for sample in given) / len(given)
     optimizer = torch.optim.Adam(net.parameters(), LEARNING_RATE)
@@ -116,7 +117,7 @@ def learn(net: nn.Module, given: list[Sample], stray: float) -> None:
 
 @torch.no_grad()
 def judged(net: nn.Module, given: list[Sample]) -> tuple[float, float]:
-    """(inside, stray) as `train.hint_reach` has them, over all that is given."""
+    """Returns (inside, stray) as `train.hint_reach` defines them, over all samples."""
     before = after = strayed = others = 0.0
     for sample in given:
         chroma = coloured(net, sample)

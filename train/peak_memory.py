@@ -6,15 +6,15 @@ from pathlib import Path
 
 import torch
 
-#: s between two looks at the process' resident memory.
+#: Seconds between two readings of the process' resident memory.
 INTERVAL = 0.05
 _STATM = Path("/proc/self/statm")
 
 
 class PeakMemory:
-    """`with PeakMemory() as peak: ...`, then `peak.megabytes` has the peak of the block.
+    """Measures the peak of a block: `with PeakMemory() as peak: ...`, then `peak.megabytes`.
 
-    The GPU's memory where there is one, else the process'; nan where the system has no /proc.
+    It is the GPU's memory where there is one, else the process'; nan where there is no /proc.
     """
 
     megabytes = float("nan")
@@ -42,7 +42,7 @@ class PeakMemory:
 
 
 def _resident() -> float:
-    """Bytes."""
+    """Returns the process' resident memory in bytes; nan where there is no /proc."""
     if not _STATM.is_file():
         return float("nan")
     return int(_STATM.read_text().split()[1]) * resource.getpagesize()

@@ -1,7 +1,6 @@
-"""Drawings of reports as SVG text, by matplotlib: curves and histograms.
+"""Draws curves and histograms of reports as SVG text, by matplotlib.
 
-Each is a whole SVG document that refers to nothing outside itself; the same values give the same
-text.
+Each drawing is a whole SVG document without external references; equal values give equal text.
 """
 
 import io
@@ -12,12 +11,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: inches of a drawing, at matplotlib's 72 points an inch in SVG.
+#: Width and height of a drawing in inches, at matplotlib's 72 points an inch in SVG.
 SIZE: Final = (7.0, 4.0)
 #: Colours that colour-blind readers can tell apart (Okabe & Ito 2008), then the same dashed.
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 DASHES: Final = ("solid", "dashed", "dotted")
-#: Text stays text, and every point of a line is kept; the salt makes ids the same in every run.
+#: Text is written as text, and every point of a line is kept; the salt makes ids equal in all runs.
 STYLE: Final[Any] = {
     "font.size": 9,
     "path.simplify": False,
@@ -29,12 +28,12 @@ Points = Sequence[tuple[float, float]]
 
 
 def curves(lines: Mapping[str, Points], *, x: str, y: str) -> str:
-    """One line a name through its points; `x`, `y` name the axes. "" where there are no points."""
+    """Draws a line for each name; `x`, `y` name the axes. Returns "" where there are no points."""
     return _drawing(lines, x, y, marker="o") if any(lines.values()) else ""
 
 
 def histograms(counts: Mapping[str, Sequence[float]], *, first: int, x: str) -> str:
-    """Outlines of histograms with whole cells from `first` on, each as shares of its own sum.
+    """Draws outlines of histograms with cells of width 1 from `first` on, as shares of their sums.
 
     Heights are square roots, so that rare colours can be seen; empty cells at both ends are left
     out.
@@ -64,7 +63,7 @@ def _drawing(
         axes.set_ylim(bottom=bottom)
         _legend(figure, handles, list(lines))
         file = io.StringIO()
-        # a date would make each report another one; the rest says what every reader knows
+        # Without metadata: a date would make equal reports differ.
         nothing: Any = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(file, format="svg", metadata=nothing)
     return file.getvalue()
@@ -85,7 +84,7 @@ def _line(axes: "Axes", index: int, points: Points, marker: str) -> Any:
 
 
 def _legend(figure: "Figure", handles: list[Any], names: list[str]) -> None:
-    """Below the axes. Names are shown as they are: `$` begins no formula, `_` hides nothing."""
+    """Draws the legend below the axes, with names as they are: `$` and `_` have no meaning."""
     legend = figure.legend(
         handles, ["name"] * len(names), loc="outside lower center", ncols=3, frameon=False
     )

@@ -1,14 +1,14 @@
-"""A quarter of an hour on a GPU: stage after stage by the clock, from photographs to weights.
+"""Trains for a quarter of an hour on a GPU, in stages by the clock, from photographs to weights.
 
-For a machine that is lent bare, with torch but without a network:
+It is for a borrowed machine that has torch but no network:
 
     python -m train.quarter_hour pack photographs/ parts/       # at home: parts of at most 60 MiB
     python -m train.quarter_hour run photographs/ out/ --init start.onnx --minutes 11
 
 `run` decodes the pictures once, keeps them in the GPU's memory, trains the recipes of `STAGES` one
-after another, each for its share of the time, and puts the averaged weights into `out/` as float16
-after each. What arrives in the folder meanwhile is taken in by the next stage. Started again it
-goes on with the stage that it was in.
+after another, each for its share of the time, and writes the averaged weights into `out/` as
+float16 after each. Tars that arrive in the folder meanwhile are used from the next stage on. When
+it is started again, it goes on with the stage that was interrupted.
 """
 
 import json
@@ -65,7 +65,10 @@ def pack(photographs: Path, parts: Path) -> None:
 
 
 def portions(files: Sequence[Path], most: int = PART_BYTES) -> list[list[Path]]:
-    """The files in their order, as few portions as they fit into; none may be larger than one."""
+    """Splits files, in their order, into portions of at most `most` bytes each.
+
+    Raises `OptionsError` for a file that is larger than a portion.
+    """
     found: list[list[Path]] = []
     room = 0
     for file in files:
@@ -108,10 +111,10 @@ def quarter_hour(
     stages: Sequence[Stage] = STAGES,
     say: Callable[[str], None] = click.echo,
 ) -> Path | None:
-    """Runs the stages within `seconds` in all; answers with the last weights.
+    """Runs the stages within `seconds` in all; returns the path of the last weights.
 
-    `out/progress.json` remembers which stages are done. What decoding costs is taken from all
-    stages alike.
+    `out/progress.json` lists the stages that are done. The time for decoding shortens all stages
+    in proportion.
     """
     torch.backends.cudnn.benchmark = True
     out.mkdir(parents=True, exist_ok=True)
@@ -155,7 +158,7 @@ def _weights(out: Path, recipe: str) -> Path:
 
 
 def _store(checkpoint: Path, path: Path) -> None:
-    """The averaged weights as float16, without the critic's; the file appears whole."""
+    """Writes the averaged weights as float16, without the critic's, in one atomic step."""
     from safetensors.torch import save_file
 
     tensors = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import OptionsError, nearest
-from train.data.augment import Augment
+from train.data.augment_settings import Augment
 from train.recipe_files import read_text, standing_alone, tables
 
 T = typing.TypeVar("T")

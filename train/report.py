@@ -1,6 +1,6 @@
-"""The HTML report of `evaluate`: figures, histograms, the worst and best pictures, in one file.
+"""Writes the HTML report of `evaluate`: figures, histograms, the worst and best pictures.
 
-Everything is inside the file: styles, drawings, pictures as data URIs. It asks no network and runs
+Styles, drawings and pictures (as data URIs) are all in the one file, which loads nothing and runs
 no script.
 """
 
@@ -23,12 +23,12 @@ from core.paths import Kind
 from train.evaluate import Photograph, show
 from train.plots import histograms
 
-#: So many of the worst pictures are shown, and of the best.
+#: Number of the worst pictures that are shown, and of the best.
 EXTREMES = 20
-#: px: taller pictures are reduced in the report.
+#: Pixels; taller pictures are reduced in the report.
 SHOWN_HEIGHT = 160
 
-#: In every page's head, so that the next one may replace it.
+#: Stands in every page's head, so that the next report may replace the file.
 GENERATOR = '<meta name="generator" content="photochrom">'
 PAGE = Kind("a report of photochrom", (b"<!doctype html>",), GENERATOR.encode())
 
@@ -44,7 +44,7 @@ figure img { display: block } img { max-width: 100% }
 
 @dataclass(order=True, slots=True)
 class RankedPicture:
-    """A picture of the gallery: `strip` is gray, ours, truth side by side, JPEG."""
+    """A picture of the gallery: `strip` is a JPEG of gray, ours and truth side by side."""
 
     rank: float
     number: int
@@ -54,7 +54,7 @@ class RankedPicture:
 
 
 class WorstAndBest:
-    """Keeps the worst and the best pictures, by ab RMSE, of all that it is shown."""
+    """Keeps the worst and the best pictures, by ab RMSE, of all that are added."""
 
     def __init__(self, most: int = EXTREMES) -> None:
         self._most, self._count = most, 0
@@ -77,19 +77,22 @@ class WorstAndBest:
 
     @property
     def worst(self) -> list[RankedPicture]:
-        """Worst first."""
+        """The worst pictures, worst first."""
         return sorted(self._worst, reverse=True)
 
     @property
     def best(self) -> list[RankedPicture]:
-        """Best first."""
+        """The best pictures, best first."""
         return sorted(self._best, reverse=True)
 
 
 def write(
     path: Path, result: Mapping[str, Any], reach: Mapping[str, Any], gallery: WorstAndBest
 ) -> Path:
-    """The report of one model. `result` is `evaluate`'s, `reach` the histograms of `Thorough`."""
+    """Writes the report of one model to `path`, and returns it.
+
+    `result` is that of `evaluate`, `reach` the histograms of a* and b*, 'ours' and 'truth'.
+    """
     title = f"{result['model']} {result['version']}"
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -109,7 +112,7 @@ def write(
 
 
 def page(title: str, body: str) -> str:
-    """A whole HTML document around `body`."""
+    """Returns a whole HTML document around `body`."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
@@ -118,7 +121,7 @@ def page(title: str, body: str) -> str:
 
 
 def table(rows: Sequence[Sequence[object]]) -> str:
-    """An HTML table; the first row is its head, numbers are rounded."""
+    """Returns an HTML table; the first row is its head, numbers are rounded."""
     head, *others = rows
     cells = "".join(f"<th>{escape(str(cell))}</th>" for cell in head)
     lines = "".join(
@@ -129,25 +132,25 @@ def table(rows: Sequence[Sequence[object]]) -> str:
 
 
 def figure(value: object) -> str:
-    """A number as a table has it: four figures, whole numbers whole, and what is nearly 0 is 0."""
+    """Returns a number as text for a table: four significant figures, "0" below 5e-5."""
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) >= 5e-5 else "0"
     return str(value)
 
 
 def picture(data: bytes, kind: str = "jpeg", alt: str = "") -> str:
-    """An image element with its bytes inside."""
+    """Returns an HTML image element that holds the picture's bytes."""
     encoded = base64.b64encode(data).decode()
     return f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{encoded}">'
 
 
 def drawing(svg: str, alt: str) -> str:
-    """An image element with a drawing of `train.plots` inside; "" where nothing was drawn."""
+    """Returns an image element that holds a drawing of `train.plots`; "" without a drawing."""
     return f"<p>{picture(svg.encode(), 'svg+xml', alt)}</p>" if svg else ""
 
 
 def plain(value: Any) -> Any:
-    """The same without nan and infinities, which JSON does not have: None instead."""
+    """Returns the value with None in place of nan and infinities, which JSON does not have."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

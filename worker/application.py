@@ -1,7 +1,7 @@
-"""The Celery application: how messages are made, delivered and kept until their work is done.
+"""Configures the Celery application: how messages are made, delivered and acknowledged.
 
-`application` makes it for both ends; `SCAN` is the one task there is. Each setting has its reason
-beside it; together they are what the package's docstring builds on.
+`application` makes it for submissions and workers; `SCAN` is its only task. Each setting has its
+reason beside it; the guarantees in the package's docstring depend on them.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,9 @@ DEFAULT_QUEUE: Final = "scans"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Ceilings of a worker. Seconds, seconds, MiB, scans."""
+    """Limits of a worker: `time` and `visibility` in seconds, `memory` of a process in MiB, and
+    `scans` after which a process is replaced.
+    """
 
     time: int = policy.TIME_LIMIT
     visibility: int = policy.TIME_LIMIT + policy.VISIBILITY_MARGIN
@@ -29,31 +31,31 @@ class Limits:
 
 
 def application(url: str, limits: Limits | None = None, *, watchable: bool = False) -> Celery:
-    """The application for the broker at `url`. `watchable` lets Flower look on and steer."""
+    """Returns the application for the broker at `url`; `watchable` lets Flower monitor it."""
     limits = limits or Limits()
     app = Celery("photochrom", broker=url, set_as_current=False)
-    for name in list(app.tasks):  # celery's own chords and maps: nobody of ours sends one
+    for name in list(app.tasks):  # Celery's own chords and maps, which this program never sends
         app.tasks.unregister(name)
     app.conf.update(
-        # What is read from a message is data, never objects.
+        # Messages are read as JSON, never as pickled objects.
         task_serializer="json",
         accept_content=["json"],
-        # The ledger has the results; Celery's own would be written for nobody and expire by luck.
+        # The ledger has the results; nothing reads Celery's own.
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,
-        # A message is gone when its work is done, not when it is read; when a process dies under
-        # it, it goes back. Who comes too late finds that in the ledger.
+        # A message is removed when its work is done, not when it is read; it goes back to the queue
+        # when its process dies. A process that receives it twice finds the result in the ledger.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
-        # One message in hand a process and none in store: a scan must not wait behind a slow one
+        # A process holds one message and prefetches none: a scan must not wait behind a slow one
         # while another machine is idle.
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
         broker_transport_options={
             "visibility_timeout": limits.visibility,
             "global_keyprefix": PREFIX,
-            # Without these a connection that went silent holds the main thread for ever, and a
-            # BRPOP without an answer is waited for (kombu gives it up after 1 s + the interval).
+            # Without these a connection that went silent would block the main thread for ever, as
+            # would a BRPOP without a reply (kombu gives it up after 1 s + the interval).
             "socket_timeout": policy.ANSWER,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
@@ -65,7 +67,7 @@ def application(url: str, limits: Limits | None = None, *, watchable: bool = Fal
         # Redis may be away for a night; the worker waits for it.
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        # Work goes on while Redis is away: its file is good, and the ledger is told afterwards.
+        # Work goes on while Redis is away: the result is valid, and is reported afterwards.
         worker_cancel_long_running_tasks_on_connection_loss=False,
         task_time_limit=limits.time,
         worker_max_tasks_per_child=limits.scans,
@@ -73,7 +75,7 @@ def application(url: str, limits: Limits | None = None, *, watchable: bool = Fal
         # A process loads its libraries and its model before it says that it is up; with an empty
         # numba cache that takes seconds (Celery's own limit is four).
         worker_proc_alive_timeout=180,
-        # Whoever reaches Redis could otherwise send `shutdown` and `pool_restart`.
+        # Otherwise anybody with access to Redis could send `shutdown` and `pool_restart`.
         worker_enable_remote_control=watchable,
         worker_send_task_events=watchable,
         task_send_sent_event=False,
@@ -86,7 +88,7 @@ def application(url: str, limits: Limits | None = None, *, watchable: bool = Fal
 
 
 def publish(app: Celery, queue: str, batch: str, scans: list[str]) -> None:
-    """Sends one message a scan. One that is lost on the way is found missing by the dispatcher."""
+    """Sends one message for each scan. The dispatcher replaces messages that are lost."""
     with app.producer_or_acquire() as producer:
         for scan in scans:
             app.send_task(

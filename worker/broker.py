@@ -1,7 +1,8 @@
-"""Redis: where it is, whether it answers, and whether it would lose work.
+"""Connects to Redis, and checks that it answers and that its configuration loses no work.
 
 `broker_url` finds the address, `connect` opens it, `check` refuses a configuration that loses
-work, `in_words` turns a Redis error into ours. A password never leaves this module but to Redis.
+work, `in_words` turns a Redis error into one of this program's. The password is sent to Redis
+alone, and never shown or logged.
 """
 
 import logging
@@ -26,10 +27,10 @@ Answer = TypeVar("Answer")
 DEFAULT_URL: Final = "redis://localhost:6379/0"
 OLDEST: Final = (6, 2)
 
-#: Before every key of ours, Celery's included, so that Redis may be shared with other programs.
+#: Prefix of every key, Celery's included, so that Redis may be shared with other programs.
 PREFIX: Final = "photochrom:"
 
-#: Seconds for which Redis is waited for before work is let go.
+#: Seconds that `patiently` waits for Redis before it gives up.
 OUTAGE: Final = 3600.0
 
 _START_ONE: Final = (
@@ -39,10 +40,10 @@ _START_ONE: Final = (
 
 
 def broker_url(option: str | None = None) -> str:
-    """The broker's URL: the option, else `PHOTOCHROM_BROKER`, else the configuration file.
+    """Returns the broker's URL: the option, else `PHOTOCHROM_BROKER`, else the configuration file.
 
-    Raises `OptionsError` for what is no Redis URL, or Sentinel's: two parts of the program (the
-    ledger, Celery's transport) would each ask who is primary, and could be told differently.
+    Raises `OptionsError` for a URL that is not Redis', or is Sentinel's: two parts of the program
+    (the ledger, Celery's transport) would each ask for the primary, and could get two answers.
     """
     url = option or settings().broker or DEFAULT_URL
     parts = urlsplit(url)
@@ -65,14 +66,14 @@ def broker_url(option: str | None = None) -> str:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown: user, password and query left out."""
+    """Returns the URL as it may be shown: user, password and query left out."""
     parts = urlsplit(url)
     where = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, where, parts.path, "", ""))
 
 
 def connect(url: str) -> "Redis":
-    """A connection to Redis that is known to answer. Raises `ServiceError` where it does not."""
+    """Returns a connection to Redis that answers; raises `ServiceError` where it does not."""
     with in_words(url):
         client = unproven(url)
         client.ping()
@@ -80,10 +81,10 @@ def connect(url: str) -> "Redis":
 
 
 def unproven(url: str, answer_within: float | None = None, ask_health: bool = True) -> "Redis":
-    """A client that has said nothing yet; it connects, and after a fork again, when it is used.
+    """Returns a client that has not connected yet; it connects at its first use, and after a fork.
 
-    It gives a silent connection up after `answer_within` seconds (`policy.ANSWER`). With
-    `ask_health` a connection that was idle is tried before it is used.
+    It gives up a silent connection after `answer_within` seconds (default `policy.ANSWER`). With
+    `ask_health` it tests a connection that was idle for 30 s before it uses it.
     """
     from redis import Redis
 
@@ -100,17 +101,19 @@ def unproven(url: str, answer_within: float | None = None, ask_health: bool = Tr
 
 
 def keepalive() -> dict[int, int]:
-    """Socket options by which the system notices within half a minute that the other end is gone,
-    where nothing is sent and no time limit of ours runs."""
+    """Returns socket options by which the system notices a lost connection within half a minute,
+    while nothing is sent and no other time limit applies.
+    """
     options = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
     return {getattr(socket, name): n for name, n in options.items() if hasattr(socket, name)}
 
 
 def tls_of(url: str) -> dict[str, Any] | None:
-    """Celery's TLS settings for a `rediss://` URL; the certificate is checked unless told not to.
+    """Returns Celery's TLS settings for a `rediss://` URL, None for another one.
 
-    Celery wants apart what the redis library reads from the URL's query: `ssl_ca_certs`,
-    `ssl_certfile`, `ssl_keyfile`, `ssl_cert_reqs` (required, optional, none).
+    The redis library reads them from the URL's query, Celery does not: `ssl_ca_certs`,
+    `ssl_certfile`, `ssl_keyfile`, `ssl_cert_reqs` (required, the default; optional; none). Raises
+    `OptionsError` for an unknown `ssl_cert_reqs`.
     """
     parts = urlsplit(url)
     if parts.scheme != "rediss":
@@ -129,7 +132,7 @@ def tls_of(url: str) -> dict[str, Any] | None:
 
 @contextmanager
 def in_words(url: str) -> Iterator[None]:
-    """Turns what the redis library raises into a `ServiceError` that says what to do."""
+    """Turns exceptions of the redis library into a `ServiceError` that says what to do."""
     from redis import exceptions as redis_errors
 
     where = without_password(url)
@@ -160,10 +163,10 @@ def in_words(url: str) -> Iterator[None]:
 
 
 def check(client: "Redis", url: str, *, time_limit: float, visibility: float) -> None:
-    """Refuses, or warns of, a Redis that would lose work. Times in seconds.
+    """Refuses, or warns of, a Redis that would lose work. Times are in seconds.
 
-    Raises `ServiceError` for a Redis too old, a replica, a cluster, or one that evicts keys;
-    `OptionsError` for a visibility timeout shorter than the time limit.
+    Raises `ServiceError` for a Redis that is too old, a replica, a cluster, or evicts keys;
+    `OptionsError` for a visibility timeout that is not longer than the time limit.
     """
     if visibility <= time_limit:
         raise OptionsError(
@@ -206,7 +209,7 @@ def refuse_volatile(client: "Redis", url: str) -> None:
 
 
 def _check_password(url: str, where: str) -> None:
-    """Warns where Redis lets anybody in. It takes any password silently when it has none."""
+    """Warns where Redis has no password; it then accepts every password silently."""
     from redis import RedisError
 
     parts = urlsplit(url)
@@ -248,8 +251,9 @@ def _check_eviction(about: dict[str, Any], where: str) -> None:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether a Redis error may pass by itself: a restart, a full memory, a failover, a password
-    that somebody is changing."""
+    """Returns whether a Redis error may pass by itself: of a restart, a full memory, a failover, or
+    while somebody changes the password.
+    """
     from redis import exceptions as redis_errors
 
     return isinstance(
@@ -264,9 +268,11 @@ def is_transient(error: BaseException) -> bool:
 
 
 def patiently(step: Callable[[], Answer]) -> Answer:
-    """The answer of `step`, asked again with growing pauses while Redis is away or full, for an
-    hour. It may have been carried out and only its answer been lost: every step of the ledger may
-    be repeated."""
+    """Returns the result of `step`, repeated with growing pauses while Redis is away or full.
+
+    It gives up after `OUTAGE` seconds and raises the last `ServiceError`. A step may have been
+    carried out and only its reply been lost: every step of the ledger may be repeated.
+    """
     pause, end = 0.05, time.monotonic() + OUTAGE
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Command-line options that several commands of the worker and of batches share."""
+"""Defines command-line options that several commands of the worker and of batches share."""
 
 import click
 

@@ -1,11 +1,11 @@
-"""The dispatcher: a thread of every worker that fills the queue and repairs the ledger.
+"""Runs the dispatcher, a thread of every worker that fills the queue and repairs the ledger.
 
-Each round, over every unfinished batch: scans whose process died go back to the backlog, or into
-quarantine; those put off whose time has come go back too; messages that were lost on their way
-are found missing; and the queue is filled up to `AHEAD` messages, in equal shares for the batches,
-so that a small batch does not wait behind a large one. One worker at a time does the round; the
-others find it done. Each also says that it is alive, and notices when Celery has stopped to
-consume while there is work, which a reconnection to Redis is known to bring about.
+Each round treats every unfinished batch: scans whose process died go back to the backlog, or into
+quarantine; scans whose pause is over go back too; scans whose message was lost are found; and the
+queue is filled up to `AHEAD` messages, in equal shares for the batches, so that a small batch does
+not wait behind a large one. One worker at a time does the round, the others skip it. Every
+dispatcher also reports that its worker is alive, and notices when Celery takes no message although
+some wait, which can happen after a reconnection to Redis.
 """
 
 import logging
@@ -54,10 +54,13 @@ class Dispatcher(threading.Thread):
         report_trouble: Callable[[], object] = lambda: None,
         schedule: WorkSchedule | None = None,
     ) -> None:
-        """`about`: what status shows of this worker. `is_idle`: whether a process is free;
-        `taken`: how many messages have been taken so far; `on_stall` is called when none is taken
-        any more although there are some; `report_ended` each round, for batches that have ended,
-        `report_trouble` every `policy.CHECK` seconds, for batches in trouble."""
+        """Makes the thread; `start` begins its rounds.
+
+        `about`: the worker's description in `batch status`. `is_idle()` says whether a process is
+        free, `taken()` how many messages have been taken so far. `on_stall()` is called when no
+        message is taken although some wait; `report_ended()` each round, for batches that have
+        ended; `report_trouble()` every `policy.CHECK` seconds, for batches in trouble.
+        """
         super().__init__(name="dispatcher", daemon=True)
         self._app, self._ledger, self._queues = app, ledger, queues
         self.worker, self._about = worker, about
@@ -86,10 +89,10 @@ class Dispatcher(threading.Thread):
                 self._log_failure(error)
             except OperationalError as error:  # kombu's, when messages are sent
                 self._log_failure(error)
-            except Exception:  # a thread that dies is not noticed; this one must not
+            except Exception:  # nobody would notice that this thread has died
                 log.exception("the dispatcher failed; it goes on")
             self.latest_round = time.monotonic()
-            # A round that filled the whole queue comes again at once when the queue is used up.
+            # After a round that sent many messages the next one comes sooner.
             pause = policy.ROUND if moved < policy.AHEAD // 2 else policy.ROUND / 4
             self._stop_asked.wait(max(0.0, begin + pause - time.monotonic()))
 
@@ -124,18 +127,20 @@ class Dispatcher(threading.Thread):
         try:
             self._report_trouble()
         except PhotochromError as error:
-            log.debug("%s", error)  # the rounds say it
+            log.debug("%s", error)  # `run` logs it as a warning
 
     def _may_end_leases(self) -> bool:
-        """False for the length of a lease after these rounds had a gap, whatever the reason: a
-        Redis that did not answer us did not answer those either who would have renewed."""
+        """Returns False for the length of a lease after a gap between rounds, whatever its cause.
+
+        While Redis did not answer this worker, other processes could not renew their leases.
+        """
         now, latest = time.monotonic(), self._latest_success
         if latest is None or now - latest > policy.LEASE / 2:
             self._leases_hold_until = now + policy.LEASE
         return now >= self._leases_hold_until
 
     def _heal(self, queue: str) -> None:
-        """Puts scans that stand in no list back, once in `policy.CHECK` seconds."""
+        """Puts scans that are in no list back into the backlog."""
         for batch in self._ledger.open_batches():
             if _queue_of(self._ledger, batch) == queue and (stranded := heal(self._ledger, batch)):
                 log.warning("%d scans of %s stood in no list and are queued again", stranded, batch)
@@ -154,7 +159,7 @@ class Dispatcher(threading.Thread):
         return fill(self._app, self._ledger, queue, depth, may_end, now)
 
     def _beat(self, now: float) -> None:
-        """Says that this worker is alive; `skew` is its clock against Redis', in seconds."""
+        """Reports that this worker is alive; `skew` is its clock minus Redis', in seconds."""
         key = worker_key(self.worker)
         about = self._about | {"beat": now, "skew": round(time.time() - now, 1)}
         about["rests"] = int(self._schedule.is_out_of_hours())
@@ -168,7 +173,8 @@ class Dispatcher(threading.Thread):
     def _watch(self, depth: int) -> None:
         """Calls `on_stall` where messages wait, a process is free and none is taken any more.
 
-        Celery may also lose count of what is at work; that nothing of ours runs is as good a sign.
+        Celery may also lose count of its busy processes; the ledger then shows that this worker has
+        no scan at work.
         """
         taken, now = self._taken(), time.monotonic()
         patience = policy.STALLED if taken else policy.STALLED_AT_FIRST
@@ -194,16 +200,18 @@ class Dispatcher(threading.Thread):
 def fill(
     app: Celery, ledger: Ledger, queue: str, depth: int, may_end: bool, now: float = 0.0
 ) -> int:
-    """One round over the unfinished batches of a queue of `depth` messages; how many it adds.
+    """Does one round over the batches of a queue of `depth` messages; returns how many it adds.
 
-    `now` is Redis' time at the round's beginning, of use with `may_end`.
+    `may_end` allows leases to end; `now` is then Redis' time, in seconds, at the round's beginning.
     """
     batches = [name for name in ledger.open_batches() if _queue_of(ledger, name) == queue]
     moved = 0
     for position, batch in enumerate(batches):
         share = (policy.AHEAD - depth - moved) // (len(batches) - position)
         try:
-            scans, died, dead = ledger.refill(batch, max(0, share), may_end, depth == 0, now)
+            scans, died, dead = ledger.expire_and_refill(
+                batch, max(0, share), may_end, depth == 0, now
+            )
         except PhotochromError as error:
             log.warning("%s", error)
             continue
@@ -227,7 +235,7 @@ def _clean_after(destination: str) -> None:
 
 
 def _queue_of(ledger: Ledger, batch: str) -> str | None:
-    """The batch's queue; None for one that is no longer there or not for this program."""
+    """Returns the batch's queue; None for a batch that is gone or was made by a newer program."""
     try:
         return ledger.batch(batch).queue
     except PhotochromError as error:

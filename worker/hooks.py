@@ -1,9 +1,9 @@
-"""Notices to a webhook or a command: a batch has ended, stands still, or fails much.
+"""Sends notices to a webhook or a command: a batch has ended, has stalled, or fails often.
 
-The hook is a setting of the worker and never of the batch: whoever reaches Redis could otherwise
-run commands. The ledger keeps a list of ended batches (lua/prelude.lua); a worker with a hook takes
-one for `_TAKEN` seconds, sends the notice, and removes it from the list. A notice is sent at least
-once, and tried again for an hour where sending fails.
+The hook is a setting of the worker, never of the batch: anybody with access to Redis could
+otherwise run commands. The ledger keeps a list of ended batches (lua/prelude.lua); a worker with a
+hook takes one for `_TAKEN` seconds, sends the notice, and removes it from the list. A notice is
+sent at least once, and tried again for an hour where sending fails.
 """
 
 import hashlib
@@ -27,20 +27,23 @@ from worker.status import status_of
 
 log = logging.getLogger(__name__)
 
-#: Seconds that one notice may take, and after which another worker tries it again.
+#: Seconds that sending one notice may take, and seconds after which another worker may send it.
 _LIMIT: Final = 30
 _TAKEN: Final = 60
-#: Finished scans before a share of failures says anything.
+#: Scans of a batch that must be finished before its share of failures is judged.
 _ENOUGH: Final = 20
-#: The environment variable with the word that signs what the webhook is sent.
+#: The environment variable that holds the secret with which the webhook's body is signed.
 SECRET: Final = "PHOTOCHROM_WEBHOOK_SECRET"
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """`webhook`: a URL or ''. `command`: a command line or '', run without a shell when a batch
-    ends. `share` of a batch's scans that fail, and `stall` seconds without a result, after which
-    the webhook is told."""
+    """The hooks of a worker. Raises `OptionsError` for a webhook that is no http(s) URL.
+
+    `webhook`: a URL or ''. `command`: a command line or '', run without a shell when a batch ends.
+    The webhook gets a notice when more than `share` (0..1) of a batch's finished scans have failed,
+    or when there was no result for `stall` seconds.
+    """
 
     webhook: str = ""
     command: str = ""
@@ -56,7 +59,7 @@ class Hooks:
 
 
 def notify_ended(ledger: Ledger, hooks: Hooks) -> int:
-    """Sends notices of ended batches, in a thread of its own; the number of batches."""
+    """Sends notices of ended batches, in a thread of its own; returns the number of batches."""
     due = ledger.take_ended(_TAKEN)
     if due:
         threading.Thread(
@@ -66,10 +69,10 @@ def notify_ended(ledger: Ledger, hooks: Hooks) -> int:
 
 
 def notify_trouble(ledger: Ledger, hooks: Hooks) -> int:
-    """Sends a notice for each batch that stands still or fails much to the webhook; the number.
+    """Sends a notice for each batch that has stalled or fails often; returns their number.
 
-    A batch is noticed once, and again after it has moved or failed less. Where sending fails it is
-    tried at the next call.
+    There is one notice for each trouble of a batch, and another when it comes again after it had
+    passed. Where sending fails, the next call tries again.
     """
     count = 0
     for batch in ledger.open_batches() if hooks.webhook else ():
@@ -88,7 +91,12 @@ def _notify_webhook(ledger: Ledger, webhook: str, batch: str, event: str) -> Non
     try:
         _post(webhook, json.dumps({"event": event, **status_of(ledger, batch).as_json()}).encode())
     except OSError as error:
-        log.error("that %s is %s could not be told (%s); it is tried again", batch, event, error)
+        log.error(
+            "the notice that %s is %s could not be sent (%s); it is tried again",
+            batch,
+            event,
+            error,
+        )
         ledger.is_news(batch, event, False)
 
 
@@ -116,13 +124,17 @@ def _notify(ledger: Ledger, hooks: Hooks, batches: list[str]) -> None:
             if hooks.command:
                 _run(hooks.command, batch, body)
         except (PhotochromError, OSError, URLError, subprocess.SubprocessError) as error:
-            log.error("the end of %s could not be told (%s); it is tried again", batch, error)
+            log.error(
+                "the notice that %s has ended could not be sent (%s); it is tried again",
+                batch,
+                error,
+            )
             continue
         try:
             with in_words(ledger.url):
                 ledger.redis.zrem(ENDED, batch)
         except PhotochromError as error:
-            log.warning("%s; the end of %s may be told twice", error, batch)
+            log.warning("%s; the notice that %s has ended may be sent twice", error, batch)
 
 
 def _post(url: str, body: bytes) -> None:

@@ -1,9 +1,9 @@
-"""The ledger's invariant: every scan stands where its state says, so that none is forgotten.
+"""Checks and restores the ledger's invariant: each scan is in the list that its state requires.
 
-Of an unfinished batch each scan is exactly one of: queued, and in the backlog, in the Celery queue
-or put off; running, with a lease; done; skipped; failed. `check` says which scans are not so,
-`heal` puts them where they belong. A queued scan may for a moment stand in two lists (its message
-was thought lost, and comes); whoever claims it second finds it taken.
+Each scan of an unfinished batch is exactly one of: queued, and in the backlog, in the Celery queue
+or put off; running, with a lease; done; skipped; failed. `check` returns the scans that break this
+rule, `heal` puts them back. A queued scan may for a moment be in two lists (its message was thought
+lost, and arrives); the second process that claims it finds it taken.
 """
 
 import time
@@ -14,13 +14,13 @@ from typing import Any, Final
 from worker.ledger import Ledger
 from worker.records import STATES
 
-#: Seconds between two looks. What moves while it is looked at may seem lost once, not twice.
+#: Seconds between two checks. A scan that moves during one may seem lost in it, but not in both.
 _AGAIN: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A scan that does not stand where it should, or (without a scan) a counter that is wrong."""
+    """A scan that breaks the invariant or, with `scan` the name of a counter, a wrong counter."""
 
     scan: str
     source: str
@@ -28,10 +28,10 @@ class Fault:
 
 
 def heal(ledger: Ledger, batch: str) -> int:
-    """Puts every stranded scan of an unfinished batch back; how many there were.
+    """Puts every stranded scan of an unfinished batch back; returns how many there were.
 
-    Two numbers tell whether there are any, so that asking costs nothing. May be interrupted at any
-    moment: the next call finds what is missing.
+    Four counters tell whether there are any, so that a call without any is cheap. It may be
+    interrupted at any moment: the next call finds the scans that are left.
     """
     numbers = ledger.numbers(batch)
     if numbers["cancelled"] or numbers["finished"]:
@@ -40,7 +40,7 @@ def heal(ledger: Ledger, batch: str) -> int:
 
 
 def put_back(ledger: Ledger, batch: str) -> int:
-    """`heal`, whatever the state of the batch: before a cancelled one goes on."""
+    """Does what `heal` does, whatever the batch's state: before a cancelled batch goes on."""
     queued, listed, running, leased = ledger.totals(batch)
     missing = max(0, queued - listed) + max(0, running - leased)
     if missing:
@@ -50,8 +50,10 @@ def put_back(ledger: Ledger, batch: str) -> int:
 
 
 def check(ledger: Ledger, batch: str) -> list[Fault]:
-    """The faults of a batch; work may go on meanwhile. Of a cancelled one queued scans may stand
-    in no list."""
+    """Returns the faults of a batch; work on it may go on meanwhile.
+
+    Queued scans of a cancelled batch need not be in a list.
+    """
     faults = {fault.scan: fault for fault in _faults(ledger, batch)}
     if faults:
         time.sleep(_AGAIN)
@@ -75,7 +77,7 @@ def _faults(ledger: Ledger, batch: str) -> Iterator[Fault]:
                 yield _fault(ledger, batch, scan, f"is {STATES[state]} and has a lease")
     if sum(found.values()) != numbers["scans"]:
         yield Fault("scans", "", f"{numbers['scans']:.0f} are counted, {sum(found.values())} found")
-    if not (found["r"] or numbers["running"]):  # else they move while they are counted
+    if not (found["r"] or numbers["running"]):  # counters change while scans are running
         for letter in "dsf":
             if found[letter] != numbers[STATES[letter]]:
                 counted = f"{numbers[STATES[letter]]:.0f} are counted as {STATES[letter]}"

@@ -1,7 +1,7 @@
-"""The lease of the scan at work: renewed by a thread, lost when another process takes the scan.
+"""Renews the lease of the scan at work from a thread; another process may then not take the scan.
 
-A lease that nobody renews expires in lua/refill.lua, which the dispatcher runs; `policy.LEASE` is
-its length.
+A lease that is not renewed within `policy.LEASE` seconds, since its process was killed, is ended by
+lua/expire_and_refill.lua, which the dispatcher runs: the scan goes back to the backlog.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ class LeaseRenewal(threading.Thread):
         self._begins = threading.Event()
 
     def renewing(self, batch: str, claim: Claim) -> "LeaseRenewal":
-        """A context in which the lease of the scan is renewed."""
+        """Returns a context in which the lease of the scan is renewed."""
         now = time.monotonic()
         deadline = now + claim.time_limit if claim.time_limit else float("inf")
         self._lost = False
@@ -85,11 +85,11 @@ class LeaseRenewal(threading.Thread):
                 self._lost = True
         except PhotochromError as error:
             log.warning("%s: the lease could not be renewed: %s", lease.source, error)
-            return  # a silent connection has cost a third of the lease: again at once
+            return  # try again at once: waiting for a silent connection has cost time of the lease
         self._renewal = time.monotonic() + policy.LEASE / 4
 
     def _end_process(self, lease: _Lease) -> None:
-        """Ends the lease at once, so that the death is counted before a message comes again."""
+        """Kills this process after ending its lease, so that the death is counted at once."""
         log.error("%s took longer than its batch allows; its process is ended", lease.source)
         with contextlib.suppress(PhotochromError):
             self._ledger.expire(lease.batch, lease.scan, lease.token)

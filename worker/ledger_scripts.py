@@ -1,4 +1,4 @@
-"""The Lua scripts of the ledger (`lua/`): their text as sent to Redis, and their arguments."""
+"""Loads the Lua scripts of the ledger (`lua/`) and makes their arguments."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from worker import policy
 from worker.broker import PREFIX
 from worker.records import FORM, Claim, json_of, refusal_text, result_text
 
-#: Answers the members that are due, and makes them due again later.
+#: Returns the members that are due, and makes them due again ARGV[1] seconds later.
 TAKE_ENDED: Final = """
 local now = redis.call('TIME')[1]
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -21,14 +21,14 @@ return due
 KILLED: Final = refusal_text(
     Failure(
         "killed-its-worker",
-        # refill.lua writes how often.
+        # expire_and_refill.lua replaces @ by the number.
         "killed its worker @ times (memory, time limit, or a crash in a decoder)",
     )
 )
 
 
 def scripts_of(redis: Any) -> dict[str, Any]:
-    """Every script by its name, ready to be called with `keys` and `args`."""
+    """Returns all scripts by name, ready to be called with `keys` and `args`."""
     text = {path.stem: path.read_text() for path in (Path(__file__).parent / "lua").glob("*.lua")}
     prelude = f"local LEDGER = {FORM}\n" + text.pop("prelude")
     text["finish_and_claim"] = (
@@ -48,7 +48,7 @@ def claim_arguments(
     others: Iterable[str] = (),
     also_issued: bool = False,
 ) -> tuple[Any, ...]:
-    """Arguments of claim.lua."""
+    """Returns the arguments of claim.lua."""
     pin = f"{about['model_sha256']} {about['version']}" if about["model_sha256"] else ""
     return (
         scan,
@@ -64,7 +64,7 @@ def claim_arguments(
 
 
 def finish_arguments(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[Any, ...]:
-    """Arguments of finish.lua."""
+    """Returns the arguments of finish.lua."""
     milliseconds = round((outcome.seconds or 0) * 1000)
     return (
         claim.scan,
@@ -80,5 +80,5 @@ def finish_arguments(claim: Claim, outcome: Outcome, bytes_read: int) -> tuple[A
 
 
 def worker_key(worker: str) -> str:
-    """Where Redis keeps what a living worker says of itself."""
+    """Returns the key under which Redis keeps the description of a living worker."""
     return f"{PREFIX}worker:{worker}"

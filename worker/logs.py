@@ -1,7 +1,7 @@
-"""Formats of a worker's log: one line for each event with its time, as text or as JSON.
+"""Formats a worker's log: one line for each event with its time, as text or as JSON.
 
-What happens by the hundred (a message that comes twice, a scan put off) is told once a minute with
-its number (`ThrottledLog`).
+Events that come by the hundred (a message that arrives twice, a scan put off) are logged once a
+minute with their number (`ThrottledLog`).
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Final
 
 from core.errors import printable
 
-#: Seconds between two lines of one kind.
+#: Seconds between two lines of one kind of event.
 _EVERY: Final = 60.0
 
 
@@ -43,14 +43,14 @@ class TextFormatter(logging.Formatter):
 
 
 class ThrottledLog:
-    """Tells the first event of each kind at once, and how many there were since every minute."""
+    """Logs the first event of each kind at once, and then one line a minute with their number."""
 
     def __init__(self, logger: logging.Logger, every: float = _EVERY) -> None:
         self._logger, self._every = logger, every
         self._events: dict[str, tuple[float, int]] = {}
 
     def say(self, kind: str, text: Callable[[], str]) -> None:
-        """An event of that kind happened; `text` describes this one, and is asked if it is told."""
+        """Counts an event of a kind; `text()` describes it, and is called only if it is logged."""
         now = time.monotonic()
         since, more = self._events.get(kind, (now - self._every, 0))
         if now - since < self._every:

@@ -1,8 +1,8 @@
-"""Checks messages: those that are not ours are rejected, logged, and not executed.
+"""Checks messages: those that this program has not sent are rejected, logged, and not executed.
 
-`strategy` is what Celery asks about each message that names our task; messages that name another
-task, or whose body is not JSON, never come so far. A message of ours holds a batch and a scan by
-their short names and no instruction whatever: no path, no callback, no time limit of its own.
+Celery calls `strategy` for each message that names our task; it drops messages that name another
+task, or whose body is not JSON, before. A valid message holds a batch and a scan by their short
+names and no instruction: no path, no callback, no time limit of its own.
 """
 
 import logging
@@ -20,7 +20,7 @@ _STEERING: Final = ("eta", "expires", "group", "shadow", "stamps")
 
 
 def fault_of(headers: dict[str, Any], body: Any) -> str:
-    """What is wrong with a message, '' if nothing is. `body` is [arguments, keywords, embedded]."""
+    """Returns what is wrong with a message, or ''. `body` is [arguments, keywords, embedded]."""
     if not isinstance(body, list) or len(body) != 3:
         return "its body is none of ours"
     arguments, keywords, embedded = body
@@ -40,7 +40,7 @@ def fault_of(headers: dict[str, Any], body: Any) -> str:
 
 
 def strategy(task, app, consumer):
-    """Celery's own way with a message, behind our check."""
+    """Returns Celery's handler of messages, with our check before it."""
     accept = celery_strategy.default(task, app, consumer)
 
     def checked(message, body, ack, reject, callbacks, **more):
@@ -52,7 +52,7 @@ def strategy(task, app, consumer):
             log.error("a message was refused: %s", fault)
             message.reject_log_error(log, consumer.connection_errors)
             return None
-        message.headers["timelimit"] = [None, None]  # this worker's own holds, not the sender's
+        message.headers["timelimit"] = [None, None]  # this worker's limit applies, not the sender's
         return accept(message, body, ack, reject, callbacks, **more)
 
     return checked

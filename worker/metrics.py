@@ -2,8 +2,8 @@
 
 `/metrics`: this worker's scans, seconds and bytes, the queues' depth, the unfinished batches' scans
 by state, the final figures of the latest ended ones. `/ready`: 200 once it takes work. `/live`: 200
-while its rounds go on and messages that wait are taken; Redis being away for a while is no reason
-to be restarted. `/`: a page with the batches' progress for people. Read from Redis when asked.
+while its rounds go on and waiting messages are taken; an outage of Redis is no reason to restart
+it. `/`: a page with the batches' progress for people. All are read from Redis at each request.
 """
 
 import threading
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Seconds without a finished round of the dispatcher after which the worker counts as stuck.
 STUCK: Final = 60.0
 
-#: Batches whose final figures are told.
+#: Number of ended batches whose final figures are reported.
 ENDED: Final = 20
 
 
@@ -44,7 +44,7 @@ class WorkerCollector(Collector):
         self._ledger, self._worker, self._queues = ledger, worker, queues
 
     def collect(self) -> Iterator[Metric]:
-        """All figures; only `photochrom_redis_up` 0 while Redis is away."""
+        """Yields all figures; while Redis is away, `photochrom_redis_up` 0 alone."""
         up = GaugeMetricFamily("photochrom_redis_up", "Whether Redis answers")
         try:
             families = [*self._own(), *self._shared()]
@@ -100,7 +100,7 @@ class WorkerCollector(Collector):
         yield from self._ended()
 
     def _ended(self) -> Iterator[Metric]:
-        """What became of the latest batches that are over, for as long as they are kept."""
+        """Yields the final figures of the latest ended batches, while the ledger keeps them."""
         scans = GaugeMetricFamily(
             "photochrom_ended_batch_scans",
             "Scans of the latest ended batches",
@@ -125,7 +125,7 @@ class WorkerCollector(Collector):
 
 
 def _durations(figures: dict[str, str]) -> Metric:
-    """The histogram that lua/finish.lua counts: of coloured scans alone."""
+    """Returns the histogram that lua/finish.lua counts: of coloured scans alone."""
     buckets, below = [], 0.0
     for bound in (*policy.BUCKETS, "inf"):
         below += float(figures.get(f"upto:{bound}", 0))
@@ -139,7 +139,7 @@ def _durations(figures: dict[str, str]) -> Metric:
 
 
 def is_alive(dispatcher: "Dispatcher") -> bool:
-    """Whether the worker moves: its rounds go on, and messages that wait are taken."""
+    """Returns whether the worker works: its rounds go on, and it takes waiting messages."""
     return time.monotonic() - dispatcher.latest_round < STUCK and not dispatcher.is_stalled
 
 
@@ -175,7 +175,7 @@ def serve_metrics(
             self.wfile.write(body)
 
         def log_message(self, format: str, *args) -> None:
-            """Scrapes every few seconds are no news."""
+            """Logs nothing: scrapes come every few seconds."""
 
     try:
         server = ThreadingHTTPServer(where, Handler)

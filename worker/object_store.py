@@ -1,8 +1,8 @@
-"""Scans in an object store: fetched to a spool, coloured as any file, put back in one step.
+"""Colours scans in an object store: fetches them to a spool folder and puts the results back.
 
-Putting an object is atomic, as a rename is; beside the provenance in the file the object's own
-metadata carries the job key, so that "is this work done?" costs one HEAD. Endpoint and
-credentials are the AWS tools' own (`AWS_ENDPOINT_URL`, `AWS_PROFILE`, ...).
+Putting an object is atomic, as a rename is. The object's metadata carries the job key too, so that
+one HEAD request tells whether the work is done. Endpoint and credentials are those of the AWS
+tools (`AWS_ENDPOINT_URL`, `AWS_PROFILE`, ...).
 """
 
 import os
@@ -31,7 +31,7 @@ _SPOOL: Final = "photochrom-spool-"
 
 @cache
 def store() -> Any:
-    """The S3 file system of this process; opened when it is first used, after the fork."""
+    """Returns the S3 file system of this process, opened at its first use, after the fork."""
     try:
         import fsspec
 
@@ -41,7 +41,7 @@ def store() -> Any:
 
 
 def pictures_under(prefix: str, selection: Selection) -> Iterator[str]:
-    """Names, relative to `prefix`, of the objects that `selection` takes, in order."""
+    """Yields names, relative to `prefix`, of the objects that `selection` takes, in order."""
     with _in_words(prefix, SourceError):
         root = prefix.removeprefix("s3://").rstrip("/") + "/"
         names = store().find(root)
@@ -59,7 +59,10 @@ def carry_out(
     attempts: int,
     check: Callable[[], None],
 ) -> Outcome:
-    """Colours a scan of which an end, or both, are objects. Failures are outcomes, as of `run`."""
+    """Colours a scan whose source or result, or both, are objects.
+
+    A failure is returned as an `Outcome`, as by `core.job.run`.
+    """
     from core.job import run
 
     try:
@@ -86,7 +89,7 @@ def carry_out(
 
 
 def fetched(path: str, folder: Path) -> Path:
-    """A file that has the object's bytes; for a local path itself. Raises `SourceError`."""
+    """Returns a file with the object's bytes, or a local path itself. Raises `SourceError`."""
     if not is_remote(path):
         return Path(path)
     target = folder / path.rpartition("/")[2]
@@ -97,7 +100,7 @@ def fetched(path: str, folder: Path) -> Path:
 
 @contextmanager
 def spool() -> Iterator[Path]:
-    """A folder of this process' own, removed afterwards; those of dead processes too."""
+    """Makes a spool folder, and removes it afterwards, as those of dead processes."""
     clean_spools()
     folder = Path(tempfile.mkdtemp(prefix=f"{_SPOOL}{os.getpid()}-"))
     try:
@@ -115,14 +118,14 @@ def clean_spools() -> None:
 
 
 def _is_gone(process: str) -> bool:
-    """Whether no process of that number runs here; False where nobody can say."""
+    """Returns whether no process of that number runs; False where there is no /proc to tell."""
     return Path("/proc/self").exists() and not Path("/proc", process).exists()
 
 
 def _is_done(local: Path, destination: str, job: Job, colorizer: "Colorizer") -> str | None:
-    """The job key where the very same work stands there, '-' where anything may stand there.
+    """Returns the job key if the destination holds this very work, '-' if any object there will do.
 
-    None where it is to be done. Raises `DestinationError` where the name is taken.
+    Returns None where the work is to be done. Raises `DestinationError` where the name is taken.
     """
     if not is_remote(destination) or job.existing == "overwrite":
         return None
@@ -155,7 +158,7 @@ def _about(outcome: Outcome, colorizer: "Colorizer") -> Outcome:
 
 @contextmanager
 def _in_words(path: str, kind: type[PhotochromError]) -> Iterator[None]:
-    """Turns what the store raises into our errors."""
+    """Turns the store's exceptions into errors of `kind`."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

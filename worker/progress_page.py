@@ -1,7 +1,7 @@
-"""A page of the batches' progress for people without a terminal: read-only, at a worker's port.
+"""Makes a read-only page of the batches' progress, for people without a terminal.
 
-HTML without a script, which the browser asks for again every few seconds. What is in the ledger was
-typed by people, so all of it is escaped.
+It is HTML without a script, at a worker's port, and the browser reloads it every few seconds. Text
+in the ledger was typed by people, so all of it is escaped.
 """
 
 import time
@@ -16,9 +16,9 @@ from worker.status import Status, duration, pace_in_words, status_of, workers_al
 
 #: Batches on the page, the newest first.
 SHOWN: Final = 20
-#: Seconds after which the browser asks again.
+#: Seconds after which the browser reloads the page.
 REFRESH: Final = 10
-#: A page of ours loads nothing and runs nothing.
+#: Content security policy: the page loads nothing and runs nothing.
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 _HEAD: Final = f"""<!doctype html>
@@ -35,7 +35,7 @@ p {{ margin: 0; overflow-wrap: anywhere; }} progress {{ width: 100%; height: 1.2
 
 
 def page(ledger: Ledger) -> tuple[int, str]:
-    """The HTTP status and the page; 503 while Redis is away."""
+    """Returns the HTTP status and the page; 503 while Redis is away."""
     try:
         parts = list(_parts(ledger))
     except PhotochromError as error:
@@ -52,7 +52,7 @@ def _parts(ledger: Ledger) -> Iterator[str]:
     for batch in islice(batches, SHOWN):
         try:
             status = status_of(ledger, batch)
-        except OptionsError:  # it was forgotten in this moment
+        except OptionsError:  # the ledger has just forgotten it
             continue
         yield from _of_batch(status)
     if not batches:

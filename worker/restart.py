@@ -1,9 +1,9 @@
-"""Restarts a worker that has stopped to take messages, and ends children without a parent.
+"""Restarts a worker that no longer takes messages, and ends children without a parent.
 
-The dispatcher's thread asks for a restart, which is first tried warmly: SIGTERM lets the main
-thread finish what is at work. Where the main thread does not come to that within `policy.WARM_STOP`
-seconds, since it may itself be what is stuck, the asking thread kills the children, gives their
-scans back to the ledger without counting an attempt, and replaces the process by a new one.
+The dispatcher's thread asks for a restart. The first attempt is a warm one: SIGTERM lets the main
+thread finish the scans at work. Where it does not end within `policy.WARM_STOP` seconds, since the
+main thread itself may hang, another thread kills the children, gives their scans back to the ledger
+without counting an attempt, and replaces the process by a new one.
 """
 
 import contextlib
@@ -22,10 +22,10 @@ from worker.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
-#: In the environment of a process that replaces one: it waits for Redis as that one did.
+#: Set in the environment of a process that replaces another, which waits longer for Redis.
 _REPLACES: Final = "PHOTOCHROM_BEGINS_ANEW"
 
-#: Seconds that children of the process before are waited for.
+#: Seconds that `reap_children` waits for the children of the replaced process.
 _REAPED_WITHIN = 5.0
 
 
@@ -39,7 +39,7 @@ class Restart:
         self.is_asked = False
 
     def ask(self) -> None:
-        """Asks for a warm end and, where that does not come, forces it. May be called again."""
+        """Asks for a warm restart, and forces it if that fails. Further calls change nothing."""
         if self.is_asked:
             return
         self.is_asked = True
@@ -47,8 +47,8 @@ class Restart:
         threading.Thread(target=self._force, name="forced restart", daemon=True).start()
 
     def carry_out(self) -> NoReturn:
-        """Replaces this process by a new one, from any thread. Children are ended first."""
-        self._carried_out.acquire()  # of two threads one goes on
+        """Kills the children and replaces this process by a new one. Any thread may call it."""
+        self._carried_out.acquire()  # never released: of two threads one goes on
         for _ in range(2):  # the main thread may meanwhile have forked others in their place
             for child in self._children():
                 _end(child)
@@ -75,12 +75,12 @@ class Restart:
 
 
 def replaces_another() -> bool:
-    """Whether this process is what a worker that began anew has become."""
+    """Returns whether this process has replaced a worker that restarted; True only once."""
     return os.environ.pop(_REPLACES, "") == "1"
 
 
 def reap_children() -> None:
-    """Takes leave of the children of the process that this one replaced; else they stay zombies."""
+    """Waits for the children of the process that this one replaced, which would stay zombies."""
     end = time.monotonic() + _REAPED_WITHIN
     with contextlib.suppress(ChildProcessError):
         while time.monotonic() < end:
@@ -91,8 +91,9 @@ def reap_children() -> None:
 def follow_parent(parent: int, leave: Callable[[int], None] = os._exit) -> None:
     """Ends this process when `parent`, a process number, is its parent no longer.
 
-    Linux sends SIGKILL by itself where Celery could ask for it before the parent died, and a child
-    that waits for a message sees its pipe close; one that was just forked, or computes, neither.
+    Linux sends SIGKILL by itself if Celery could ask for it before the parent died, and a child
+    that waits for a message sees its pipe close. Neither helps a child that was just forked or
+    that computes.
     """
 
     def watch() -> None:

@@ -1,6 +1,6 @@
-"""`batch retry` puts scans of a batch back into its backlog.
+"""Puts scans of a batch back into its backlog, for `batch retry`.
 
-Scans that fail for a reason that may pass are tried again without it: see
+Scans that fail for a reason that may pass are tried again without this command: see
 `policy.is_worth_another_try` and `policy.pause_after`.
 """
 
@@ -21,12 +21,12 @@ def retry(
     max_attempts: int | None = None,
     time_limit: int | None = None,
 ) -> int:
-    """Puts scans back into the backlog; how many.
+    """Puts scans back into the backlog; returns how many.
 
-    Those that failed for a reason that may have passed, or that killed their worker; with
-    `also_permanent` every failed one. Also what was never begun of a cancelled batch, and what
-    stands in no list, whatever happened. The batch is opened last: interrupted before that, it is
-    as it was, and the next call does all of it. Limits that are given replace the batch's.
+    These are the scans that failed for a reason that may have passed or that killed their worker,
+    with `also_permanent` every failed scan; scans of a cancelled batch that were never begun; and
+    scans that are in no list. The batch is reopened last, so that a call that was interrupted
+    before can be repeated. `max_attempts` and `time_limit` (seconds) replace the batch's limits.
     """
     ledger.limit(batch, {"max_attempts": max_attempts, "time_limit": time_limit})
     was_cancelled = bool(ledger.numbers(batch)["cancelled"])
@@ -39,7 +39,7 @@ def retry(
             chunk = []
     count += ledger.again(batch, chunk)
     count += put_back(ledger, batch)
-    if was_cancelled:  # those too that an interrupted call had put back
+    if was_cancelled:  # counts the scans that an interrupted call had put back too
         count = int(float(ledger.numbers(batch)["queued"]))
     ledger.reopen(batch)
     ledger.seal(batch)  # closes it again where nothing was left to do

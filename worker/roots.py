@@ -1,7 +1,7 @@
-"""Confinement: the folders and buckets that a worker may touch, whatever the ledger says.
+"""Confines a worker to the folders and buckets that it may touch, whatever the ledger says.
 
-Whoever reaches Redis can write into the ledger. A path from there is followed only when, with all
-its symbolic links and dots resolved, it lies under one of the worker's roots.
+Anybody with access to Redis can write into the ledger. A worker follows a path from it only if the
+path, with all its symbolic links and dots resolved, lies under one of the worker's roots.
 """
 
 import os
@@ -12,7 +12,7 @@ from core.errors import OptionsError, PhotochromError
 
 
 class OutsideRoots(PhotochromError):
-    """The ledger names a path that this worker may not touch; it was not touched."""
+    """Raised for a path in the ledger that this worker may not touch; it was not touched."""
 
     kind = "outside-roots"
 
@@ -21,7 +21,7 @@ class Roots:
     """The roots of one worker: existing folders, and prefixes such as s3://bucket/scans."""
 
     def __init__(self, roots: Iterable[str]) -> None:
-        """Raises `OptionsError` where there is none, or one that does not exist."""
+        """Resolves the folders; raises `OptionsError` for no root, or one that does not exist."""
         self._folders: list[Path] = []
         self._prefixes: list[str] = []
         for root in roots:
@@ -59,7 +59,7 @@ class Roots:
             real = Path(os.path.realpath(path))
         except OSError:
             return False
-        # The root itself is a folder, never a picture.
+        # A path equal to a root is refused: it is a folder, never a picture.
         return any(root in real.parents for root in self._folders)
 
     def _admits_url(self, url: str) -> bool:
@@ -69,5 +69,5 @@ class Roots:
 
 
 def is_remote(path: str) -> bool:
-    """Whether `path` is a URL of an object store rather than a file's path."""
+    """Returns whether `path` is a URL of an object store rather than a file's path."""
     return path.startswith("s3://")

@@ -1,9 +1,9 @@
-"""Celery's own lines about a message, with the path of the scan that the message names.
+"""Adds the path of the scan to the lines that Celery logs about a message.
 
-Celery tells of a lost process or a time limit by the message's own name, which means nothing to
-people. `ScanRequest` is Celery's request that remembers which scan it is about while Celery speaks;
-`ScanPathFilter` adds the path. A process may by then be at a later scan of the batch: the
-dispatcher's line says which one died.
+Celery logs a lost process or a time limit with the message's id, which means nothing to people.
+`ScanRequest` is a Celery request that remembers its scan while Celery logs; `ScanPathFilter` adds
+the path. The process may by then colour a later scan of the batch: the dispatcher's line names the
+scan whose process died.
 """
 
 import contextlib
@@ -16,32 +16,32 @@ from celery.worker.request import Request
 from core.errors import PhotochromError
 from worker.ledger import Ledger
 
-#: The loggers by which Celery speaks of one message.
+#: The loggers to which Celery writes lines about one message.
 LOGGERS: Final = ("celery.worker.request", "celery.app.trace")
-#: Batch and scan of the messages that Celery deals with now, in its one thread.
+#: Batch and scan of the messages that Celery handles now, in its one thread.
 _now: Final[list[tuple[str, str]]] = []
 
 
 class ScanRequest(Request):
-    """A message as Celery holds it."""
+    """A message as Celery represents it, which remembers its scan while Celery logs."""
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
-        """Celery's own way when a time limit ends."""
+        """Does what Celery does when a time limit ends."""
         with _about(self):
             super().on_timeout(soft, timeout)
 
     def on_failure(
         self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False
     ) -> Any:
-        """Celery's own way when the process died or the task raised."""
+        """Does what Celery does when the process died or the task raised."""
         with _about(self):
             return super().on_failure(exc_info, send_failed_event, return_ok)
 
 
 class ScanPathFilter(logging.Filter):
-    """Adds the scan's path to what is told while a `ScanRequest` is dealt with.
+    """Adds the scan's path to lines that are logged while a `ScanRequest` is handled.
 
-    `ledger` should give up soon: a line of the log must not wait for a Redis that is gone.
+    The client of `ledger` needs a short time limit: a line must not wait for an absent Redis.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -49,7 +49,7 @@ class ScanPathFilter(logging.Filter):
         self._ledger = ledger
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Lets every line pass."""
+        """Adds the path to the record; lets every line pass."""
         if _now:
             batch, scan = _now[-1]
             source = f"the scan {scan}"
@@ -61,7 +61,7 @@ class ScanPathFilter(logging.Filter):
 
 
 def name_scans(ledger: Ledger) -> None:
-    """Makes Celery's own lines of this process say the scan's path."""
+    """Makes Celery's lines in the log of this process name the scan's path."""
     names = ScanPathFilter(ledger)
     for logger in LOGGERS:
         logging.getLogger(logger).addFilter(names)
@@ -69,7 +69,7 @@ def name_scans(ledger: Ledger) -> None:
 
 @contextlib.contextmanager
 def _about(request: Any) -> Iterator[None]:
-    batch, scan = request.args  # two words: `messages.strategy` has seen to that
+    batch, scan = request.args  # two short names, as `messages.strategy` has checked
     _now.append((batch, scan))
     try:
         yield

@@ -1,6 +1,6 @@
-"""The schedule of a worker: hours of the day, and how many scans it may begin in a time.
+"""Limits a worker to hours of the day, and to a rate of scans.
 
-`WorkSchedule.is_closed` says that no scan may be begun now. Celery calls it before it fetches a
+`WorkSchedule.is_closed` says whether no scan may be begun now. Celery calls it before it fetches a
 message (`fetch_on_schedule`), the processes before their next scan. A scan at work is always
 finished.
 """
@@ -22,14 +22,17 @@ _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 @dataclass(frozen=True, slots=True)
 class WorkHours:
-    """From one minute of the day to another, in the machine's own time zone; over midnight too."""
+    """Working hours: `begin` and `end` as minutes of the day, in the machine's time zone.
+
+    An `end` before `begin` is on the next day.
+    """
 
     begin: int
     end: int
 
     @classmethod
     def of(cls, text: str) -> "WorkHours":
-        """'20:00-06:00'. Raises `OptionsError`."""
+        """Reads hours such as '20:00-06:00'. Raises `OptionsError`."""
         found = re.fullmatch(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)", text.strip())
         numbers = [int(part) for part in found.groups()] if found else []
         if not numbers or any(h > 24 for h in numbers[::2]) or any(m > 59 for m in numbers[1::2]):
@@ -40,14 +43,14 @@ class WorkHours:
         return cls(begin, end)
 
     def has(self, minute: int) -> bool:
-        """Whether a minute of the day, 0 to 1439, lies in them."""
+        """Returns whether a minute of the day, 0..1439, is within these hours."""
         if self.begin < self.end:
             return self.begin <= minute < self.end
         return minute >= self.begin or minute < self.end
 
 
 def rate_of(text: str) -> float:
-    """Scans a second of '2/s', '30/m' or '1000/h'. Raises `OptionsError`."""
+    """Returns the scans a second of '2/s', '30/m' or '1000/h'. Raises `OptionsError`."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)/([smh])", text.strip())
     if not found or float(found[1]) == 0:
         raise OptionsError(f"--rate {text!r} is none", remedy="give 2/s, 30/m or 1000/h")
@@ -55,7 +58,10 @@ def rate_of(text: str) -> float:
 
 
 class WorkSchedule:
-    """Hours and rate of a worker. `taken`: how many messages it has taken so far, a scan each."""
+    """Hours and rate (scans a second) of a worker; None stands for no limit.
+
+    `taken()` returns how many messages it has taken so far, each of them for one scan.
+    """
 
     def __init__(
         self, hours: WorkHours | None, rate: float | None, taken: Callable[[], int] = lambda: 0
@@ -70,16 +76,19 @@ class WorkSchedule:
         return self._rate is not None
 
     def is_out_of_hours(self) -> bool:
-        """Whether this is no time of the day to work at."""
+        """Returns whether the time of the day is outside the hours."""
         now = time.localtime()
         return self._hours is not None and not self._hours.has(60 * now.tm_hour + now.tm_min)
 
     def is_closed(self) -> bool:
-        """Whether no scan may be begun now."""
+        """Returns whether no scan may be begun now."""
         return self.is_out_of_hours() or (self._rate is not None and not self._can_afford(1))
 
     def _can_afford(self, scans: float) -> bool:
-        """A budget grows with time, by no more than a second's scans ahead; each scan costs one."""
+        """Returns whether the budget allows `scans` more.
+
+        The budget grows by `rate` a second, up to one second's scans; each scan taken costs one.
+        """
         with self._lock:
             rate, now, taken = self._rate or 0.0, time.monotonic(), self._taken()
             gained, spent = rate * (now - self._latest), taken - self._counted
@@ -101,7 +110,7 @@ def fetch_on_schedule(app: Celery, schedule: WorkSchedule) -> None:
             qos.can_consume = types.MethodType(
                 lambda _: not schedule.is_closed() and original(), qos
             )
-            # Else nothing makes the loop ask again, when no message and no process speaks.
+            # The loop asks again only when something happens: this timer makes something happen.
             self.timer = parent.timer.call_repeatedly(
                 0.2 if schedule.has_rate else 5.0, lambda: None
             )

@@ -1,8 +1,8 @@
-"""A worker from its first check to its last scan: `serve`.
+"""Runs a worker from its first check to its last scan: `serve`.
 
-The parent only hands out messages and stays small: what is heavy, and what does not survive a
-fork, is imported in its children. Before it takes work it has seen Redis answer, the configuration
-be one that loses nothing, and the model colour a few pixels in a process of its own.
+The parent process only hands out messages and stays small: its children import the heavy libraries
+and those that do not survive a fork. Before it takes work, it checks that Redis answers and is
+configured to lose nothing, and that the model colours a few pixels in a process of its own.
 """
 
 import logging
@@ -46,8 +46,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Settings of a worker. `queues` by name; `metrics`: address and port, or None;
-    `rate` in scans a second, None for no limit."""
+    """Settings of a worker.
+
+    `queues`: their names; `concurrency`: the number of processes; `metrics`: address and port, or
+    None; `rate`: scans a second, None for no limit.
+    """
 
     url: str
     roots: Roots
@@ -64,12 +67,13 @@ class Service:
 
 
 def serve(service: Service) -> int:
-    """Works until it is told to stop; the exit code. SIGTERM finishes what is at work first.
+    """Works until it is told to stop; returns the exit code. After SIGTERM it finishes the scans at
+    work first.
 
     Raises `ServiceError`, `OptionsError`, `ModelError` or `ProviderError` before any work is taken.
     """
     reap_children()
-    # Celery warns root of pickled messages, which are not accepted here; ours says why, in a line.
+    # Celery warns root of pickled messages, which are not accepted here; our own warning is below.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     _see_redis(service, is_patient=replaces_another())
     service = with_room_for_its_model(service)
@@ -121,7 +125,7 @@ def serve(service: Service) -> int:
     )
     worker.start()
     dispatcher.stop()
-    if worker.exitcode:  # what Celery cannot read at all, as a line of junk in the queue, ends it
+    if worker.exitcode:  # Celery ends at a message that it cannot parse at all
         log.critical("Celery ended by itself; the worker begins anew")
         time.sleep(policy.ROUND)
         restart.carry_out()
@@ -131,7 +135,10 @@ def serve(service: Service) -> int:
 
 
 def _see_redis(service: Service, is_patient: bool) -> None:
-    """Raises as `connect` and `check` do; `is_patient`: only after an hour of what may pass."""
+    """Checks Redis; raises as `connect` and `check` do.
+
+    With `is_patient` it waits up to `OUTAGE` seconds for a Redis that is away.
+    """
     end, said = time.monotonic() + OUTAGE, ""
     while True:
         try:
@@ -149,9 +156,10 @@ def _see_redis(service: Service, is_patient: bool) -> None:
 
 
 def with_room_for_its_model(service: Service) -> Service:
-    """Fewer processes where a large model does not fit more often, and each with room for it.
+    """Returns the service with fewer processes if the model does not fit as often into memory, and
+    with a memory limit of a process in which it fits.
 
-    Raises `PhotochromError` of kind out-of-memory where it does not fit once.
+    Raises `PhotochromError` of kind out-of-memory where the model does not fit once.
     """
     model = file_of(service.model)
     if model is None or service.device not in ("auto", "cpu"):
@@ -164,16 +172,16 @@ def with_room_for_its_model(service: Service) -> Service:
             service.concurrency,
             needed(model) / 1e9,
         )
-    # or each would be replaced after each scan
+    # Celery replaces a process above its limit after each scan.
     memory = max(service.limits.memory, int(1.5 * needed(model) / 2**20))
     return replace(service, concurrency=processes, limits=replace(service.limits, memory=memory))
 
 
 def _add_the_task(app: Celery, settings: ProcessSettings) -> None:
-    """Adds the one task and makes the `WorkerProcess` of each process after its fork.
+    """Adds the task, and makes the `WorkerProcess` of each process after its fork.
 
-    A process that cannot be made ready tries again with each message: what hinders it, a full disk
-    or lacking memory, may have passed.
+    A process that cannot be made ready tries again with each message: the cause, a full disk or
+    lack of memory, may have passed.
     """
     own: list[WorkerProcess] = []
 
@@ -189,7 +197,7 @@ def _add_the_task(app: Celery, settings: ProcessSettings) -> None:
         try:
             ready = process()
         except Exception:
-            # its message is found missing, and taken by a process that is well
+            # The dispatcher finds that the message is lost, and a sound process takes the scan.
             time.sleep(policy.UNREADY)
             raise
         ready.colour(batch, scan)
@@ -201,17 +209,17 @@ def _add_the_task(app: Celery, settings: ProcessSettings) -> None:
         os.environ["VIPS_CONCURRENCY"] = "1"
         try:
             process()
-        except Exception as error:  # raised here it would only make Celery fork for ever
+        except Exception as error:  # if it were raised, Celery would fork for ever
             log.error("this process cannot colour yet: %s", str(error) or type(error).__name__)
 
 
 def _begin_with_celery(dispatcher: Dispatcher, service: Service) -> None:
-    # Celery prints that it stops, past all logging, into what should be JSON; ours is logged below.
+    # Celery prints that it stops, without logging, into a log that may be JSON; see below.
     celery_worker.safe_say = lambda *_: None
 
     @signals.setup_logging.connect(weak=False)
     def _(**_: object) -> None:
-        """Celery leaves logging to us, when anybody listens here; its pool's lines come too."""
+        """Logs the lines of Celery's pool; Celery sets up no logging where this is connected."""
         get_logger().propagate = True
         name_scans(Ledger(service.url, _quick(service.url)))
 
@@ -221,7 +229,7 @@ def _begin_with_celery(dispatcher: Dispatcher, service: Service) -> None:
         if service.metrics:
             from worker.metrics import serve_metrics
 
-            # Prometheus waits for ten seconds; a Redis that is frozen must be told well before.
+            # Prometheus waits for ten seconds; a Redis that hangs must be reported well before.
             ledger = Ledger(service.url, _quick(service.url))
             serve_metrics(service.metrics, ledger, dispatcher, service.queues)
 
@@ -231,7 +239,7 @@ def _begin_with_celery(dispatcher: Dispatcher, service: Service) -> None:
 
 
 def _quick(url: str) -> "Redis":
-    """A client that soon gives a silent Redis up."""
+    """Returns a client that gives up a silent Redis after 0.8 s."""
     return unproven(url, answer_within=0.8, ask_health=False)
 
 
@@ -256,7 +264,7 @@ def _is_idle(processes: int) -> bool:
 
 
 def _try_in_a_process_of_its_own(model: str, device: str) -> None:
-    """The parent must not import what its children cannot inherit."""
+    """Tries the model in a process of its own, since the parent must not import its libraries."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         try:

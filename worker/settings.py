@@ -1,8 +1,8 @@
-"""A machine's settings: the broker and the folders that its workers may touch.
+"""Reads a machine's settings: the broker and the folders that its workers may touch.
 
-The environment (`PHOTOCHROM_BROKER`, `PHOTOCHROM_ROOTS`) stands above the configuration file,
-options above both. The file is `config.toml` in the user's configuration folder of photochrom, or
-what `PHOTOCHROM_CONFIG` names:
+The environment (`PHOTOCHROM_BROKER`, `PHOTOCHROM_ROOTS`) overrides the configuration file, and
+options override both. The file is `config.toml` in the user's configuration folder of photochrom,
+or the one that `PHOTOCHROM_CONFIG` names:
 
     [worker]
     broker = "rediss://:password@redis.example:6380/0"
@@ -20,19 +20,19 @@ from core.errors import OptionsError, nearest
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """`broker`: a URL or None. `roots`: folders and s3:// prefixes, as they were written."""
+    """Settings of the workers: `broker`, a URL or None; `roots`, folders and s3:// prefixes."""
 
     broker: str | None = None
     roots: tuple[str, ...] = ()
 
 
 def settings() -> WorkerSettings:
-    """The settings of this machine. Raises `OptionsError` for a file that cannot be understood."""
+    """Returns the settings of this machine; raises `OptionsError` for a faulty file."""
     written = _written()
     roots = os.environ.get("PHOTOCHROM_ROOTS")
     return WorkerSettings(
         broker=os.environ.get("PHOTOCHROM_BROKER") or written.broker,
-        # A colon parts folders, as in PATH, but not the s3: of a URL.
+        # A colon separates folders, as in PATH, but not in the s3:// of a URL.
         roots=_parted(roots) if roots else written.roots,
     )
 

@@ -1,9 +1,8 @@
-"""The sources of `batch submit`: a folder, a list of files, a glob, or a bucket's prefix.
+"""Lists the sources of `batch submit`: a folder, a list of files, a glob, or a bucket's prefix.
 
-`sources_of` understands the word, `Sources.plan` answers with scans and results one at a time.
-Names and conflicts are `core.job.plan`'s; here is only where the files are listed from. A list or
-glob keeps its tree: results stand under the destination as the files stand under their common
-folder.
+`sources_of` reads the argument, `Sources.plan` yields scans and their results one at a time.
+`core.job.plan` chooses the results' names and finds conflicts; this module only lists the files.
+The results of a list or glob lie under the destination as the files lie under their common folder.
 """
 
 import hashlib
@@ -24,9 +23,12 @@ Planned = tuple[str, str, None] | Outcome
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """`root`: the absolute folder or URL that all of them lie under; `shown`: what was typed;
-    `identity`: what makes two submissions the same; `files`: of a list or glob; `named_in`: the
-    list that names them."""
+    """The sources that an argument names.
+
+    `root`: the absolute folder or URL under which all of them lie; `shown`: the argument as typed;
+    `identity`: equal for equal submissions; `files`: of a list or glob; `named_in`: the list's
+    file.
+    """
 
     kind: Literal["folder", "files", "remote"]
     root: str
@@ -36,7 +38,7 @@ class Sources:
     named_in: Path | None = None
 
     def plan(self, destination: str, like: Job, selection: Selection) -> Iterator[Planned]:
-        """(source, result, None) for each scan; a failed `Outcome` for what cannot be planned."""
+        """Yields (source, result, None) for each scan, or a failed `Outcome` of planning."""
         if self.kind == "folder" and not is_remote(destination):
             for item in plan([Path(self.root)], Path(destination), like, selection=selection):
                 yield _planned(item)
@@ -46,7 +48,7 @@ class Sources:
     def _plan_by_folders(
         self, destination: str, like: Job, selection: Selection
     ) -> Iterator[Planned]:
-        """For what is no walk of a local tree: files are put into their folders by name alone."""
+        """Plans sources other than a local folder, grouping files into folders by name."""
         folders: dict[str, list[Path]] = {}
         for name in self._relative_names(like, selection):
             folder, _, file = name.rpartition("/")
@@ -73,9 +75,10 @@ class Sources:
 
 
 def sources_of(word: str, tree: str | None = None) -> Sources:
-    """What a person means by SRC. `tree`: the folder below which that of a list is mirrored.
+    """Returns the sources that the argument SRC names.
 
-    Raises `SourceError` or `OptionsError` where it is nothing.
+    `tree`: the folder whose tree the results mirror, instead of the common folder of a list or
+    glob. Raises `SourceError` or `OptionsError` where SRC names nothing.
     """
     found = _found(word)
     if tree is None:
@@ -139,7 +142,7 @@ def _files(files: list[str], shown: str, identity: str) -> Sources:
 def _planned(
     item: Job | Outcome, root: str = "", destination: str = "", folder: str = ""
 ) -> Planned:
-    """What was planned, as paths; with `root` and `destination` put before what stands nowhere."""
+    """Returns a plan as paths; with `root`, under `root` and `destination` instead of `nowhere`."""
     if isinstance(item, Outcome):
         if not root:
             return item

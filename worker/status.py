@@ -1,4 +1,4 @@
-"""The status of a batch: counted, estimated, in prose or JSON; and finding it by a short name.
+"""Computes the status of a batch, as prose or JSON, and finds a batch by a short name.
 
 Everything is read from the ledger.
 """
@@ -22,8 +22,8 @@ from worker.submission_notes import noted_beside, noted_submissions
 
 log = logging.getLogger(__name__)
 
-#: Seconds without a word from a submission after which it counts as dead. Walking a slow share
-#: takes long before the first scan, seldom between two chunks of 500.
+#: Seconds without new scans after which an incomplete submission counts as dead. Walking a slow
+#: share takes long before the first scan, seldom between two chunks of 500.
 SUBMITTING = 60.0
 
 
@@ -54,18 +54,18 @@ class Status:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing will happen any more by itself."""
+        """Whether the batch will not change any more by itself."""
         if self.state == "half submitted":
             return self.running == self.queued == 0
         return self.state in ("finished", "cancelled") and self.running == 0
 
     def as_json(self) -> dict[str, Any]:
-        """The status as JSON values."""
+        """Returns the status as JSON values."""
         return asdict(self)
 
 
 def status_of(ledger: Ledger, batch: str) -> Status:
-    """How the batch stands. Raises `OptionsError` for one unknown."""
+    """Returns the status of a batch. Raises `OptionsError` for an unknown batch."""
     description = ledger.batch(batch)
     number: dict[str, Any] = ledger.numbers(batch)
     queued = int(number["queued"])
@@ -86,10 +86,11 @@ def status_of(ledger: Ledger, batch: str) -> Status:
 
 
 def resolve(ledger: Ledger, text: str | None) -> str:
-    """The id of the batch that a person means: by an id, its beginning, its name, the folder that
-    its results go to, or by nothing.
+    """Returns the id of a batch given by its id, the beginning of it, its name, or the folder of
+    its results; of the latest batch for no text.
 
-    Raises `OptionsError` for one unknown or ambiguous, `ServiceError` for one that Redis lost.
+    Raises `OptionsError` for an unknown or ambiguous text, `ServiceError` for a batch that Redis
+    has lost.
     """
     known = ledger.batches()
     if not text:
@@ -121,15 +122,15 @@ def resolve(ledger: Ledger, text: str | None) -> str:
 
 
 def _into(ledger: Ledger, known: list[str], folder: str) -> list[str]:
-    """The batches whose results go to that folder or prefix, the newest first."""
+    """Returns the batches whose results go to that folder or prefix, the newest first."""
     whole = folder if is_remote(folder) else os.path.abspath(folder)  # noqa: PTH100
     return [name for name in known if ledger.batch(name).destination.rstrip("/") == whole]
 
 
 def _refuse_where_lost(ledger: Ledger, known: list[str]) -> None:
-    """Raises `ServiceError` where the latest batch that this machine submitted is not there.
+    """Raises `ServiceError` where Redis has lost the latest batch that this machine submitted.
 
-    A batch is kept for thirty days after its end: it has not expired.
+    A batch younger than `policy.KEEP` cannot have expired.
     """
     notes = [note for note in noted_submissions() if note.get("broker") == ledger.url_shown]
     if not notes or notes[0]["id"] in known:
@@ -151,7 +152,7 @@ def _lost(ledger: Ledger, note: dict[str, Any]) -> ServiceError:
 
 
 def workers_alive(ledger: Ledger) -> Iterator[dict[str, str]]:
-    """What each living worker says of itself."""
+    """Yields the description of each living worker."""
     with in_words(ledger.url):
         seconds, _ = ledger.redis.time()
         names = ledger.redis.zrangebyscore(WORKERS, seconds - GONE, "+inf")
@@ -162,7 +163,7 @@ def workers_alive(ledger: Ledger) -> Iterator[dict[str, str]]:
 
 
 def in_prose(status: Status, description: Batch, alive: list[dict[str, str]]) -> Iterator[str]:
-    """The lines of `batch status`."""
+    """Yields the lines of `batch status`."""
     yield f"{status.batch}  {status.name}  {status.state}"
     yield f"  {description.source} -> {description.destination}"
     counts = [
@@ -211,7 +212,7 @@ def _workers_in_prose(status: Status, alive: list[dict[str, str]]) -> Iterator[s
 
 
 def pace_in_words(rate: float) -> str:
-    """A rate in scans a second, by the second, the minute or the hour: '3.5 scans a second'."""
+    """Returns a rate (scans a second) in words, in the best unit of time: '3.5 scans a minute'."""
     for unit, seconds in (("second", 1), ("minute", 60)):
         if rate * seconds >= 1:
             return f"{rate * seconds:.1f} scans a {unit}"
@@ -219,7 +220,7 @@ def pace_in_words(rate: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """'3 h 20 min', '4 min 10 s', '12 s'."""
+    """Returns seconds in words: '3 h 20 min', '4 min 10 s', '12 s'."""
     whole = round(seconds)
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     if hours:
@@ -241,7 +242,7 @@ def _state(number: dict[str, Any], description: Batch) -> str:
 
 
 def _rate(number: dict[str, Any]) -> float:
-    """Results a second, over the latest 64 of them; over the whole batch once it is finished."""
+    """Returns results a second: of the latest 64, or of the whole batch once it is finished."""
     over = number["done"] + number["failed"] + number["skipped"]
     if number["finished"]:
         return over / max(0.001, number["finished"] - (number["begun"] or number["created"]))
@@ -251,14 +252,14 @@ def _rate(number: dict[str, Any]) -> float:
 
 
 def current(ledger: Ledger, batch: str) -> tuple[Status, list[dict[str, str]]]:
-    """The batch's status and the workers that are alive."""
+    """Returns the batch's status and the workers that are alive."""
     return status_of(ledger, batch), list(workers_alive(ledger))
 
 
 def follow(
     ledger: Ledger, batch: str, interval: float = 2.0
 ) -> Iterator[tuple[Status, list[dict[str, str]]]]:
-    """`current` again and again, until the batch is over. Redis is waited for as workers do."""
+    """Yields `current` every `interval` seconds until the batch is over, and waits for Redis."""
     while True:
         try:
             report = current(ledger, batch)

@@ -1,8 +1,8 @@
-"""Notes of submitted batches outside Redis: they last even when Redis lost the batch.
+"""Keeps notes of submitted batches outside Redis, for the case that Redis loses the batch.
 
-A note lies in a folder of the user's and beside the destination, so that the results lead to the
-batch. After a restart of a Redis without persistence the ledger is empty; `batch status`
-can then say so, and how to go on, instead of "unknown".
+A note lies in the user's state folder and another beside the destination, so that the results lead
+to the batch. After a restart of a Redis without persistence the ledger is empty; `batch status` can
+then say so, and how to go on, instead of "unknown".
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any, Final
 from worker.records import Batch
 from worker.roots import is_remote
 
-#: The end of a note's name beside a destination: `.NAME.photochrom-batch.json` beside `NAME`.
+#: Ending of the note's name beside a destination: `.NAME.photochrom-batch.json` beside `NAME`.
 _BESIDE: Final = ".photochrom-batch.json"
 
 
@@ -33,19 +33,19 @@ def note_submission(batch: Batch, broker: str) -> None:
 
 
 def noted_submissions() -> list[dict[str, Any]]:
-    """The notes of the user's folder and of the working folder's destinations, the newest first."""
+    """Returns the notes in the user's folder and in the working folder, the newest first."""
     paths = [*_folder().glob("*.json"), *Path.cwd().glob(f".*{_BESIDE}")]
     notes = {note["id"]: note for path in paths if (note := _read(path))}
     return sorted(notes.values(), key=lambda note: -note["created"])
 
 
 def noted_beside(destination: str) -> dict[str, Any] | None:
-    """The note of the latest batch that went to that folder, if one lies beside it."""
+    """Returns the note beside a destination, which is that of its latest batch, or None."""
     return _read(note_path(destination))
 
 
 def note_path(destination: str) -> Path:
-    """Where the note of a destination lies."""
+    """Returns the path of the note beside a destination."""
     path = Path(destination)
     return path.parent / f".{path.name}{_BESIDE}"
 
@@ -61,7 +61,7 @@ def _write(path: Path, note: dict[str, Any]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """The note; None for a file that is not one."""
+    """Returns a note, or None for a file that holds none."""
     try:
         note = json.loads(path.read_text())
     except (OSError, ValueError):

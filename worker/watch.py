@@ -1,9 +1,9 @@
-"""`batch watch` queues the new files of a folder for as long as it runs.
+"""Watches a folder and queues its new files, for `batch watch`.
 
-A file is taken when two looks at the folder, `settle` seconds apart, found it the same. The ledger
-keeps a taken file's path, size and time, so that a restart takes nothing twice, a file that failed
-differs from a new one, and a file replaced by a better copy is new. Only the states of files that
-are not taken yet are kept in memory.
+A file is taken when it has not changed for `settle` seconds. The ledger keeps a taken file's path,
+size and time, so that a restart takes no file twice, a file that failed is not taken again, and a
+file that was replaced by a better copy is new. Only the states of files that are not taken yet are
+kept in memory.
 """
 
 import logging
@@ -22,7 +22,7 @@ from worker.submission import PlannedScan, Submission, begin, open_batch, planne
 
 log = logging.getLogger(__name__)
 
-#: The pause after a look at the folder is at least so many times as long as the look took.
+#: The pause after a scan of the folder is at least this many times as long as the scan took.
 SHARE: Final = 10
 
 FileState = tuple[int, int]
@@ -30,19 +30,19 @@ FileState = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """One line of `batch watch`: its batch, a taken or finished file; `reason` of a failure."""
+    """One line of `batch watch`: the batch, or a taken or finished file; `reason` of a failure."""
 
     event: Literal["watching", "taken", "done", "skipped", "failed"]
     path: str
     reason: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The event as JSON values."""
+        """Returns the event as JSON values."""
         values = {"event": self.event, "path": self.path, "reason": self.reason}
         return {name: value for name, value in values.items() if value}
 
     def in_prose(self) -> str:
-        """The event on one line."""
+        """Returns the event on one line."""
         return printable(f"{self.event}: {self.path}" + (f": {self.reason}" if self.reason else ""))
 
 
@@ -62,7 +62,7 @@ class FolderWatch:
         self._reported: set[str] = set()
 
     def poll(self) -> Iterator[WatchEvent]:
-        """The events since the last call, after one look at the folder and the ledger."""
+        """Yields the events since the last call, after one look at the folder and the ledger."""
         taken = 0
         items = planned(self._request)
         unsettled: dict[str, tuple[FileState, float]] = {}
@@ -79,7 +79,7 @@ class FolderWatch:
     def _settled(
         self, chunk: list[PlannedScan], unsettled: dict
     ) -> Iterator[tuple[PlannedScan, FileState]]:
-        """Of the files that the ledger does not know yet those that have stopped to change."""
+        """Yields the files that the ledger does not know yet and that have stopped changing."""
         found = {scan[0]: state for scan in chunk if (state := _file_state(scan[0]))}
         ids = {path: scan_id(path, _version(state)) for path, state in found.items()}
         known = self._ledger.states(self.batch, list(ids.values()))
@@ -114,7 +114,7 @@ class FolderWatch:
 
 
 def watch(url: str, request: Submission, settle: float) -> Iterator[WatchEvent]:
-    """The events of a folder, without an end. Redis may be away for a while."""
+    """Yields the events of a folder, without end. Waits for Redis while it is away."""
     folder = FolderWatch(url, request, settle)
     yield WatchEvent("watching", request.sources.root, f"as batch {folder.batch}")
     away = False
@@ -134,7 +134,7 @@ def watch(url: str, request: Submission, settle: float) -> Iterator[WatchEvent]:
 
 
 def _file_state(path: str) -> FileState | None:
-    """Size and time of change, which a growing file changes; None where it is gone or empty."""
+    """Returns a file's size and time of modification (ns); None where it is gone or empty."""
     try:
         status = os.stat(path)  # noqa: PTH116
     except OSError:

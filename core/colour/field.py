@@ -1,9 +1,9 @@
-"""The chroma field: a network's small answer upsampled smoothly to every pixel.
+"""Upsamples the chroma field, a network's small output, smoothly to every pixel.
 
-`ChromaField` is what the colorizer hands over, `prepare` turns it into `PreparedField`, which the
-fused pass in `kernels` reads: cubic (Catmull-Rom) upsampling to nodes at most 16 pixels apart,
-straight lines between the nodes. `chroma_at` says in float64 what chroma a pixel gets before the
-gamut step.
+The colorizer makes a `ChromaField`; `prepare` turns it into a `PreparedField`, which the fused pass
+in `kernels` reads: cubic (Catmull-Rom) upsampling to nodes at most 16 pixels apart, linear
+interpolation between the nodes. `chroma_at` returns, in float64, the chroma that a pixel gets
+before the gamut step.
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 Nodes = NDArray[np.float32]
 
-#: Pixels between two nodes, at most; straight lines over so short a way cannot be told from the
-#: cubic once a cell of the grid spans 24 pixels or more.
+#: Pixels between two nodes, at most. Where a cell of the grid spans 24 pixels or more, linear
+#: interpolation over so short a distance cannot be told from the cubic.
 _WIDEST_PITCH: Final = 16
 
 #: A pitch is at most this share of a grid cell, so that the nodes follow the cubic's curve.
 _PITCH_PER_CELL: Final = 2 / 3
 
-#: Chroma that no sRGB colour has at any lightness (blue, the richest, has 133.8 in CIELAB units).
-#: More than that only makes the search for the gamut's edge longer.
+#: Chroma, in CIELAB units, that no sRGB colour reaches at any lightness (the largest is blue's,
+#: 133.8). A larger one would only make the search for the gamut's edge longer.
 _RICHEST: Final = 140.0
 
-#: What a network is trusted to answer, in CIELAB units; beyond lies a broken model.
+#: Largest |a*| and |b*| accepted of a network, in CIELAB units; only a broken model exceeds it.
 _LARGEST: Final = 200.0
 
 
@@ -37,7 +37,7 @@ class ChromaField:
     The grid may hold padding cells beyond the picture, to the right and below. `extent`: how many
     grid rows and columns the picture spans. `width`, `height`: the picture in pixels. The centre
     of pixel (x, y) lies at grid column (x + 0.5) * extent[1] / width - 0.5 and at grid row
-    (y + 0.5) * extent[0] / height - 0.5; beyond the outermost cells their values go on.
+    (y + 0.5) * extent[0] / height - 0.5. The outermost cells' values extend beyond the grid.
     """
 
     grid: NDArray[np.float32]
@@ -48,7 +48,7 @@ class ChromaField:
 
 @dataclass(frozen=True)
 class PreparedField:
-    """What the fused pass reads: nodes over the picture, scaled for CIELAB's formulas.
+    """A chroma field as the fused pass reads it: nodes over the picture, scaled for CIELAB.
 
     `nodes`: float32 (2, rows, columns): a*/500 and b*/200, vividness applied. Node (i, j) lies on
     pixel (x, y) = (j * pitch[1], i * pitch[0]); chroma between nodes is bilinear. `pitch`: pixels
@@ -62,10 +62,10 @@ class PreparedField:
 
 
 def prepare(field: ChromaField, vividness: float = 1.0) -> PreparedField:
-    """Upsample a field to the nodes of the fused pass; once a picture, some milliseconds.
+    """Upsamples a field to the nodes of the fused pass; done once a picture.
 
-    `vividness`: 0..2, scales the chroma. Chroma is clamped to ±200, and after that to a length of
-    140, along its hue. Raises ValueError where the grid has another shape or is not finite.
+    `vividness`: 0..2, scales the chroma. a* and b* are clamped to ±200, then their length to 140 at
+    the same hue. Raises ValueError where the grid has another shape or is not finite.
     """
     grid = np.asarray(field.grid, np.float32)
     if grid.ndim != 3 or grid.shape[0] != 2 or not grid.size:
@@ -87,7 +87,7 @@ def prepare(field: ChromaField, vividness: float = 1.0) -> PreparedField:
 
 
 def chroma_at(prepared: PreparedField, top: int, rows: int) -> NDArray[np.float64]:
-    """The chroma that the pixels of a strip are given before the gamut step.
+    """Returns the chroma that the pixels of a strip get before the gamut step.
 
     `top`: the strip's first row; `rows`: how many. Returns float64 (rows, width, 2): a*, b*.
     """
@@ -102,7 +102,7 @@ def chroma_at(prepared: PreparedField, top: int, rows: int) -> NDArray[np.float6
 
 
 def _pitch(cell: float) -> int:
-    """Pixels between nodes for a grid cell of `cell` pixels: a power of two from 1 to 16."""
+    """Returns the pixels between nodes for a grid cell of `cell` pixels: 1, 2, 4, 8 or 16."""
     pitch = 1
     while pitch < _WIDEST_PITCH and pitch * 2 <= cell * _PITCH_PER_CELL:
         pitch *= 2
@@ -110,10 +110,10 @@ def _pitch(cell: float) -> int:
 
 
 def _resample(grid: Nodes, axis: int, pixels: int, pitch: int, extent: float) -> Nodes:
-    """Catmull-Rom along one axis: from cell centres to nodes on every `pitch`-th pixel.
+    """Resamples by Catmull-Rom along one axis, from cell centres to every `pitch`-th pixel.
 
-    One node more than the last pixel needs, so that every pixel lies between two. Sums four terms
-    in a fixed order instead of a matrix product, whose rounding may depend on BLAS' threads.
+    It adds one node beyond the last pixel, so that every pixel lies between two. It sums four terms
+    in a fixed order, since the rounding of a matrix product may depend on BLAS' threads.
     """
     nodes = np.arange((pixels - 1) // pitch + 2) * pitch
     position = (np.minimum(nodes, pixels - 1 + pitch) + 0.5) * extent / pixels - 0.5

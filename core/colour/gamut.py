@@ -1,4 +1,4 @@
-"""The gamut of sRGB: colours outside lose chroma, never lightness. The float64 reference.
+"""Fits colours into the gamut of sRGB by reducing chroma, never lightness. The float64 reference.
 
 `inside` and `fit` may be called from outside. A colour of too much chroma moves along its hue, at
 constant L*, towards the grey axis until it is inside; the channels are never clipped one by one,
@@ -16,11 +16,11 @@ from core.colour.lab import Floats, lab_to_linear
 #: How far linear light may lie outside 0..1 and still count as inside: float64's own rounding.
 TOLERANCE: Final = 1e-12
 
-_HALVINGS: Final = 50  # the last step is 1e-15 of the colour's chroma
+_HALVINGS: Final = 50  # bisection steps; the last one is 1e-15 of the colour's chroma
 
 
 def inside(lab: ArrayLike) -> NDArray[np.bool_]:
-    """Whether sRGB has these CIELAB colours.
+    """Returns whether sRGB has these CIELAB colours.
 
     `lab`: shape (..., 3), any finite values. Returns booleans of shape (...).
 
@@ -32,7 +32,7 @@ def inside(lab: ArrayLike) -> NDArray[np.bool_]:
 
 
 def chroma_scale(lab: ArrayLike) -> Floats:
-    """The factor 0..1 by which chroma has to shrink to be inside sRGB; 1 where it is inside.
+    """Returns the factor 0..1 that brings chroma into sRGB; 1 for colours inside.
 
     `lab`: shape (..., 3), L* in 0..100, a* and b* any finite values. Returns shape (...). Found by
     bisection along the hue. Near yellow (L* 95 to 98, hue 102 to 105 degrees) a line of constant
@@ -52,7 +52,7 @@ def chroma_scale(lab: ArrayLike) -> Floats:
 
 
 def fit(lab: ArrayLike) -> Floats:
-    """The colours with as much of their chroma as sRGB can show, at the same L* and hue.
+    """Returns the colours with as much of their chroma as sRGB can show, at the same L* and hue.
 
     `lab`: shape (..., 3), L* in 0..100, a* and b* any finite values. Returns shape (..., 3); L* is
     returned bit for bit. L* outside 0..100 has no colour in sRGB and comes back without chroma.

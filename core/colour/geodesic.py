@@ -1,7 +1,7 @@
-"""Geodesic distances over a picture: how far it is from marked pixels, along ways of little change.
+"""Computes geodesic distances over a picture: from marked pixels along paths of little change.
 
-The way from a pixel to one of its eight neighbours costs its length and what changes on it, in
-lightness and in chroma, so that the borders of things are far and what lies within them is near
+A step from a pixel to one of its eight neighbours costs its length and the change of lightness and
+chroma on it, so that pixels of one thing are near each other and pixels across its border are far
 (Yatziv and Sapiro 2006 spread scribbled colours by such distances). Importing this module imports
 numba.
 """
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from core.colour.compiled import compiled
 
-#: Rounds of sweeps at most. Photographs are settled after ten or so; mazes would take more.
+#: Rounds of sweeps at most. Distances over photographs converge after about ten.
 _ROUNDS: Final = 16
 
-#: (down, right) to the neighbours of a pixel; the last four are the first turned round.
+#: (down, right) from a pixel to its neighbours; the last four are opposite to the first four.
 _NEIGHBOURS: Final = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
 
 
@@ -29,12 +29,13 @@ def nearest_marked(
     chroma_cost: float,
     slack: float = 0.0,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """How far each pixel is from the nearest marked one, in short sides, and which one that is.
+    """Returns each pixel's distance from the nearest marked one, and that one's flat index.
 
-    Parameters: L* (H, W), a* and b* (2, H, W), the marks (H, W), at least one. A change by 100 of
-    L*, or of a*, b*, counts as so many short sides; on a way of a short side L* may change by
-    100 `slack` for nothing. Returns the distances (H, W), 0 at marked pixels, and for each pixel
-    the flat index of a marked one.
+    `lightness`: L* (H, W); `chroma`: a*, b* (2, H, W); `marked`: (H, W), at least one True. A
+    change of L* by 100 adds `lightness_cost` short sides to a path, a change of a*, b* by 100 adds
+    `chroma_cost`; over a short side of length, the first 100 `slack` of change of L* are free.
+    Returns float32 distances (H, W) in short sides of the picture, 0 at marked pixels, and int64
+    indices (H, W). Raises ValueError where no pixel is marked.
     """
     if not marked.any():
         raise ValueError("no pixel is marked")
@@ -42,14 +43,14 @@ def nearest_marked(
     planes = np.concatenate((lightness[None], chroma)).astype(np.float32) / 100
     planes = np.pad(planes, ((0, 0), (1, 1), (1, 1)), mode="edge")
     inner = planes[:, 1:-1, 1:-1]
-    ways = np.empty((8, height, width), np.float32)  # from each of the neighbours
+    ways = np.empty((8, height, width), np.float32)  # cost of the step from each neighbour
     for way, (down, right) in zip(ways, _NEIGHBOURS, strict=True):
         length = np.hypot(down, right) / min(height, width)
         light, a, b = inner - planes[:, 1 + down :, 1 + right :][:, :height, :width]
         light = np.maximum(abs(light) - slack * length, 0)
         way[:] = length + lightness_cost * light + chroma_cost * np.hypot(a, b)
 
-    # with a rim that is infinitely far
+    # The planes have a border of one pixel at infinite distance.
     distance = np.full((height + 2, width + 2), np.inf, np.float32)
     distance[1:-1, 1:-1][marked] = 0
     origin = np.zeros(distance.shape, np.int64)
@@ -63,7 +64,7 @@ def nearest_marked(
 
 
 def warm() -> None:
-    """Compile the kernel, or load it from the cache."""
+    """Compiles the kernel, or loads it from the cache."""
     nearest_marked(
         np.zeros((1, 1), np.float32),
         np.zeros((2, 1, 1), np.float32),
@@ -75,9 +76,10 @@ def warm() -> None:
 
 @compiled
 def _sweep(ways, distance, origin):
-    """Hands distances on from each row to the next, and within a row to both sides; how many.
+    """Propagates distances from each row to the next, and within a row to both sides.
 
-    `ways` (8, H, W) are those from `_NEIGHBOURS`; the other planes have a rim of one pixel.
+    `ways` (8, H, W) are the costs of the steps from `_NEIGHBOURS`; the other planes have a border
+    of one pixel. Returns the number of pixels that were changed.
     """
     changes = 0
     for y in range(1, distance.shape[0] - 1):

@@ -1,11 +1,11 @@
-"""The fused pass: from grey or colour samples and a small chroma field to coloured samples.
+"""Colours samples in one fused pass: grey or colour samples and a chroma field to coloured samples.
 
-`prepare` a field once a picture, then `colour_strip` as often as the picture has strips;
-`lightness_of` gives the L* of samples, `chroma_of` the a* and b* of coloured ones, `warm` compiles
-what `colorize` needs. Pixels go through in segments of up to `_SEGMENT`, and each segment through
-short loops over scratch that fits the first-level cache; every such loop is simple enough for LLVM
-to vectorise (`tests/bench_kernels.py` measures them, `tests/colour/test_speed.py` guards them). All
-in float32; `lab` and `gamut` are the float64 reference. Importing this module imports numba.
+Call `prepare` once a picture, then `colour_strip` for each of its strips; `lightness_of` returns
+the L* of samples, `chroma_of` the a* and b* of coloured ones, `warm` compiles what `colorize`
+needs. Pixels are processed in segments of up to `_SEGMENT`, each by short loops over scratch arrays
+that fit the first-level cache; every such loop is simple enough for LLVM to vectorise
+(`tests/bench_kernels.py` measures them, `tests/colour/test_speed.py` guards them). All arithmetic
+is in float32; `lab` and `gamut` are the float64 reference. Importing this module imports numba.
 
 All kernels and their parts are in this one file, since numba's cache of compiled kernels notices
 changes in a kernel's own file alone (`core.colour.compiled`).
@@ -36,7 +36,9 @@ _F = np.float32
 
 
 def _polynomial(function, low: float, high: float, degree: int) -> tuple[np.float32, ...]:
-    """Coefficients, lowest first, of the near-minimax polynomial of `function` on low..high."""
+    """Returns coefficients, lowest first, of the near-minimax polynomial of `function` on
+    low..high.
+    """
     series = np.polynomial.Chebyshev.interpolate(function, degree, domain=[low, high])
     return tuple(_F(c) for c in series.convert(kind=np.polynomial.Polynomial).coef)
 
@@ -96,7 +98,7 @@ _COARSE_LOW, _COARSE_HIGH = _F((7.2 + 16) / 116), _F((10.7 + 16) / 116)
 _COARSE_LIMIT = _F(0.46)
 
 #: Plain rounding misses L* by 0.09 on average at most, over many different colours. Over few, as in
-#: flat and in tiny pictures, it could be 0.25: there, each pixel takes the best of its neighbours.
+#: flat and in tiny pictures, it could be 0.25: there, each pixel takes the best neighbouring codes.
 _FLAT = _F(0.55 / 116)  # 0.55 of L*: two neighbouring codes
 _LITTLE = _F(0.05 * 3 / 116)  # 0.05 of L*, times f squared: in luminance
 _REACHES: Final = (1, 2, 4, 8)  # codes
@@ -109,7 +111,7 @@ _LINEAR_8 = srgb_to_linear(np.arange(256) / 255).astype(np.float32)
 _EDGE, _TINY, _FAINT = _F(3e-7), _F(1e-8), _F(1e-2)
 _CLOSE_8, _CLOSE_16 = _F(0.004), _F(1e-4)
 _FLATTEST = _F(0.3)  # least slope of the way to the edge, as a share of a straight line's
-_STEPS: Final = 4  # in blocks; 98 % of blocks need one or two. What is left is searched for singly
+_STEPS: Final = 4  # for whole blocks; 98 % need one or two. `_search` does the pixels that are left
 _HALVINGS: Final = 24
 _THREE = _F(3)
 
@@ -126,7 +128,7 @@ _A, _B = _F(500), _F(200)
 
 @part
 def _expand(f):
-    """The inverse of CIELAB's f: f**3, or the tangent at DELTA below it, without a branch."""
+    """Returns the inverse of CIELAB's f, without a branch: f**3, or its tangent below DELTA."""
     c = max(f, _DELTA)
     return c * c * c + _SLOPE * (f - c)
 
@@ -154,7 +156,7 @@ def _encode_16(x):
 
 @part
 def _compress(y):
-    """CIELAB's f of Y: the cube root, or the line below DELTA**3, without a branch."""
+    """Returns CIELAB's f of Y: the cube root, or the line below DELTA**3, without a branch."""
     c = max(y, _DARK_LIGHT)
     q = np.sqrt(np.sqrt(c))
     curve = _C3 + q * (_C4 + q * (_C5 + q * (_C6 + q * _C7)))
@@ -166,14 +168,14 @@ def _compress(y):
 
 @part
 def _grey_f(samples, stride, n, table, z):
-    """f(Y) of `n` grey codes, `stride` apart, from a table of all codes. 1 cycle a pixel."""
+    """Writes f(Y) of `n` grey codes, `stride` apart, from a table of all codes."""
     for i in range(n):
         z[_U(i) + _FY] = table[samples[i * stride]]
 
 
 @part
 def _is_neutral(samples, n):
-    """Whether the `n` RGB samples all have R = G = B."""
+    """Returns whether the `n` RGB samples all have R = G = B."""
     different = 0
     for j in range(n):
         different |= (samples[3 * j] ^ samples[3 * j + 1]) | (samples[3 * j] ^ samples[3 * j + 2])
@@ -182,7 +184,7 @@ def _is_neutral(samples, n):
 
 @part
 def _colour_f(samples, n, linear, z):
-    """f(Y) of `n` RGB codes: a table to linear light, the weighted sum, the cube root."""
+    """Writes f(Y) of `n` RGB codes: a table to linear light, the weighted sum, the cube root."""
     for i in range(n):
         z[_U(i) + _FY] = (
             _W_R * linear[samples[3 * i]]
@@ -195,7 +197,9 @@ def _colour_f(samples, n, linear, z):
 
 @part
 def _load(samples, n, channels, table, linear, z):
-    """f(Y) of `n` pixels. Neutral stretches of RGB take the exact and quicker way of grey."""
+    """Writes f(Y) of `n` pixels. Segments of RGB that are all grey are read as grey: it is exact
+    and quicker.
+    """
     if channels == 1:
         _grey_f(samples, 1, n, table, z)
     elif _is_neutral(samples, n):
@@ -209,7 +213,7 @@ def _load(samples, n, channels, table, linear, z):
 
 @part
 def _widen(nodes, shift, row, n, z):
-    """Nodes, 2**shift pixels apart, drawn out to `n` pixels in a row of the scratch."""
+    """Interpolates nodes, 2**shift pixels apart, to `n` pixels in a row of the scratch."""
     share = _ONE / _F(1 << shift)
     whole = n >> shift
     for i in range(whole):
@@ -225,15 +229,15 @@ def _widen(nodes, shift, row, n, z):
 
 @part
 def _chroma(z, j, t, row0, row1):
-    """a*/500 or b*/200 of pixel `j`, `t` of the way between two widened rows."""
+    """Returns a*/500 or b*/200 of pixel `j`, interpolated by `t` between two widened rows."""
     return z[j + row0] + t * (z[j + row1] - z[j + row0])
 
 
 @part
 def _to_linear(z, n, t):
-    """Linear light of `n` pixels from f(Y) and chroma.
+    """Writes linear light of `n` pixels, from f(Y) and chroma.
 
-    Written as the difference from grey, so that no chroma means R = G = B bit for bit and the
+    It adds the difference from grey to grey, so that without chroma R = G = B bit for bit, and the
     luminance is Y whatever the rounding of X and Z.
     """
     for i in range(n):
@@ -249,7 +253,7 @@ def _to_linear(z, n, t):
 
 @part
 def _any_outside(z, k, n):
-    """Whether any channel of `n` pixels from `k` on lies outside 0..1, read from sign bits."""
+    """Returns whether any channel of `n` pixels from `k` on is outside 0..1, by sign bits."""
     signs = np.int32(0)
     for i in range(k, k + n):
         j = _U(i)
@@ -265,13 +269,13 @@ def _any_outside(z, k, n):
 
 @part
 def _aim(z, k, n, t):
-    """The next guess of the scale 0..1 that puts a colour's chroma on the edge of the gamut.
+    """Improves the scale 0..1 that puts a colour's chroma on the edge of the gamut, by one step.
 
-    `reach` is how far the farthest channel has come from grey to its bound: 0 for grey, 1 on the
-    edge. Over the scale s it bends much like A s / (1 + B s), whose two constants its value and
-    slope give: in one step from s = 1 nine pixels of ten land within 0.4 % of the edge where a
-    chord misses by 4 % and Newton's method by 6 % (chroma of deviation 12). Colours inside sRGB
-    keep a scale of exactly 1.
+    `reach` says how far the farthest channel has come from grey to its bound: 0 for grey, 1 on the
+    edge. As a function of the scale s it is close to A s / (1 + B s), whose two constants follow
+    from its value and slope. One step from s = 1 brings nine pixels of ten within 0.4 % of the
+    edge, where the secant misses by 4 % and Newton's method by 6 % (chroma of deviation 12).
+    Colours inside sRGB keep a scale of exactly 1.
     """
     for i in range(k, k + n):
         j = _U(i)
@@ -300,10 +304,11 @@ def _aim(z, k, n, t):
 
 @part
 def _land(z, k, n, t):
-    """Linear light with chroma scaled, and put exactly on the edge; `_ERROR`: how far it was.
+    """Writes linear light with chroma scaled and moved exactly onto the edge of the gamut.
 
-    The last bit is done in linear light, where mixing with grey of the same Y keeps L* exactly;
-    only the hue of that bit bends, by the square of what `_aim` has missed.
+    `_ERROR` receives how far from the edge the scale of `_aim` was. The remaining distance is
+    removed in linear light, by mixing with grey of the same Y, which keeps L* exactly; only the hue
+    changes, by the square of that distance.
     """
     for i in range(k, k + n):
         j = _U(i)
@@ -324,7 +329,7 @@ def _land(z, k, n, t):
 
 @part
 def _all_close(z, k, n, close):
-    """Whether the last `_land` missed the edge by less than `close` everywhere."""
+    """Returns whether the last `_land` missed the edge by less than `close` everywhere."""
     signs = np.int32(0)
     for i in range(k, k + n):
         signs = np.int32(signs | np.float32(close - z[_U(i) + _ERROR]).view(np.int32))
@@ -333,8 +338,9 @@ def _all_close(z, k, n, close):
 
 @part
 def _search(z, j, t):
-    """Halve the way to the edge until it is found: for the few colours where `_aim` goes astray
-    (corners of the gamut, and far outside), one at a time."""
+    """Finds the scale by bisection, for one of the few colours where `_aim` does not converge
+    (at corners of the gamut, and far outside).
+    """
     fy = z[j + _FY]
     y = _expand(fy)
     ca, cb = _chroma(z, j, t, _A0, _A1), _chroma(z, j, t, _B0, _B1)
@@ -352,7 +358,7 @@ def _search(z, j, t):
 
 @part
 def _fit(z, n, t, close):
-    """Shrink chroma along its hue, at constant L*, in the blocks that have colours outside."""
+    """Reduces chroma along its hue, at constant L*, in the blocks that have colours outside."""
     for k in range(0, n, _BLOCK):
         size = min(_BLOCK, n - k)
         if _any_outside(z, k, size):
@@ -375,7 +381,9 @@ def _fit(z, n, t, close):
 
 @part
 def _any_coarse(z, k, n):
-    """Whether any pixel has a lightness at which 8-bit codes are too coarse to be just rounded."""
+    """Returns whether any pixel has a lightness at which 8-bit codes are too coarse to be just
+    rounded.
+    """
     signs = np.int32(0)
     for i in range(k, k + n):
         fy = z[_U(i) + _FY]
@@ -386,7 +394,7 @@ def _any_coarse(z, k, n):
 
 @part
 def _store_8(z, k, n, out):
-    """8-bit codes, rounded to the nearest."""
+    """Writes 8-bit codes, rounded to the nearest."""
     for i in range(n):
         j = _U(k + i)
         out[3 * i] = np.uint8(np.int32(_encode_8(z[j + _RED])))
@@ -396,10 +404,11 @@ def _store_8(z, k, n, out):
 
 @part
 def _store_8_settled(z, k, n, out):
-    """8-bit codes; where L* is coarse, green takes the neighbouring code if all three roundings
-    add up to too much. The weights are those of grey: these colours are so dark that the curve's
-    slope differs little between the channels. 1.1 ns a pixel where `_store_8`
-    takes 0.8.
+    """Writes 8-bit codes; where a code is a large step of L*, green takes the neighbouring code if
+    the three rounding errors add up to too much.
+
+    The weights are those of grey: these colours are so dark that the curve's slope differs little
+    between the channels.
     """
     for i in range(n):
         j = _U(k + i)
@@ -416,7 +425,7 @@ def _store_8_settled(z, k, n, out):
 
 @part
 def _is_flat(z, n):
-    """Whether a segment has so few lightnesses that its rounding errors do not even out."""
+    """Returns whether a segment has so few lightnesses that its rounding errors do not even out."""
     signs, first = np.int32(0), z[_FY]
     for i in range(n):
         signs = np.int32(signs | np.float32(_FLAT - abs(z[_U(i) + _FY] - first)).view(np.int32))
@@ -425,9 +434,11 @@ def _is_flat(z, n):
 
 @part
 def _settle_8(z, n, out):
-    """Codes that miss L* by more than a little give way to neighbours that come closest: green by
-    one at most, red and blue, which weigh less, by more where one does not do, as at the gamut's
-    corners.
+    """Replaces codes that miss L* by more than `_LITTLE` by the neighbouring codes that miss it
+    least.
+
+    Green changes by one code at most. Red and blue, which weigh less in L*, change by up to 8 where
+    one is not enough, as at the gamut's corners.
     """
     for i in range(n):
         f = z[_U(i) + _FY]
@@ -449,7 +460,7 @@ def _settle_8(z, n, out):
 
 @part
 def _write_8(z, n, out, is_narrow):
-    """8-bit codes of a segment, settled where plain rounding could miss the promise."""
+    """Writes 8-bit codes of a segment, and corrects them where rounding could break the promise."""
     if not _any_coarse(z, 0, n):
         _store_8(z, 0, n, out)
     else:
@@ -466,7 +477,7 @@ def _write_8(z, n, out, is_narrow):
 
 @part
 def _write_16(z, n, out):
-    """16-bit codes of a segment, rounded to the nearest."""
+    """Writes 16-bit codes of a segment, rounded to the nearest."""
     for i in range(n):
         j = _U(i)
         out[3 * i] = np.uint16(np.int32(_encode_16(z[j + _RED])))
@@ -476,7 +487,7 @@ def _write_16(z, n, out):
 
 @part
 def _write_grey(z, n, out, is_8):
-    """Codes without chroma: encoded once, since fast mathematics may round three copies apart."""
+    """Writes codes without chroma, encoded once: with `fastmath` three copies may round apart."""
     for i in range(n):
         y = _expand(z[_U(i) + _FY])
         code = np.int32(_encode_8(y) if is_8 else _encode_16(y))
@@ -490,8 +501,11 @@ def _write_grey(z, n, out, is_8):
 
 @compiled
 def _colour(source_8, source_16, channels, table, linear, nodes, down, shift, top, out_8, out_16):
-    """The pass over a strip. One source and one result are empty: one kernel for all depths,
-    so that only one has to be compiled, and loaded from the cache by every process."""
+    """Colours a strip.
+
+    Of the two sources and of the two results one is empty: a single kernel serves both depths, so
+    that only one is compiled, and loaded from the cache by every process.
+    """
     height = max(source_8.shape[0], source_16.shape[0])
     width = max(out_8.shape[1], out_16.shape[1]) // 3
     z = np.empty(10 * _SEGMENT, np.float32)
@@ -530,7 +544,7 @@ def _colour(source_8, source_16, channels, table, linear, nodes, down, shift, to
 
 @compiled
 def _lightness(source_8, source_16, channels, table, linear, out):
-    """L* of the rows of samples, as `_colour` sees it."""
+    """Writes L* of the rows of samples, as `_colour` computes it."""
     z = np.empty(_SEGMENT, np.float32)
     for row in range(out.shape[0]):
         for x in range(0, out.shape[1], _SEGMENT):
@@ -545,7 +559,7 @@ def _lightness(source_8, source_16, channels, table, linear, out):
 
 @compiled
 def _ab(codes, linear, out):
-    """a*, b* of the rows of interleaved RGB codes, into rows of interleaved pairs (3.8 ns/px)."""
+    """Writes a*, b* of the rows of interleaved RGB codes into rows of interleaved pairs."""
     scratch = np.empty((3, _SEGMENT), np.float32)
     width = out.shape[1] // 2
     for row in range(out.shape[0]):
@@ -573,7 +587,7 @@ def _ab(codes, linear, out):
 
 
 def colour_strip(samples: Samples, top: int, prepared: PreparedField, out: Samples) -> None:
-    """Colour a strip of full rows: the samples' own L*, the field's chroma fitted into sRGB.
+    """Colours a strip of full rows: the samples' own L*, the field's chroma fitted into sRGB.
 
     `samples`: sRGB codes, uint8 or uint16, C-contiguous, shape (rows, width) for grey or
     (rows, width, 3) for RGB. `top`: the strip's first row in the picture. `out`: shape (rows,
@@ -606,7 +620,7 @@ def colour_strip(samples: Samples, top: int, prepared: PreparedField, out: Sampl
 
 
 def lightness_of(samples: Samples) -> NDArray[np.float32]:
-    """CIE L* of sRGB samples, within 0.001 of `lab.lightness`.
+    """Returns CIE L* of sRGB samples, within 0.001 of `lab.lightness`.
 
     `samples`: uint8 or uint16, C-contiguous, shape (rows, width) or (rows, width, 3). Returns
     float32 (rows, width), 0..100.
@@ -623,10 +637,10 @@ def lightness_of(samples: Samples) -> NDArray[np.float32]:
 
 
 def chroma_of(colours: NDArray[np.uint16], out: NDArray[np.float32] | None = None):
-    """a*, b* in CIELAB units of 16-bit sRGB codes, within 0.001 of `lab.srgb_to_lab`.
+    """Returns a*, b* in CIELAB units of 16-bit sRGB codes, within 0.001 of `lab.srgb_to_lab`.
 
-    For a client that keeps its own lightness (raw mode `chroma`): taken after the fused pass, it is
-    the chroma that fits into sRGB at each pixel's L*.
+    It serves clients that keep their own lightness (raw mode `chroma`): taken after the fused pass,
+    it is the chroma that fits into sRGB at each pixel's L*.
 
     `colours`: uint16, C-contiguous, (rows, width, 3). Returns float32 (rows, width, 2), in `out`
     where one is given.
@@ -644,7 +658,7 @@ def chroma_of(colours: NDArray[np.uint16], out: NDArray[np.float32] | None = Non
 
 
 def warm() -> None:
-    """Compile every kernel, or load it from the cache: some seconds the first time on a machine."""
+    """Compiles every kernel, or loads it from the cache; compiling takes some seconds."""
     from core.colour import geodesic
 
     geodesic.warm()
@@ -660,7 +674,7 @@ _TABLES: Final[dict[np.dtype, tuple[NDArray[np.float32], NDArray[np.float32]]]] 
 
 
 def _tables(depth: np.dtype) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """f(Y) and linear light of every code of a depth, made at their first use."""
+    """Returns f(Y) and linear light of every code of a depth, computed at their first use."""
     if depth not in _TABLES:
         codes = np.iinfo(depth).max
         linear = srgb_to_linear(np.arange(codes + 1) / codes)
@@ -669,7 +683,7 @@ def _tables(depth: np.dtype) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def _by_depth(samples: Samples) -> tuple[Samples, Samples]:
-    """The samples as rows of codes in the place of their depth, and nothing in the other's."""
+    """Returns the samples as (8-bit rows, 16-bit rows), of which one is empty."""
     rows = samples.reshape(samples.shape[0], -1)
     if rows.dtype == np.uint8:
         return rows, np.empty((0, 0), np.uint16)

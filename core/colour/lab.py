@@ -1,9 +1,9 @@
-"""sRGB and CIELAB in float64: the reference that every faster path is held against.
+"""Converts between sRGB and CIELAB in float64: the reference for every faster path.
 
 Everything here may be called from outside. Sources: IEC 61966-2-1 (sRGB: primaries, white point
 and transfer curve), CIE 15 (CIELAB, with the exact fractions of its third edition onwards) and
-SMPTE RP 177 (how primaries become a matrix). The white is sRGB's own
-D65, x 0.3127, y 0.3290, on both sides, so that R = G = B is a* = b* = 0 exactly.
+SMPTE RP 177 (how primaries become a matrix). The white of both spaces is sRGB's own D65, x 0.3127,
+y 0.3290, so that R = G = B is a* = b* = 0 exactly.
 """
 
 from typing import Final
@@ -19,12 +19,14 @@ _WHITE: Final = (0.3127, 0.3290)
 
 
 def _tristimulus(x: float, y: float) -> Floats:
-    """XYZ with Y = 1 of the chromaticity x, y."""
+    """Returns XYZ with Y = 1 of the chromaticity x, y."""
     return np.array([x / y, 1.0, (1.0 - x - y) / y])
 
 
 def _matrix_from_primaries() -> Floats:
-    """The 3x3 matrix from linear sRGB to XYZ: primaries scaled until they add up to the white."""
+    """Returns the 3x3 matrix from linear sRGB to XYZ: primaries scaled until they add up to the
+    white.
+    """
     primaries = np.stack([_tristimulus(x, y) for x, y in _PRIMARIES], axis=1)
     return primaries * np.linalg.solve(primaries, _tristimulus(*_WHITE))
 
@@ -33,12 +35,12 @@ WHITE_XYZ: Final = _tristimulus(*_WHITE)  # X, Y, Z of R = G = B = 1
 RGB_TO_XYZ: Final = _matrix_from_primaries()
 XYZ_TO_RGB: Final = np.linalg.inv(RGB_TO_XYZ)
 
-#: CIE 15: below DELTA**3 (X/Xn, Y/Yn, Z/Zn) the cube root gives way to its tangent.
+#: Below DELTA**3 (X/Xn, Y/Yn, Z/Zn) CIE 15 replaces the cube root by its tangent.
 DELTA: Final = 6.0 / 29.0
 
 
 def srgb_to_linear(rgb: ArrayLike) -> Floats:
-    """Linear light of sRGB values (IEC 61966-2-1).
+    """Returns linear light of sRGB values (IEC 61966-2-1).
 
     `rgb`: any shape, domain 0..1; negative values are mirrored. Returns the same shape, 0..1.
 
@@ -52,7 +54,7 @@ def srgb_to_linear(rgb: ArrayLike) -> Floats:
 
 
 def linear_to_srgb(linear: ArrayLike) -> Floats:
-    """sRGB values of linear light (IEC 61966-2-1); the inverse of `srgb_to_linear`.
+    """Returns sRGB values of linear light (IEC 61966-2-1); the inverse of `srgb_to_linear`.
 
     `linear`: any shape, domain 0..1; negative values are mirrored, nothing is clipped.
 
@@ -66,7 +68,8 @@ def linear_to_srgb(linear: ArrayLike) -> Floats:
 
 
 def compress(ratio: ArrayLike) -> Floats:
-    """CIELAB's f: the cube root of X/Xn, Y/Yn or Z/Zn, with a straight line in the dark (CIE 15).
+    """Returns CIELAB's f: the cube root of X/Xn, Y/Yn or Z/Zn, with a straight line in the dark
+    (CIE 15).
 
     `ratio`: any shape, domain from 0 (negative values go on along the line).
 
@@ -79,7 +82,7 @@ def compress(ratio: ArrayLike) -> Floats:
 
 
 def expand(compressed: ArrayLike) -> Floats:
-    """The inverse of `compress` (CIE 15).
+    """Returns the inverse of `compress` (CIE 15).
 
     >>> print(f"{expand(0.5):.6f}")
     0.125000
@@ -89,7 +92,7 @@ def expand(compressed: ArrayLike) -> Floats:
 
 
 def lightness(rgb: ArrayLike) -> Floats:
-    """CIE L* of sRGB colours (CIE 15, D65).
+    """Returns CIE L* of sRGB colours (CIE 15, D65).
 
     `rgb`: shape (..., 3), domain 0..1. Returns shape (...), range 0..100.
 
@@ -100,7 +103,7 @@ def lightness(rgb: ArrayLike) -> Floats:
 
 
 def srgb_to_lab(rgb: ArrayLike) -> Floats:
-    """CIELAB of sRGB colours (IEC 61966-2-1, CIE 15, D65).
+    """Returns CIELAB of sRGB colours (IEC 61966-2-1, CIE 15, D65).
 
     `rgb`: shape (..., 3), domain 0..1. Returns shape (..., 3): L* 0..100, a* and b* within ±108.
 
@@ -112,7 +115,7 @@ def srgb_to_lab(rgb: ArrayLike) -> Floats:
 
 
 def lab_to_linear(lab: ArrayLike) -> Floats:
-    """Linear-light sRGB of CIELAB colours, unclipped: outside 0..1 means outside sRGB.
+    """Returns linear-light sRGB of CIELAB colours, unclipped: outside 0..1 means outside sRGB.
 
     `lab`: shape (..., 3), any finite values. Returns shape (..., 3).
 
@@ -126,7 +129,7 @@ def lab_to_linear(lab: ArrayLike) -> Floats:
 
 
 def lab_to_srgb(lab: ArrayLike) -> Floats:
-    """sRGB of CIELAB colours (CIE 15, IEC 61966-2-1, D65), unclipped.
+    """Returns sRGB of CIELAB colours (CIE 15, IEC 61966-2-1, D65), unclipped.
 
     `lab`: shape (..., 3), any finite values. Returns shape (..., 3); values outside 0..1 are
     colours that sRGB does not have (`gamut.fit` brings them in).

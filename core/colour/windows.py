@@ -1,10 +1,10 @@
-"""Means over windows of a plane, at a cost that does not grow with the window."""
+"""Computes means over windows of a plane, at a cost that does not depend on the window's size."""
 
 import numpy as np
 
 
 def window_means(plane: np.ndarray, radius: int) -> np.ndarray:
-    """Means over windows of `radius` places to each side, cut at the rim.
+    """Returns means over windows of `radius` cells to each side, cut off at the plane's border.
 
     `plane`: (..., H, W). Returns float64 of its shape.
 

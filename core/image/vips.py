@@ -3,7 +3,7 @@
 One thread, no operation cache, untrusted loaders blocked, warnings kept off the terminal. Every
 load goes through `load` and is strict: libvips' default turns damaged files into partly black
 pictures without a word, and `fail_on="error"` still does so with broken tiles of a TIFF. What even
-"warning" lets pass is looked for in `formats/tiff/segments.py`; JPEG has a decoder of its own
+"warning" lets pass is looked for in `formats/tiff/segment_damage.py`; JPEG has a decoder of its own
 (`formats/jpeg/decoder.py`).
 """
 

@@ -1,8 +1,8 @@
-"""Files: planning them, the life of one, and what is said of it. `run` is the one way in.
+"""Plans and colours files; the command line, the queue and the server all call `run`.
 
-`plan` turns files and folders into `Job`s, `run` colours one file and answers with an `Outcome`,
-`run_all` runs many on several processes, `report_line` is what report, ledger and log hold of
-each. The command line, the queue and the server all call these.
+`plan` turns files and folders into `Job`s, `run` colours one file and returns an `Outcome`,
+`run_all` runs many jobs on several processes, and `report_line` writes an outcome as the line that
+the report, the ledger and the log hold.
 """
 
 from core.job.job import Job, Outcome, job_key, report_line

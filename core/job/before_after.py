@@ -1,6 +1,6 @@
-"""A sheet: the original and the coloured file side by side, to look at.
+"""Draws sheets: the original and the coloured file side by side, to look at.
 
-`sheets` names those of a command's jobs, `before_after` draws one.
+`sheets` says where the sheet of each job of a command is written, `before_after` draws one.
 """
 
 import os
@@ -20,9 +20,9 @@ GAP = 12  # pixels of white between the two
 
 
 def folder_of_sheets(place: str) -> Path | None:
-    """The folder that `place` names; None where it names one sheet, which ends in .png.
+    """Returns the folder that `place` names; None where it names one sheet, which ends in .png.
 
-    Raises `OptionsError` where it is a file's name, and no PNG's.
+    Raises `OptionsError` where `place` is the name of a file other than a PNG.
     """
     target = Path(place)
     if target.is_dir() or place.endswith(("/", os.sep)):
@@ -38,10 +38,11 @@ def folder_of_sheets(place: str) -> Path | None:
 
 
 def sheets(jobs: Sequence[Job], results: Path, place: str) -> list[tuple[Job, Path]]:
-    """Each job with its sheet: the one that `place` names, or one in the folder that it names.
+    """Returns each job with the path of its sheet.
 
-    There they stand as the results in the folder `results` do: `box/4.tif.png` of `box/4.tif`.
-    Raises `OptionsError` where one sheet is wanted of several jobs.
+    Where `place` is a folder, sheets have the same places in it as the results have in the folder
+    `results`: `box/4.tif.png` for the result `box/4.tif`. Raises `OptionsError` where `place` names
+    one sheet and there are several jobs.
     """
     folder = folder_of_sheets(place)
     if folder is not None:
@@ -55,7 +56,9 @@ def sheets(jobs: Sequence[Job], results: Path, place: str) -> list[tuple[Job, Pa
 
 
 def _below(result: Path, results: Path) -> Path:
-    """Where a result stands in the folder `results`; its name where that is the result itself."""
+    """Returns a result's path relative to the folder `results`; its name where `results` is the
+    result itself.
+    """
     return result.relative_to(results) if results in result.parents else Path(result.name)
 
 
@@ -80,7 +83,7 @@ def before_after(
 
 
 def _picture(path: Path, height: int, max_pixels: int) -> np.ndarray:
-    """The file's first page as uint8 (h, w, 3), not enlarged."""
+    """Returns the file's first page as uint8 (h, w, 3), not enlarged."""
     with open_source(path, max_pixels=max_pixels) as source:
         page = source.pages[0]
         scale = min(1.0, height / page.height)

@@ -1,9 +1,10 @@
 """Tells pictures in colour from black-and-white ones that are toned, faded or stained.
 
 A black-and-white photograph may be far from gray: sepia, cyanotype, yellowed paper, the noise of
-a JPEG file. But all of its colours follow its tones: pixels of one lightness have one colour, and
-what strays from that (a stain, a faded margin) strays in one direction. In colour is what strays
-far, or in two directions. `reason_to_leave` is asked before a source is coloured.
+a JPEG file. But its colours follow its tones: pixels of one lightness have one colour, and those
+that deviate from it (a stain, a faded margin) deviate in one direction. A picture is in colour
+where pixels deviate far, or in two directions. `core.job.run` calls `reason_to_leave` before it
+colours a source.
 """
 
 from collections.abc import Callable
@@ -24,13 +25,13 @@ from core.job.job import IN_COLOUR, OWN_RESULT
 # of quality 10 to 60, on a brown album page, stamped): no toned one passes either threshold
 # (largest: 1.5 across, 3.1 along), 83 % of the colour photographs do. The others have few colours,
 # as a snapshot in fog or a print that has lost most of them, and are coloured.
-#: Standard deviations, in CIELAB units, of what strays from the tones: across and along its main
-#: direction. In colour is what has as much of either.
+#: Standard deviations, in CIELAB units, of the pixels' deviation from the colour of their tone,
+#: across and along its main direction. A picture is in colour where it reaches either.
 ACROSS: Final = 2.0
 ALONG: Final = 3.5
-#: The share of pixels that stray farthest and do not count: a stamp, a colour target, tinted lips.
+#: The share of pixels that deviate most and are left out: a stamp, a colour target, tinted lips.
 SMALL: Final = 0.1
-#: The short side, in pixels, at which a picture is judged, and the steps of its tones.
+#: The short side, in pixels, to which a picture is reduced, and the number of its steps of tone.
 SIDE: Final = 64
 TONES: Final = 12
 #: A picture whose channels differ by less than this share of white everywhere is gray.
@@ -38,9 +39,9 @@ _GRAY: Final = 3 / 255
 
 
 def reason_to_leave(source: Source, thumbnail: Callable[[int], np.ndarray]) -> str:
-    """Why a source should not be coloured: `IN_COLOUR`, `OWN_RESULT`; '' where it should.
+    """Returns why a source should not be coloured (`IN_COLOUR`, `OWN_RESULT`), else ''.
 
-    `thumbnail(index)` is a page's thumbnail of any size. A file is in colour where all of its
+    `thumbnail(index)` returns a page's thumbnail of any size. A file is in colour where all of its
     pages are. Raises `SourceError`.
     """
     if provenance_of(source.pages[0].metadata.xmp) is not None:
@@ -51,7 +52,7 @@ def reason_to_leave(source: Source, thumbnail: Callable[[int], np.ndarray]) -> s
 
 
 def is_left_alone(path: Path, max_pixels: int) -> bool:
-    """Whether the file would not be coloured without `recolour`. Raises `SourceError`."""
+    """Returns whether the file would not be coloured without `recolour`. Raises `SourceError`."""
     with open_source(path, max_pixels=max_pixels) as source:
 
         def thumbnail(index: int) -> np.ndarray:
@@ -65,7 +66,7 @@ def is_left_alone(path: Path, max_pixels: int) -> bool:
 
 
 def is_in_colour(samples: np.ndarray) -> bool:
-    """Whether a picture is in colour; `samples`: (h, w[, 3]), uint8 or uint16 sRGB codes."""
+    """Returns whether a picture, uint8 or uint16 sRGB codes (h, w[, 3]), is in colour."""
     if samples.ndim == 2:
         return False
     height, width = samples.shape[:2]
@@ -80,7 +81,9 @@ def is_in_colour(samples: np.ndarray) -> bool:
 
 
 def _spread(lab: np.ndarray) -> tuple[float, float]:
-    """(across, along): standard deviations of what strays from the tones of `lab` (n, 3)."""
+    """Returns (across, along): standard deviations, in CIELAB units, of the chroma of `lab` (n, 3)
+    from the median chroma of its tone, across and along their main direction.
+    """
     lightness, chroma = lab[:, 0], lab[:, 1:]
     steps = np.array_split(np.argsort(lightness), TONES)
     tones = np.array([lightness[step].mean() for step in steps])
@@ -97,7 +100,7 @@ def _spread(lab: np.ndarray) -> tuple[float, float]:
 def _page_in_colour(page: Page, thumbnail: Callable[[int], np.ndarray]) -> bool:
     if page.conversion is None:
         return page.channels == "rgb" and is_in_colour(thumbnail(page.index))
-    # Its thumbnail has the lightness alone: the file's own codes are looked at.
+    # The thumbnail of a converted page has the lightness alone: the file's own codes are used.
     bands = next(page.pixels.bands(1))[1].shape[2]
     colours = bands - page.has_alpha
     if colours < 3:

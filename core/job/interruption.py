@@ -1,9 +1,9 @@
-"""Ctrl-C and SIGTERM, taken between two strips instead of anywhere.
+"""Handles Ctrl-C and SIGTERM between two strips instead of anywhere.
 
-A signal's exception would otherwise surface inside a callback of libvips, where it is lost. While
-an `Interruption` is entered, the first signal only makes `check` raise; a second Ctrl-C ends the
-program at once, and the temporary file that is left then is cleaned up by the next run. A second
-SIGTERM changes nothing: a service manager may send one to each process beside the parent's own.
+Python would otherwise raise the signal's exception inside a callback of libvips, where it is lost.
+While an `Interruption` is entered, the first signal only makes `check` raise; a second Ctrl-C ends
+the program at once, and the next run removes the temporary file that is left. A second SIGTERM
+changes nothing: a service manager may signal each process in addition to the parent's own signal.
 """
 
 import contextlib
@@ -16,9 +16,10 @@ from core.errors import InterruptedJob
 
 
 class Interruption:
-    """Watches `signals` in `with`; `check` is what `run` calls before each inference and strip.
+    """Watches for `signals` within a `with` block; `core.job.run` calls `check` before each
+    inference and each strip.
 
-    Outside the main thread, where Python takes no signals, it watches nothing.
+    It watches for none outside the main thread, where Python handles no signals.
     """
 
     def __init__(self, *signals: signal.Signals) -> None:
@@ -40,7 +41,7 @@ class Interruption:
             raise InterruptedJob("interrupted", remedy="run it again to go on")
 
     def request(self) -> None:
-        """Does what a signal does; from any thread."""
+        """Makes `check` raise, as a signal does. May be called from any thread."""
         self._came = True
 
     def _take(self, number: int, _: object) -> None:
@@ -51,9 +52,10 @@ class Interruption:
 
 @contextlib.contextmanager
 def deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes made in here never take Ctrl-C, not even while they still import.
+    """Starts processes that ignore Ctrl-C, also while they import their modules.
 
-    One that comes meanwhile is taken at the end: a process that is half made could not be ended.
+    A Ctrl-C that comes within the block is raised in this process at its end, since a process
+    that is only half started could not be ended.
     """
     came = []
     before = mask = None

@@ -12,7 +12,7 @@ from core.options import Options, canonical_json
 #: One of `core.options.EXISTING`.
 Existing = Literal["same", "skip", "overwrite", "fail"]
 
-# Notes of jobs that were skipped although the very same work does not stand there.
+# Notes of jobs that were skipped although their destination does not hold the same work.
 #: `existing` is "skip".
 NAME_TAKEN: Final = "a file of that name stands there"
 IN_COLOUR: Final = "it is in colour already; --recolour colours it all the same"
@@ -23,7 +23,8 @@ OWN_RESULT: Final = "it is a result of photochrom; --recolour colours it all the
 class Job:
     """One file's work: colour `source` into `destination`, an exact path, never a folder.
 
-    Without `recolour` a source that is in colour already, or a result of ours, is left alone.
+    Without `recolour`, a source that is already in colour or is a result of this program is
+    skipped.
     """
 
     source: Path
@@ -36,9 +37,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one job. `pixels` over all pages; `seconds` of wall time; `notes`: what a
-    person should know of the result, such as metadata that its format cannot hold, or why it was
-    skipped. `output` is None where none was wanted: the source was in colour already."""
+    """The outcome of one job.
+
+    `pixels` counts all pages; `seconds` is wall time; `notes` tell a person of metadata that the
+    result's format cannot hold, or why the job was skipped. `output` is None where no result was
+    wanted, since the source was in colour already.
+    """
 
     source: str
     output: str | None
@@ -64,7 +68,7 @@ class Outcome:
 
 
 def job_key(source_sha256: str, model_sha256: str, options: Options) -> str:
-    """Contract 3: the identity of a piece of work, 64 hexadecimal digits.
+    """Returns the job key (contract 3), the identity of a piece of work: 64 hexadecimal digits.
 
     Equal source bytes, model bytes and options give equal keys, on every machine.
     """
@@ -79,7 +83,7 @@ def job_key(source_sha256: str, model_sha256: str, options: Options) -> str:
 
 
 def planned_line(job: Job) -> str:
-    """What stands for a report line before the work is begun: its status is "planned"."""
+    """Returns the report line of a job that has not begun: its status is "planned"."""
     import json
 
     values = {"source": str(job.source), "output": str(job.destination), "status": "planned"}
@@ -87,7 +91,7 @@ def planned_line(job: Job) -> str:
 
 
 def report_line(outcome: Outcome) -> str:
-    """Contract 5: the outcome as one line of JSON (ASCII); keys without a value are left out."""
+    """Returns the outcome as one line of ASCII JSON (contract 5), without empty values."""
     import json
 
     values: dict[str, Any] = {

@@ -52,9 +52,9 @@ class _LeftAlone(Exception):
 def run(
     job: Job, colorizer: Colorizer, *, attempts: int = 1, check: StopCheck = lambda: None
 ) -> Outcome:
-    """Colours one file. A failure is an `Outcome`, not an exception: the next file goes on.
+    """Colours one file. A failure is returned as an `Outcome`, so that the next file can go on.
 
-    Only an interruption (`InterruptedJob`, Ctrl-C) is raised; nothing half-written is left then
+    Only an interruption (`InterruptedJob`, Ctrl-C) is raised; it leaves no half-written file
     either. `attempts` counts how often this job has been begun, this time included; `check`
     raises `InterruptedJob` once the work is no longer wanted.
     """
@@ -96,7 +96,10 @@ def run(
 def _done_or_colour(
     job: Job, source: Source, key: str, colorizer: Colorizer, check: StopCheck
 ) -> tuple[Literal["done", "skipped"], tuple[str, ...]]:
-    """Colours the source unless nothing is to be done; status and notes. Raises `_LeftAlone`."""
+    """Colours the source unless its result is there already; returns status and notes.
+
+    Raises `_LeftAlone` for a source that should not be coloured.
+    """
 
     @lru_cache(maxsize=1)
     def page_of(index: int) -> _ThumbnailOnce:
@@ -115,19 +118,19 @@ def _done_or_colour(
         taken = error
     if not job.recolour and (why := reason_to_leave(source, thumbnail)):
         raise _LeftAlone(why)
-    if taken:  # which is no trouble where nothing was to be written
+    if taken:  # raised only now: it does not matter for a source that should not be coloured
         raise taken
     try:
         return "done", _colour(job, source, key, colorizer, check, page_of)
     except DestinationError as error:
-        # Another process may have put the very same result there a moment ago.
+        # Another process may have written the same result a moment ago.
         if error.kind == "exists" and _is_done(job, key):
             return "skipped", _skipped(job, source, key, colorizer)
         raise
 
 
 def _skipped(job: Job, source: Source, key: str, colorizer: Colorizer) -> tuple[str, ...]:
-    """The notes of a job that is skipped; a sidecar that its result lacks is carried there."""
+    """Returns the notes of a skipped job, and carries the sidecars that its result lacks."""
     if job.existing == "skip":
         return (NAME_TAKEN,)
     carry(job.source, _result(job, source, key, colorizer), replaces=False)
@@ -144,8 +147,8 @@ def _format(job: Job) -> Format | None:
 
 
 def _is_done(job: Job, key: str) -> bool:
-    """Whether nothing is to be done; raises `DestinationError` where the name is taken."""
-    # `lexists` is False, and raises nothing, for a name that the disk cannot hold: writing says so.
+    """Returns whether no work is left; raises `DestinationError` where the name is taken."""
+    # For a name that the disk cannot hold `lexists` is False: writing then raises the error.
     if not os.path.lexists(job.destination) or job.existing == "overwrite":
         return False
     if job.existing == "skip" or (job.existing == "same" and _carries(job.destination, key)):
@@ -159,11 +162,11 @@ def _is_done(job: Job, key: str) -> bool:
 
 
 def _carries(file: Path, key: str) -> bool:
-    """Whether the file is whole and carries the key (contract 3)."""
+    """Returns whether the file is whole and carries the key (contract 3)."""
     try:
         provenance = read_provenance(file)
         return provenance is not None and provenance.job_key == key and is_whole(file)
-    except SourceError:  # no file of ours, and its troubles are not the source's
+    except SourceError:  # not a result of this program; its faults are not the source's
         return False
 
 
@@ -198,9 +201,9 @@ def _painted_pages(
     check: StopCheck,
     page_of: Callable[[int], "_ThumbnailOnce"],
 ) -> Iterator[PaintedPage]:
-    """Each page with its colours.
+    """Yields each page with its colours.
 
-    The network is asked when the page's turn comes, so that one page's chroma is held at a time.
+    The network runs when its page is requested, so that one page's chroma is in memory at a time.
     """
     for page in source.pages:
         check()
@@ -211,7 +214,7 @@ def _painted_pages(
 
 
 class _ThumbnailOnce:
-    """A page for the Colorizer that makes its thumbnail once and keeps it."""
+    """A page, for the `Colorizer`, whose thumbnail is computed once and kept."""
 
     def __init__(self, page: Page) -> None:
         self.height, self.width = page.height, page.width
@@ -220,7 +223,7 @@ class _ThumbnailOnce:
 
 @cache
 def _tool() -> str:
-    # Asking for the version reads a file: 0.36 ms, which small scans notice.
+    # Cached, since `version` reads a file each time, which is noticeable with small scans.
     return f"photochrom {version('photochrom')}"
 
 

@@ -1,9 +1,9 @@
 """Runs many jobs on several processes, each with its own warm model; one may die alone.
 
-Each process has a pipe of its own to this one. No lock and no queue is shared, so a process may
-die at any moment, in a native decoder or by the system's hand, and only the file that it had in
-work is concerned: that file is tried once more in a new process, and is listed as failed if it
-kills that one too. Heavy libraries are imported in the processes alone.
+Each process has a pipe of its own to the parent. No lock and no queue is shared, so a process may
+die at any moment, in a native decoder or killed by the system, and only the file that it was
+colouring is affected: that file is tried once more in a new process, and is listed as failed if
+it kills that one too. Heavy libraries are imported in the processes alone.
 """
 
 import contextlib
@@ -26,23 +26,24 @@ from core.image.atomic import clean_stale
 from core.job.interruption import Interruption, deaf_to_ctrl_c
 from core.job.job import Job, Outcome
 
-#: Bytes of a folder's name to which `/pymp-xxxxxxxx/listener-xxxxxxxx` can be added in a socket's.
+#: Longest name, in bytes, of a temporary folder in which a fork server's socket fits: Linux allows
+#: 107 bytes, of which `/pymp-xxxxxxxx/listener-xxxxxxxx` takes 32.
 LONGEST_TEMPORARY_FOLDER: Final = 107 - 32
-#: How often a file may be begun; each time but the first, its process had died.
+#: How often a file may be begun; it is begun again only where its process has died.
 MOST_ATTEMPTS: Final = 2
-#: How long a process that was told to stop may take for the strip or inference that it is in.
+#: Seconds that a process that was told to stop may take to finish its strip or inference.
 GRACE_S: Final = 30.0
 
 
 def run_all(
     jobs: Iterable[Job], *, model: str, device: str = "auto", processes: int = 1
 ) -> Iterator[Outcome]:
-    """Outcomes of `jobs` as they finish; their order is the planned one with `processes` = 1.
+    """Yields the outcomes of `jobs` as they finish, in the planned order with `processes` = 1.
 
-    `jobs` is drawn from as work goes on, so that planning may be as lazy as it likes. What a killed
-    run left in a folder is removed before the first result is written there. When the iterator is
-    closed or an exception ends it, all processes have stopped and removed what they were writing.
-    Raises what `Colorizer.open` raises where the model or device is not to be had.
+    `jobs` is consumed as the work goes on, so that planning may be lazy. Temporary files that a
+    killed run left in a folder are removed before the first result is written there. When the
+    iterator is closed or an exception ends it, all processes have stopped and have removed their
+    temporary files. Raises what `Colorizer.open` raises where the model or device is unavailable.
     """
     jobs = _into_swept_folders(jobs)
     if processes == 1:
@@ -89,11 +90,11 @@ class _Pool:
         self._again: deque[_Attempt] = deque()
 
     def outcomes(self, jobs: Iterator[Job]) -> Iterator[Outcome]:
-        """Runs all `jobs`; outcomes as they come."""
+        """Runs all `jobs`; yields outcomes as they come."""
         for _ in range(self._count):
             self._processes.append(_Process(self._context, self._model, self._device))
         while True:
-            # One job at a time: a second one in its pipe would wait behind a process that hangs.
+            # One job at a time: a second job in the pipe of a process that hangs would wait for it.
             for process in self._processes:
                 if process.attempt is None and (attempt := self._next(jobs)):
                     process.give(attempt)
@@ -112,7 +113,7 @@ class _Pool:
         return _Attempt(job, 1) if job else None
 
     def _answer_of(self, process: "_Process") -> Outcome | None:
-        """What a process says; None where it died and its file is to be tried again."""
+        """Returns a process's outcome; None where it died and its file is to be tried again."""
         try:
             answer = process.connection.recv()
         except (EOFError, OSError):
@@ -123,7 +124,7 @@ class _Pool:
         return answer
 
     def _replaced(self, dead: "_Process") -> Outcome | None:
-        """Puts a new process in the place of a dead one, whose file in work is to blame."""
+        """Starts a process in the place of a dead one; its file is tried again, or has failed."""
         dead.stop(time.monotonic() + GRACE_S)
         new = _Process(self._context, self._model, self._device)
         self._processes[self._processes.index(dead)] = new
@@ -147,7 +148,7 @@ class _Pool:
 
 
 class _Process:
-    """One process as its parent sees it. `attempt` is what it has in work, if anything."""
+    """One process as its parent sees it. `attempt` is the job that it is working on, if any."""
 
     def __init__(self, context: BaseContext, model: str, device: str) -> None:
         self.attempt: _Attempt | None = None
@@ -155,13 +156,13 @@ class _Process:
         self._process = context.Process(  # type: ignore[attr-defined]
             target=_serve, args=(other_end, model, device), daemon=True
         )
-        with deaf_to_ctrl_c():  # Ctrl-C is the parent's to answer
+        with deaf_to_ctrl_c():  # the parent alone handles Ctrl-C
             self._process.start()
-        other_end.close()  # so that the process's end is the pipe's
+        other_end.close()  # so that the pipe ends when the process does
 
     def give(self, attempt: _Attempt) -> None:
         self.attempt = attempt
-        with contextlib.suppress(OSError):  # it died; that is seen where its answer is awaited
+        with contextlib.suppress(OSError):  # it died, which `_answer_of` notices
             self.connection.send(attempt)
 
     def ask_to_stop(self) -> None:
@@ -170,7 +171,9 @@ class _Process:
             self._process.terminate()  # ends one at work
 
     def stop(self, deadline: float) -> None:
-        """Waits for its end until `deadline` (monotonic), then kills it and tidies up after it."""
+        """Waits for the process to end until `deadline` (monotonic seconds), then kills it, and
+        removes its temporary files.
+        """
         self.ask_to_stop()
         self._process.join(max(0.0, deadline - time.monotonic()))
         if self._process.is_alive():
@@ -181,18 +184,18 @@ class _Process:
 
 
 def _context() -> BaseContext:
-    # fork would copy a terminal's progress thread in the middle of its work; a fork server listens
-    # on a socket in the temporary folder, whose name may have 107 bytes.
+    # `fork` would copy the thread that draws the progress bar in the middle of its work. A fork
+    # server listens on a socket in the temporary folder, whose name has a limit.
     is_elsewhere = sys.platform in ("win32", "darwin")
     has_long_name = len(os.fsencode(tempfile.gettempdir())) > LONGEST_TEMPORARY_FOLDER
     return multiprocessing.get_context("spawn" if is_elsewhere or has_long_name else "forkserver")
 
 
 def _serve(parent: connection.Connection, model: str, device: str) -> None:
-    """One of the processes: answers each `_Attempt` with an `Outcome` until the pipe ends.
+    """Runs in each process: sends an `Outcome` for each `_Attempt` until the pipe ends.
 
-    It answers with the error instead where no colorizer is to be had. SIGTERM ends it at the next
-    strip; nothing is answered then.
+    It sends the error instead where no colorizer can be opened. SIGTERM ends it at the next strip;
+    it sends nothing then.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where `deaf_to_ctrl_c` can do nothing
     from core.colorizer import Colorizer
@@ -225,7 +228,7 @@ def _answer(parent: connection.Connection, answer: Outcome | PhotochromError) ->
 
 
 def _stop_with_the_parent(interruption: Interruption) -> None:
-    """A parent that was killed says nothing: its end is waited for, and is the end here too."""
+    """Waits for the parent to end, then ends this process: a killed parent cannot tell it to."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

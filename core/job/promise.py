@@ -1,10 +1,10 @@
-"""The pixel promise (contract 2), measured on what a file really holds.
+"""Verifies the pixel promise (contract 2) by what a coloured file really holds.
 
 `verify` decodes the original and the coloured file, strip by strip, and compares CIE L* in the
-float64 reference, pixel by pixel; alpha, size and pages must be the same. Lossy formats change
-pixels after they have left our hands, so each has a tolerance of its own, stated in `TOLERANCES`.
-Both files are read once more by a second reader (`second_reader.py`), where one is installed: a
-file that our own reader misunderstands would be compared with its own mistake otherwise.
+float64 reference, pixel by pixel; alpha, size and pages must be the same. Lossy encoders change
+pixels, so that lossy formats have a tolerance of their own (`TOLERANCES`). Both files are decoded
+again by a second reader (`second_reader.py`), where one is installed: without it, a file that our
+own reader misunderstands would be compared with the same mistake.
 """
 
 import os
@@ -22,7 +22,7 @@ from core.job import second_reader
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """Largest |dL*| of one pixel, and of the mean over a picture."""
+    """The largest |dL*| allowed of one pixel (`worst`) and as the mean over a picture (`mean`)."""
 
     worst: float
     mean: float
@@ -37,16 +37,18 @@ TOLERANCES: Final = {
 }
 
 
-#: How far a second reader may be from ours: two ways through a profile, or two decoders of what
-#: is lossy or of colours that the reader has to convert (AVIF: worst 0.7, mean 0.2; sYCC: 0.3).
+#: How far a second reader may be from ours: True where both decode the same codes and only convert
+#: them through a profile in two ways; False where two decoders of lossy data, or of colours that
+#: the reader converts, are compared (measured: AVIF worst 0.7, mean 0.2; sYCC 0.3).
 AGREEMENTS: Final = {True: Tolerance(0.1, 0.05), False: TOLERANCES["lossy"]}
 
 
 @dataclass(slots=True)
 class Comparison:
-    """What was found of one pair: L* differences over all pixels, and what else differs.
+    """The result of comparing two files: L* differences over all pixels, and other differences.
 
-    `readers` names who read 'original' and 'coloured' a second time, None where nobody could.
+    `readers` maps 'original' and 'coloured' to the second reader's name and version, or None where
+    no second reader could decode the file.
     """
 
     original: str
@@ -82,7 +84,7 @@ def verify(
 
 
 def _read_again(role: str, source: Source, result: Comparison) -> None:
-    """Has a second reader read the file, and notes where it sees another picture than we do."""
+    """Decodes the file with a second reader, and notes how its picture differs from ours."""
     found = second_reader.compare(source)
     result.readers[role] = found.reader if found else None
     if found is None:
@@ -123,7 +125,7 @@ def _compare(before: Source, after: Source, result: Comparison) -> None:
 
 
 def _compare_pages(old: Page, new: Page, number: int, lossless: bool, result: Comparison) -> float:
-    """Sum of |dL*| over the page; the two are read in step, whatever strips each comes in."""
+    """Returns the sum of |dL*| over a page; both pages are read in strips of equal height."""
     total = 0.0
     alpha_differs = False
     if old.premultiplied != new.premultiplied:
@@ -139,10 +141,10 @@ def _compare_pages(old: Page, new: Page, number: int, lossless: bool, result: Co
 
 
 def _same_alpha(old: np.ndarray | None, new: np.ndarray | None, lossless: bool) -> bool:
-    """Whether both have the same transparency, 16 bits narrowed to 8 where the new one has 8.
+    """Returns whether both have the same transparency; 16 bits are narrowed to 8 if `new` has 8.
 
-    AVIF encodes it like a picture: of the lossy formats it may differ by 2% (measured in noise: 3
-    codes of 255).
+    In lossy formats it may differ by 2%, since AVIF encodes it like a picture (measured in noise:
+    3 codes of 255).
     """
     if old is None or new is None:
         return old is new
@@ -153,7 +155,7 @@ def _same_alpha(old: np.ndarray | None, new: np.ndarray | None, lossless: bool) 
 
 
 def _in_step(first, second):
-    """Pairs of (samples, alpha) of equal height from two iterators of (top, samples, alpha)."""
+    """Yields two pages' (samples, alpha) in strips of equal height."""
     left = right = None
     while True:
         left = next(first, None) if left is None else left
@@ -180,5 +182,5 @@ def _tolerance(coloured: Source) -> Tolerance:
 
 
 def _lightness_of(samples: np.ndarray) -> np.ndarray:
-    """CIE L* of sRGB codes, gray (h, w) or colour (h, w, 3)."""
+    """Returns CIE L* of sRGB codes, gray (h, w) or colour (h, w, 3)."""
     return second_reader.lightness_of(samples, np.iinfo(samples.dtype).max)

@@ -1,11 +1,11 @@
-"""A second reader beside our own: a reader that errs agrees with itself.
+"""Decodes a file with a second reader and compares: a reader that errs agrees with itself.
 
-`second_readers(source)` are the programs other than our own reader that may decode the file again;
-`compare` lets the first one that can do so, and says how far the lightness of the two readings is
-apart. Pillow and tifffile are used where they are installed, imagecodecs is always there. None of
-them is our own way: JPEG is read by simplejpeg, PNG, WebP and AVIF by libvips, TIFF by ourselves
-and libvips. Of JPEG 2000 the codestream's decoder is the same (OpenJPEG, of which there is no
-second one with wheels), but the boxes that say what its components are, are read apart.
+`second_readers(source)` lists the libraries, other than our own reader's, that can decode the file;
+`compare` uses the first one that succeeds, and says how far the lightness of the two readings is
+apart. Pillow and tifffile are used where they are installed, imagecodecs always is. Our own reader
+uses other libraries: simplejpeg for JPEG, libvips for PNG, WebP and AVIF, our own code and libvips
+for TIFF. Both readers decode the codestream of JPEG 2000 with OpenJPEG (no second decoder has
+wheels), but each reads the boxes that describe the components by itself.
 """
 
 import logging
@@ -22,7 +22,7 @@ from core.image import profiles
 from core.image.page import Page, Source
 from core.job.second_readings import COLOURS, READERS, USUAL, Reader, Reading
 
-#: A page or a file of more bytes than this is not read twice: second readers hold it whole.
+#: A page or file of more bytes than this is not read twice: second readers hold it in memory.
 LARGEST_BYTES: Final = 1 << 30
 #: Rows that are compared at a time.
 _ROWS: Final = 256
@@ -32,7 +32,8 @@ _ROWS: Final = 256
 class Agreement:
     """How far two readings of a file are apart: |dL*| of the worst pixel and in the mean.
 
-    `difference` is what differs beside the lightness, as a clause; `reader` says who read it.
+    `difference` is a clause that names any other difference; `reader` is the second reader's name
+    and version.
     """
 
     reader: str
@@ -45,7 +46,8 @@ class Agreement:
 def compare(source: Source) -> Agreement | None:
     """Reads every page again with the first second reader that can, and compares.
 
-    None where no second reader reads the file. Raises `SourceError` for what our reader finds.
+    Returns None where no second reader reads the file. Raises `SourceError` where our own reader
+    finds a fault.
     """
     if source.origin.size > LARGEST_BYTES:
         return None
@@ -57,7 +59,7 @@ def compare(source: Source) -> Agreement | None:
 
 
 def second_readers(source: Source) -> Iterator[tuple[str, Reader]]:
-    """(name and version, reader) of those that are installed, the best for the format first."""
+    """Yields (name and version, reader) of each installed reader, the format's best one first."""
     for distribution, read in READERS.get(source.format.name, USUAL):
         try:
             yield f"{distribution} {version(distribution)}", read
@@ -66,7 +68,7 @@ def second_readers(source: Source) -> Iterator[tuple[str, Reader]]:
 
 
 def compare_by(source: Source, name: str, read: Reader) -> Agreement | None:
-    """The agreement of all pages; None where one of them cannot be read by `read`."""
+    """Returns the agreement of all pages; None where one of them cannot be read by `read`."""
     worst, total, pixels, is_exact = 0.0, 0.0, 0, source.is_lossless
     for page in source.pages:
         if page.width * page.height * 4 * (page.depth // 8) > LARGEST_BYTES:
@@ -92,7 +94,7 @@ def _read(read: Reader, source: Source, page: Page) -> Reading | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return read(source, page)
-    except Exception:  # each reader has errors of its own; what it cannot read it does not judge
+    except Exception:  # libraries share no error class; a file that one cannot read is not judged
         return None
     finally:
         logging.disable(level)
@@ -112,10 +114,10 @@ def _shape_difference(page: Page, reading: Reading) -> str | None:
 
 
 def _page_differences(page: Page, reading: Reading, lossless: bool) -> tuple[float, float, bool]:
-    """(worst |dL*|, sum of |dL*|, whether the transparency differs) of a page.
+    """Returns (worst |dL*|, sum of |dL*|, whether the transparency differs) of a page.
 
-    Where our page was converted by what no second reader follows (PNG's gamma), the codes that
-    stand in the file are compared.
+    Where our reader converted the page in a way that no second reader knows (PNG's gamma), the
+    codes in the file are compared instead.
     """
     worst, total, alpha_differs = 0.0, 0.0, False
     has_profile = reading.icc is not None or reading.mode == "cmyk"
@@ -129,7 +131,7 @@ def _page_differences(page: Page, reading: Reading, lossless: bool) -> tuple[flo
         is_plain = reading.icc is None and reading.full == np.iinfo(codes.dtype).max
         is_plain &= reading.mode != "cmyk" and samples.dtype == codes.dtype
         if is_plain and np.array_equal(samples, codes):
-            continue  # nine in ten files that are lossless: no need to compute anything
+            continue  # equal codes: the case of most lossless files
         own = lightness_of(samples, np.iinfo(samples.dtype).max)
         difference = np.abs(own - _lightness(codes, reading))
         worst = max(worst, float(difference.max()))
@@ -145,13 +147,13 @@ def _own_codes(page: Page) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]
 
 
 def _same_alpha(own: np.ndarray, other: np.ndarray, reading: Reading, lossless: bool) -> bool:
-    """Within half a step of 8 bits, or by 1% where a lossy format encodes it like a picture."""
+    """Returns whether alpha differs by at most half a step of 8 bits, or 1% in a lossy format."""
     difference = np.abs(own / np.iinfo(own.dtype).max - other / reading.alpha_full)
     return bool(difference.max() <= (0.5 / 255 if lossless else 0.01))
 
 
 def _lightness(codes: np.ndarray, reading: Reading) -> np.ndarray:
-    """CIE L* of a second reader's codes: by its profile through lcms, pixel by pixel."""
+    """Returns CIE L* of a second reader's codes, converted by lcms where they have a profile."""
     colours = COLOURS[reading.mode]
     profile = reading.icc
     if profile and profiles.fault_of(profile, colours):
@@ -167,7 +169,7 @@ def _lightness(codes: np.ndarray, reading: Reading) -> np.ndarray:
 
 
 def lightness_of(codes: np.ndarray, full: int) -> np.ndarray:
-    """CIE L* in float64 of sRGB codes 0..`full`, gray (h, w) or colour (h, w, 3)."""
+    """Returns CIE L* in float64 of sRGB codes 0..`full`, gray (h, w) or colour (h, w, 3)."""
     if codes.ndim == 2:
         ramp = np.arange(full + 1)[:, np.newaxis] / full
         return lightness(np.repeat(ramp, 3, axis=1))[codes]

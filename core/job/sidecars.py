@@ -1,8 +1,8 @@
-"""Sidecars: the XMP files beside a photograph, which go with its coloured result.
+"""Carries sidecars, the XMP files beside a photograph, to its coloured result.
 
-Programs keep what they know of `scan.tif` in `scan.xmp` or in `scan.tif.xmp`. Both are carried to
-the result under its own name, and changed where they would not be true of it: they say that it is
-coloured and by what, upright and in sRGB, and of which format it is.
+Programs keep their metadata of `scan.tif` in `scan.xmp` or in `scan.tif.xmp`. Both are copied next
+to the result under its name, and changed where they would not be true of it: they then say that it
+is coloured and by which model, that it is upright and in sRGB, and which format it has.
 """
 
 import os
@@ -26,7 +26,7 @@ MOST_BYTES: Final = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The file that sidecars are carried to, and what is true of it; `page` is the source's."""
+    """The file that sidecars are carried to, with its facts; `page` is the source's first page."""
 
     path: Path
     format: Format
@@ -35,9 +35,9 @@ class Result:
 
 
 def sidecars_of(photograph: Path) -> list[tuple[Path, str]]:
-    """Each sidecar that stands beside a photograph: its path and its form, 'stem' or 'name'.
+    """Returns the path and form ('stem' or 'name') of each sidecar beside a photograph.
 
-    A link is none: it could lead out of the folders that a worker may read.
+    Symbolic links are left out: they could lead out of the folders that a worker may read.
     """
     found = []
     for form, name in (("stem", photograph.stem), ("name", photograph.name)):
@@ -56,8 +56,8 @@ def sidecars_of(photograph: Path) -> list[tuple[Path, str]]:
 def carry(photograph: Path, result: Result, *, replaces: bool) -> tuple[str, ...]:
     """Writes the sidecars of `photograph` beside the result; returns notes.
 
-    One that stands there already is left alone; with `replaces` one that was carried there before
-    is written anew. Never fails: the photograph is coloured, whatever becomes of its sidecar.
+    A sidecar that the result already has is left alone; with `replaces`, one that was carried there
+    before is written anew. Never fails: trouble with a sidecar does not spoil a coloured result.
     """
     notes = (
         _carry_one(sidecar, form, result, replaces) for sidecar, form in sidecars_of(photograph)
@@ -81,7 +81,7 @@ def _carry_one(sidecar: Path, form: str, result: Result, replaces: bool) -> str:
     except BadPacket as error:
         return f"its sidecar {sidecar.name} is not carried: it is no XMP ({error})"
     except DestinationError as error:
-        if error.kind == "exists":  # put there a moment ago by another process
+        if error.kind == "exists":  # another process has just written it
             return ""
         return f"its sidecar {sidecar.name} is not carried: {error.what}"
     except OSError as error:
@@ -90,13 +90,13 @@ def _carry_one(sidecar: Path, form: str, result: Result, replaces: bool) -> str:
 
 
 def _key_of(sidecar: Path) -> str:
-    """The job key that a sidecar carries; '' where it is none that we have carried."""
+    """Returns the job key in a sidecar; '' where this program has not written it."""
     provenance = provenance_of(sidecar.read_bytes())
     return provenance.job_key if provenance else ""
 
 
 def _adapted(packet: bytes, result: Result) -> bytes:
-    """The packet, true of the result. Raises `BadPacket`."""
+    """Returns the packet, changed so that it is true of the result. Raises `BadPacket`."""
     true = {
         (DUBLIN_CORE, "format"): result.format.media_type,
         (PHOTOSHOP, "SidecarForExtension"): result.path.suffix[1:].upper(),

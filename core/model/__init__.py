@@ -1,1 +1,1 @@
-"""Models: the contract of a model file, sessions that run it, and the store that finds it."""
+"""Finds and runs models: the contract of a model file, sessions that run it, and the store."""

@@ -1,4 +1,4 @@
-"""Contract 1: what a model file must be, as data, and the refusal of what it is not.
+"""Defines a model file (contract 1) as data, and refuses files that do not keep the contract.
 
 A model is one ONNX file: lightness (and hints) in, chroma (and a distribution) out, the rest in
 metadata. `core.learn.export` writes such files by `metadata_of`, `core.model.session` reads them
@@ -36,8 +36,11 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """What a model says of itself. `side`, in pixels, is the short side it likes best; H and W of
-    its input are multiples of `multiple`; its chroma has 1/`stride` of their size."""
+    """A model's description of itself, from its metadata.
+
+    `side` is the short side, in pixels, at which the model works best; H and W of its input are
+    multiples of `multiple`; its chroma has 1/`stride` of their size.
+    """
 
     name: str
     version: str
@@ -61,7 +64,7 @@ class ModelDescription:
         metadata: Mapping[str, str],
         file: object,
     ) -> "ModelDescription":
-        """The description, or `ModelError` naming the first thing that breaks the contract."""
+        """Returns the description; raises `ModelError` that names the first breach of contract."""
         _check_version(metadata, file)
         text = _required_text(metadata, file)
         _check_tensors(inputs, {LIGHTNESS}, {LIGHTNESS, HINTS}, "input", file)
@@ -84,7 +87,7 @@ class ModelDescription:
 
 
 def metadata_of(description: ModelDescription) -> dict[str, str]:
-    """The `metadata_props` that stand for `description` in an ONNX file, all text."""
+    """Returns `description` as the `metadata_props` of an ONNX file; all values are text."""
     props = {PREFIX + "contract": str(CONTRACT_VERSION)}
     props |= {PREFIX + key: str(getattr(description, key)) for key in _REQUIRED_KEYS}
     props |= {

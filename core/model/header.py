@@ -1,9 +1,9 @@
 """Reads a model file's metadata without its weights.
 
 A session of a large model takes seconds and gigabytes to open; a list of models needs a few hundred
-bytes of it. An ONNX file is one protobuf message, in which every field says its length: weights and
-nodes are stepped over. Wire format: https://protobuf.dev/programming-guides/encoding/; field
-numbers: `onnx.proto`.
+bytes of the file. An ONNX file is one protobuf message, in which every field states its length, so
+that weights and nodes can be skipped. Wire format:
+https://protobuf.dev/programming-guides/encoding/; field numbers: `onnx.proto`.
 """
 
 from collections.abc import Iterator
@@ -24,14 +24,15 @@ _DIMENSION: Final = 1
 _SIZE, _SYMBOL = 1, 2
 _KEY, _VALUE = 1, 2
 _ELEMENTS: Final = {1: "float32", 10: "float16"}
-#: Bytes of one input's, output's or metadata entry's description, which is text: more is damage.
+#: Most bytes of one description (of an input, an output or a metadata entry), which is text: a
+#: longer one is a sign of damage.
 _LONGEST: Final = 16_000_000
 
 
 def description_of(path: Path) -> ModelDescription:
-    """The description in a model file; raises ModelError as `open_session` does for its contract.
+    """Returns the description in a model file; raises `ModelError` where it breaks the contract.
 
-    That the weights are whole, and that the graph runs, is not looked at.
+    It does not check whether the weights are complete or the graph runs.
     """
     inputs: dict[str, Tensor] = {}
     outputs: dict[str, Tensor] = {}
@@ -59,9 +60,10 @@ def description_of(path: Path) -> ModelDescription:
 
 
 def _fields(file: BinaryIO, end: int) -> Iterator[tuple[int, int]]:
-    """The number of each field with a length, and where it ends; the file stands at its content.
+    """Yields the number of each field that has a length, and the offset of its end.
 
-    The consumer may read in it or not; what has no length (a number) is passed over.
+    The file is then positioned at the field's content, which the consumer may read or not. Fields
+    without a length (numbers) are skipped.
     """
     while file.tell() < end:
         key = _whole(file)
@@ -69,7 +71,7 @@ def _fields(file: BinaryIO, end: int) -> Iterator[tuple[int, int]]:
         if kind == 0:
             _whole(file)
             continue
-        if kind != 2:  # ModelProto and GraphProto have only numbers and what has a length
+        if kind != 2:  # ModelProto and GraphProto have only numbers and fields with a length
             raise ValueError(f"wire type {kind}")
         stop = _whole(file) + file.tell()
         if not field or stop > end:
@@ -79,7 +81,7 @@ def _fields(file: BinaryIO, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _whole(file: BinaryIO) -> int:
-    """A whole number in the wire's form: seven bits a byte, the least first."""
+    """Reads a variable-length integer: seven bits a byte, the least significant first."""
     value = 0
     for shift in range(0, 64, 7):
         byte = file.read(1)[0]
@@ -97,7 +99,7 @@ def _read(file: BinaryIO, end: int) -> bytes:
 
 
 def _message(content: bytes) -> dict[int, list[bytes | int]]:
-    """The fields of a small message: bytes, or numbers."""
+    """Returns the fields of a small message: bytes, or numbers."""
     found: dict[int, list[bytes | int]] = {}
     file = BytesIO(content)
     while file.tell() < len(content):
@@ -116,7 +118,7 @@ def _message(content: bytes) -> dict[int, list[bytes | int]]:
 
 
 def _text(message: dict[int, list[bytes | int]], field: int) -> str:
-    """A text of the message, "" where it has none; the last one counts, as protobuf says."""
+    """Returns a text field of the message, or ""; protobuf lets the last of several count."""
     content = message.get(field, [b""])[-1]
     if isinstance(content, int):
         raise ValueError("a number instead of text")

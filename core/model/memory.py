@@ -1,8 +1,8 @@
 """Computes how many processes with one model fit into this machine's memory.
 
-Small models are nobody's worry. A large one takes its file several times over in each process while
-it is loaded (float16 weights, the same as float32, the optimizer's rearranged copy), and its layers
-take some more at full resolution: without this, the system would kill what `--jobs` begins.
+Small models always fit. While it is loaded, a large one takes several times its file's size in
+each process (float16 weights, the same as float32, the optimizer's rearranged copy), and its layers
+take more at full resolution: without this limit the system would kill processes of `--jobs`.
 """
 
 from pathlib import Path
@@ -11,28 +11,28 @@ from typing import Final
 from core.errors import PhotochromError
 from core.system import available_memory
 
-#: Bytes of a model file from which on memory is looked at.
+#: Bytes of a model file above which memory is checked.
 LARGE: Final = 100_000_000
-#: Bytes that a process takes for a large model: so many times its file, and this for the layers.
-#: Seen with guests at their own side: `python -m tests.guests.memory MODEL ...`.
+#: A process with a large model takes `TIMES_FILE` times the file's bytes, and `LAYERS` bytes for
+#: the layers. Measured with guests at their own side: `python -m tests.guests.memory MODEL ...`.
 TIMES_FILE: Final = 5.5
 LAYERS: Final = 1.5e9
 
 
 def needed(model: Path) -> float:
-    """Bytes that a process with this model takes at most; 0 for a small one."""
+    """Returns the bytes that a process with this model takes at most; 0 for a small model."""
     size = model.stat().st_size
     return TIMES_FILE * size + LAYERS if size >= LARGE else 0.0
 
 
 def fits(model: Path) -> bool:
-    """Whether the memory that is free now holds one process with this model."""
+    """Returns whether one process with this model fits into the memory that is free now."""
     available = available_memory()
     return available is None or needed(model) <= available
 
 
 def refuse_without_memory(model: Path) -> None:
-    """Raises `PhotochromError` of kind out-of-memory where the free memory does not hold it."""
+    """Raises `PhotochromError` of kind out-of-memory where the model does not fit into memory."""
     if not fits(model):
         available = available_memory() or 0.0
         raise PhotochromError(
@@ -45,7 +45,10 @@ def refuse_without_memory(model: Path) -> None:
 
 
 def processes_that_fit(model: Path, processes: int) -> int:
-    """`processes`, or as many as the memory that is free now holds; raises where that is none."""
+    """Returns `processes`, or fewer where the free memory does not hold as many; at least 1.
+
+    Raises `PhotochromError` where it does not hold one.
+    """
     refuse_without_memory(model)
     each, available = needed(model), available_memory()
     if not each or available is None:

@@ -1,7 +1,7 @@
-"""A model made ready to run: ONNX Runtime with the execution provider that the user chose.
+"""Runs models by ONNX Runtime, with the execution provider that the user chose.
 
-`open_session` is the way in. One thread a session and no spinning: pictures are independent, a
-thumbnail is too small to be worth splitting, and results must not depend on a thread count.
+Call `open_session`. A session has one thread and does not spin: pictures are independent, a
+thumbnail is too small to be worth splitting, and results must not depend on the number of threads.
 onnxruntime is imported when the first session opens.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: device -> ONNX Runtime's name of the provider
+#: device -> ONNX Runtime's name of the execution provider
 PROVIDERS: Final = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -33,20 +33,22 @@ PROVIDERS: Final = {
 }
 DEVICES: Final = ("auto", *PROVIDERS)
 
-#: What `auto` tries, best first. TensorRT is left out: it builds an engine for minutes.
+#: The devices that `auto` tries, best first; without TensorRT, which takes minutes to begin.
 AUTO_ORDER: Final = ("cuda", "coreml", "directml", "cpu")
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """`chroma`: float32 (2, h, w) a*, b*; `distribution`: float32 (Q, h', w') or None."""
+    """A model's output: `chroma`, float32 (2, h, w) a*, b*; `distribution`, float32 (Q, h', w'),
+    the probability of each of the Q bins, or None.
+    """
 
     chroma: np.ndarray
     distribution: np.ndarray | None = None
 
 
 def remedy_for(device: str) -> str:
-    """What to install so that `device` loads."""
+    """Returns a sentence that says what to install so that `device` loads."""
     match device:
         case "cuda":
             return f"{how_to_install('gpu')} (with NVIDIA's driver and CUDA 12)"
@@ -60,7 +62,7 @@ def remedy_for(device: str) -> str:
 
 
 class Session:
-    """A model with its execution provider. `provider` is what it really runs on."""
+    """A model with its execution provider. `provider` names the one that it really runs on."""
 
     def __init__(self, path: Path, native: "onnxruntime.InferenceSession") -> None:
         self.path = path
@@ -72,11 +74,11 @@ class Session:
     def predict(
         self, lightness: np.ndarray, hints: np.ndarray | None = None, *, distribution: bool = False
     ) -> Prediction:
-        """Chroma for one picture.
+        """Returns chroma for one picture, and with `distribution` the probabilities of the bins.
 
         Parameters: `lightness` float32 (H, W), L* 0..100, H and W multiples of the model's
         `multiple`; `hints` float32 (3, H, W): a*, b*, mask. Raises `ModelError` where the model
-        fails or answers with something that is no colour, `HintsError` never (see `core.hints`).
+        fails, or its output has another shape or is not finite.
         """
         feed = {LIGHTNESS: lightness[None, None]}
         if self.description.takes_hints:
@@ -99,10 +101,11 @@ class Session:
 
 
 def open_session(path: Path, device: str = "auto") -> Session:
-    """The model at `path` on `device`.
+    """Opens the model at `path` on `device`, one of `DEVICES`.
 
-    Raises `ModelError` for a file that is no such model, `ProviderError` where the device that
-    was asked for by name does not load. `auto` falls back to the next and logs that once.
+    `auto` tries the next device where one does not load, and logs that once. Raises `ModelError`
+    for a file that breaks contract 1, `OptionsError` for an unknown device, `ProviderError` where
+    the chosen device, or with `auto` none, loads.
     """
     if device not in DEVICES:
         raise OptionsError(f"unknown device {device!r}", remedy=nearest(device, list(DEVICES)))
@@ -111,8 +114,8 @@ def open_session(path: Path, device: str = "auto") -> Session:
     for candidate in AUTO_ORDER if device == "auto" else (device,):
         name = PROVIDERS[candidate]
         native = _native_session(path, name) if name in available else None
-        # A provider that is listed can still fail to load, and then the session silently runs on
-        # the CPU: only what the session reports counts.
+        # A provider that is listed may fail to load, and the session then silently runs on the
+        # CPU: only the session's own list tells.
         if native and native.get_providers()[0] == name:
             return Session(path, native)
         if device != "auto":
@@ -125,7 +128,7 @@ def open_session(path: Path, device: str = "auto") -> Session:
 
 
 def describe(native: "onnxruntime.InferenceSession", file: object) -> ModelDescription:
-    """What the open model says of itself, checked against contract 1."""
+    """Returns the open model's description; raises `ModelError` where it breaks contract 1."""
     return ModelDescription.read(
         {node.name: _tensor(node) for node in native.get_inputs()},
         {node.name: _tensor(node) for node in native.get_outputs()},
@@ -135,7 +138,7 @@ def describe(native: "onnxruntime.InferenceSession", file: object) -> ModelDescr
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of the file's bytes, hexadecimal."""
+    """Returns the SHA-256 of the file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -146,7 +149,7 @@ def _native_session(path: Path, provider: str) -> "onnxruntime.InferenceSession"
     settings.intra_op_num_threads = 1
     settings.inter_op_num_threads = 1
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    settings.log_severity_level = 4  # what matters is raised, and said in our own words
+    settings.log_severity_level = 4  # fatal only: errors are raised, and reported by this program
     # Every picture has its own shape: an arena would grow with each (onnxruntime#11118).
     settings.enable_mem_pattern = False
     providers = list(dict.fromkeys([provider, "CPUExecutionProvider"]))

@@ -1,7 +1,7 @@
-"""Finds models: the bundled ones inside the package, the user's in a folder of theirs.
+"""Finds models: the bundled ones in the package, the user's own in the user's data folder.
 
-`resolve` turns what a user typed into a file; `installed`, `import_model` and `remove` serve
-`photochrom models`. A newer bundled model replaces the old one by one file in `bundled/`.
+`resolve` turns a name or path that a user typed into a file; `installed`, `import_model` and
+`remove` serve `photochrom models`. A newer bundled model is one file in `bundled/`.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ BUNDLED: Final = Path(__file__).parent / "bundled"
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model that can be named: `name` is the file's stem; bundled ones cannot be removed."""
+    """An installed model: `name` is the file's stem; bundled models cannot be removed."""
 
     name: str
     path: Path
@@ -33,7 +33,7 @@ class ModelFile:
 
 
 def user_folder() -> Path:
-    """The folder of the user's own models; `PHOTOCHROM_MODELS` overrides it."""
+    """Returns the folder of the user's own models; `PHOTOCHROM_MODELS` overrides it."""
     return Path(
         os.environ.get("PHOTOCHROM_MODELS")
         or platformdirs.user_data_path("photochrom", appauthor=False) / "models"
@@ -41,7 +41,7 @@ def user_folder() -> Path:
 
 
 def installed() -> Iterator[ModelFile]:
-    """All models by name, bundled first; a user's model of a bundled name is not listed."""
+    """Yields all models by name, bundled first; a user's model of a bundled name is not listed."""
     names = set()
     for folder, bundled in ((BUNDLED, True), (user_folder(), False)):
         for path in sorted(folder.glob("*.onnx")):
@@ -51,7 +51,7 @@ def installed() -> Iterator[ModelFile]:
 
 
 def resolve(model: str) -> Path:
-    """The file of a model given by name, or by a path that ends in .onnx."""
+    """Returns the file of a model given by name, or by a path that ends in .onnx."""
     names = {found.name: found.path for found in installed()}
     if model in names:
         return names[model]
@@ -66,7 +66,7 @@ def resolve(model: str) -> Path:
 
 
 def file_of(model: str) -> Path | None:
-    """The file of a model as `resolve` finds it; None where there is none."""
+    """Returns the file of a model as `resolve` finds it; None where there is none."""
     try:
         return resolve(model)
     except ModelError:
@@ -76,7 +76,9 @@ def file_of(model: str) -> Path | None:
 def import_model(source: Path, *, opened: bool = False) -> ModelFile:
     """Checks the file against contract 1 and copies it into the user's folder under its name.
 
-    `opened`: that the model runs was seen by whoever made the file; a large one takes gigabytes.
+    `opened`: the caller has run the model already, so that it is not opened again: opening a large
+    one takes gigabytes. Raises `ModelError` for a file that breaks the contract or has an unusable
+    name, `DestinationError` where the copy cannot be written.
     """
     if not source.is_file():
         raise ModelError("no such model file", file=source)
@@ -104,7 +106,7 @@ def import_model(source: Path, *, opened: bool = False) -> ModelFile:
 
 
 def remove(name: str) -> ModelFile:
-    """Removes a model of the user's; a bundled one is refused."""
+    """Removes one of the user's models; raises `ModelError` for a bundled or an unknown one."""
     for found in installed():
         if found.name == name:
             if found.bundled:

@@ -20,6 +20,7 @@ from core.options import Options
 from gradio_app.colorizer_pool import Cancellation, ColorizerPool, Slot
 from gradio_app.page import words
 from gradio_app.page.film_progress import FilmProgress
+from gradio_app.page.parts import FilmParts
 from gradio_app.page.payloads import file_path
 from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.preview import jpeg_of
@@ -84,7 +85,7 @@ class PageFilms:
         return film
 
     async def colour(self, file: Any, model: str, vividness: float, kind: str, request: gr.Request):
-        """The whole film; yields the report as it grows, and whether it can be stopped."""
+        """Colours the whole film; yields the report as it grows, and whether it can be stopped."""
         owner, page = owner_of(_scope(request)), request.session_hash or ""
         folder = self._pictures.folder / f"film-{secrets.token_hex(16)}"
         stop = Cancellation()
@@ -100,17 +101,17 @@ class PageFilms:
             target = folder / f"{source.stem}-coloured{KINDS[kind]}"
             progress = FilmProgress(source.name)
             async for _ in self._whole(source, target, options, progress, stop, slots):
-                yield words.film_report(progress), gr.update(visible=True)
+                yield FilmParts(words.film_report(progress), stop=gr.update(visible=True))
             shutil.rmtree(own, ignore_errors=True)
             progress.is_playable = target.suffix == ".mp4"
             progress.address = self._pictures.offer_archive(target)
             is_done = True
-            yield words.film_report(progress), gr.update(visible=False)
+            yield FilmParts(words.film_report(progress), stop=gr.update(visible=False))
         except InterruptedJob:
-            yield words.FILM_STOPPED, gr.update(visible=False)
+            yield FilmParts(words.FILM_STOPPED, stop=gr.update(visible=False))
         except (PhotochromError, MemoryError, OSError, Refused) as error:
             _note(error)
-            yield "", gr.update(visible=False)
+            yield FilmParts(report="", stop=gr.update(visible=False))
         finally:  # also where nobody listens any more
             if self._at_work.get(page, (None,))[0] is stop:
                 del self._at_work[page]

@@ -1,7 +1,8 @@
-"""The handlers of the page: one for each thing that a person can do on it.
+"""Handles the events of the page: one handler for each thing that a person can do on it.
 
-Every handler takes a slot in the pool, works in its threads, and says what went wrong in one
-sentence (`failure_notes`). Pictures live in `OpenPictures`; the browser holds only their names.
+A handler that computes takes a slot in the pool and works in its threads. Every handler reports a
+failure in one sentence (`failure_notes`), and returns its values in the groups that `parts` names.
+`OpenPictures` holds the pictures; the browser knows only their names.
 """
 
 import asyncio
@@ -24,24 +25,28 @@ from gradio_app.page import examples, words
 from gradio_app.page.batch import MOST_FILES, ZipBatches
 from gradio_app.page.failure_notes import failures_as_notes, show_note
 from gradio_app.page.hint_editor import document_of_strokes
-from gradio_app.page.payloads import ColourSettings, detail_of, file_path, files_of, numbers_in
+from gradio_app.page.parts import BatchParts, ComparisonParts, PhotographParts, Presence, Shown
+from gradio_app.page.payloads import (
+    ColourSettings,
+    WaySettings,
+    detail_of,
+    file_path,
+    files_of,
+    numbers_in,
+)
 from gradio_app.page.pictures import OpenPicture, OpenPictures
 from gradio_app.page.preview import as_address, coloured, histogram, jpeg_of
 from gradio_app.page.routes import owner_of
 from gradio_app.page.uploads import Uploads
 from gradio_app.problems import Refused
 
-#: How often a person is told how far the work is.
+#: Seconds between two reports of how far the work is.
 _TELL_S: Final = 0.4
-#: How many parts of the page there are of each kind; see `layout._Photograph`.
-_PRESENT: Final = 6
-_CONTROLS: Final = len(ColourSettings._fields)
-_SHOWN: Final = 6
 
 
-def _editor_failed() -> list[Any]:
-    """Values in the place of `_shown`'s after a failure: the hint editor stops waiting."""
-    return [gr.skip(), {"failed": secrets.token_hex(4)}, *[gr.skip()] * (_SHOWN - 3), ""]
+def _editor_failed() -> Shown:
+    """Returns values after a failure: the hint editor stops waiting, there is no progress."""
+    return Shown.only(hint_editor={"failed": secrets.token_hex(4)}, progress="")
 
 
 class Handlers:
@@ -56,7 +61,7 @@ class Handlers:
         self.model_names = list(self._descriptions)
 
     def card(self, model: str) -> str:
-        """The model's own words about itself."""
+        """Returns the model's card, in Markdown."""
         found = self._descriptions.get(model)
         return found.card if found else ""
 
@@ -97,7 +102,7 @@ class Handlers:
         return self._opened(picture, await self._shown(picture))
 
     async def restore(self, id: str):
-        """After the page was loaded anew: the picture that was open in this tab, if it still is.
+        """Shows the picture that was open in this tab before the page was reloaded, if it still is.
 
         A duplicated tab comes this way too, so each gets a picture of its own.
         """
@@ -106,24 +111,24 @@ class Handlers:
         try:
             picture = await asyncio.to_thread(self._pictures.fork, id)
         except OptionsError:
-            return ["", *[gr.skip()] * (_PRESENT + _CONTROLS + _SHOWN)]
+            return PhotographParts.closed().listed()
         shown = await self._shown(picture, restore=True)
         return self._opened(picture, shown)
 
     async def close(self, id: str):
-        """Back to choosing."""
+        """Closes the picture and shows the chooser."""
         self._pictures.close(id)
-        return "", *self._present(is_open=False)
+        return "", *self._presence(is_open=False)
 
-    @failures_as_notes(lambda: [*[gr.skip()] * (_SHOWN - 1), ""])
+    @failures_as_notes(lambda: Shown.only(progress=""))
     async def change(self, id: str, *settings: Any):
-        """Other settings."""
+        """Colours the picture by other settings."""
         async for shown in self._recolour(id, ColourSettings(*settings)):
             yield shown
 
     @failures_as_notes(_editor_failed)
     async def paint(self, id: str, event: gr.EventData, *settings: Any):
-        """Another set of strokes."""
+        """Colours the picture by another set of strokes."""
         picture = self._pictures.find(id)
         strokes = (event._data or {}).get("strokes") or []
         document_of_strokes(strokes, picture.width, picture.height)  # refused before it is kept
@@ -131,9 +136,9 @@ class Handlers:
         async for shown in self._recolour(id, ColourSettings(*settings)):
             yield shown
 
-    @failures_as_notes(lambda: _editor_failed()[1])
+    @failures_as_notes(lambda: _editor_failed().hint_editor)
     async def ask(self, id: str, event: gr.EventData, *settings: Any):
-        """What else one point could be."""
+        """Returns the hint editor's value with the alternatives for one point."""
         picture = self._pictures.find(id)
         chosen = ColourSettings(*settings)._replace(small_faces=False)
         x, y, radius = numbers_in(event._data, "x", "y", "radius")
@@ -159,7 +164,7 @@ class Handlers:
 
     @failures_as_notes(lambda: "")
     async def full_size(self, id: str, *settings: Any):
-        """Makes the whole file and says where it can be fetched."""
+        """Colours the whole file and returns the address where it can be fetched."""
         picture = self._pictures.find(id)
         options = self._options(picture, ColourSettings(*settings))
         with self._pool.slot() as slot:
@@ -170,17 +175,16 @@ class Handlers:
 
     @failures_as_notes()
     async def compare(self, id: str, *settings: Any):
-        """The open picture in two ways, for a slider between them.
+        """Colours the open picture in two ways, for a slider between them.
 
         `settings` are those of the left picture, then those of the right one.
         """
         if not id:
             raise Refused(422, "Open a photograph first, then compare.")
         picture = self._pictures.find(id)
-        half = len(settings) // 2
         left, right = (
-            self._options(picture, ColourSettings(*way))
-            for way in (settings[:half], settings[half:])
+            self._options(picture, ColourSettings(**way._asdict()))
+            for way in WaySettings.pair(settings)
         )
         if left == right:
             raise Refused(422, words.ALIKE)
@@ -199,12 +203,13 @@ class Handlers:
             f"{side}: {words.way(options, self.model_names)}, {words.duration(seconds)}."
             for side, options, seconds in (("Left", left, one_s), ("Right", right, two_s))
         ]
-        return (one, two), f'<p class="status" role="status">{escape(" ".join(sentences))}</p>'
+        result = f'<p class="status" role="status">{escape(" ".join(sentences))}</p>'
+        return ComparisonParts((one, two), result)
 
     async def batch(
         self, files: Any, model: str, vividness: float, small_faces: bool, request: gr.Request
     ):
-        """Many files, one after another, into a ZIP; yields the report as it grows."""
+        """Colours many files, one after another, into a ZIP; yields the report as it grows."""
         owner, page = owner_of(_scope(request)), request.session_hash or ""
         try:
             options = Options(model=model, vividness=vividness, detail=detail_of(small_faces))
@@ -223,11 +228,11 @@ class Handlers:
         try:
             for key in batch.left:
                 batch.current = key
-                yield (
-                    gr.skip(),
-                    words.batch_report(batch),
-                    gr.update(visible=True),
-                    gr.update(visible=False),
+                yield BatchParts(
+                    files=gr.skip(),
+                    report=words.batch_report(batch),
+                    stop=gr.update(visible=True),
+                    again=gr.update(visible=False),
                 )
                 with self._pool.slot() as slot:
                     check = batch.at(slot)
@@ -241,19 +246,19 @@ class Handlers:
             self._batches.end(owner, page, batch)
         is_done = not (batch.is_stopped or batch.failures)
         has_failed = bool(batch.failures) and not batch.is_stopped
-        yield (
-            None if is_done else gr.skip(),
-            words.batch_report(batch),
-            gr.update(visible=False),
-            gr.update(visible=has_failed),
+        yield BatchParts(
+            files=None if is_done else gr.skip(),
+            report=words.batch_report(batch),
+            stop=gr.update(visible=False),
+            again=gr.update(visible=has_failed),
         )
 
     async def stop_batch(self, request: gr.Request) -> None:
-        """Ends the page's batch; its own handler then shows what is done."""
+        """Stops the page's batch; the handler `batch` then shows the results so far."""
         self._batches.stop(request.session_hash or "")
 
     async def last_batch(self, request: gr.Request) -> str:
-        """After the page was loaded anew: what the browser's last batch came to."""
+        """Returns the report of the browser's last batch, after the page was reloaded."""
         batch = self._batches.last(owner_of(_scope(request)))
         return words.batch_report(batch) if batch else ""
 
@@ -275,7 +280,7 @@ class Handlers:
             try:
                 while not (await asyncio.wait((work,), timeout=_TELL_S))[0]:
                     if whole > 1:
-                        yield [*[gr.skip()] * (_SHOWN - 1), words.looking(done, whole)]
+                        yield Shown.only(progress=words.looking(done, whole))
                 await work
             finally:  # also where nobody listens any more
                 slot.cancel()
@@ -288,7 +293,7 @@ class Handlers:
     def _options(
         self, picture: OpenPicture, settings: ColourSettings, strokes: list | None = None
     ) -> Options:
-        """The picture's options with its own strokes, or with others."""
+        """Returns the picture's options, with its own strokes or with `strokes`."""
         strokes = picture.strokes if strokes is None else strokes
         hints = document_of_strokes(strokes, picture.width, picture.height)
         if hints and not self._takes_hints(settings.model):
@@ -299,31 +304,35 @@ class Handlers:
         found = self._descriptions.get(model)
         return found is not None and found.takes_hints
 
-    def _opened(self, picture: OpenPicture, shown: list[Any]) -> list[Any]:
-        """Values of `layout._Photograph.opened`."""
+    def _opened(self, picture: OpenPicture, shown: Shown) -> list[Any]:
+        """Returns values of all parts that have to do with the photograph."""
         chosen = picture.options
-        return [
-            picture.id,
-            *self._present(is_open=True),
-            chosen.model,
-            chosen.side,
-            chosen.vividness,
-            chosen.detail > 1,
-            chosen.warmth,
-            chosen.tint,
-            chosen.calm,
-            chosen.reach,
-            *shown,
-        ]
+        controls = ColourSettings(
+            model=chosen.model,
+            side=chosen.side,
+            vividness=chosen.vividness,
+            small_faces=chosen.detail > 1,
+            warmth=chosen.warmth,
+            tint=chosen.tint,
+            calm=chosen.calm,
+            reach=chosen.reach,
+        )
+        presence = self._presence(is_open=True)
+        return PhotographParts(picture.id, presence, controls, shown).listed()
 
-    def _present(self, *, is_open: bool) -> list[Any]:
-        """What is to be seen: chooser; picture, painting area, comparison, panel; and which tab."""
-        visibility = gr.update(visible=is_open)
-        tab = gr.skip() if is_open else gr.update(selected="photograph")
-        return [gr.update(visible=not is_open), *[visibility] * (_PRESENT - 2), tab]
+    def _presence(self, *, is_open: bool) -> Presence:
+        """Returns which parts are visible, with an open photograph or without one."""
+        return Presence(
+            chooser=gr.update(visible=not is_open),
+            opened=gr.update(visible=is_open),
+            paint_tab=gr.update(visible=is_open),
+            compare_tab=gr.update(visible=is_open),
+            panel=gr.update(visible=is_open),
+            tabs=gr.skip() if is_open else gr.update(selected="photograph"),
+        )
 
-    async def _shown(self, picture: OpenPicture, *, restore: bool = False) -> list[Any]:
-        """Values of slider, hint editor, status line, facts, histogram, and no progress."""
+    async def _shown(self, picture: OpenPicture, *, restore: bool = False) -> Shown:
+        """Returns values for a coloured picture, without progress."""
         before, after = await asyncio.to_thread(picture.preview_files)
         colorizer = await asyncio.to_thread(self._with, picture.options.model)
         session = colorizer.session
@@ -340,7 +349,14 @@ class Handlers:
         value = self._editor_value(picture) | ({"restore": True} if restore else {})
         assert picture.last_chroma is not None
         colours = histogram(picture.last_chroma, picture.options.vividness)
-        return [(str(before), str(after)), value, line, facts, colours, ""]
+        return Shown(
+            slider=(str(before), str(after)),
+            hint_editor=value,
+            status=line,
+            facts=facts,
+            histogram=colours,
+            progress="",
+        )
 
     def _editor_value(self, picture: OpenPicture) -> dict[str, Any]:
         description = self._descriptions.get(picture.options.model)
@@ -361,7 +377,7 @@ def _scope(request: gr.Request) -> Any:
 
 
 def _lightness_at(picture: OpenPicture, x: float, y: float) -> float:
-    """L* of the preview's pixel there."""
+    """Returns L* of the preview's pixel at x, y of the full page."""
     height, width = picture.before.shape[:2]
     row = min(max(int(y / picture.height * height), 0), height - 1)
     column = min(max(int(x / picture.width * width), 0), width - 1)

@@ -6,7 +6,6 @@ chooser alone, with one the picture, the painting area and the panel beside them
 """
 
 import shutil
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,15 @@ from gradio_app.page import examples, words
 from gradio_app.page.films import KINDS, PageFilms
 from gradio_app.page.handlers import Handlers
 from gradio_app.page.hint_editor import hint_editor
+from gradio_app.page.parts import (
+    BatchParts,
+    ComparisonParts,
+    FilmParts,
+    PhotographParts,
+    Presence,
+    Shown,
+)
+from gradio_app.page.payloads import ColourSettings
 from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.settings_parts import (
     dials,
@@ -47,23 +55,6 @@ _OPENED: Final = "(id) => { window.photochrom.opened(id); }"
 _RESTORED: Final = "(id) => { window.photochrom.restored(id); }"
 _CLOSED: Final = "() => { window.photochrom.closed(); }"
 _RECALL: Final = "() => window.photochrom.lastId()"
-
-
-@dataclass(frozen=True, slots=True)
-class _Photograph:
-    """The parts that have to do with the open photograph. `controls` are what a person sets,
-    `present` what is there with a photograph alone, `shown` what is new with each new picture."""
-
-    id_box: gr.Textbox
-    chooser: gr.Column
-    present: list[Any]
-    controls: list[Any]
-    shown: list[Any]
-
-    @property
-    def opened(self) -> list[Any]:
-        """In the order of `Handlers.open_upload`'s answer."""
-        return [self.id_box, self.chooser, *self.present, *self.controls, *self.shown]
 
 
 def blocks(
@@ -115,16 +106,29 @@ def blocks(
             with gr.Column(scale=3, min_width=280, elem_id="panel", visible=False) as panel:
                 download = gr.Button("Download", variant="primary", elem_id="download")
                 another = gr.Button("Another photograph", elem_id="another")
-                controls, more, card = _controls(handlers)
-        photograph = _Photograph(
+                controls, facts, histogram, progress, card = _controls(handlers)
+        photograph = PhotographParts(
             id_box,
-            chooser,
-            [opened, paint_tab, compare_tab, panel, tabs],
+            Presence(
+                chooser=chooser,
+                opened=opened,
+                paint_tab=paint_tab,
+                compare_tab=compare_tab,
+                panel=panel,
+                tabs=tabs,
+            ),
             controls,
-            [slider, painting, status, *more],
+            Shown(
+                slider=slider,
+                hint_editor=painting,
+                status=status,
+                facts=facts,
+                histogram=histogram,
+                progress=progress,
+            ),
         )
         _opening(page, handlers, photograph, upload, gallery, another)
-        _colouring(handlers, photograph, painting, card)
+        _colouring(handlers, photograph, card)
         _fetching(handlers, photograph, download)
     return page
 
@@ -165,12 +169,14 @@ def _before_and_after() -> tuple[gr.Column, gr.ImageSlider]:
     return opened, slider
 
 
-def _controls(handlers: Handlers) -> tuple[list[Any], list[Any], gr.Markdown]:
-    """What can be set, in the order of the handlers' arguments; parts that tell; the card."""
+def _controls(
+    handlers: Handlers,
+) -> tuple[ColourSettings, gr.HTML, gr.HTML, gr.HTML, gr.Markdown]:
+    """Makes the parts that set how to colour, facts, histogram, progress, and the model's card."""
     names = handlers.model_names
     vividness = vividness_slider(info=words.VIVIDNESS, elem_id="vividness")
     small_faces = small_faces_switch(elem_id="small-faces")
-    looking = gr.HTML(elem_id="looking", js_on_load=None)
+    progress = gr.HTML(elem_id="looking", js_on_load=None)
     model = model_choice(names, elem_id="model")
     with gr.Accordion("Adjust", open=False, elem_id="adjust"):
         turned = dials()
@@ -180,19 +186,19 @@ def _controls(handlers: Handlers) -> tuple[list[Any], list[Any], gr.Markdown]:
         side = side_choice(elem_id="side")
         with gr.Accordion("About this model", open=False):
             card = gr.Markdown(handlers.card(names[0]), elem_id="card")
-    controls = [model, side, vividness, small_faces, *turned]
-    return controls, [facts, histogram, looking], card
+    controls = ColourSettings(model, side, vividness, small_faces, **turned)
+    return controls, facts, histogram, progress, card
 
 
 def _opening(
     page: gr.Blocks,
     handlers: Handlers,
-    photograph: _Photograph,
+    photograph: PhotographParts,
     upload: gr.File,
     gallery: gr.Gallery,
     another: gr.Button,
 ) -> None:
-    id_box, controls, opened = photograph.id_box, photograph.controls, photograph.opened
+    id_box, controls, opened = photograph.id_box, photograph.controls, photograph.listed()
     opening = upload.upload(
         handlers.open_upload,
         [upload, *controls],
@@ -207,7 +213,7 @@ def _opening(
     opening.then(None, None, upload, js=_NOTHING)
     gallery.select(
         handlers.open_example,
-        controls,
+        [*controls],
         opened,
         api_visibility="private",
         concurrency_limit=None,
@@ -224,32 +230,34 @@ def _opening(
     another.click(
         handlers.close,
         id_box,
-        [id_box, photograph.chooser, *photograph.present],
+        [id_box, *photograph.presence],
         api_visibility="private",
         show_progress="hidden",
     ).then(None, None, js=_CLOSED)
 
 
-def _colouring(
-    handlers: Handlers, photograph: _Photograph, painting: gr.HTML, card: gr.Markdown
-) -> None:
-    given = [photograph.id_box, *photograph.controls]
+def _colouring(handlers: Handlers, photograph: PhotographParts, card: gr.Markdown) -> None:
+    controls, shown = photograph.controls, [*photograph.shown]
+    given = [photograph.id_box, *controls]
     settings: dict[str, Any] = {
         "api_visibility": "private",
         "trigger_mode": "always_last",
         "show_progress": "hidden",
         "concurrency_limit": None,
     }
-    model, side, vividness, small_faces, *turned = photograph.controls
-    sliders = [event for slider in (vividness, *turned) for event in (slider.release, slider.input)]
-    for changed in (model.input, side.input, small_faces.input, *sliders):
-        changed(handlers.change, given, photograph.shown, **settings)
+    sliders = [control for control in controls if isinstance(control, gr.Slider)]
+    others = [control for control in controls if not isinstance(control, gr.Slider)]
+    changes = [control.input for control in others]
+    changes += [event for slider in sliders for event in (slider.release, slider.input)]
+    for changed in changes:
+        changed(handlers.change, given, shown, **settings)
+    model, painting = controls.model, photograph.shown.hint_editor
     model.input(handlers.card, model, card, api_visibility="private", show_progress="hidden")
-    painting.paint(handlers.paint, given, photograph.shown, **settings)
+    painting.paint(handlers.paint, given, shown, **settings)
     painting.ask(handlers.ask, given, painting, **settings)
 
 
-def _fetching(handlers: Handlers, photograph: _Photograph, download: gr.Button) -> None:
+def _fetching(handlers: Handlers, photograph: PhotographParts, download: gr.Button) -> None:
     address = gr.Textbox(visible="hidden", elem_id="result-address", label="result")
     download.click(
         handlers.full_size,
@@ -262,7 +270,7 @@ def _fetching(handlers: Handlers, photograph: _Photograph, download: gr.Button) 
 
 
 def _comparison(handlers: Handlers, id_box: gr.Textbox) -> None:
-    ways = two_ways(handlers.model_names, "Left", "Right", "compare-ways")
+    left, right = two_ways(handlers.model_names, "Left", "Right", "compare-ways")
     go = gr.Button("Compare", variant="primary", elem_id="compare-go")
     slider = gr.ImageSlider(
         label="Left and right",
@@ -278,8 +286,8 @@ def _comparison(handlers: Handlers, id_box: gr.Textbox) -> None:
     result = gr.HTML(js_on_load=None, elem_id="compare-said")
     go.click(
         handlers.compare,
-        [id_box, *ways],
-        [slider, result],
+        [id_box, *left, *right],
+        [*ComparisonParts(slider, result)],
         api_name="compare",
         concurrency_limit=None,
     )
@@ -288,7 +296,7 @@ def _comparison(handlers: Handlers, id_box: gr.Textbox) -> None:
 def _vote(voting: Voting, names: list[str], id_box: gr.Textbox) -> None:
     gr.HTML(f"<p class='lead'>{words.VOTE}</p>", js_on_load=None)
     photographs = _files(words.CHOOSE_FOR_VOTE, elem_id="vote-drop")
-    ways = two_ways(names, "First way", "Second way", "vote-ways")
+    first, second = two_ways(names, "First way", "Second way", "vote-ways")
     with gr.Accordion("Or pictures that were coloured elsewhere", open=False, elem_id="vote-own"):
         gr.HTML(f"<p class='note'>{words.OWN_PICTURES}</p>", js_on_load=None)
         with gr.Row():
@@ -300,7 +308,7 @@ def _vote(voting: Voting, names: list[str], id_box: gr.Textbox) -> None:
     result = gr.HTML(js_on_load=None, elem_id="vote-said")
     go.click(
         voting.make,
-        [photographs, id_box, *ways, *own],
+        [photographs, id_box, *first, *second, *own],
         result,
         api_name="vote",
         concurrency_limit=None,
@@ -326,7 +334,8 @@ def _many_files(page: gr.Blocks, handlers: Handlers) -> None:
         stop = gr.Button("Stop", visible=False, elem_id="many-stop")
         again = gr.Button("Try the failed ones again", visible=False, elem_id="many-again")
     report = gr.HTML(js_on_load=None, elem_id="many-report")
-    given, shown = [files, model, vividness, small_faces], [files, report, stop, again]
+    given = [files, model, vividness, small_faces]
+    shown = [*BatchParts(files=files, report=report, stop=stop, again=again)]
     settings: dict[str, Any] = {
         "show_progress": "hidden",
         "concurrency_limit": None,
@@ -366,7 +375,7 @@ def _film(films: PageFilms, names: list[str]) -> None:
     go.click(
         films.colour,
         [*given, kind],
-        [report, stop],
+        [*FilmParts(report=report, stop=stop)],
         api_name="film",
         show_progress="hidden",
         **settings,

@@ -5,7 +5,7 @@ are looked at before it gets them (`PageRoutes`), and refused with one plain sen
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import gradio as gr
@@ -123,10 +123,25 @@ def files_of(files: Any, most: int) -> list[str]:
     return [file_path(file) for file in files]
 
 
-class ColourSettings(NamedTuple):
-    """What the page's parts say of how to colour, in their order (`settings_parts`)."""
+class WaySettings(NamedTuple):
+    """Values of the parts of one of two ways of colouring (`settings_parts.two_ways`)."""
 
-    model: str
+    model: Any
+    side: Any
+    vividness: Any
+    small_faces: Any
+
+    @classmethod
+    def pair(cls, values: Sequence[Any]) -> tuple["WaySettings", "WaySettings"]:
+        """Splits values into the settings of the first way and of the second."""
+        count = len(cls._fields)
+        return cls(*values[:count]), cls(*values[count:])
+
+
+class ColourSettings(NamedTuple):
+    """Values of the parts that say how to colour (`settings_parts`), or these parts themselves."""
+
+    model: Any
     side: Any = 0
     vividness: Any = 1.0
     small_faces: Any = False
@@ -136,7 +151,7 @@ class ColourSettings(NamedTuple):
     reach: Any = 1.0
 
     def options(self, hints: str = "") -> Options:
-        """The options that they stand for; raises `OptionsError` for values out of range."""
+        """Returns the options of these values; raises `OptionsError` for values out of range."""
         return Options(
             model=self.model,
             side=int(self.side),

@@ -1,6 +1,6 @@
-"""The parts by which a person says how to colour: model, side, vividness, small faces, four dials.
+"""Makes the parts by which a person says how to colour: model, side, vividness, and others.
 
-`payloads.ColourSettings` takes their values in that order, wherever on the page they stand.
+`payloads.ColourSettings` and `payloads.WaySettings` name them, and their values.
 """
 
 from collections.abc import Sequence
@@ -10,19 +10,20 @@ import gradio as gr
 
 from core.options import declared
 from gradio_app.page import words
+from gradio_app.page.payloads import WaySettings
 
 _SIDES: Final = (("As the model likes it", 0), ("384 px", 384), ("512 px", 512), ("768 px", 768))
 _OPTIONS: Final = {name: (default, limits) for name, _, default, limits in declared()}
 
 
 def model_choice(names: Sequence[str], **settings: Any) -> gr.Dropdown:
-    """Which model; not to be seen where there is one alone."""
+    """Makes the choice of the model, which is hidden where there is one alone."""
     settings = {"value": names[0], "label": "Model"} | settings
     return gr.Dropdown(list(names), visible=True if len(names) > 1 else "hidden", **settings)
 
 
 def side_choice(**settings: Any) -> gr.Dropdown:
-    """How large the model sees the picture: its short side in px, 0 = as the model likes it."""
+    """Makes the choice of the short side, in px, that the model sees; 0 is the model's own."""
     settings = {"info": words.SIDE} | settings
     return gr.Dropdown(
         list(_SIDES), value=0, label="How large the model sees the picture", **settings
@@ -30,22 +31,22 @@ def side_choice(**settings: Any) -> gr.Dropdown:
 
 
 def vividness_slider(**settings: Any) -> gr.Slider:
-    """How strong the colours are."""
+    """Makes the slider of how strong the colours are."""
     default, limits = _OPTIONS["vividness"]
     settings = {"value": default, "label": "Vividness"} | settings
     return gr.Slider(limits["low"], limits["high"], step=0.05, **settings)
 
 
 def small_faces_switch(**settings: Any) -> gr.Checkbox:
-    """Whether the model looks again from nearer."""
+    """Makes the switch of whether the model also looks at tiles of a larger picture."""
     settings = {"info": words.SMALL_FACES} | settings
     return gr.Checkbox(False, label="Small faces (slower)", **settings)
 
 
-def dials() -> list[gr.Slider]:
-    """Warmth, tint, calm and how far hints reach."""
-    return [
-        gr.Slider(
+def dials() -> dict[str, gr.Slider]:
+    """Makes the sliders of warmth, tint, calm and how far hints reach, each under its name."""
+    return {
+        name: gr.Slider(
             limits["low"],
             limits["high"],
             value=default,
@@ -56,15 +57,17 @@ def dials() -> list[gr.Slider]:
         )
         for name, label, info in words.DIALS
         for default, limits in (_OPTIONS[name],)
-    ]
+    }
 
 
 #: The second of two ways is a little more vivid at first, so that they differ.
 _SECOND_VIVIDNESS: Final = 1.3
 
 
-def two_ways(names: Sequence[str], first: str, second: str, elem_id: str) -> list[Any]:
-    """Two columns of settings under their titles: the first way's parts, then the second's."""
+def two_ways(
+    names: Sequence[str], first: str, second: str, elem_id: str
+) -> tuple[WaySettings, WaySettings]:
+    """Makes two columns of settings under their titles; returns the parts of both ways."""
     parts: list[Any] = []
     default = _OPTIONS["vividness"][0]
     differ_by_model = len(names) > 1
@@ -82,4 +85,4 @@ def two_ways(names: Sequence[str], first: str, second: str, elem_id: str) -> lis
                     vividness_slider(value=vividness, elem_id=f"{elem_id}-{key}-vividness"),
                     small_faces_switch(info=None, elem_id=f"{elem_id}-{key}-faces"),
                 ]
-    return parts
+    return WaySettings.pair(parts)

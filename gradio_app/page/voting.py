@@ -8,7 +8,6 @@ import asyncio
 import json
 import secrets
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -32,11 +31,10 @@ from core.comparison import (
 )
 from core.errors import OptionsError, SourceError
 from core.image.read import open_source
-from core.options import Options
 from gradio_app.colorizer_pool import ColorizerPool
 from gradio_app.page import words
 from gradio_app.page.failure_notes import failures_as_notes
-from gradio_app.page.payloads import detail_of, files_of
+from gradio_app.page.payloads import ColourSettings, WaySettings, files_of
 from gradio_app.page.pictures import OpenPictures
 from gradio_app.page.routes import owner_of
 from gradio_app.page.uploads import Uploads
@@ -52,7 +50,6 @@ MOST_PHOTOGRAPHS: Final = 60
 MOST_VOTES: Final = 8
 MOST_VOTERS: Final = 200
 _LONGEST_ANSWER: Final = 1 << 20  # bytes
-_SETTINGS: Final = 4  # of one way
 GONE: Final = "this vote is over; make a new one"
 
 
@@ -82,8 +79,8 @@ class Voting:
         A way for which there are files is these; without `photographs` it is the open one.
         """
         owner = owner_of(request.request.scope if request.request else {})
-        settings = given[:_SETTINGS], given[_SETTINGS : 2 * _SETTINGS]
-        own = given[2 * _SETTINGS :]
+        both = 2 * len(WaySettings._fields)
+        settings, own = WaySettings.pair(given[:both]), given[both:]
         with self._pool.folder_for_one() as folder, self._pool.slot() as slot:
 
             def work() -> PairedComparison:
@@ -197,16 +194,13 @@ class Voting:
         return taken
 
     def _source(
-        self, way: Sequence[Any], own: dict[str, Path], title: str, named: dict[str, Path]
+        self, way: WaySettings, own: dict[str, Path], title: str, named: dict[str, Path]
     ) -> "ComparedSource":
         if own:
             return ComparedFolder(f"the {title} way's pictures", _belonging(own, named))
-        model, side, vividness, small_faces = way
-        options = Options(
-            model=model, side=int(side), vividness=float(vividness), detail=detail_of(small_faces)
-        )
+        options = ColourSettings(**way._asdict()).options()
         name = words.way(options, self._model_names)
-        return ComparedModel(name, self._pool.colorizer_of(model), options)
+        return ComparedModel(name, self._pool.colorizer_of(way.model), options)
 
 
 def _free_name(name: str, taken: dict[str, Path]) -> str:

@@ -54,8 +54,8 @@ def test_a_closer_look_says_how_far_it_is_and_gives_the_picture_at_its_end(pool,
         async for shown in Handlers(pool, pictures, Uploads(tmp_path / "uploads")).change(
             picture.id, "tiny", 64, 1.0, True
         ):
-            lines.append((shown[2], shown[5]))
-            if "Looking from nearer, 1 of 13" in shown[5]:
+            lines.append((shown.status, shown.progress))
+            if "Looking from nearer, 1 of 13" in shown.progress:
                 session.go_on.set()
         return lines
 

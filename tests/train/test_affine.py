@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tests.photographs import gray
 from train.data.affine import sampled, warp
-from train.data.augment import Augment, crop
+from train.data.augment import crop
+from train.data.augment_settings import Augment
 
 
 def picture(height: int = 40, width: int = 60) -> np.ndarray:

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import torch
 
-from train.data.augment import Augment, dressed, old_film
+from train.data.augment import dressed
+from train.data.augment_settings import Augment
 from train.data.damage import blurred, border, damage, faded, scratch, speck
+from train.data.old_film import old_film
 from train.data.random_numbers import RandomNumbers
 
 PRINTS = 20

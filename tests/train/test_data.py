@@ -9,10 +9,12 @@ import torch
 
 from core.errors import SourceError
 from tests.train.pictures import encoded, picture, shard, write_tar
-from train.data.augment import Augment, Box, crop, draw_hints, old_film
+from train.data.augment import Box, crop, draw_hints
+from train.data.augment_settings import Augment
 from train.data.batches import BatchPlan, batches
 from train.data.cache import CachedPicture, build
 from train.data.gpu_pictures import GpuPictures
+from train.data.old_film import old_film
 from train.data.random_numbers import RandomNumbers
 from train.data.sampling import PictureSampler, drawn, has_colour, split
 from train.data.shards import members, sources

@@ -2,7 +2,8 @@
 
 import torch
 
-from train.data.augment import Augment, Things, draw_hints, recoloured
+from train.data.augment import Things, draw_hints, recoloured
+from train.data.augment_settings import Augment
 from train.data.random_numbers import RandomNumbers
 
 RED, BLUE = (55.0, 35.0), (5.0, -45.0)

@@ -14,7 +14,7 @@ import torch
 from core.errors import PhotochromError
 from core.learn.batch import TrainingBatch
 from tests.train.pictures import shard
-from train.data.augment import Augment
+from train.data.augment_settings import Augment
 from train.data.batches import BatchPlan, batches
 from train.data.cache import Pictures, build
 from train.data.prefetch import prefetched

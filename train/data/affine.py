@@ -1,7 +1,7 @@
-"""Shear, zoom and rotation of a whole picture, as the studies' generators did it before cropping.
+"""Shears, zooms and rotates a whole picture before cropping, as the studies' generators did.
 
-The names, ranges and filling are Keras' `ImageDataGenerator`'s: each is drawn evenly from its
-range, and what comes into view from beyond the border repeats the border.
+Names, ranges and filling are those of Keras' `ImageDataGenerator`: each value is drawn uniformly
+from its range, and pixels beyond the border repeat the border.
 """
 
 import numpy as np
@@ -17,10 +17,10 @@ def warp(
     zoom: float = 0.0,
     rotation: float = 0.0,
 ) -> np.ndarray:
-    """uint8 H,W,3, same size, sheared, zoomed and turned about its middle.
+    """Returns the picture, uint8 H,W,3, sheared, zoomed and rotated about its middle.
 
-    Parameters: `shear` at most, in radians either way; `zoom` each side's factor, drawn from
-    1 - zoom to 1 + zoom apart; `rotation` at most, in degrees either way.
+    `shear`: largest angle in radians, either way; `zoom`: the factors of width and height are
+    drawn apart from 1 - zoom to 1 + zoom; `rotation`: largest angle in degrees, either way.
     """
     turn = np.deg2rad(random.uniform(-rotation, rotation))
     slant = random.uniform(-shear, shear)
@@ -30,7 +30,7 @@ def warp(
 
 
 def sampled(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The picture looked up, bilinearly, at `matrix` (2,2) times each (x, y) from its middle."""
+    """Returns the picture sampled bilinearly at `matrix` (2,2) times (x, y), from its middle."""
     height, width = picture.shape[:2]
     x = (np.arange(width) - (width - 1) / 2)[None, :]
     y = (np.arange(height) - (height - 1) / 2)[:, None]

@@ -1,10 +1,10 @@
 """Augmentation of pictures for the network: crop, flip, the look of old film, hints.
 
-`crop` takes one picture; the rest works on a whole batch, on the device that it is on. The old
-look falls on the network's input alone: the truth keeps its colours, but for a plate's border.
+`crop` takes one picture; the other functions take a whole batch, on the device that it is on. The
+look of old film (`old_film`) changes the network's input alone: the targets keep their colours,
+except under a plate's border.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -16,15 +16,11 @@ from torch import Tensor
 from core.learn.batch import TrainingBatch
 from core.learn.lab_torch import srgb_to_lab
 from train.data.affine import warp
-from train.data.damage import blurred, border, damage
+from train.data.augment_settings import Augment
+from train.data.old_film import old_film
 from train.data.random_numbers import RandomNumbers
 
-#: Luminance of orthochromatic emulsions, which are blind to red: weights of linear R, G, B.
-ORTHOCHROMATIC = (0.0, 0.42, 0.58)
-PANCHROMATIC = (0.2126, 0.7152, 0.0722)
-
-
-#: A picture's at most.
+#: Hints of one picture at most.
 MOST_HINTS = 64
 
 #: How unlike L*, a*, b* of one thing are, its size as a share of the short side, how sharp its
@@ -33,39 +29,6 @@ _ALIKE = (25.0, 12.0, 12.0)
 _NEAR = 0.35
 _EDGE = 8.0
 _FREE_CHROMA = (15.0, 50.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Augment:
-    """The recipe's `[augment]` table: chances are 0..1, crops are shares of the short side."""
-
-    crop: tuple[float, float] = (0.6, 1.0)
-    aspect: float = 1.15
-    flip: float = 0.5
-    shear: float = 0.0  # radians at most, of the whole picture before cropping
-    zoom: float = 0.0  # 1 - zoom .. 1 + zoom, each side apart
-    rotation: float = 0.0  # degrees at most
-    old_film: float = (
-        0.35  # the chance of all that follows, up to `damage`; each has its own within
-    )
-    blur: float = 0.5
-    blur_sigma: tuple[float, float] = (0.4, 1.4)  # px of a picture of 160 px
-    gamma: float = 1.0
-    fading: float = 1.0  # blacks and whites turn gray
-    grain: float = 1.0
-    orthochromatic: float = 0.25
-    halation: float = 0.0  # bright things glow
-    border: float = 0.0  # of a plate or a mount: gray, also in the truth
-    damage: float = 0.0  # scratches, dust and fading on the old films
-    hints: float = 0.5
-    many_hints: float = 0.02
-    hint_radius: float = 4.0
-    recoloured: float = 0.0  # one thing has a free colour, also in the truth, and a few hints of it
-
-    @property
-    def warps(self) -> bool:
-        """Whether pictures are sheared, zoomed or turned before cropping."""
-        return bool(self.shear or self.zoom or self.rotation)
 
 
 class Box(NamedTuple):
@@ -125,60 +88,6 @@ def dressed(pixels: Tensor, settings: Augment, seed: int) -> TrainingBatch:
         lightness = torch.where(is_old, old, lightness)
         chroma = chroma * (1 - rim * is_old)
     return TrainingBatch(lightness, chroma, hints, clean)
-
-
-def old_film(
-    rgb: Tensor, lightness: Tensor, settings: Augment, rng: RandomNumbers
-) -> tuple[Tensor, Tensor]:
-    """L* N,1,H,W as old photographs of the scenes would have it, and where a border hides them.
-
-    From N,3,H,W sRGB and its L*. Lengths are for 160 px; larger pictures are blurred as much more.
-    """
-    height, width = lightness.shape[-2:]
-    scale = max(1.0, min(height, width) / 160)
-    is_orthochromatic = rng.happens(settings.orthochromatic)
-    lightness = torch.where(is_orthochromatic, _emulsion(rgb, rng.uniform(0.4, 1.0)), lightness)
-    if settings.halation:
-        glow = blurred((lightness - 70).clamp_min(0), rng.uniform(2.0, 5.0) * scale)
-        lightness = lightness + glow * rng.uniform(0.2, 1.0) * rng.happens(settings.halation)
-    lightness = blurred(
-        lightness, rng.uniform(*settings.blur_sigma) * scale * rng.happens(settings.blur)
-    )
-    gamma = torch.exp(_some(rng.uniform(-0.4, 0.4), settings.gamma, rng))
-    gray, pale = rng.uniform(0, 22), rng.uniform(0, 18)
-    if settings.fading < 1:
-        is_faded = rng.happens(settings.fading)
-        gray, pale = gray * is_faded, pale * is_faded
-    black, white = gray, 100 - pale
-    lightness = black + (white - black) * (lightness.clamp(0, 100) / 100) ** gamma
-    grain = rng.normal(1, height, width)
-    grain = torch.where(rng.happens(0.5), blurred(grain, 0.7) * 2, grain)
-    grain = grain * _some(rng.uniform(0, 5), settings.grain, rng)
-    lightness = (lightness + grain).clamp(0, 100)
-    rim = border(height, width, rng) * rng.happens(settings.border)
-    lightness = torch.lerp(lightness, rng.uniform(0, 100), rim)
-    if settings.damage:
-        lightness = torch.where(rng.happens(settings.damage), damage(lightness, rng), lightness)
-    return lightness, rim
-
-
-def _some(strength: Tensor, chance: float, rng: RandomNumbers) -> Tensor:
-    """`strength` with this chance, else 0. What is sure draws no luck: recipes that do not name
-    the key keep the pictures that they had before there was one."""
-    return strength if chance >= 1 else strength * rng.happens(chance)
-
-
-def _emulsion(rgb: Tensor, strength: Tensor) -> Tensor:
-    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    shape = (1, 3, 1, 1)
-    weights = torch.lerp(
-        rgb.new_tensor(PANCHROMATIC).view(shape),
-        rgb.new_tensor(ORTHOCHROMATIC).view(shape),
-        strength,
-    )
-    luminance = (linear * weights).sum(1, keepdim=True)
-    root = luminance.clamp_min(1e-6) ** (1 / 3)
-    return 116 * torch.where(luminance > 216 / 24389, root, luminance * 7.787 + 16 / 116) - 16
 
 
 class Things(NamedTuple):

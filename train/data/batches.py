@@ -1,7 +1,7 @@
-"""Endless batches for the trainer, in the order that the seed gives, from any position.
+"""Makes endless batches for the trainer, in the order that the seed gives, from any step on.
 
 Crops are cut on the CPU, ahead by other processes if wanted, or on a GPU that holds all pictures
-(`gpu_pictures`); the rest is done to a whole batch on the device (`augment.dressed`).
+(`gpu_pictures`); the other changes are made to a whole batch on the device (`augment.dressed`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from core.learn.batch import TrainingBatch
-from train.data.augment import Augment, box_in, crop, dressed
+from train.data.augment import box_in, crop, dressed
+from train.data.augment_settings import Augment
 from train.data.cache import Pictures
 from train.data.gpu_pictures import GpuPictures
 from train.data.prefetch import prefetched
@@ -21,10 +22,10 @@ from train.data.sampling import PictureSampler
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """All that a batch depends on beside its number; it can be sent to another process.
+    """Everything that determines a batch beside its step; it can be sent to another process.
 
-    `sizes` are (side, pictures a batch); each step draws one of them. `part` (k, n):
-    every n-th picture of each batch from the k-th on, for process k of n.
+    `sizes` are (side in px, pictures a batch); each step draws one of them. `part` (k, n): process
+    k of n takes every n-th picture of each batch from the k-th on.
     """
 
     pictures: Pictures
@@ -35,18 +36,18 @@ class BatchPlan:
     part: tuple[int, int] = (0, 1)
 
     def size(self, step: int) -> tuple[int, int]:
-        """Side and number of the pictures of this step."""
+        """Returns the side, in px, and the number of the pictures of this step."""
         drawn = np.random.default_rng([self.seed, step, 1]).integers(len(self.sizes))
         return self.sizes[int(drawn)]
 
     def crops(self, step: int) -> Tensor:
-        """uint8 N,S,S,3 of sRGB: the same in every process and at any time."""
+        """Returns the crops of a step, uint8 N,S,S,3 of sRGB, equal in every process."""
         side, drawn = self._drawn(step)
         rows = [crop(self.pictures.picture(i), side, self.settings, random) for i, random in drawn]
         return torch.from_numpy(np.stack(rows))
 
     def gpu_crops(self, step: int, gpu_pictures: GpuPictures) -> Tensor:
-        """The same boxes of the same pictures, cut on the GPU."""
+        """Returns the crops of a step, of the same boxes, cut on the GPU."""
         side, drawn = self._drawn(step)
         entries = self.pictures.entries
         boxes = [
@@ -56,14 +57,14 @@ class BatchPlan:
         return gpu_pictures.crops([i for i, _ in drawn], boxes, side)
 
     def _drawn(self, step: int) -> tuple[int, list[tuple[int, np.random.Generator]]]:
-        """This step's side, and its pictures with the luck of each."""
+        """Returns this step's side, and its pictures with the random generator of each."""
         number, parts = self.part
         largest = max(count for _, count in self.sizes)
         side, count = self.size(step)
         return side, [self.sampler(step * largest + i) for i in range(number, count, parts)]
 
     def luck(self, step: int) -> int:
-        """The seed of all that is done to this step's crops."""
+        """Returns the seed of the changes to this step's crops (`augment.dressed`)."""
         return int(np.random.default_rng([self.seed, step, 2, *self.part]).integers(2**62))
 
 
@@ -75,7 +76,10 @@ def batches(
     gpu_pictures: GpuPictures | None = None,
     device: torch.device | str = "cpu",
 ) -> Iterator[TrainingBatch]:
-    """Batches from `step` on; crops are made here, ahead by `workers` processes, or on the GPU."""
+    """Yields batches from `step` on.
+
+    Crops are cut in this process, by `workers` processes ahead, or on the GPU.
+    """
     ahead = prefetched(plan.crops, step, workers) if workers and not gpu_pictures else None
     while True:
         if gpu_pictures:

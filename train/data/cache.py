@@ -1,9 +1,8 @@
-"""Decoded photographs, once: uint8 RGB of all pictures in one memory-mapped file.
+"""Caches decoded photographs: uint8 RGB of all pictures in one memory-mapped file.
 
-Decoding AVIF costs about 4 ms a picture, cutting a crop from the map 0.2 ms, so an epoch after
-the first is free. `build` makes the cache for a data folder, `Pictures` reads it. Beside
-`pixels.bin` lies `index.json` with names, sets, sizes and offsets; a cache without it is unfinished
-and built again.
+Decoding costs many times more than cutting a crop from the map, so only the first epoch pays for
+it. `build` makes the cache for a data folder, `Pictures` reads it. Beside `pixels.bin` lies
+`index.json` with names, sets, sizes and offsets; a cache without it is unfinished and built again.
 """
 
 import io
@@ -22,7 +21,7 @@ from train.data.shards import Member, members, sources
 
 #: Encoded pictures held in memory at once while the cache is made.
 PORTION = 1024
-#: More damaged members than this share stop the run: the data are not what they should be.
+#: A larger share of damaged pictures stops the run: the data are probably the wrong ones.
 DAMAGED_SHARE = 0.01
 
 
@@ -48,20 +47,20 @@ class Pictures:
         self.folder = folder
 
     def __reduce__(self) -> tuple[type, tuple[Path]]:
-        return Pictures, (self.folder,)  # opened again, not copied, in another process
+        return Pictures, (self.folder,)  # another process opens the file instead of a copy
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def picture(self, index: int) -> np.ndarray:
-        """uint8, H,W,3, sRGB."""
+        """Returns a picture, uint8 H,W,3 sRGB."""
         entry = self.entries[index]
         flat = self.pixels[entry.offset : entry.offset + entry.height * entry.width * 3]
         return flat.reshape(entry.height, entry.width, 3)
 
 
 def decode(data: bytes, short_side: int | None = None) -> np.ndarray:
-    """uint8, H,W,3, from an encoded picture; reduced so that no side is below `short_side`."""
+    """Decodes a picture to uint8 H,W,3 sRGB, reduced so far that no side is below `short_side`."""
     with Image.open(io.BytesIO(data)) as image:
         rgb = image.convert("RGB")
     if short_side and min(rgb.size) > short_side:
@@ -74,11 +73,11 @@ def decode(data: bytes, short_side: int | None = None) -> np.ndarray:
 def build(
     data: Path, folder: Path, *, short_side: int = 256, processes: int = 1, shards: str = "*.tar"
 ) -> Pictures:
-    """The cache of `data` in `folder`: made if it is not there yet, then opened.
+    """Opens the cache of `data` in `folder`, and makes it first where it is not there yet.
 
-    `shards`: which tars of a folder are taken, as a glob.
-
-    Raises SourceError when there are no pictures, or when more than 1% cannot be decoded.
+    `short_side`: larger pictures are reduced to it, in px. `shards`: a glob of the tars of a folder
+    that are used. Raises `SourceError` when there are no pictures, or when more than 1% cannot be
+    decoded.
     """
     if (folder / "index.json").is_file():
         return Pictures(folder)
@@ -116,7 +115,7 @@ def build(
 
 
 def _portions(all_members: Iterable[Member]) -> Iterator[list[Member]]:
-    """So many at once that the decoders are busy, so few that any data set fits in memory."""
+    """Yields members in portions: large ones keep decoders busy, small ones fit into memory."""
     walk = iter(all_members)
     while portion := list(islice(walk, PORTION)):
         yield portion
@@ -125,5 +124,5 @@ def _portions(all_members: Iterable[Member]) -> Iterator[list[Member]]:
 def _decode_or_none(member: Member, short_side: int) -> np.ndarray | None:
     try:
         return decode(member.data, short_side)
-    except (OSError, ValueError, SyntaxError):  # what Pillow raises on damaged data
+    except (OSError, ValueError, SyntaxError):  # Pillow's exceptions for damaged data
         return None

@@ -1,8 +1,8 @@
-"""CIFAR-10's published files: `data_batch_1.bin` ... (binary) and `data_batch_1` ... (Python).
+"""Reads CIFAR-10's files: `data_batch_1.bin` ... (binary) and `data_batch_1` ... (Python).
 
-Krizhevsky 2009. 10,000 pictures of 32 x 32 a file: the binary kind has records of one label and
-1,024 bytes each of red, green, blue; the Python kind is a pickle of a dictionary with the same
-bytes as an array. Both are also read inside their tar.gz. The test batch is for judging: not read.
+Source: Krizhevsky 2009. A file has 10,000 pictures of 32 x 32: the binary kind has records of one
+label and 1,024 bytes each of red, green, blue; the Python kind is a pickle of a dictionary with the
+same bytes as an array. Both are also read inside their tar.gz. The test batch is not read.
 """
 
 import io
@@ -33,17 +33,20 @@ _TRAINING = re.compile(r"data_batch_[1-5](\.bin)?")
 
 
 def is_batch(name: str) -> bool:
-    """Whether a file of this name (no folders) is a training batch."""
+    """Returns whether a file of this name (no folders) is a training batch."""
     return _TRAINING.fullmatch(name) is not None
 
 
 def pictures(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
-    """(`CLASS/BATCH-NNNNN.ppm`, encoded picture) of a batch; raises SourceError if it is none."""
+    """Yields (`CLASS/BATCH-NNNNN.ppm`, encoded picture) of a batch.
+
+    Raises `SourceError` for a file that is not a CIFAR-10 batch.
+    """
     labels, planes = _binary(name, data) if name.endswith(".bin") else _python(name, data)
     batch = name.removesuffix(".bin")
     for index, (label, plane) in enumerate(zip(labels, planes, strict=True)):
         pixels = plane.reshape(3, SIDE, SIDE).transpose(1, 2, 0).tobytes()
-        # a PPM is a header and the samples: nothing to encode, nothing lost
+        # A PPM is a header and the samples, so that nothing is encoded or lost.
         yield f"{CLASSES[label]}/{batch}-{index:05}.ppm", b"P6 %d %d 255\n" % (SIDE, SIDE) + pixels
 
 
@@ -74,7 +77,7 @@ def _checked(name: str, labels: np.ndarray, planes: np.ndarray) -> tuple[np.ndar
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Builds numpy arrays and nothing else: a pickle from the net may ask for any program."""
+    """Unpickles numpy arrays and nothing else: a pickle could otherwise run any program."""
 
     ALLOWED = frozenset(
         {

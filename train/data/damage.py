@@ -1,7 +1,7 @@
-"""Simulates the damage of decades: scratches, dust, uneven fading, a plate's border. On L* only.
+"""Simulates damage of old photographs on L*: scratches, dust, uneven fading, a plate's border.
 
-Old photographs are what people bring, and a scratch must not be taken for a thing with a colour.
-All functions take and give N,1,H,W; each picture has its own luck.
+The network learns from it not to take a scratch for a thing with a colour. All functions take and
+return N,1,H,W; random values are drawn for each picture.
 """
 
 import math
@@ -12,14 +12,14 @@ from torch import Tensor
 
 from train.data.random_numbers import RandomNumbers
 
-#: Of a scratch, in px: most are hair lines.
+#: Thickness of a scratch in px, from and to.
 THICKNESS = (0.4, 1.2)
 MOST_SCRATCHES = 4
 MOST_SPECKS = 12
 
 
 def damage(lightness: Tensor, rng: RandomNumbers) -> Tensor:
-    """L* 0..100 with some scratches, specks of dust and a faded side, each by chance."""
+    """Returns L* 0..100 with some scratches, specks of dust and a faded side, each by chance."""
     height, width = lightness.shape[-2:]
     for number in range(MOST_SCRATCHES):
         is_there = rng.happens(1 - (number + 1) / (MOST_SCRATCHES + 1))
@@ -32,7 +32,7 @@ def damage(lightness: Tensor, rng: RandomNumbers) -> Tensor:
 
 
 def scratch(height: int, width: int, rng: RandomNumbers) -> Tensor:
-    """0..1: a thin line, mostly along the picture's height, slightly bent."""
+    """Returns the opacity 0..1 of a thin line, mostly along the height, slightly bent."""
     along = torch.arange(height, device=rng.device).view(1, 1, -1, 1).expand(1, 1, height, width)
     across = torch.arange(width, device=rng.device).view(1, 1, 1, -1).expand(1, 1, height, width)
     lies = rng.happens(0.25)
@@ -48,7 +48,7 @@ def scratch(height: int, width: int, rng: RandomNumbers) -> Tensor:
 
 
 def speck(height: int, width: int, rng: RandomNumbers) -> Tensor:
-    """0..1: a soft-edged grain of dust of 0.5 to 2.5 px."""
+    """Returns the opacity 0..1 of a speck of dust with soft edges, of a radius of 0.5 to 2.5 px."""
     y, x = rng.uniform(0, height), rng.uniform(0, width)
     down = (torch.arange(height, device=rng.device).view(1, 1, -1, 1) - y) ** 2
     right = (torch.arange(width, device=rng.device).view(1, 1, 1, -1) - x) ** 2
@@ -57,7 +57,7 @@ def speck(height: int, width: int, rng: RandomNumbers) -> Tensor:
 
 
 def faded(lightness: Tensor, rng: RandomNumbers) -> Tensor:
-    """Light has bleached one side or corner: L* is drawn up to 60% towards a paper tone there."""
+    """Returns L* with one side or corner bleached: moved by up to 60% towards the paper's tone."""
     coarse = rng.uniform(-1, 1, 1, 2, 2)
     field = F.interpolate(coarse, size=lightness.shape[-2:], mode="bilinear", align_corners=True)
     paper = rng.uniform(70, 95)
@@ -65,7 +65,7 @@ def faded(lightness: Tensor, rng: RandomNumbers) -> Tensor:
 
 
 def border(height: int, width: int, rng: RandomNumbers) -> Tensor:
-    """0 or 1: the rim of a plate or a mount, each side up to 8% of the short side wide."""
+    """Returns 1 on the border of a plate or mount, up to 8% of the short side wide, else 0."""
     most = 0.08 * min(height, width)
     top, bottom, left, right = (rng.uniform(0, most) for _ in range(4))
     y = torch.arange(height, device=rng.device).view(1, 1, -1, 1)
@@ -75,7 +75,7 @@ def border(height: int, width: int, rng: RandomNumbers) -> Tensor:
 
 
 def blurred(planes: Tensor, sigma: Tensor | float) -> Tensor:
-    """N,C,H,W under a Gaussian of `sigma` px (N,1,1,1); below 0.1 px nothing changes."""
+    """Returns N,C,H,W blurred by a Gaussian of `sigma` px (N,1,1,1); below 0.1 px unchanged."""
     sigma = torch.as_tensor(sigma, dtype=planes.dtype, device=planes.device)
     reach = max(1, math.ceil(3 * float(sigma.max())))
     steps = torch.arange(-reach, reach + 1, device=planes.device, dtype=planes.dtype)
@@ -93,6 +93,6 @@ def blurred(planes: Tensor, sigma: Tensor | float) -> Tensor:
 
 
 def _tone(rng: RandomNumbers) -> Tensor:
-    """A scratched emulsion shows the paper, a scratched negative prints black."""
+    """Returns the L* of a scratch: of paper under the emulsion, or black from the negative."""
     paper, black = rng.uniform(85, 100), rng.uniform(0, 15)
     return torch.where(rng.happens(0.7), paper, black)

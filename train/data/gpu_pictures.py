@@ -1,8 +1,8 @@
-"""All pictures in a GPU's memory, and crops cut out of them there.
+"""Keeps all pictures in a GPU's memory, and cuts crops there.
 
-A processor cannot cut crops as fast as a GPU learns from them; 59,000 pictures at short sides of
-160 to 256 px are 7 GB. The same boxes are drawn as by `augment.crop`; they are resized by bilinear
-interpolation of a finer grid, whose cells are averaged.
+A CPU cannot cut crops as fast as a GPU learns from them; 59,000 pictures with short sides of 160 to
+256 px take 7 GB. The boxes are those of `augment.crop`; they are resized by bilinear interpolation
+on a finer grid, whose cells are averaged.
 """
 
 import math
@@ -16,7 +16,7 @@ from torch import Tensor
 from train.data.augment import Box
 from train.data.cache import Pictures
 
-#: Points that are looked up at once: 48 bytes each while they are.
+#: Points that are sampled at once; each takes 48 bytes meanwhile.
 PORTION = 1 << 25
 
 
@@ -30,7 +30,7 @@ class GpuPictures:
         self._layout = torch.tensor(layout, device=self.device)
 
     def crops(self, indices: Sequence[int], boxes: Sequence[Box], side: int) -> Tensor:
-        """uint8 N,side,side,3: a box of each picture."""
+        """Returns a box of each picture, uint8 N,side,side,3."""
         finer = max(1, math.ceil(max(max(box.width, box.height) for box in boxes) / side))
         points = side * finer
         count = max(1, PORTION // points**2)
@@ -66,7 +66,7 @@ class GpuPictures:
 
 
 def _between(position: Tensor, length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The pixels on both sides of each position N,M, and the second one's share."""
+    """Returns the pixels on both sides of each position N,M, and the second one's share."""
     last = (length - 1)[:, None]
     position = torch.minimum(position.clamp_min(0), last.to(position.dtype))
     first = position.floor().long()
@@ -77,7 +77,7 @@ _held: tuple[Path, GpuPictures] | None = None
 
 
 def gpu_pictures_of(pictures: Pictures, device: torch.device | str) -> GpuPictures:
-    """The pictures on the device; those of the last call are kept for the next stage."""
+    """Returns the pictures on the device, and keeps them for the next call with the same cache."""
     global _held
     if _held is None or _held[0] != pictures.folder:
         _held = None  # first free the memory

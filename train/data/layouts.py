@@ -1,8 +1,8 @@
-"""The folders that people already have: ImageNet, Places365, COCO as their authors lay them out.
+"""Recognises the folders of data sets as their authors publish them: ImageNet, Places365, COCO.
 
-`recognise` answers with what such a folder is, so that training takes the training pictures alone
-and they count as one set: a thousand class folders would else be a thousand sets. What is not
-recognised is a plain folder, whose first subfolders are its sets.
+`recognise` returns the layout of such a folder, so that training uses the training pictures alone
+and they count as one set; a thousand class folders would otherwise be a thousand sets. Any other
+folder is a plain one, whose subfolders are its sets.
 """
 
 import re
@@ -20,17 +20,17 @@ class DatasetLayout:
     is_it: Callable[[Path], bool]
 
     def folders(self, root: Path) -> list[Path]:
-        """The folders of the training part that are there."""
+        """Returns the folders of the training part that are there."""
         return sorted(path for glob in self.trains_on for path in root.glob(glob) if path.is_dir())
 
 
 def recognise(root: Path) -> DatasetLayout | None:
-    """The layout of the folder `root`, or None."""
+    """Returns the layout of the folder `root`, or None."""
     return next((layout for layout in LAYOUTS if layout.is_it(root)), None)
 
 
 def _some(folder: Path, pattern: str) -> bool:
-    """Whether a subfolder's whole name matches; looks no further than the first that does."""
+    """Returns whether the whole name of any subfolder matches."""
     if not folder.is_dir():
         return False
     return any(re.fullmatch(pattern, path.name) and path.is_dir() for path in folder.iterdir())
@@ -38,7 +38,7 @@ def _some(folder: Path, pattern: str) -> bool:
 
 #: A WordNet id, the name of each of ImageNet's classes.
 _SYNSET = r"n\d{8}"
-#: The first letters under which Places365 files its classes.
+#: The name of each folder in which Places365 files its classes: their first letter.
 _LETTER = r"[a-z]"
 
 LAYOUTS = (
@@ -48,7 +48,7 @@ LAYOUTS = (
         ("ILSVRC/Data/CLS-LOC/train",),
         lambda root: _some(root / "ILSVRC/Data/CLS-LOC/train", _SYNSET),
     ),
-    # the easy format files classes in train/, the original by first letter in data_*_standard/
+    # The "easy" format has classes in train/, the original by first letter in data_*_standard/.
     DatasetLayout(
         "places365",
         ("data_256", "data_256_standard", "data_large_standard"),

@@ -1,8 +1,8 @@
-"""Crops made ahead of time by other processes, in order, the same with any number of them.
+"""Makes crops ahead of time in other processes; they are the same for any number of processes.
 
-Batch n depends on n alone, so that every process makes the same one; they are taken in the order
-in which they were requested. For a GPU, which one process cannot feed; on a CPU the network needs
-the cores itself.
+Batch n depends on n alone, so that every process makes the same one; batches are taken in the order
+in which they were requested. This is for a GPU, which needs more crops than one process makes; on a
+CPU the network needs the cores itself.
 """
 
 import multiprocessing
@@ -20,18 +20,18 @@ from torch import Tensor
 
 from core.errors import PhotochromError
 
-#: Batches asked for ahead, for each process: one in the making, one waiting.
+#: Batches requested ahead for each process: one that it makes, one that waits.
 AHEAD = 2
 
 _make: Callable[[int], Tensor] | None = None
 
 
 def prefetched(make: Callable[[int], Tensor], first: int, workers: int) -> Iterator[Tensor]:
-    """`make(first)`, `make(first + 1)`, ... without end. `make` must be picklable.
+    """Yields `make(first)`, `make(first + 1)`, ... without end. `make` must be picklable.
 
-    Raises PhotochromError when a process dies. Closing the iterator ends the processes.
+    Raises `PhotochromError` when a process dies. Closing the iterator ends the processes.
     """
-    # spawned, since a fork of a process whose torch has threads or a GPU can hang
+    # "spawn", since a fork of a process whose torch has threads or a GPU can hang
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(make,)
     )
@@ -57,13 +57,13 @@ def _begin(make: Callable[[int], Tensor]) -> None:
     global _make
     _make = make
     torch.set_num_threads(1)
-    # Ctrl-C reaches the whole group: the trainer decides when to stop, and still needs its batch
+    # Ctrl-C reaches the whole group, but the trainer decides when to stop, and needs its batch.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A trainer that is killed cannot end its processes; they look after it themselves."""
+    """Waits for the trainer to end, then ends this process: a killed trainer cannot do it."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -71,6 +71,8 @@ def _end_with_parent() -> None:
 
 
 def _crops(number: int) -> np.ndarray:
-    """As numpy, by way of the pipe: torch's shared memory overruns a container's 64 MB."""
+    """Returns a batch's crops as numpy, which go by the pipe: torch would send them by shared
+    memory, of which a container has 64 MB.
+    """
     assert _make is not None
     return _make(number).numpy()

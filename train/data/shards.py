@@ -1,7 +1,7 @@
-"""Photographs as they lie on disk: tar shards (members `SET/NAME.ext`), folders, CIFAR-10's files.
+"""Reads encoded photographs from tar shards (members `SET/NAME.ext`), folders, CIFAR-10's files.
 
-`members` walks a data folder in a fixed order and hands out encoded bytes; nothing is decoded
-here. A picture's set is the folder it lies in; its identity is `SET/NAME`.
+`members` walks a tar or folder in a fixed order and yields encoded bytes; nothing is decoded here.
+A picture's set is the folder in which it lies; its identity is `SET/NAME`.
 """
 
 import tarfile
@@ -26,7 +26,10 @@ class Member:
 
 
 def sources(data: Path, pattern: str = "*.tar") -> list[Path]:
-    """What `data` is made of: itself (a tar), the tars in it that match, or the folder itself."""
+    """Returns the sources in `data`: a tar itself, or a folder's tars that match, or the folder.
+
+    Raises `SourceError` where there is no such file or folder.
+    """
     if data.is_file():
         return [data]
     if not data.is_dir():
@@ -36,7 +39,10 @@ def sources(data: Path, pattern: str = "*.tar") -> list[Path]:
 
 
 def members(source: Path) -> Iterator[Member]:
-    """Every picture of one tar or folder, in a fixed order, still encoded."""
+    """Yields every picture of one tar or folder, in a fixed order, still encoded.
+
+    Raises `SourceError` for a damaged tar.
+    """
     if source.is_dir():
         yield from _of_folder(source)
         return

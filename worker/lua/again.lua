@@ -1,5 +1,5 @@
--- Puts scans back into the backlog. ARGV: scans. Failed ones begin anew; finished and running ones
--- are left alone. Answers {'ok', how many}.
+-- Puts scans back into the backlog. ARGV: scans. Failed scans lose their counts of attempts; done,
+-- skipped and running ones are left alone. Returns {'ok', how many}.
 local again = 0
 for _, scan in ipairs(ARGV) do
   local state, begun, deaths, faults = read(scan)

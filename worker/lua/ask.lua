@@ -1,5 +1,5 @@
 -- Adds scans to a batch. ARGV: scan, asked, failure ('' or the text of a result) ...
--- Answers {'ok', added, scan that stands for another file already ...}.
+-- Returns {'ok', number added, scans whose name already belongs to another file ...}.
 redis.call('HSET', P, 'asking', now())
 local added, collisions = 0, {}
 for i = 1, #ARGV, 3 do

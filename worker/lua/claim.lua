@@ -1,11 +1,12 @@
--- Takes a scan: the one named, or, where none is (''), the next of the backlog. ARGV: scan, token,
--- seconds of lease, worker, its description, model and version, seconds to hand it on after, 1 if
--- scans in the queue may be taken too where the backlog is empty, batches not to be sent to.
--- Without a model (version '') it is handed on. Who asks again with the same token, since the first
--- answer was lost on its way, is given the same scan again. Who names a scan has come by a message,
--- and may be sent to another batch whose turn it is: {'turn', batch}.
--- Answers {'yours', begun, faults, worker's number, asked, scan, tried, attempts allowed and seconds
--- allowed (0: the worker's own)} or why not.
+-- Takes a scan: the named one, or the next of the backlog where the name is ''. ARGV: scan, token,
+-- seconds of lease, worker, its description, its model and version ('' without a model), seconds
+-- after which a scan goes to another worker, 1 if scans in the queue may be taken where the backlog
+-- is empty, batches that the worker cannot serve.
+-- A scan goes to another worker where this one has no model or another one than the batch. A call
+-- that is repeated with the same token, since its reply was lost, returns the same scan. A call that
+-- names a scan comes from a message, and may be sent to the batch whose turn it is: {'turn', batch}.
+-- Returns {'yours', begun, faults, worker's number, asked, scan, tried, attempts allowed and seconds
+-- allowed (0: the worker's own)} or {reason}.
 local scan, token, lease, worker, description, pin, elsewhere, also_issued, others = unpack(ARGV)
 local function yours(scan, begun, deaths, faults, number)
   local attempts, seconds = unpack(redis.call('HMGET', P, 'max_attempts', 'time_limit'))

@@ -1,12 +1,12 @@
 -- Writes a result, once. ARGV: scan, token, state (d, s, f), text, worker's number, bytes read,
--- milliseconds, worker's key, bound of its bucket. Who has lost his lease is still believed when he says that the file is there,
--- since it is; not when he says that it failed.
+-- milliseconds, worker's key, bound of its bucket. From a process that has lost its lease, a success
+-- is accepted, since the file is there, but not a failure.
 local scan, token, state, text, number, bytes, milliseconds, worker, bucket = unpack(ARGV)
 local was, begun, deaths, faults, holder = read(scan)
 if was ~= 'q' and was ~= 'r' then return {'finished'} end
 local mine = was == 'q' or holder == token
 if state == 'f' and not mine then return {'lost'} end
--- An earlier attempt of this batch had put the file in place and died before it could say so.
+-- The file is from an earlier attempt of this batch, which died before it could report it.
 if state == 's' and begun > 1 then state = 'd' end
 write(scan, was, state, math.max(begun, 1), deaths, faults, text)
 redis.call('ZREM', P .. ':leases', scan)

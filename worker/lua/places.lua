@@ -1,5 +1,5 @@
--- Where scans stand. ARGV: scans. Answers {'ok', for each its state and the first letters of due,
--- issued, leased}, as 'qi' for a queued one whose message was sent.
+-- Returns {'ok', for each scan its state and the first letters of due, issued, leased, where it is in
+-- these lists ...}, such as 'qi' for a queued scan whose message was sent. ARGV: scans.
 local answer = {'ok'}
 for i, scan in ipairs(ARGV) do
   local text = read(scan)

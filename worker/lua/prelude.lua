@@ -1,4 +1,4 @@
--- Shared by every script of the ledger. KEYS[1] is the batch's key, the others hang under it:
+-- Begins every script of the ledger. KEYS[1] is the batch's key, and the prefix of its other keys:
 --
 --   :asked    hash  scan -> source NUL result (result empty where it has the source's name)
 --   :said     hash  scan -> state|begun|deaths|faults|text   (no field: queued, never begun)
@@ -6,12 +6,12 @@
 --   :issued   zset  scans in the Celery queue -> when they were given to it
 --   :leases   zset  scans at work -> when their lease ends
 --   :due      zset  scans put off -> when they are to be tried again
---   :workers  hash  who took part: name -> number, number -> description
+--   :workers  hash  workers that took part: name -> number, number -> description
 --   :pace     list  times of the latest results
 --   :tokens   hash  token of a holder -> the scan that it has at work
 --
 -- States: q queued, r running (text = token of the holder), d done, s skipped, f failed
--- (text = JSON of the result). Each script starts with `local ledger = 1`, the version it speaks.
+-- (text = JSON of the result). `LEDGER`, the version of this form, is defined before this text.
 local P = KEYS[1]
 local PARTS = {'', ':asked', ':said', ':backlog', ':issued', ':leases', ':due', ':workers', ':pace', ':tokens'}
 local OPEN = 'photochrom:open'
@@ -41,7 +41,7 @@ local function count(name)
   return tonumber(redis.call('HGET', P, name) or 0)
 end
 
--- A batch is finished when everything in it is, and nobody is adding to it.
+-- Marks a batch as finished when all of its scans are, and its submission is complete.
 local function close()
   if redis.call('HGET', P, 'sealed') ~= '1' then return end
   if count('done') + count('skipped') + count('failed') < count('scans') then return end

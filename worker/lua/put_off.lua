@@ -1,5 +1,5 @@
 -- Gives a scan back, to be tried again. ARGV: scan, token, seconds to wait, faults to add, reason.
--- With no fault to add it was not begun: the worker is going, or has no model.
+-- Without a fault it was not begun: the worker is stopping, or has no model.
 local scan, token, pause, faults_more, reason = unpack(ARGV)
 local was, begun, deaths, faults, holder = read(scan)
 if was ~= 'r' or holder ~= token then return {'lost'} end

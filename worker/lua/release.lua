@@ -1,5 +1,5 @@
--- Gives back what a worker has at work, uncounted. ARGV: worker. Answers {'ok', how many}.
--- Only for a worker whose processes are known to be dead by no fault of their scans.
+-- Gives back a worker's scans at work, counting no attempt. ARGV: worker. Returns {'ok', how many}.
+-- Only for a worker whose processes are known to be dead through no fault of their scans.
 local released, prefix = 0, ARGV[1] .. ' '
 for _, scan in ipairs(redis.call('ZRANGE', P .. ':leases', 0, -1)) do
   local state, begun, deaths, faults, holder = read(scan)

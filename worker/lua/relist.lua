@@ -1,5 +1,5 @@
--- Puts scans into the lists in which they belong. ARGV: 1 if the backlog is to be emptied first,
--- scans. All scans of a batch, one chunk after the other, make its backlog anew.
+-- Puts scans into the lists in which they belong. ARGV: 1 to empty the backlog first, scans.
+-- Called with all scans of a batch, chunk by chunk, it rebuilds the backlog.
 if ARGV[1] == '1' then redis.call('DEL', P .. ':backlog') end
 for i = 2, #ARGV do
   local scan = ARGV[i]

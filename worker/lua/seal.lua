@@ -1,4 +1,4 @@
--- Says that all scans of the batch have been asked for.
+-- Marks the submission of a batch as complete.
 redis.call('HSET', P, 'sealed', 1)
 if redis.call('HEXISTS', P, 'finished') == 0 then close() end
 return {'ok'}

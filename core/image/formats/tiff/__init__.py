@@ -18,8 +18,9 @@ from core.image.formats.tiff.codecs import put_together
 from core.image.formats.tiff.pages import TiffPage, packet_of, read_pages
 from core.image.formats.tiff.rewritten import RewrittenPage, RewrittenPixels
 from core.image.formats.tiff.rows import UncompressedRows
-from core.image.formats.tiff.segments import check_segments
-from core.image.formats.tiff.write import CLASSIC_BYTES, TiffWriter, bytes_of
+from core.image.formats.tiff.segment_damage import check_segments
+from core.image.formats.tiff.tiff_layout import bytes_of
+from core.image.formats.tiff.write import CLASSIC_BYTES, TiffWriter
 from core.image.layout import SampleLayout
 from core.image.libvips_reader import layout_of as layout_of_image
 from core.image.libvips_reader import pixels_of

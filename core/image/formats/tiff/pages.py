@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from core.image.faults import damaged, unsupported
 from core.image.formats.tiff.description import metadata_of, with_what_stands_before
-from core.image.formats.tiff.strips import (
+from core.image.formats.tiff.strip_locations import (
     CodedSegments,
     PlainStrips,
     Segments,

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.image.faults import damaged
 from core.image.formats.tiff.pages import TiffPage
-from core.image.formats.tiff.strips import PlainStrips
+from core.image.formats.tiff.strip_locations import PlainStrips
 from core.image.origin import Origin
 
 

@@ -6,7 +6,7 @@
 
 from typing import Final
 
-from core.image.formats.tiff.strips import subsampling
+from core.image.formats.tiff.strip_locations import subsampling
 from core.image.formats.tiff.tree import one
 from core.image.metadata import tags
 from core.image.metadata.directories import (

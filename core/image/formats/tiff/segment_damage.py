@@ -16,7 +16,7 @@ from typing import Final
 from core.image.faults import damaged
 from core.image.formats.jpeg import decoder
 from core.image.formats.tiff.pages import TiffPage
-from core.image.formats.tiff.strips import CodedSegments
+from core.image.formats.tiff.strip_locations import CodedSegments
 from core.image.metadata import tags
 from core.image.metadata.directories import LONG, SHORT, integers, serialize
 from core.image.origin import Origin

@@ -1,8 +1,8 @@
 """Locates the strips or tiles of a TIFF's picture, with the lengths that they really have.
 
-Many programs wrote StripByteCounts of zero, none at all, or more than the file holds. What is not
-compressed has a length that follows from its rows; of other segments the next one, or the end of
-the file, says where they end at the latest, and their decoder where they do.
+This is for reading; `write.py` writes them. Many programs wrote StripByteCounts of zero, none at
+all, or more than the file holds. The length of an uncompressed strip follows from its rows. A
+compressed one ends at the latest where the next begins or the file ends; its decoder finds the end.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from core.image.formats.tiff.tree import one
 from core.image.metadata import tags
 from core.image.metadata.directories import BadDirectory, BlockHeader, Directory, TagEntry
 
-#: Those that libtiff reads on from after damage, with a warning; of tiles libvips drops it.
+#: Compressions in which libtiff goes on reading after damage, with a warning. libvips drops the
+#: warning where the picture is in tiles.
 _WARNED_OF: Final = ("packbits", "ccitt-rle", "ccitt-rle-word", "ccitt-g3", "ccitt-g4")
 _GRAY: Final = (0, 1)
 _RGB, _YCBCR = 2, 6

@@ -1,11 +1,12 @@
--- One round of the dispatcher over one batch. ARGV: room in the queue, 1 if leases may end (0 just
--- after Redis was down, when nobody could renew), 1 if the queue is empty, seconds after which an
--- issued scan then counts as lost, deaths allowed (the batch's own number of attempts goes before),
--- text of the result for one that died too often,
--- the asker's time, seconds by which it may be old. A command that lay in a socket while Redis was
--- stopped must not end the leases that nobody could renew meanwhile.
--- Answers {'ok', number of scans that died too often, number of those that died and are tried again,
--- the ones, the others, scans to be published ...}.
+-- Does one round of the dispatcher over one batch: gives scans whose lease expired (their process
+-- died) back to the backlog, then takes scans from the backlog for the queue.
+-- ARGV: room in the queue; 1 if leases may end (0 just after an outage of Redis, in which no process
+-- could renew); 1 if the queue is empty; seconds after which an issued scan then counts as lost;
+-- deaths allowed (the batch's own number of attempts overrides it); text of the result of a scan
+-- that died too often; the caller's time; seconds by which that time may be old: a command that
+-- waited in a socket while Redis was stopped must not end leases.
+-- Returns {'ok', number of scans that died too often, number of those that died and are tried again,
+-- the former, the latter, scans to be published ...}.
 local room, may_end, is_empty, issued, deaths_allowed, killed, asked_at, age = unpack(ARGV)
 local function take(key, until_when, what)
   for _, scan in ipairs(redis.call('ZRANGEBYSCORE', P .. key, '-inf', until_when, 'LIMIT', 0, 500)) do
