@@ -36,7 +36,9 @@ class Choice:
     dials: dict[str, float]
     hints: Gimp.Layer | None
     find_hints: bool  # take each layer's own hints layer instead
-    points: dict[int, list[points.Point]]  # of a layer by its number; of others those that it has
+    points: dict[
+        int, list[points.HintPoint]
+    ]  # of a layer by its number; of others those that it has
     colour: Gegl.Color | None  # the selection is a hint of this colour, and there is no other
     convert_gray: bool
     server: tuple[str, str]  # address, empty for the one on this computer; token
@@ -92,7 +94,7 @@ def _paint_for(target: Target, choice: Choice) -> Gimp.Layer | None:
     return hints.find(target.image, target.layer) if choice.find_hints else choice.hints
 
 
-def _points_of(target: Target, choice: Choice) -> list[points.Point]:
+def _points_of(target: Target, choice: Choice) -> list[points.HintPoint]:
     """The points that lead the colours of a target, on what is coloured."""
     chosen = choice.points.get(target.layer.get_id())
     found = points.read(target.layer) if chosen is None else chosen

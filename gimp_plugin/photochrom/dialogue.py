@@ -19,7 +19,7 @@ from dials import COLOUR_DIALS, HINT_DIAL  # noqa: E402
 from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
 from layers import Target  # noqa: E402
 from marks import all_layers  # noqa: E402
-from points import Point  # noqa: E402
+from points import HintPoint  # noqa: E402
 from preview import Preview  # noqa: E402
 from translation import _  # noqa: E402
 from trouble import Trouble  # noqa: E402
@@ -30,7 +30,7 @@ SPACING = 6
 
 def ask(
     procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, targets: list[Target]
-) -> list[Point] | None:
+) -> list[HintPoint] | None:
     """Shows the dialog; the first photograph's points when the user agrees, None when not.
 
     The other choices are then in `config`.

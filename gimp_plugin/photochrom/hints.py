@@ -20,7 +20,7 @@ from gi.repository import Babl, Gegl, Gimp  # noqa: E402
 from layers import Extent  # noqa: E402
 from marks import HINTS_MARK, all_layers, mark, photograph_of  # noqa: E402
 from pixels import NOTHING_OUTSIDE, STRIP_BYTES  # noqa: E402
-from points import Point, draw  # noqa: E402
+from points import HintPoint, draw  # noqa: E402
 from translation import _  # noqa: E402
 
 NAME = _("Hints: {}")
@@ -58,7 +58,7 @@ def find(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer | None:
     return None
 
 
-def as_png(hints: Gimp.Layer | None, points: list[Point], extent: Extent) -> tuple[bytes, bool]:
+def as_png(hints: Gimp.Layer | None, points: list[HintPoint], extent: Extent) -> tuple[bytes, bool]:
     """The paint where it lies over the photograph, and its points, as a PNG; b"" without any.
 
     The second answer tells whether there is paint, beside the points.
@@ -109,7 +109,9 @@ def _rows(extent: Extent) -> Iterator[tuple[int, int]]:
         yield row, min(rows_at_once, extent.height - row)
 
 
-def _with_points(strips: Iterable[bytes], points: list[Point], extent: Extent) -> Iterator[bytes]:
+def _with_points(
+    strips: Iterable[bytes], points: list[HintPoint], extent: Extent
+) -> Iterator[bytes]:
     """Strips of paint with the points drawn on them."""
     for (row, _count), strip in zip(_rows(extent), strips, strict=True):
         pixels = bytearray(strip)
@@ -129,7 +131,7 @@ def _packed(extent: Extent, strips: Iterator[bytes]) -> bytes:
     return _png(extent.width, extent.height, bytes(packed)) if painted else b""
 
 
-def as_small_png(paint: bytes, points: list[Point], width: int, height: int) -> bytes:
+def as_small_png(paint: bytes, points: list[HintPoint], width: int, height: int) -> bytes:
     """The paint (R'G'B'A u8; b"" for none) and the points on a thumbnail of that size, as a PNG.
 
     A dab may be smaller than a pixel there: what has some paint in it counts as painted.

@@ -23,7 +23,7 @@ RADIUS = 0.012  # of a point, as a share of the shorter side
 
 
 @dataclass(frozen=True)
-class Point:
+class HintPoint:
     """A place, as shares of the photograph's width and height, and its colour, `#rrggbb`."""
 
     x: float
@@ -36,18 +36,18 @@ class Point:
         return bytes.fromhex(self.colour[1:])
 
 
-def read(photograph: Gimp.Layer) -> list[Point]:
+def read(photograph: Gimp.Layer) -> list[HintPoint]:
     """The points of a photograph; none where what is noted makes no sense."""
     parasite = photograph.get_parasite(PARASITE)
     try:
         noted = json.loads(bytes(parasite.get_data())) if parasite else []
-        found = [Point(float(row["x"]), float(row["y"]), str(row["colour"])) for row in noted]
+        found = [HintPoint(float(row["x"]), float(row["y"]), str(row["colour"])) for row in noted]
     except (ValueError, TypeError, KeyError):
         return []
     return [p for p in found if re.fullmatch("#[0-9a-f]{6}", p.colour) and _inside(p.x, p.y)]
 
 
-def write(photograph: Gimp.Layer, points: Iterable[Point]) -> None:
+def write(photograph: Gimp.Layer, points: Iterable[HintPoint]) -> None:
     """Note the points with the photograph, instead of those that it had."""
     rows = [asdict(point) for point in points]
     if rows:
@@ -57,18 +57,20 @@ def write(photograph: Gimp.Layer, points: Iterable[Point]) -> None:
         photograph.detach_parasite(PARASITE)
 
 
-def moved(points: Iterable[Point], of: Extent, to: Extent) -> list[Point]:
+def moved(points: Iterable[HintPoint], of: Extent, to: Extent) -> list[HintPoint]:
     """Points of one rectangle of the image as points of another, without those outside of it."""
     found = []
     for point in points:
         x = (of.x + point.x * of.width - to.x) / to.width
         y = (of.y + point.y * of.height - to.y) / to.height
         if _inside(x, y):
-            found.append(Point(x, y, point.colour))
+            found.append(HintPoint(x, y, point.colour))
     return found
 
 
-def nearest(points: list[Point], x: float, y: float, width: int, height: int) -> Point | None:
+def nearest(
+    points: list[HintPoint], x: float, y: float, width: int, height: int
+) -> HintPoint | None:
     """The point under a click at (x, y) pixels of a picture of that size; None where none is."""
     reach = max(6.0, RADIUS * min(width, height))
     near = [(math.hypot(p.x * width - x, p.y * height - y), i) for i, p in enumerate(points)]
@@ -76,7 +78,7 @@ def nearest(points: list[Point], x: float, y: float, width: int, height: int) ->
     return points[index] if distance <= reach else None
 
 
-def draw(points: list[Point], pixels: bytearray, width: int, height: int, top: int) -> None:
+def draw(points: list[HintPoint], pixels: bytearray, width: int, height: int, top: int) -> None:
     """Discs into R'G'B'A rows, from row `top` on, of a picture of that size."""
     radius = max(1.0, RADIUS * min(width, height))
     rows = len(pixels) // (4 * width)

@@ -204,7 +204,7 @@ class Preview:
                     result.new_subpixbuf(left, top, right - left, bottom - top).fill(fill)
         return result
 
-    def _shown_points(self) -> list[points.Point]:
+    def _shown_points(self) -> list[points.HintPoint]:
         """The photograph's points on what the preview shows."""
         return points.moved(self.points, self._own_extent, self._extent)
 
@@ -235,13 +235,13 @@ class Preview:
             return False
         shown = self._shown_points()
         chosen = points.nearest(shown, x, y, width, height)
-        place = chosen or points.Point(x / width, y / height, "")
+        place = chosen or points.HintPoint(x / width, y / height, "")
         others = self._alternatives(place)
         colour = choose_colour(surface.get_toplevel(), chosen and chosen.colour, others)
         if colour is None:
             return True
         kept = [point for point in shown if point is not chosen]
-        added = [points.Point(place.x, place.y, colour)] if colour else []
+        added = [points.HintPoint(place.x, place.y, colour)] if colour else []
         own, seen = self._own_extent, self._extent
         hidden = [point for point in self.points if not points.moved([point], own, seen)]
         self.points = hidden + points.moved([*kept, *added], seen, own)
@@ -249,7 +249,7 @@ class Preview:
         self._ask()
         return True
 
-    def _alternatives(self, place: points.Point) -> list[str]:
+    def _alternatives(self, place: points.HintPoint) -> list[str]:
         """What the model thinks of there; nothing where the server cannot tell, or not at once."""
         if not self._server:
             return []
