@@ -255,10 +255,9 @@ class Preview:
             return []
         fine = self._fine
         size = fine.get_width(), fine.get_height()
-        pixel = tuple(
-            min(int(at * side), side - 1) for at, side in zip((place.x, place.y), size, strict=True)
-        )
-        request = Request(*size, 3, 8, {}, self._model, "alternatives", pixel)
+        column = min(int(place.x * size[0]), size[0] - 1)
+        row = min(int(place.y * size[1]), size[1] - 1)
+        request = Request(*size, 3, 8, {}, self._model, "alternatives", (column, row))
         started = time.monotonic()
 
         def wait() -> None:
