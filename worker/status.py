@@ -29,7 +29,7 @@ SUBMITTING = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A batch at one moment. `rate` in scans a second, `eta` in seconds (None: cannot be told).
+    """A batch at one moment. `rate` in scans a second, `eta` in seconds (None: unknown).
 
     `state`: submitting, half submitted (its submission was killed), queued, running, paused,
     finished or cancelled. `queued` counts the `waiting`,

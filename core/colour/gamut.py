@@ -65,7 +65,7 @@ def fit(lab: ArrayLike) -> Floats:
 
 
 def _scaled(lab: Floats, factor: Floats) -> Floats:
-    """`lab` with a* and b* times `factor`, L* untouched."""
+    """Returns `lab` with a* and b* times `factor`, L* untouched."""
     scaled = lab.copy()
     scaled[..., 1:] *= factor[..., None]
     return scaled

@@ -135,7 +135,7 @@ def _expand(f):
 
 @part
 def _encode_8(x):
-    """255 times sRGB's curve at linear light `x`, plus a half for rounding by truncation."""
+    """Returns 255 times sRGB's curve at linear light `x`, plus 0.5 to round by truncation."""
     c = max(x, _LINEAR_END)
     bits = np.float32(c).view(np.int32)
     m = np.int32((bits & _MANTISSA) | _EXPONENT_ZERO).view(np.float32)
@@ -147,7 +147,7 @@ def _encode_8(x):
 
 @part
 def _encode_16(x):
-    """65535 times sRGB's curve at linear light `x`, plus a half for rounding by truncation."""
+    """Returns 65535 times sRGB's curve at linear light `x`, plus 0.5 to round by truncation."""
     c = max(x, _LINEAR_END)
     q = np.sqrt(np.sqrt(c))
     curve = _S3 + q * (_S4 + q * (_S5 + q * (_S6 + q * _S7)))

@@ -28,8 +28,9 @@ class Tolerance:
     mean: float
 
 
-#: Contract 2 for what is lossless, by depth; for lossy formats by their name, for quality >= 90.
-#: Measured on old photographs: JPEG of quality 92 without subsampling, worst 5.0, mean 0.45.
+#: Tolerances of L*: contract 2 for lossless formats, by bits a channel; one for lossy formats of
+#: quality >= 90 (measured on old photographs: JPEG of quality 92 without subsampling, worst 5.0,
+#: mean 0.45).
 TOLERANCES: Final = {
     16: Tolerance(0.002, 0.002),
     8: Tolerance(0.25, 0.10),

@@ -133,7 +133,7 @@ def _part(message: dict[int, list[bytes | int]], field: int) -> dict[int, list[b
 
 
 def _tensor(content: bytes) -> tuple[str, Tensor]:
-    """Name, element type and shape of an onnx.ValueInfoProto."""
+    """Returns the name of an onnx.ValueInfoProto, and its element type and shape."""
     value = _message(content)
     tensor = _part(_part(value, _TYPE), _TENSOR)
     element = tensor.get(_ELEMENT, [0])[-1]

@@ -372,7 +372,7 @@ class Handlers:
 
 
 def _scope(request: gr.Request) -> Any:
-    """The request behind an event, as `PageRoutes` passed it on."""
+    """Returns the request behind an event, as `PageRoutes` passed it on."""
     return request.request.scope if request.request else {}
 
 

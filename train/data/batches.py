@@ -63,7 +63,7 @@ class BatchPlan:
         side, count = self.size(step)
         return side, [self.sampler(step * largest + i) for i in range(number, count, parts)]
 
-    def luck(self, step: int) -> int:
+    def augmentation_seed(self, step: int) -> int:
         """Returns the seed of the changes to this step's crops (`augment.dressed`)."""
         return int(np.random.default_rng([self.seed, step, 2, *self.part]).integers(2**62))
 
@@ -86,5 +86,7 @@ def batches(
             crops = plan.gpu_crops(step, gpu_pictures)
         else:
             crops = next(ahead) if ahead else plan.crops(step)
-        yield dressed(crops.to(device, non_blocking=True), plan.settings, plan.luck(step))
+        yield dressed(
+            crops.to(device, non_blocking=True), plan.settings, plan.augmentation_seed(step)
+        )
         step += 1
