@@ -260,7 +260,7 @@ def _tiff_page_of(tiff: Any, source: Source, page: Page) -> Any:
 
 def _of_tiff(page: Any, codes: np.ndarray) -> Reading | None:
     """The reading of a TIFF page's own codes; None for colours that tifffile hands over raw."""
-    icc = page.iccprofile
+    icc = page.iccprofile or None  # some programs write an empty one
     if codes.dtype == bool:
         codes = codes.astype(np.uint8)
     if codes.dtype not in (np.uint8, np.uint16):

@@ -233,6 +233,7 @@ def test_the_second_reader_judges_nothing_that_it_reads_worse():
     narrow = np.where(RGB[..., 0] > 128, 255, 0).astype(np.uint8)
     for data in (
         pillow(RGB, "JPEG", icc_profile=bytes(profile)),
+        file_of(_page({34675: (7, [])}, 5)),
         pillow(RGB, "JPEG", exif=b"Exif\0\0" + block),
         pillow(Image.fromarray(narrow).convert("1"), "PNG", transparency=0),
     ):
