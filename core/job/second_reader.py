@@ -156,7 +156,7 @@ def _lightness(codes: np.ndarray, reading: Reading) -> np.ndarray:
     """Returns CIE L* of a second reader's codes, converted by lcms where they have a profile."""
     colours = COLOURS[reading.mode]
     profile = reading.icc
-    if profile and profiles.fault_of(profile, colours):
+    if profile and not _is_followed(profile, colours):
         profile = None
     if profile is None and reading.mode == "cmyk":
         profile = profiles.cmyk_profile()
@@ -166,6 +166,17 @@ def _lightness(codes: np.ndarray, reading: Reading) -> np.ndarray:
     if reading.full != top:
         codes = np.rint(codes * (top / reading.full)).astype(codes.dtype)
     return 116 * compress(np.clip(profiles.luminance(codes, profile, colours), 0, 1)) - 16
+
+
+def _is_followed(profile: bytes, colours: int) -> bool:
+    """Whether our own reader follows a profile, and does not leave it out as damaged."""
+    if profiles.fault_of(profile, colours):
+        return False
+    try:
+        profiles.conversion_of(profile, colours, 8)
+    except profiles.ProfileError:
+        return False
+    return True
 
 
 def lightness_of(codes: np.ndarray, full: int) -> np.ndarray:

@@ -6,6 +6,7 @@ RGB): what it says is held against our own reader.
 
 import io
 import struct
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final, Literal
@@ -52,7 +53,7 @@ _PHOTOMETRIC, _COLOUR_MAP, _EXTRA_SAMPLES = 262, 320, 338
 
 def by_pillow(source: Source, page: Page) -> Reading | None:
     """Pillow reads 8 bits of everything, and 16 bits of opaque gray."""
-    if _hides_its_height(source):
+    if _has_another_size(source):
         return None
     image, icc, orientation = _opened(source, source.pages.index(page))
     if getattr(image, "n_frames", 1) != len(source.pages):
@@ -67,6 +68,8 @@ def by_pillow(source: Source, page: Page) -> Reading | None:
         if not image.mode.startswith("I;16") or tags.get(_PHOTOMETRIC) == 0 or page.has_alpha:
             return None
         return Reading(_upright(np.asarray(image, np.uint16), orientation), "gray", 65535, icc=icc)
+    if page.bits < 8 and image.mode in ("1", "L") and "transparency" in image.info:
+        return None  # Pillow looks for the transparent code among codes spread over 8 bits
     is_exact = image.mode != "YCbCr"
     if image.mode in ("1", "P", "YCbCr") or "transparency" in image.info:
         image = image.convert(_plain_mode(image))
@@ -78,12 +81,15 @@ def by_pillow(source: Source, page: Page) -> Reading | None:
     return replace(_of_channels(codes, image.mode in ("L", "LA"), 255, icc), is_exact=is_exact)
 
 
-def _hides_its_height(source: Source) -> bool:
-    """Whether it may be a JPEG whose height stands behind its first scan (DNL): libjpeg, which all
-    of them use, looks in the header alone."""
-    if source.format.name != "jpeg":
-        return False
-    return b"\xff\xdc\x00\x04" in source.origin.read(0, source.origin.size)
+def _has_another_size(source: Source) -> bool:
+    """Whether Pillow and imagecodecs may see another size.
+
+    libjpeg looks for a height in the header alone, and not behind the first scan (DNL); libavif
+    does not crop (clap).
+    """
+    if source.format.name == "jpeg":
+        return b"\xff\xdc\x00\x04" in source.origin.read(0, source.origin.size)
+    return source.format.name == "avif" and b"clap" in source.origin.read(0, 1 << 16)
 
 
 def _plain_mode(image: Any) -> str:
@@ -98,7 +104,9 @@ def _opened(source: Source, index: int) -> tuple[Any, bytes | None, int]:
     """(Pillow's image of a page, its ICC profile, its orientation)."""
     from PIL import ExifTags, Image
 
-    with _file(source) as file:
+    with _file(source) as file, warnings.catch_warnings():
+        # It stops at a damaged tag of EXIF, and forgets those behind it.
+        warnings.filterwarnings("error", message="Truncated File Read|Corrupt EXIF")
         image = Image.open(file)
         image.seek(index)
         icc = image.info.get("icc_profile")
@@ -123,7 +131,7 @@ def by_imagecodecs(source: Source, page: Page) -> Reading | None:
 
     data = source.origin.read(0, source.origin.size)
     name = source.format.name
-    if _hides_its_height(source):
+    if _has_another_size(source):
         return None
     decode = {
         "jpeg": imagecodecs.jpeg8_decode,
@@ -252,7 +260,7 @@ def _tiff_page_of(tiff: Any, source: Source, page: Page) -> Any:
 
 def _of_tiff(page: Any, codes: np.ndarray) -> Reading | None:
     """The reading of a TIFF page's own codes; None for colours that tifffile hands over raw."""
-    icc = page.iccprofile
+    icc = page.iccprofile or None  # some programs write an empty one
     if codes.dtype == bool:
         codes = codes.astype(np.uint8)
     if codes.dtype not in (np.uint8, np.uint16):

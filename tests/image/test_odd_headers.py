@@ -5,6 +5,7 @@ import struct
 import imagecodecs
 import numpy as np
 import pytest
+from PIL import Image, ImageCms
 
 from core.errors import SourceError
 from core.image.metadata import exif
@@ -193,3 +194,49 @@ def _without_tag(data: bytes, tag: int) -> bytes:
         if struct.unpack_from(order + "H", data, entry)[0] == tag:
             struct.pack_into(order + "H", patched, entry, 65000)
     return bytes(patched)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        (0x112, 1, 1, b"\6"),
+        (0x112, 3, 1, b"\6\0"),
+        (0x112, 4, 1, b"\6\0\0\0"),
+        (0x112, 3, 2, b"\6\0\1\0"),
+    ],
+    ids=["a byte", "a short", "a long", "two shorts"],
+)
+def test_a_picture_is_turned_once_whatever_type_its_orientation_has(entry):
+    """Else the result said so still, and lay on its side in every program."""
+    data = pillow(RGB, "PNG", exif=b"Exif\0\0" + _exif(entry))
+    with open_source(data) as source:
+        upright = samples_of(source)
+        assert upright.shape[:2] == RGB.shape[1::-1]
+    with open_source(through(data)) as result:
+        np.testing.assert_array_equal(samples_of(result), upright)
+    assert opened(through(data)).getexif().get(0x112) in (1, b"\1")
+
+
+def test_the_orientation_in_a_cut_exif_block_counts():
+    block = _exif((0x112, 3, 1, b"\6\0"))
+    block = block[:8] + struct.pack("<H", 80) + block[10:-4]  # as if eighty tags had stood there
+    with open_source(pillow(RGB, "JPEG", exif=b"Exif\0\0" + block)) as source:
+        assert samples_of(source).shape[:2] == RGB.shape[1::-1]
+        assert any("EXIF was damaged" in note for note in source.notes)
+
+
+def test_the_second_reader_judges_nothing_that_it_reads_worse():
+    """A profile that lcms refuses ended `verify`; Pillow stops at a damaged tag of EXIF."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[128:132] = struct.pack(">I", 0xFFFF)  # tags that are not there
+    block = _exif((0x110, 2, 40, struct.pack("<I", OUTSIDE)), (0x112, 3, 1, b"\6\0"))
+    narrow = np.where(RGB[..., 0] > 128, 255, 0).astype(np.uint8)
+    for data in (
+        pillow(RGB, "JPEG", icc_profile=bytes(profile)),
+        file_of(_page({34675: (7, [])}, 5)),
+        pillow(RGB, "JPEG", exif=b"Exif\0\0" + block),
+        pillow(Image.fromarray(narrow).convert("1"), "PNG", transparency=0),
+    ):
+        with open_source(data) as source:
+            seen = second_reader.compare(source)
+            assert seen is None or not seen.difference

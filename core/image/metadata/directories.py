@@ -34,7 +34,8 @@ SIZES: Final = {
     18: 8,
 }
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, IFD, LONG8 = 1, 2, 3, 4, 5, 7, 13, 16
-_INTEGERS: Final = {
+#: type code of integers -> struct's letter.
+INTEGER_CODES: Final = {
     1: "B",
     3: "H",
     4: "I",
@@ -77,7 +78,7 @@ class TagEntry:
     @property
     def integers(self) -> tuple[int, ...]:
         """The values of an integer type; () for other types."""
-        code = _INTEGERS.get(self.type)
+        code = INTEGER_CODES.get(self.type)
         return struct.unpack(f"<{self.count}{code}", self.data) if code else ()
 
     @property
@@ -128,12 +129,15 @@ def read_header(read: Reader) -> BlockHeader:
     raise BadDirectory(f"it has the unknown version {version}")
 
 
-def read_directory(read: Reader, offset: int, header: BlockHeader) -> tuple[Directory, int]:
+def read_directory(
+    read: Reader, offset: int, header: BlockHeader, *, partly: bool = False
+) -> tuple[Directory, int]:
     """The directory at `offset`, and where the next one stands (0: there is none).
 
     A tag of an unknown type is left out, as TIFF 6.0 asks of readers. One over `LONGEST_VALUE`, or
     whose values lie outside the file, has no values, and a `fault`: one wrong tag is no reason to
-    lose the others. Raises `BadDirectory` where the directory itself is not all there.
+    lose the others. Raises `BadDirectory` where the directory itself is not all there; with
+    `partly`, the entries count that are.
     """
     order, big = header.order, header.big
     width, layout, inline = (20, "HHQ", 8) if big else (12, "HHI", 4)
@@ -141,7 +145,11 @@ def read_directory(read: Reader, offset: int, header: BlockHeader) -> tuple[Dire
     count = struct.unpack(order + ("Q" if big else "H"), read(offset, start))[0]
     if count > 65535:
         raise BadDirectory(f"it claims {count:,} tags")
-    table = read(offset + start, count * width)
+    if partly:
+        table = _rows_there(read, offset + start, count, width)
+        count = len(table) // width
+    else:
+        table = read(offset + start, count * width)
     directory: Directory = {}
     for row in range(0, count * width, width):
         tag, type_, length = struct.unpack_from(order + layout, table, row)
@@ -170,6 +178,17 @@ def read_directory(read: Reader, offset: int, header: BlockHeader) -> tuple[Dire
     return directory, following
 
 
+def _rows_there(read: Reader, at: int, count: int, width: int) -> bytes:
+    """Of `count` rows of a table as many as the block has."""
+    rows = []
+    for number in range(count):
+        try:
+            rows.append(read(at + number * width, width))
+        except BadDirectory:
+            break
+    return b"".join(rows)
+
+
 def serialize(entries: Iterable[TagEntry], offset: int, *, big: bool, following: int = 0) -> bytes:
     """A directory (and, behind it, the values that do not fit inside) to stand at `offset`.
 
@@ -196,7 +215,7 @@ def serialize(entries: Iterable[TagEntry], offset: int, *, big: bool, following:
 def integers(tag: int, type_: int, *values: int) -> TagEntry:
     """An entry of integers of `type_` (SHORT, LONG, LONG8, BYTE, IFD)."""
     return TagEntry(
-        tag, type_, len(values), struct.pack(f"<{len(values)}{_INTEGERS[type_]}", *values)
+        tag, type_, len(values), struct.pack(f"<{len(values)}{INTEGER_CODES[type_]}", *values)
     )
 
 

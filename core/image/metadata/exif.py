@@ -5,11 +5,13 @@ makers' notes with their own offsets live on. Source: Exif 2.32 (CIPA DC-008).
 """
 
 import struct
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from core.image.metadata import Metadata, Resolution, Unit, tags
 from core.image.metadata.directories import (
+    INTEGER_CODES,
     LONG,
     LONG8,
     RATIONAL,
@@ -71,6 +73,15 @@ def read(block: bytes) -> tuple[Directory, Directory, Directory]:
     return main, parts[0], parts[1]
 
 
+def _what_is_left(block: bytes) -> Directory:
+    """The entries of the main directory of a block that is cut short."""
+    reader = reader_of(block)
+    with suppress(BadDirectory):
+        header = read_header(reader)
+        return read_directory(reader, header.first, header, partly=True)[0]
+    return {}
+
+
 def orientation_of(directory: Directory) -> int:
     """1-8; 1 where the directory has none or nonsense."""
     entry = directory.get(tags.ORIENTATION)
@@ -128,15 +139,17 @@ def interoperability(block: bytes, details: Directory) -> Directory:
 def oriented(metadata: Metadata) -> Metadata:
     """`metadata` with what its EXIF block says of orientation and resolution, which it fills in.
 
-    A block that nobody can read is left out, with a note.
+    A block that nobody can read is left out, with a note; what can be read of its first directory
+    counts all the same, or the picture would lie on its side.
     """
     if metadata.exif is None:
         return metadata
     try:
         main, _, _ = read(metadata.exif)
     except BadDirectory as error:
+        main = _what_is_left(metadata.exif)
         metadata = replace(metadata, exif=None)
-        return metadata.noting(f"its EXIF was damaged and is left out ({error})")
+        metadata = metadata.noting(f"its EXIF was damaged and is left out ({error})")
     # Exif asks for its own resolution first; JFIF's is often a placeholder.
     resolution = resolution_of(main) or metadata.resolution
     return replace(metadata, orientation=orientation_of(main), resolution=resolution)
@@ -273,14 +286,15 @@ def serialize_with(directory: Directory, below: Directory, offset: int, *, big: 
 
 
 def _set(block: bytearray, entry: TagEntry, values: tuple[int, ...], order: str) -> None:
-    """Changes an entry's integers where they stand, if there are as many and all of them fit."""
-    if entry.type not in (SHORT, LONG) or entry.count != len(values) or not entry.data:
-        return
-    size = len(entry.data) // entry.count
-    if any(not 0 <= value < 1 << 8 * size for value in values):
+    """Changes an entry's first integers where they stand, if there are as many and all fit.
+
+    Whatever their type: some programs write bytes, or two numbers where one is meant.
+    """
+    code = INTEGER_CODES.get(entry.type)
+    if code is None or entry.count < len(values) or not entry.data:
         return
     at = entry.place
     if len(entry.data) > 4:  # too long to stand in the entry itself
         at = struct.unpack_from(order + "I", block, at)[0]
-    code = "H" if entry.type == SHORT else "I"
-    struct.pack_into(f"{order}{len(values)}{code}", block, at, *values)
+    with suppress(struct.error):  # a value that the type does not hold
+        struct.pack_into(f"{order}{len(values)}{code}", block, at, *values)
