@@ -62,7 +62,7 @@ class Photograph:
     def through_old_film(self, seed: int, look: Augment = OLD_LOOK) -> "Photograph":
         """The same picture, whose lightness the model sees as an old photograph would have it.
 
-        One draw of `augment.old_film`, of that `look`, for each seed and name. Colours are judged
+        One draw of `old_film.old_film`, of that `look`, for each seed and name. Colours are judged
         on the true L*.
         """
         rng = RandomNumbers(zlib.crc32(f"{seed} {self.name}".encode()), 1)
