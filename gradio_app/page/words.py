@@ -35,7 +35,7 @@ EXAMPLE_NAMES: Final = {
 }
 
 HINTS: Final = (
-    "Pick a colour and paint over a part of the photograph; the rest is coloured to match. A short "
+    "Pick a colour and paint over a part of a thing; the colour goes up to its edges. A short "
     "dab is often enough. Two fingers, or the wheel, zoom."
 )
 SIDE: Final = "Its short side; more is not always better"
