@@ -113,7 +113,7 @@ def train(
     hold_still(net, settings.learns)
     optimizer = optimizer_of(net, settings)
     average = copy.deepcopy(net).eval().requires_grad_(False)
-    step, elapsed, progress, best = 0, 0.0, 0.0, math.inf
+    step, elapsed, best = 0, 0.0, math.inf
     torch.manual_seed(settings.seed)
     if resume:
         saved = load_checkpoint(out / "last.pt")
@@ -125,6 +125,10 @@ def train(
         step, elapsed, best = saved["step"], saved["elapsed"], saved["best"]
     answer_of = torch.compile(net) if settings.compile else net  # the same tensors, other kernels
 
+    def done() -> float:
+        """Which share of the run is behind, 0..1 and beyond."""
+        return elapsed / budget_seconds if budget_seconds else step / settings.steps
+
     def save(name: str, **extra: Any) -> None:
         state = {
             "version": CHECKPOINT_VERSION,
@@ -132,7 +136,7 @@ def train(
             "step": step,
             "best": best,
             "elapsed": elapsed,
-            "progress": progress,
+            "progress": done(),
             "average": average.state_dict(),
             **extra,
         }
@@ -162,8 +166,7 @@ def train(
     validated_step = -1
     with stop, (out / "log.jsonl").open("a") as log:
         while True:
-            progress = elapsed / budget_seconds if budget_seconds else step / settings.steps
-            progress = parallel.largest(progress, device)
+            progress = parallel.largest(done(), device)
             if progress >= 1 or parallel.largest(bool(stop.signal_number), device):
                 break
             rate = learning_rate(settings, step, progress)

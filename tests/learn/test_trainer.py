@@ -151,6 +151,17 @@ def test_it_looks_at_the_validation_pictures_every_so_many_steps(tmp_path: Path)
     assert [row["step"] for row in rows if "score" in row] == [2, 4, 6]
 
 
+def test_the_best_checkpoint_of_the_last_step_is_that_of_a_whole_run(tmp_path: Path):
+    scores = iter((3.0, 2.0, 1.0))
+    start(
+        tmp_path,
+        settings=replace(SETTINGS, validate_steps=2),
+        validate=lambda _: {"score": next(scores)},
+    )
+    best = load_checkpoint(tmp_path / "best.pt")
+    assert (best["step"], best["progress"]) == (6, 1.0)
+
+
 def test_adams_memory_is_the_recipes(tmp_path: Path):
     start(tmp_path, settings=replace(SETTINGS, optimizer="adam", betas=(0.5, 0.9)))
     (group, *_) = load_checkpoint(tmp_path / "last.pt")["optimizer"]["param_groups"]
