@@ -3,8 +3,14 @@ and no property is held to a time, which says more of the machine than of the pr
 """
 
 import signal
+from contextlib import suppress
 
 from hypothesis import settings
+
+# torch's compiler imports setuptools, which refuses to stand in for a distutils that another test
+# has loaded from the standard library (Python 3.11): it comes first.
+with suppress(ImportError):
+    import setuptools  # noqa: F401
 
 # Hypothesis fails an example that takes 0.2 s.
 settings.register_profile("untimed", deadline=None)
