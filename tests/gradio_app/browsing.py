@@ -20,6 +20,11 @@ def choose(page: Page, data: bytes, name: str = "scan.png", kind: str = "image/p
     page.locator("#before-after img").nth(1).wait_for()
 
 
+def finds_its_picture(page: Page) -> None:
+    """Waits until a page that was loaded anew has its picture, on the tab where it was left."""
+    expect(page.locator("#download")).to_be_visible()
+
+
 def give(page: Page, data: bytes, name: str, kind: str = "image/png") -> None:
     page.set_input_files(
         '#drop input[type="file"]', {"name": name, "mimeType": kind, "buffer": data}

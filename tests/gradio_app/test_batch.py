@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.gradio_app.browsing import choose, download, give, shown, to_hint_editor
+from tests.gradio_app.browsing import (
+    choose,
+    download,
+    finds_its_picture,
+    give,
+    shown,
+    to_hint_editor,
+)
 from tests.gradio_app.page_client import (
     NAMED,
     archive_address,
@@ -177,7 +184,7 @@ def test_a_duplicated_tab_has_a_picture_of_its_own(page, served, closes):
         f" sessionStorage.setItem('photochrom', '{stored}')"
     )
     twin.goto(served.url)
-    expect(twin.locator("#opened")).to_be_visible()
+    finds_its_picture(twin)
     to_hint_editor(twin)
     going, staying = (page, twin) if closes == "first" else (twin, page)
     going.get_by_role("button", name="Another photograph").click()
@@ -186,7 +193,7 @@ def test_a_duplicated_tab_has_a_picture_of_its_own(page, served, closes):
     assert download(staying)[0] == "scan-photochrom.png"
     assert shown(staying).shape == (300, 400, 3)
     staying.reload()
-    expect(staying.locator("#opened")).to_be_visible()
+    finds_its_picture(staying)
     assert download(staying)[0] == "scan-photochrom.png"
 
 

@@ -21,6 +21,7 @@ from tests.gradio_app.browsing import (
     choose,
     compared,
     download,
+    finds_its_picture,
     give,
     hue_distance,
     part,
@@ -181,7 +182,7 @@ def test_a_reload_in_the_middle_of_work_finds_the_picture_and_its_hints_again(pa
     hinted = after(page, lambda: stroke(page, 0.3, 0.5))
     stroke(page, 0.6, 0.5)  # its answer never arrives
     page.reload()
-    expect(page.locator("#opened")).to_be_visible()
+    finds_its_picture(page)
     to_hint_editor(page)
     expect(page.get_by_role("button", name="Undo")).to_be_enabled()
     assert hue_distance(part(shown(page), 0.35, 0.5), SKY) < 30
