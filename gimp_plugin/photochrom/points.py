@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass
 
 from gi.repository import Gimp
 from layers import Extent
+from marks import KEPT
 
 PARASITE = "photochrom-points"
-KEPT = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
 RADIUS = 0.012  # of a point, as a share of the shorter side
 
 
