@@ -13,6 +13,10 @@ from tests.gradio_app.pictures import file_of, gray
 PNG = file_of(gray(90, 120), "PNG")
 TINY, PLAIN = "tiny, vividness 1", "plain, vividness 1"
 
+# Nothing that was there before may be shown as the answer of a slow server.
+SLOWLY = """const now = fetch;
+fetch = (...of) => new Promise(done => setTimeout(() => done(now(...of)), 300));"""
+
 
 def give_to(page: Page, part: str, *files: tuple[str, bytes]) -> None:
     page.set_input_files(
@@ -54,6 +58,7 @@ def test_people_vote_without_names_one_after_another_and_hear_who_won(page, wind
     assert re.search(r"preferred\s+0\s+3", prefer(anna, TINY, 3))  # plain, tiny
     # In another browser, or for the next person at this one.
     ben = window(served.url)
+    ben.add_init_script(SLOWLY)
     ben.goto(anna.url)
     said = prefer(ben, PLAIN, 3)
     assert "All 2 who voted" in said and re.search(r"preferred\s+3\s+3", said)
