@@ -63,6 +63,7 @@ def application(url: str, limits: Limits | None = None, *, watchable: bool = Fal
             "health_check_interval": policy.ANSWER,
         },
         visibility_timeout=limits.visibility,
+        broker_transport="worker.transport:Transport",
         broker_use_ssl=tls_of(url),
         # Redis may be away for a night; the worker waits for it.
         broker_connection_retry_on_startup=True,
@@ -89,7 +90,7 @@ def application(url: str, limits: Limits | None = None, *, watchable: bool = Fal
 
 def publish(app: Celery, queue: str, batch: str, scans: list[str]) -> None:
     """Sends one message for each scan. The dispatcher replaces messages that are lost."""
-    with app.producer_or_acquire() as producer:
+    with app.producer_or_acquire() as producer, producer.batch():
         for scan in scans:
             app.send_task(
                 SCAN,

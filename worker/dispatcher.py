@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.exceptions import BatchPublishError, OperationalError
 
 from core.errors import PhotochromError
 from worker import policy
@@ -87,7 +87,7 @@ class Dispatcher(threading.Thread):
                 self.healthy = True
             except PhotochromError as error:
                 self._log_failure(error)
-            except OperationalError as error:  # kombu's, when messages are sent
+            except (BatchPublishError, OperationalError) as error:  # kombu's, when it sends
                 self._log_failure(error)
             except Exception:  # nobody would notice that this thread has died
                 log.exception("the dispatcher failed; it goes on")

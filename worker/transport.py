@@ -1,0 +1,27 @@
+"""Celery's Redis transport with one client for each pool of connections.
+
+kombu makes a client for each message that it reads, and one more for each that it acknowledges;
+redis-py fills a table of all commands for each client, a tenth of a millisecond of CPU. Clients may
+be shared: for each command they take a connection from the pool.
+"""
+
+from kombu.transport import redis
+
+
+class Channel(redis.Channel):
+    """A channel that keeps its client as long as the pool that it belongs to."""
+
+    _shared = None
+
+    def _create_client(self, asynchronous=False):
+        if asynchronous:  # its one connection waits for messages
+            return super()._create_client(asynchronous=True)
+        if self._shared is None or self._shared.connection_pool is not self.pool:
+            self._shared = super()._create_client()
+        return self._shared
+
+
+class Transport(redis.Transport):
+    """The transport of `redis://` and `rediss://`, with this module's `Channel`."""
+
+    Channel = Channel
