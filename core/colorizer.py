@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from core.adjustments import adjusted, is_plain
+from core.adjustments import adjusted
+from core.coherence import coherent
 from core.colour.field import ChromaField
 from core.errors import HintsError, ModelError
 from core.hints import is_empty, planes
@@ -110,14 +111,14 @@ class Colorizer:
         seen = self._seen_whole(thumbnail, sizes)
         whole = ask(seen)
         grid = self._with_details(whole, thumbnail, sizes, ask) if tiles else whole
-        if not is_plain(options):
-            grid = adjusted(grid, self._lightness_at(grid, thumbnail), options)
+        lightness = self._lightness_at(grid, thumbnail)
+        grid = coherent(grid, lightness, self.session.description.coherence)
+        grid = adjusted(grid, lightness, options)
         if hints is not None:
             change = ask(seen, self._hints(sizes.picture, sizes.whole, options)) - whole
             if tiles:
                 nearer = sizes.thumbnail[0] // sizes.whole[0]
                 change = enlarged(change, nearer, grid.shape[1:])
-            lightness = self._lightness_at(grid, thumbnail)
             hints = hints_in_cells(hints, stride, grid.shape[1:])
             grid = limited(grid, change, lightness, hints, options.reach)
         return ChromaField(

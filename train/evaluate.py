@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from core.coherence import coherent
 from core.colour import gamut
 from core.colour.lab import lab_to_srgb, srgb_to_lab
 from core.errors import HintsError, SourceError
@@ -102,13 +103,15 @@ class EvaluatedModel:
         return self._session.predict(lightness[0, 0], given).chroma[None]
 
     def ask_in_use(self, lightness: np.ndarray, hints: np.ndarray | None) -> np.ndarray:
-        """A `Predictor`: the same, but hints reach as far as they do in the product."""
-        automatic = self.ask(lightness, None)[0]
+        """A `Predictor`: the same, but colours are drawn together, and hints reach as far, as in
+        the product."""
+        answer = self.ask(lightness, None)[0]
+        stride, shape = self.description.stride, answer.shape[1:]
+        seen = lightness_in_cells(lightness[0, 0], stride, shape)
+        automatic = coherent(answer, seen, self.description.coherence)
         if hints is None:
             return automatic[None]
-        change = self.ask(lightness, hints)[0] - automatic
-        stride, shape = self.description.stride, automatic.shape[1:]
-        seen = lightness_in_cells(lightness[0, 0], stride, shape)
+        change = self.ask(lightness, hints)[0] - answer
         given = hints_in_cells(hints[0], stride, shape)
         return limited(automatic, change, seen, given)[None]
 

@@ -92,7 +92,15 @@ def export_run(
     model = recipe.model
     name = model.name or f"photochrom-{recipe.name}"
     text = card.read_text(encoding="utf-8") if card else f"# {name}\n\n{history}\n"
-    about = About(name, model.version, model.license, model.side, text, history)
+    about = About(
+        name,
+        model.version,
+        model.license,
+        model.side,
+        text,
+        history,
+        coherence=model.coherence,
+    )
     planes = None if calibration is None else _planes(calibration, model.side)
     if restore is None:
         return export(net, output, about, float16=float16, calibration=planes)

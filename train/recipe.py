@@ -45,6 +45,7 @@ class ModelTable:
     version: str = "1"
     license: str = "Apache-2.0"
     side: int = 256  # px: the short side that suits it best
+    coherence: float = 0.0  # how much its colours are drawn together within things, 0..1
 
 
 @dataclass(frozen=True, slots=True)

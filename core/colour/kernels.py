@@ -659,8 +659,9 @@ def chroma_of(colours: NDArray[np.uint16], out: NDArray[np.float32] | None = Non
 
 def warm() -> None:
     """Compiles every kernel, or loads it from the cache; compiling takes some seconds."""
-    from core.colour import geodesic
+    from core.colour import edge_aware, geodesic
 
+    edge_aware.warm()
     geodesic.warm()
     field = prepare(ChromaField(np.zeros((2, 1, 1), np.float32), (1, 1), 1, 1))
     for depth in _DEPTHS:

@@ -52,6 +52,7 @@ class About:
     training: str
     origin: str = ""
     cost: str = ""
+    coherence: float = 0.0
 
 
 class _Graph(nn.Module):
@@ -165,6 +166,7 @@ def describe(model: Any, net: Any, about: About) -> None:
         bins=bins,
         origin=about.origin,
         cost=about.cost,
+        coherence=about.coherence,
     )
     del model.metadata_props[:]
     for key, value in metadata_of(description).items():

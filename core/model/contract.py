@@ -55,6 +55,7 @@ class ModelDescription:
     bins: tuple[tuple[float, float], ...] | None
     origin: str = ""  # of a guest: whose work and which of their files
     cost: str = ""  # of one look at a square picture of `side`
+    coherence: float = 0.0  # how much its colours are drawn together within things, 0..1
 
     @classmethod
     def read(
@@ -83,6 +84,7 @@ class ModelDescription:
             bins=_bins(metadata, DISTRIBUTION in outputs, file),
             origin=metadata.get(PREFIX + "origin", ""),
             cost=metadata.get(PREFIX + "cost", ""),
+            coherence=_share(metadata, "coherence", file),
         )
 
 
@@ -95,6 +97,8 @@ def metadata_of(description: ModelDescription) -> dict[str, str]:
         for key, value in (("origin", description.origin), ("cost", description.cost))
         if value
     }
+    if description.coherence:
+        props[PREFIX + "coherence"] = f"{description.coherence:g}"
     if description.bins is not None:
         props[PREFIX + "bins"] = json.dumps(description.bins)
     return props
@@ -145,6 +149,18 @@ def _check_tensors(
 def _whole(text: str, key: str, allowed: Sequence[int], file: object) -> int:
     value = int(text) if text.isascii() and text.isdigit() else -1
     if value not in allowed:
+        raise ModelError(f"metadata {PREFIX}{key} is {text!r}", file=file)
+    return value
+
+
+def _share(metadata: Mapping[str, str], key: str, file: object) -> float:
+    """Returns an optional number from 0 to 1; 0 where there is none."""
+    text = metadata.get(PREFIX + key, "0")
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:  # nor is nan
         raise ModelError(f"metadata {PREFIX}{key} is {text!r}", file=file)
     return value
 
