@@ -25,6 +25,7 @@ FLOORS: Final = (
             "core.model",
             "core.image",
             "core.adjustments",
+            "core.coherence",
             "core.hints",
             "core.reach",
             "core.tiles",
