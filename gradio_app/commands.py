@@ -93,7 +93,8 @@ def demo(
 ) -> int:
     """Colour photographs in the browser; also the server that GIMP and scripts talk to.
 
-    Everything stays on this machine: nothing is sent anywhere and nothing is fetched.
+    Everything stays on this machine: nothing is sent anywhere and nothing is fetched. The progress
+    of a queue's batches is a page of its workers: see worker --metrics-port.
     """
     _check_installed()
     from gradio_app import qr_code
