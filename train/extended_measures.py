@@ -18,7 +18,7 @@ from core.learn.bins import published_bins
 from core.learn.measures.ciede2000 import ciede2000
 from core.learn.measures.frechet import FeatureStatistics, distance
 from core.learn.measures.histograms import Rebalanced, Spread
-from core.learn.measures.objects import objects_right, segments
+from core.learn.measures.objects import objects_right, segments, spread_within
 from core.learn.measures.picture import colourfulness_absolute
 from core.learn.measures.ssim import ssim
 from train.evaluate import Photograph, show
@@ -50,6 +50,7 @@ class ExtendedMeasures:
         self._rows: list[dict[str, float]] = []
         self._spread, self._rebalanced = Spread(), Rebalanced(published_bins())
         self._objects = {"objects": [0, 0], "segments": [0, 0]}
+        self._within: list[tuple[float, float]] = []  # of a picture: ours, the truth's
         self._segmenter: Segmenter | None = None
         if requested.masks and requested.masks.suffix.lower() == ".onnx":
             self._segmenter = Segmenter(requested.masks)
@@ -98,6 +99,9 @@ class ExtendedMeasures:
         for kind, (right, count) in self._objects.items():
             if count:
                 result[f"{kind}_right"], result[kind] = right / count, count
+        if self._within:
+            ours, truth = np.nanmean(self._within, 0)
+            result["spread_within_ratio"] = float(ours / truth) if truth else float("nan")
         for network in self._networks:
             result |= network.result()
         return result
@@ -118,6 +122,8 @@ class ExtendedMeasures:
             right, count = objects_right(predicted, photograph.chroma, labels)
             self._objects[kind][0] += right
             self._objects[kind][1] += count
+            both = (predicted, photograph.chroma)
+            self._within.append(tuple(spread_within(chroma, labels) for chroma in both))
 
 
 def mask_of(photograph: Photograph, masks: Path) -> np.ndarray | None:

@@ -68,6 +68,7 @@ def test_objects_come_from_masks_and_patches_are_called_segments(tmp_path: Path)
     found = judged(RequestedMeasures(masks=tmp_path, segments=True), factor=1.0)
     assert (found["objects"], found["objects_right"]) == (2, 1.0)
     assert found["segments"] > 20 and found["segments_right"] == 1.0
+    assert found["spread_within_ratio"] == pytest.approx(1)
     assert "objects" not in judged(RequestedMeasures(segments=True)) and "segments" not in judged()
 
 

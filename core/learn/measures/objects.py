@@ -1,4 +1,4 @@
-"""Measures the share of objects most of whose pixels are near the truth.
+"""Measures the share of objects most of whose pixels are near the truth, and their blotches.
 
 Objects are label masks where there are some. Without masks, segments of the true picture stand in:
 `segments` cuts it into patches of like colour by scikit-image's SLIC (Achanta et al. 2012); such a
@@ -22,6 +22,22 @@ def objects_right(
     right = np.bincount(which.ravel(), weights=near.ravel()) > pixels / 2
     things = names != 0
     return int(right[things].sum()), int(things.sum())
+
+
+def spread_within(chroma: np.ndarray, labels: np.ndarray) -> float:
+    """How far a*, b* (2, H, W) lie from the mean of their object in `labels` (H, W): the RMS.
+
+    Label 0 is no object; nan where there is none. A network that colours by chance has blotches,
+    and its colours spread within objects.
+    """
+    things = labels != 0
+    which = np.unique(labels[things], return_inverse=True)[1]
+    if not which.size:
+        return float("nan")
+    pixels = np.bincount(which)
+    planes = chroma[:, things].astype(np.float64)
+    means = np.stack([np.bincount(which, weights=plane) / pixels for plane in planes])
+    return float(np.sqrt(((planes - means[:, which]) ** 2).sum(0).mean()))
 
 
 def segments(

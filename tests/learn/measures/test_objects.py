@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.learn.measures.objects import objects_right, segments
+from core.learn.measures.objects import objects_right, segments, spread_within
 
 
 def test_an_object_is_right_when_more_than_half_of_it_is():
@@ -42,3 +42,15 @@ def test_segments_follow_the_edges_of_colours():
     labels = segments(np.full((64, 64), 50.0), chroma, count=40)
     mixed = [len(np.unique(disc[labels == label])) == 2 for label in np.unique(labels)]
     assert np.mean(mixed) < 0.1
+
+
+def test_spread_within_is_what_lies_off_the_mean_of_an_object():
+    labels = np.array([[0, 1, 1, 2], [0, 1, 1, 2]])
+    flat = np.stack((10.0 * labels, -5.0 * labels))
+    assert spread_within(flat, labels) == 0
+    blotched = flat.copy()
+    blotched[0, 0, 1:] += 3
+    blotched[0, 1, 1:] -= 3
+    blotched[:, :, 0] = 99  # no object
+    assert spread_within(blotched, labels) == 3
+    assert np.isnan(spread_within(flat, 0 * labels))
