@@ -47,7 +47,7 @@ class WatchEvent:
 
 
 class FolderWatch:
-    """A watched folder: its files that have not settled yet, its scans that are not finished."""
+    """A watched folder, with the states of its files that are not taken yet or not finished."""
 
     def __init__(self, url: str, request: Submission, settle: float) -> None:
         self._url, self._settle = url, settle
@@ -80,30 +80,32 @@ class FolderWatch:
         self, chunk: list[PlannedScan], unsettled: dict
     ) -> Iterator[tuple[PlannedScan, FileState]]:
         """Yields the files that the ledger does not know yet and that have stopped changing."""
-        found = {scan[0]: state for scan in chunk if (state := _file_state(scan[0]))}
-        ids = {path: scan_id(path, _version(state)) for path, state in found.items()}
+        states = {scan[0]: state for scan in chunk if (state := _file_state(scan[0]))}
+        ids = {path: scan_id(path, _version(state)) for path, state in states.items()}
         known = self._ledger.states(self.batch, list(ids.values()))
         for scan in chunk:
             path = scan[0]
-            if path not in found:
+            if path not in states:
                 continue
-            state, _ = known[ids[path]]
-            if state is not None:
+            known_state, _ = known[ids[path]]
+            if known_state is not None:
                 if ids[path] not in self._reported:
                     self._outstanding[ids[path]] = path
                 continue
-            since = self._since(path, found[path])
+            since = self._since(path, states[path])
             if time.monotonic() - since >= self._settle:
                 self._outstanding[ids[path]] = path
-                yield scan, found[path]
+                yield scan, states[path]
             else:
-                unsettled[path] = (found[path], since)
+                unsettled[path] = (states[path], since)
 
     def _since(self, path: str, state: FileState) -> float:
-        before = self._unsettled.get(path)
-        return before[1] if before and before[0] == state else time.monotonic()
+        """Returns the monotonic time since which the file has this state."""
+        previous = self._unsettled.get(path)
+        return previous[1] if previous and previous[0] == state else time.monotonic()
 
     def _events(self) -> Iterator[WatchEvent]:
+        """Yields the taken files that are finished since the last call."""
         scans = list(self._outstanding)
         for start in range(0, len(scans), 500):
             states = self._ledger.states(self.batch, scans[start : start + 500])
@@ -117,19 +119,19 @@ def watch(url: str, request: Submission, settle: float) -> Iterator[WatchEvent]:
     """Yields the events of a folder, without end. Waits for Redis while it is away."""
     folder = FolderWatch(url, request, settle)
     yield WatchEvent("watching", request.sources.root, f"as batch {folder.batch}")
-    away = False
+    is_away = False
     while True:
         start = time.monotonic()
         try:
             yield from folder.poll()
-            away = False
+            is_away = False
         except ServiceError as error:
             cause: Any = error.__cause__
             if cause is None or not is_transient(cause):
                 raise
-            if not away:
+            if not is_away:
                 log.warning("%s; watching goes on when it is back", error)
-            away = True
+            is_away = True
         time.sleep(max(settle / 4, 0.05, SHARE * (time.monotonic() - start)))
 
 
@@ -143,10 +145,12 @@ def _file_state(path: str) -> FileState | None:
 
 
 def _version(state: FileState) -> str:
+    """Returns the text that makes the id of a replaced file another one."""
     return f"{state[0]} {state[1]}"
 
 
 def _reason(state: str, text: str) -> str:
+    """Returns the error of a failed scan, or the notes of a skipped one, from its record."""
     import json
 
     if state == "failed":
