@@ -21,7 +21,7 @@ from core.learn.measures.histograms import Rebalanced, Spread
 from core.learn.measures.objects import objects_right, segments
 from core.learn.measures.picture import colourfulness_absolute
 from core.learn.measures.ssim import ssim
-from train.evaluate import Photograph, show
+from train.evaluate import Photograph, rgb_of
 from train.segmenter import Segmenter
 
 
@@ -64,7 +64,7 @@ class ExtendedMeasures:
     def add(self, photograph: Photograph, predicted: np.ndarray) -> None:
         """`predicted`: a*, b* 2,H,W."""
         truth, lightness = photograph.chroma, photograph.lightness
-        coloured, true = show(lightness, predicted), photograph.rgb
+        coloured, true = rgb_of(lightness, predicted), photograph.rgb
         first, second = (np.stack((lightness, *ab), -1) for ab in (predicted, truth))
         difference = ciede2000(first, second)
         row = {
@@ -78,7 +78,7 @@ class ExtendedMeasures:
         self._rebalanced.add(predicted, truth)
         self._count_objects(photograph, predicted)
         if self._networks:
-            shown = [_tensor(codes) for codes in (coloured, true, show(lightness, 0 * truth))]
+            shown = [_tensor(codes) for codes in (coloured, true, rgb_of(lightness, 0 * truth))]
             with torch.inference_mode():
                 for network in self._networks:
                     row |= network.add(*shown)

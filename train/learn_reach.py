@@ -55,11 +55,11 @@ def samples(model: EvaluatedModel, data: Path, most: int) -> list[list[Sample]]:
     found = []
     for number, photograph in enumerate(islice(photographs(data), most)):
         seen, multiple = photograph.lightness, model.description.multiple
-        automatic = chroma_for(model.ask, seen, multiple=multiple)
+        automatic = chroma_for(model.predict, seen, multiple=multiple)
         found.append([])
         radius = RADII[number % len(RADII)]
         for case in (*cases(photograph, radius), _everywhere(photograph)):
-            answer = chroma_for(model.ask, seen, case.hints, multiple=multiple)
+            answer = chroma_for(model.predict, seen, case.hints, multiple=multiple)
             features, own = described(seen, automatic, case.hints)
             kept = random.random(seen.shape) < SHARE_OF_PIXELS
             planes = (features, automatic, answer - automatic, own, case.wanted)

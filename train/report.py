@@ -20,7 +20,7 @@ from PIL import Image
 from core.image.atomic import write_file
 from core.learn.measures.picture import ab_rmse
 from core.paths import Kind
-from train.evaluate import Photograph, show
+from train.evaluate import Photograph, rgb_of
 from train.plots import histograms
 
 #: Number of the worst pictures that are shown, and of the best.
@@ -184,7 +184,7 @@ def _figures(shown: Sequence[RankedPicture]) -> str:
 
 def _strip(photograph: Photograph, predicted: np.ndarray) -> bytes:
     panels = [
-        show(photograph.lightness, chroma)
+        rgb_of(photograph.lightness, chroma)
         for chroma in (predicted * 0, predicted, photograph.chroma)
     ]
     image = Image.fromarray(np.concatenate(panels, axis=1))
