@@ -217,7 +217,7 @@ def export(
     type=click.FloatRange(0, 0.5),
     help="Also measure how far colours move when this share of the sides is cut off.",
 )
-@click.option("--sheet", type=NEW_FILE, help="Write a contact sheet (PNG): gray, ours, truth.")
+@click.option("--sheet", type=NEW_FILE, help="Write a contact sheet (PNG): gray, predicted, true.")
 @click.option(
     "--html", type=NEW_FILE, help="Write a report with histograms, the worst and best pictures."
 )
@@ -266,9 +266,8 @@ def evaluate(
     lpips: tuple[Path, Path] | None,
 ) -> None:
     """Measure a model file on colour pictures, at their stored size."""
-    from train.evaluate import EvaluatedModel, stability, without_truth
+    from train.evaluate import EvaluatedModel, draw_sheet, stability, without_truth
     from train.evaluate import evaluate as evaluate_model
-    from train.evaluate import sheet as draw_sheet
     from train.extended_measures import ExtendedMeasures, RequestedMeasures
     from train.hint_reach import HintReach
     from train.report import PAGE, WorstAndBest, plain, write

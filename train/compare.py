@@ -61,7 +61,7 @@ class ComparedRecipe:
     """A recipe and its conditions; `name` differs where only the seed or the crops do."""
 
     recipe: Recipe
-    terms: Conditions
+    conditions: Conditions
     name: str
 
 
@@ -82,11 +82,11 @@ class ComparisonSetup:
 
     def folder_of(self, compared: ComparedRecipe) -> Path:
         """Returns the folder of a recipe; its name changes with text, conditions and data."""
-        terms = asdict(compared.terms)
+        conditions = asdict(compared.conditions)
         for name in ("pictures", "crop"):  # newer fields, which older folders' names do not have
-            if terms[name] is None:
-                del terms[name]
-        identity = json.dumps([compared.recipe.text, terms, str(self.data.resolve())])
+            if conditions[name] is None:
+                del conditions[name]
+        identity = json.dumps([compared.recipe.text, conditions, str(self.data.resolve())])
         digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
         return self.folder / f"{compared.recipe.name}-{digest}"
 
@@ -98,10 +98,10 @@ def read_groups(groups: Sequence[RecipeGroup], common: Conditions) -> list[Compa
     """
     chosen: list[ComparedRecipe] = []
     for group in groups:
-        terms = terms_of(group, common)
+        conditions = conditions_of(group, common)
         for path in group.recipes:
             recipe = read(path)
-            if not (terms.steps or terms.budget_seconds or terms.pictures):
+            if not (conditions.steps or conditions.budget_seconds or conditions.pictures):
                 raise OptionsError(
                     f"recipe {recipe.name} has no budget",
                     remedy="give --budget, --steps or --pictures, for instance --budget 10m",
@@ -109,21 +109,23 @@ def read_groups(groups: Sequence[RecipeGroup], common: Conditions) -> list[Compa
             name = recipe.name
             for known in (known for known in chosen if known.recipe.name == name):
                 for key in ("seed", "crop"):  # `check` refuses two that differ in neither
-                    if (value := getattr(terms, key)) != getattr(known.terms, key):
+                    if (value := getattr(conditions, key)) != getattr(known.conditions, key):
                         name = f"{recipe.name}, {key} {value}"
-            chosen.append(ComparedRecipe(recipe, terms, name))
+            chosen.append(ComparedRecipe(recipe, conditions, name))
     return chosen
 
 
-def terms_of(group: RecipeGroup, common: Conditions) -> Conditions:
+def conditions_of(group: RecipeGroup, common: Conditions) -> Conditions:
     """Returns the conditions of a group: its own values, else the `common` ones."""
     length = {
         "pictures": group.pictures,
         "steps": group.steps,
         "budget_seconds": group.budget_seconds,
     }
-    terms = replace(common, **length) if any(length.values()) else common
-    return replace(terms, seed=group.seed or terms.seed, crop=group.crop or terms.crop)
+    conditions = replace(common, **length) if any(length.values()) else common
+    return replace(
+        conditions, seed=group.seed or conditions.seed, crop=group.crop or conditions.crop
+    )
 
 
 def compare(
@@ -193,26 +195,28 @@ def _result(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Trains, exports and evaluates one recipe; writes its result and returns it."""
-    folder, recipe, terms = comparison.folder_of(compared), compared.recipe, compared.terms
+    recipe, conditions = compared.recipe, compared.conditions
+    folder = comparison.folder_of(compared)
     members = [comparison.folder_of(other) for other in chosen if other.name in _members(recipe)]
-    costs = (
-        _costs_of_members(members) if members else _train(recipe, terms, folder, comparison, say)
-    )
+    if members:
+        costs = _costs_of_members(members)
+    else:
+        costs = _train(recipe, conditions, folder, comparison, say)
     model = _export(recipe, folder, members)
     extended = ExtendedMeasures(RequestedMeasures(realism=comparison.realism))
     scores = evaluate(
         EvaluatedModel(model),
         comparison.judge,
-        short_side=terms.short_side,
+        short_side=conditions.short_side,
         measures=(extended.add,),
     )
-    own = {} if members else own_picture(folder, comparison.judge, terms.short_side)
+    own = {} if members else own_picture(folder, comparison.judge, conditions.short_side)
     result = plain(
         {
             "name": compared.name,
             "network": recipe.network,
             "commit": commit(),
-            "terms": asdict(terms),
+            "terms": asdict(conditions),
             "model_file": str(model),
             **costs,
             "scores": {**scores, **extended.result(), **own},
@@ -225,7 +229,7 @@ def _result(
 
 def _train(
     recipe: Recipe,
-    terms: Conditions,
+    conditions: Conditions,
     folder: Path,
     comparison: ComparisonSetup,
     say: Callable[[str], None],
@@ -234,16 +238,16 @@ def _train(
 
     Raises `InterruptedJob` where the training was stopped and saved.
     """
-    adapted = on_terms(recipe, terms)
+    adapted = under_conditions(recipe, conditions)
     with PeakMemory() as peak:
         run(
             adapted,
             comparison.data,
             folder,
             cache=comparison.cache,
-            steps=terms.steps,
-            pictures=terms.pictures,
-            budget_seconds=terms.budget_seconds,
+            steps=conditions.steps,
+            pictures=conditions.pictures,
+            budget_seconds=conditions.budget_seconds,
             resume=(folder / "last.pt").is_file(),
             workers=comparison.workers,
             say=say,
@@ -262,17 +266,17 @@ def _train(
     }
 
 
-def on_terms(recipe: Recipe, terms: Conditions) -> Recipe:
+def under_conditions(recipe: Recipe, conditions: Conditions) -> Recipe:
     """Returns the recipe with the conditions: seed, clock, validations, side and crops."""
-    clock = "cpu" if terms.cpu_time else "wall"
-    train, data = replace(recipe.train, seed=terms.seed, clock=clock), recipe.data
-    if terms.budget_seconds:
-        train = replace(train, validate_minutes=terms.budget_seconds / 60 / CURVE_POINTS)
-    if side := terms.crop or terms.side:
+    clock = "cpu" if conditions.cpu_time else "wall"
+    train, data = replace(recipe.train, seed=conditions.seed, clock=clock), recipe.data
+    if conditions.budget_seconds:
+        train = replace(train, validate_minutes=conditions.budget_seconds / 60 / CURVE_POINTS)
+    if side := conditions.crop or conditions.side:
         train = replace(train, sizes=((side, max(count for _, count in train.sizes)),))
-    if terms.short_side:
-        data = replace(data, short_side=terms.short_side)
-    steps = train.steps_for(terms.pictures) if terms.pictures else terms.steps
+    if conditions.short_side:
+        data = replace(data, short_side=conditions.short_side)
+    steps = train.steps_for(conditions.pictures) if conditions.pictures else conditions.steps
     if steps:
         train = replace(train, validate_steps=max(1, steps // CURVE_POINTS))
     # Recipes without validation get it too, so that all learn from the same pictures.

@@ -80,8 +80,8 @@ def _group(table: dict, path: Path) -> RecipeGroup:
 
 def _file(name: str, path: Path) -> Path:
     """Returns the file of a recipe: in the folder of the list, else as `recipe_file` finds it."""
-    beside = path.parent / name
-    return beside if beside.is_file() else recipe_file(name)
+    sibling = path.parent / name
+    return sibling if sibling.is_file() else recipe_file(name)
 
 
 def _check_keys(table: dict, known: tuple[str, ...], path: Path) -> None:

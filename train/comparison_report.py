@@ -103,7 +103,7 @@ def conditions(done: Sequence[Mapping[str, Any]]) -> str:
     return (
         f"Each learnt for {budget} with seed {seeds}, and was judged on "
         f"{scores['pictures']} pictures{size} that it had not seen. "
-        "Ratios are ours over the truth's."
+        "Ratios are those of the predicted to the true colours."
     )
 
 

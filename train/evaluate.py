@@ -2,7 +2,7 @@
 
 The file runs as in the product (`core.model.session`); its input is the lightness of the true
 picture, and its chroma is upsampled bicubically. `evaluate` returns measures of the error,
-`stability` how far colours move with the size and the crop; `sheet` draws the pictures.
+`stability` how far colours move with the size and the crop; `draw_sheet` shows the pictures.
 """
 
 import io
@@ -296,7 +296,7 @@ def worst_cell(predicted: np.ndarray, truth: np.ndarray) -> tuple[slice, slice]:
     return max(boxes, key=lambda box: _rmse(predicted[:, *box], truth[:, *box]))
 
 
-def sheet(
+def draw_sheet(
     model: EvaluatedModel, data: Path, path: Path, *, most: int = 48, height: int = 192
 ) -> Path:
     """Writes a contact sheet (PNG) of at most `most` pictures, three in a row; returns `path`.

@@ -77,8 +77,8 @@ def _chain(path: Path, text: str) -> list[tuple[Path, dict[str, Any]]]:
 
 def _base_of(path: Path, name: str) -> Path:
     """Returns the file that the recipe in `path` extends; raises `OptionsError`."""
-    beside = path.parent / name
-    file = beside if beside.is_file() else recipe_file(name)
+    sibling = path.parent / name
+    file = sibling if sibling.is_file() else recipe_file(name)
     if not file.is_file():
         raise OptionsError(
             f"{EXTENDS} {name!r}, which is neither a file beside it nor a recipe of the program",

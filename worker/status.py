@@ -113,8 +113,8 @@ def resolve(ledger: Ledger, text: str | None) -> str:
         raise OptionsError(
             f"{text!r} may be {' or '.join(matching[:5])}", remedy="give more of the id"
         )
-    beside = noted_beside(os.path.abspath(text))  # noqa: PTH100 (links keep their names)
-    lost = [beside] if beside else []
+    note = noted_beside(os.path.abspath(text))  # noqa: PTH100 (links keep their names)
+    lost = [note] if note else []
     lost += [note for note in noted_submissions() if note["id"].startswith(text)]
     if lost:
         raise _lost(ledger, lost[0])

@@ -89,14 +89,14 @@ def submit(url: str, request: Submission) -> Submitted:
     if not request.volatile:
         refuse_volatile(client, url)
     ledger = Ledger(url, client)
-    request = prepared(request)
+    request = prepare(request)
     batch = open_batch(ledger, request)
     new = 0
     selection = request.selection()
-    for number, chunk in enumerate(_chunks(planned(request, selection))):
+    for number, chunk in enumerate(_chunks(planned_scans(request, selection))):
         new += ledger.ask(batch, chunk)
         if number == 0:
-            begin(url, ledger, request.queue)
+            fill_queue(url, ledger, request.queue)
     scans = int(float(ledger.numbers(batch)["scans"]))
     if scans == 0:
         ledger.seal(batch)
@@ -105,13 +105,13 @@ def submit(url: str, request: Submission) -> Submitted:
     ledger.seal(batch)
     if stranded := heal(ledger, batch):
         log.warning("%d scans of %s were in no list and are queued again", stranded, batch)
-    begin(url, ledger, request.queue)
+    fill_queue(url, ledger, request.queue)
     _wait_for_the_disk(ledger)
     return Submitted(batch, scans, new, selection.passed)
 
 
-def prepared(request: Submission) -> Submission:
-    """Returns the request with absolute paths, and makes the folder of the results.
+def prepare(request: Submission) -> Submission:
+    """Makes the folder of the results, and returns the request with absolute paths.
 
     Raises `DestinationError`, and `OptionsError` where a result would replace a file that is read.
     """
@@ -153,7 +153,7 @@ def _check_paths(request: Submission) -> None:
     paths.write(Path(destination), "-o")
     if request.kind == "watch":
         return
-    scans = [scan for scan in planned(request) if scan[2] is None]
+    scans = [scan for scan in planned_scans(request) if scan[2] is None]
     for source, _, _ in scans:
         if not is_remote(source):
             paths.read(Path(source), "SRC")
@@ -208,7 +208,7 @@ def open_batch(ledger: Ledger, request: Submission) -> str:
     return batch
 
 
-def planned(request: Submission, selection: Selection | None = None) -> Iterator[PlannedScan]:
+def planned_scans(request: Submission, selection: Selection | None = None) -> Iterator[PlannedScan]:
     """Yields the scans as the ledger takes them; `selection` counts what it refuses."""
     selection = selection or request.selection()
     for item in request.sources.plan(request.destination, request.template, selection):
@@ -218,7 +218,7 @@ def planned(request: Submission, selection: Selection | None = None) -> Iterator
             yield item
 
 
-def begin(url: str, ledger: Ledger, queue: str) -> None:
+def fill_queue(url: str, ledger: Ledger, queue: str) -> None:
     """Fills the queue, so that workers begin, or are started by KEDA for its length."""
     with in_words(url):
         depth: Any = ledger.redis.llen(PREFIX + queue)

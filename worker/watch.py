@@ -18,7 +18,14 @@ from core.errors import Failure, ServiceError, printable
 from worker.broker import connect, is_transient, refuse_volatile
 from worker.ledger import Ledger
 from worker.records import scan_id
-from worker.submission import PlannedScan, Submission, begin, open_batch, planned, prepared
+from worker.submission import (
+    PlannedScan,
+    Submission,
+    fill_queue,
+    open_batch,
+    planned_scans,
+    prepare,
+)
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +62,7 @@ class FolderWatch:
         if not request.volatile:
             refuse_volatile(client, url)
         self._ledger = Ledger(url, client)
-        self._request = prepared(request)
+        self._request = prepare(request)
         self.batch = open_batch(self._ledger, self._request)
         self._unsettled: dict[str, tuple[FileState, float]] = {}
         self._outstanding: dict[str, str] = {}
@@ -64,7 +71,7 @@ class FolderWatch:
     def poll(self) -> Iterator[WatchEvent]:
         """Yields the events since the last call, after one look at the folder and the ledger."""
         taken = 0
-        items = planned(self._request)
+        items = planned_scans(self._request)
         unsettled: dict[str, tuple[FileState, float]] = {}
         while chunk := list(islice(items, 500)):
             for scan, state in self._settled(chunk, unsettled):
@@ -73,7 +80,7 @@ class FolderWatch:
                     yield WatchEvent("taken", scan[0])
         self._unsettled = unsettled
         if taken:
-            begin(self._url, self._ledger, self._request.queue)
+            fill_queue(self._url, self._ledger, self._request.queue)
         yield from self._events()
 
     def _settled(

@@ -81,10 +81,10 @@ def training_batch(pixels: Tensor, settings: Augment, seed: int) -> TrainingBatc
     rng = RandomNumbers(seed, len(rgb), rgb.device)
     lab = srgb_to_lab(rgb)
     lightness, chroma = lab[:, :1], lab[:, 1:]
-    thing = None
+    things = None
     if settings.recoloured:
-        chroma, thing = recoloured(lightness, chroma, settings.recoloured, rng)
-    hints = draw_hints(chroma, settings, rng, thing)
+        chroma, things = recoloured(lightness, chroma, settings.recoloured, rng)
+    hints = draw_hints(chroma, settings, rng, things)
     clean = None
     if settings.old_film:
         clean = lightness
@@ -131,10 +131,10 @@ def recoloured(
         _PLANE_RADIUS * min(height, width)
     ) ** 2
     distance = (lab_distance.square().sum(1, keepdim=True) + squared_distance).sqrt()
-    thing = torch.sigmoid((1 - distance) * _STEEPNESS)
+    opacity = torch.sigmoid((1 - distance) * _STEEPNESS)  # of the thing's mask
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(*_FREE_CHROMA)
     free = torch.cat((strength * angle.cos(), strength * angle.sin()), 1)
-    changed = chroma + thing * (free - thing_lab[:, 1:])
+    changed = chroma + opacity * (free - thing_lab[:, 1:])
     return torch.where(chosen, changed, chroma), Things(chosen, y, x)
 
 

@@ -23,7 +23,7 @@ from train.data.sampling import PictureSampler
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """Everything that determines a batch beside its step; it can be sent to another process.
+    """Everything that determines a batch besides its step; it can be sent to another process.
 
     `sizes` are (side in px, pictures a batch); each step draws one of them. `part` (k, n): process
     k of n takes every n-th picture of each batch from the k-th on.
