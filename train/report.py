@@ -44,7 +44,7 @@ figure img { display: block } img { max-width: 100% }
 
 @dataclass(order=True, slots=True)
 class RankedPicture:
-    """A picture of the gallery: `strip` is a JPEG of gray, ours and truth side by side."""
+    """A picture of the gallery: `strip` is a JPEG, gray, predicted and true side by side."""
 
     rank: float
     number: int
@@ -62,6 +62,7 @@ class WorstAndBest:
         self._best: list[RankedPicture] = []
 
     def add(self, photograph: Photograph, predicted: np.ndarray) -> None:
+        """Adds a picture; `predicted` is the model's a*, b* (2,H,W)."""
         error = ab_rmse(predicted, photograph.chroma)
         self._count += 1
         strip: bytes | None = None
