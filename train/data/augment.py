@@ -124,13 +124,11 @@ def recoloured(
     place = y.floor().long() * width + x.floor().long()  # N,1,1,1
     lab = F.avg_pool2d(torch.cat((lightness, chroma), 1), 3, 1, 1, count_include_pad=False)
     thing_lab = lab.flatten(2).gather(2, place.flatten(1)[:, None].expand(-1, 3, -1))[..., None]
-    lab_distance = (lab - thing_lab) / torch.tensor(_LAB_RADIUS, device=chroma.device)[
-        :, None, None
-    ]
-    squared_distance = ((rows - y) ** 2 + (columns - x) ** 2) / (
-        _PLANE_RADIUS * min(height, width)
-    ) ** 2
-    distance = (lab_distance.square().sum(1, keepdim=True) + squared_distance).sqrt()
+    lab_radius = torch.tensor(_LAB_RADIUS, device=chroma.device)[:, None, None]
+    in_lab = ((lab - thing_lab) / lab_radius).square().sum(1, keepdim=True)
+    plane_radius = _PLANE_RADIUS * min(height, width)
+    in_plane = ((rows - y) ** 2 + (columns - x) ** 2) / plane_radius**2
+    distance = (in_lab + in_plane).sqrt()
     opacity = torch.sigmoid((1 - distance) * _STEEPNESS)  # of the thing's mask
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(*_FREE_CHROMA)
     free = torch.cat((strength * angle.cos(), strength * angle.sin()), 1)
