@@ -1,4 +1,4 @@
-"""Options that several commands of this room take, declared once, and what their words mean."""
+"""Defines command-line options that several commands for training share, and parses values."""
 
 import os
 import re
@@ -15,13 +15,15 @@ EXISTING_FILE = ReadPath(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE = WrittenPath(dir_okay=False, readable=False, path_type=Path)
 NEW_FOLDER = WrittenPath(file_okay=False, path_type=Path)
 
-budget_option = click.option("--budget", metavar="TIME", help="Train for so long: 90s, 20m, 1.5h.")
-steps_option = click.option("--steps", type=click.IntRange(1), help="Train for so many steps.")
+budget_option = click.option(
+    "--budget", metavar="TIME", help="Train for this time: 90s, 20m, 1.5h."
+)
+steps_option = click.option("--steps", type=click.IntRange(1), help="Train for this many steps.")
 pictures_option = click.option(
-    "--pictures", type=click.IntRange(1), help="Train until so many pictures have been seen."
+    "--pictures", type=click.IntRange(1), help="Train on this many pictures, with repetitions."
 )
 cache_option = click.option(
-    "--cache", type=NEW_FOLDER, help="Where decoded pictures are kept (several GB)."
+    "--cache", type=NEW_FOLDER, help="Folder of the decoded pictures (several GB)."
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(1), help="CPU threads; default: all cores."
@@ -32,20 +34,20 @@ workers_option = click.option(
     help="Processes that make batches; default: none on a CPU, up to 8 with a GPU.",
 )
 realism_option = click.option(
-    "--realism", is_flag=True, help="Also: would a classifier take them for real?"
+    "--realism", is_flag=True, help="Also measure with a classifier whether the colours look real."
 )
 
 
 def default_workers() -> int:
-    """Processes that make batches: as many as a GPU may need; a CPU's cores have work enough."""
+    """Returns the number of processes that make batches: up to 8 with a GPU, else 0."""
     import torch
 
     return min(8, (os.cpu_count() or 2) - 1) if torch.cuda.is_available() else 0
 
 
 def parse_time(text: str) -> float:
-    """Seconds of 90s, 20m or 1.5h."""
+    """Returns the seconds of 90s, 20m or 1.5h; raises `OptionsError` for other text."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
     if not match or float(match[1]) == 0:
-        raise OptionsError(f"--budget {text} is no time", remedy="write 90s, 20m or 1.5h")
+        raise OptionsError(f"--budget {text} is not a time", remedy="write 90s, 20m or 1.5h")
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]

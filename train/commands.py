@@ -1,4 +1,4 @@
-"""`photochrom train`, `evaluate`, `compare`, `export`: parse, call, print.
+"""The commands `photochrom train`, `evaluate`, `compare` and `export`: parse, call, print.
 
 torch is imported when one of them is called.
 """
@@ -41,18 +41,18 @@ __all__ = ["compare", "evaluate", "export", "train"]
 )
 @click.argument("recipe")
 @click.option("--data", type=EXISTING, required=True, help="Tar shards or a folder of pictures.")
-@click.option("--out", type=NEW_FOLDER, required=True, help="Folder of this run.")
+@click.option("--out", type=NEW_FOLDER, required=True, help="Folder of the run.")
 @steps_option
 @pictures_option
 @budget_option
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Say what it would cost (parameters, pictures a second, memory, hours); write nothing.",
+    help="Print what it would cost (parameters, pictures a second, memory, hours); write nothing.",
 )
-@click.option("--resume", is_flag=True, help="Go on where this run stopped.")
+@click.option("--resume", is_flag=True, help="Continue this run where it stopped.")
 @click.option(
-    "--init", type=FILE, help="Weights to begin with (.safetensors, .pt, .onnx), by name."
+    "--init", type=FILE, help="Initial weights (.safetensors, .pt, .onnx), matched by name."
 )
 @cache_option
 @threads_option
@@ -74,9 +74,10 @@ def train(
     """Train the network of a recipe on photographs.
 
     RECIPE is a TOML file, or the name of one that comes with the program.
-    SIGTERM and Ctrl-C save first; --resume goes on. On a CPU and with --steps (or the recipe's
-    steps) a resumed run gives the same bits as one that was never stopped. For several GPUs:
-    `torchrun --nproc-per-node 2 --no-python photochrom train ...`, each with its share of a batch.
+    SIGTERM and Ctrl-C save the run before it ends; --resume continues it. On a CPU and with --steps
+    (or the recipe's steps) a resumed run gives the same bits as one that was never stopped. For
+    several GPUs, each with a part of every batch: `torchrun --nproc-per-node 2 --no-python
+    photochrom train ...`.
     """
     import torch
 
@@ -85,10 +86,12 @@ def train(
     from train.recipe import read
     from train.run import run
 
-    given = {"--steps": steps, "--pictures": pictures, "--budget": budget}
-    if sum(value is not None for value in given.values()) > 1:
-        said = " and ".join(option for option, value in given.items() if value is not None)
-        raise OptionsError(f"{said} contradict each other", remedy="give one of them")
+    lengths = {"--steps": steps, "--pictures": pictures, "--budget": budget}
+    given = [option for option, value in lengths.items() if value is not None]
+    if len(given) > 1:
+        raise OptionsError(
+            f"{' and '.join(given)} contradict each other", remedy="give one of them"
+        )
     if threads:
         torch.set_num_threads(threads)
     seconds = None if budget is None else parse_time(budget)
@@ -133,29 +136,29 @@ def train(
 @click.command(epilog="Example: photochrom export runs/1 -o model.onnx --fp16")
 @click.argument("run", type=EXISTING)
 @click.option("-o", "--output", type=NEW_FILE, required=True, help="The model file to write.")
-@click.option("--fp16", is_flag=True, help="Store weights as float16: half the file.")
-@click.option("--int8", type=EXISTING, help="int8 convolutions, calibrated on these pictures.")
+@click.option("--fp16", is_flag=True, help="Store weights as float16, for half the size.")
+@click.option("--int8", type=EXISTING, help="Use int8 convolutions, calibrated on these pictures.")
 @click.option("--card", type=EXISTING_FILE, help="Model card in Markdown for the metadata.")
 @click.option(
     "--blend",
     type=(EXISTING_FILE, click.FloatRange(0, 1)),
     multiple=True,
     metavar="FILE SHARE",
-    help="Mix in a share of other weights, such as those that the run began with.",
+    help="Mix in a share of other weights, such as the initial ones of the run.",
 )
 @click.option(
     "--set",
-    "dials",
+    "settings",
     multiple=True,
-    metavar="DIAL=VALUE",
-    help="Turn a dial of the network, such as temperature.",
+    metavar="NAME=VALUE",
+    help="Change a number of the network, such as temperature.",
 )
 @click.option("--gain", metavar="A,B", help="Factors on a* and b*, found on validation pictures.")
 @click.option(
     "--restore",
     type=EXISTING,
     metavar="RUN",
-    help="Clean what the network sees, by this run of `restore`; RUN may be a model file then.",
+    help="Restore the lightness first, with this run of `restore`; RUN may then be a model file.",
 )
 def export(
     run: Path,
@@ -164,7 +167,7 @@ def export(
     int8: Path | None,
     card: Path | None,
     blend: tuple[tuple[Path, float], ...],
-    dials: tuple[str, ...],
+    settings: tuple[str, ...],
     gain: str | None,
     restore: Path | None,
 ) -> None:
@@ -191,7 +194,7 @@ def export(
         card=card,
         blends=blend,
         gain=factors,
-        dials=dict(map(parse_dial, dials)),
+        settings=dict(map(parse_setting, settings)),
         restore=restore,
     )
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
@@ -204,30 +207,47 @@ def export(
 @click.option(
     "--hints",
     type=click.Choice(["grid", "worst", "stray"]),
-    help="Also judge with hints.",
+    help="Also measure with hints.",
 )
-@click.option("--sides", metavar="A,B", help="Also: how far colours move between two short sides.")
-@click.option("--crop", type=click.FloatRange(0, 0.5), help="Also: how far they move under a crop.")
-@click.option("--sheet", type=NEW_FILE, help="Write a contact sheet (PNG): gray, ours, truth.")
 @click.option(
-    "--html", type=NEW_FILE, help="Write a report with histograms, worst and best pictures."
+    "--sides", metavar="A,B", help="Also measure how far colours move between two sides (px)."
+)
+@click.option(
+    "--crop",
+    type=click.FloatRange(0, 0.5),
+    help="Also measure how far colours move when this share of the sides is cut off.",
+)
+@click.option("--sheet", type=NEW_FILE, help="Write a contact sheet (PNG): gray, predicted, true.")
+@click.option(
+    "--html", type=NEW_FILE, help="Write a report with histograms, the worst and best pictures."
 )
 @click.option(
     "--masks",
     type=EXISTING,
-    help="Folder of label pictures (PNG), or a segmenter (.onnx): score each object.",
+    help="Score objects: a folder of label pictures (PNG), or a segmenter (.onnx).",
 )
-@click.option("--segments", is_flag=True, help="Score patches of like colour where no mask is.")
+@click.option(
+    "--segments", is_flag=True, help="Score patches of similar colour where there is no mask."
+)
 @realism_option
 @click.option(
     "--old-look",
     type=int,
     metavar="SEED",
-    help="Show the pictures as old photographs to the model.",
+    help="Give the model the pictures as old photographs, with damage drawn from this seed.",
 )
-@click.option("--no-truth", is_flag=True, help="The pictures have no colours: say how ours spread.")
-@click.option("--inception", type=FILE, help="Inception v3's weight file: the FID.")
-@click.option("--lpips", type=FILE, nargs=2, help="VGG-16's weight file and LPIPS' own: LPIPS.")
+@click.option(
+    "--no-truth",
+    is_flag=True,
+    help="The pictures have no true colours: measure only how the predicted ones spread.",
+)
+@click.option("--inception", type=FILE, help="Measure FID, with this weight file of Inception v3.")
+@click.option(
+    "--lpips",
+    type=FILE,
+    nargs=2,
+    help="Measure LPIPS, with these weight files of VGG-16 and of LPIPS.",
+)
 def evaluate(
     model: Path,
     data: Path,
@@ -245,10 +265,9 @@ def evaluate(
     inception: Path | None,
     lpips: tuple[Path, Path] | None,
 ) -> None:
-    """Judge a model file on pictures whose colours are known, at their stored size."""
-    from train.evaluate import EvaluatedModel, stability, without_truth
-    from train.evaluate import evaluate as judge_all
-    from train.evaluate import sheet as draw_sheet
+    """Measure a model file on colour pictures, at their stored size."""
+    from train.evaluate import EvaluatedModel, draw_sheet, stability, without_truth
+    from train.evaluate import evaluate as evaluate_model
     from train.extended_measures import ExtendedMeasures, RequestedMeasures
     from train.hint_reach import HintReach
     from train.report import PAGE, WorstAndBest, plain, write
@@ -265,36 +284,42 @@ def evaluate(
         paths.read(weights, "--lpips")
     paths.replace(sheet, "--sheet", SHEET)
     paths.replace(html, "--html", PAGE)
-    judged = EvaluatedModel(model)
+    evaluated = EvaluatedModel(model)
     if no_truth:
-        given = (hints, sides, crop, html, masks, segments, realism, inception, lpips)
-        if any(given) or old_look is not None:
-            raise OptionsError("--no-truth judges by no truth", remedy="give it alone, or --sheet")
-        result = without_truth(judged, data)
+        need_truth = (hints, sides, crop, html, masks, segments, realism, inception, lpips)
+        if any(need_truth) or old_look is not None:
+            raise OptionsError(
+                "--no-truth and the other measures contradict each other",
+                remedy="give it alone, or with --sheet",
+            )
+        result = without_truth(evaluated, data)
         if sheet:
-            result["sheet"] = str(draw_sheet(judged, data, sheet))
+            result["sheet"] = str(draw_sheet(evaluated, data, sheet))
         click.echo(json.dumps(plain(result)) if as_json else spread_table(result))
         return
     requested = RequestedMeasures(masks, segments, realism, inception, lpips or None)
-    measures, extremes = ExtendedMeasures(requested), WorstAndBest()
-    reach = HintReach(judged.colour)
-    rulers = (measures, *([extremes] if html else []), *([reach] if hints == "stray" else []))
-    also = [ruler.add for ruler in rulers]
-    result = judge_all(judged, data, hints=hints or "", old_look=old_look, also=also)
-    result |= measures.result()
+    extended, extremes = ExtendedMeasures(requested), WorstAndBest()
+    reach = HintReach(evaluated.colour)
+    measures = [extended.add]
+    measures += [extremes.add] if html else []
+    measures += [reach.add] if hints == "stray" else []
+    result = evaluate_model(
+        evaluated, data, hints=hints or "", old_look=old_look, measures=measures
+    )
+    result |= extended.result()
     if hints == "stray":
         result["hints_stray"] = reach.result()
     if pair or crop:
-        result |= stability(judged, data, sides=pair, crop=crop or 0.0)
+        result |= stability(evaluated, data, sides=pair, crop=crop or 0.0)
     if sheet:
-        result["sheet"] = str(draw_sheet(judged, data, sheet))
+        result["sheet"] = str(draw_sheet(evaluated, data, sheet))
     if html:
-        result["html"] = str(write(html, result, measures.histograms(), extremes))
+        result["html"] = str(write(html, result, extended.histograms(), extremes))
     click.echo(json.dumps(plain(result)) if as_json else table(result))
 
 
 def table(result: dict) -> str:
-    """The result as lines: this model, gray, with hints, each set, then single figures."""
+    """Returns the result as text: the model, gray, hints, each set, then single figures."""
     columns = ("ab_rmse", "psnr", "auc", "colourfulness_ratio", "chroma_ratio", "a_ratio")
     rows = {f"{result['model']} {result['version']}": result, "gray": result["gray"]}
     if "hints_grid" in result:
@@ -312,37 +337,37 @@ def table(result: dict) -> str:
     if cell := result.get("hints_worst"):
         before, after = cell["cell_rmse"], cell["cell_rmse_hinted"]
         lines.append(f"worst cell: ab RMSE {before:.2f}, {after:.2f} with one hint in it")
-    if reach := result.get("hints_stray"):
-        lines += [f"hints: {name.replace('_', ', ')} {share:.1%}" for name, share in reach.items()]
+    if shares := result.get("hints_stray"):
+        lines += [f"hints: {name.replace('_', ', ')} {share:.1%}" for name, share in shares.items()]
     return "\n".join(lines)
 
 
 def spread_table(result: dict) -> str:
-    """What `without_truth` found, as lines."""
+    """Returns the result of `without_truth` as text."""
     name = f"{result['model']} {result['version']}, {result['pictures']} pictures"
     figures = ("a", "b", "one_hue_share", "colourfulness", "pictures_of_one_hue")
     return "\n".join([name, *(f"{key} {result[key]:.4g}" for key in figures)])
 
 
 def parse_gain(text: str) -> tuple[float, float]:
-    """Two factors of A,B, each above 0 and at most 3."""
+    """Returns the two factors of A,B, each above 0 and at most 3; raises `OptionsError`."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)", text)
     if not match or not all(0 < float(factor) <= 3 for factor in match.groups()):
-        raise OptionsError(f"--gain {text} is no pair of factors", remedy="write 0.95,0.9")
+        raise OptionsError(f"--gain {text} is not a pair of factors", remedy="write 0.95,0.9")
     return float(match[1]), float(match[2])
 
 
-def parse_dial(text: str) -> tuple[str, float]:
-    """Name and value of DIAL=VALUE."""
+def parse_setting(text: str) -> tuple[str, float]:
+    """Returns the name and the value of NAME=VALUE; raises `OptionsError`."""
     match = re.fullmatch(r"([a-z]+)=(\d+(?:\.\d+)?)", text)
     if not match:
-        raise OptionsError(f"--set {text} is no dial", remedy="write temperature=0.38")
+        raise OptionsError(f"--set {text} is not NAME=VALUE", remedy="write temperature=0.38")
     return match[1], float(match[2])
 
 
 def parse_sides(text: str) -> tuple[int, int]:
-    """Two short sides of A,B, in pixels."""
+    """Returns the two short sides of A,B, in pixels; raises `OptionsError`."""
     match = re.fullmatch(r"(\d{2,4}),(\d{2,4})", text)
     if not match:
-        raise OptionsError(f"--sides {text} is no pair", remedy="write 256,384")
+        raise OptionsError(f"--sides {text} is not a pair", remedy="write 256,384")
     return int(match[1]), int(match[2])

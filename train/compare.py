@@ -1,8 +1,8 @@
-"""`photochrom compare`: many recipes with one budget and one seed, on the same pictures.
+"""Trains and evaluates recipes under equal conditions, for `photochrom compare`.
 
-Each recipe leaves a folder with its run, its model file and `result.json`, which is there once it
-is whole; a comparison that was interrupted finds them, trains no finished recipe again, and goes on
-from the last checkpoint of the one that it was at. The report is written from those files alone.
+Each recipe has a folder with its run, its model file and `result.json`, which is written last. When
+an interrupted comparison is repeated, it skips the recipes that have a result, and goes on from the
+last checkpoint of the recipe that was being trained. The report needs only those files.
 """
 
 import hashlib
@@ -26,19 +26,20 @@ from train.recipe import Recipe, read
 from train.report import plain
 from train.run import commit, run
 
-#: How often each run is validated, for its curve; and on how many pictures.
+#: Number of validations of each run, which give its curve, and of the pictures for them.
 CURVE_POINTS = 6
 VALIDATION_PICTURES = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What recipes have in common: `steps`, `budget_seconds` or `pictures` to learn, and the seed.
+    """The conditions of a training: its length (one of three), its seed and its sizes.
 
-    `side` px: all learn from crops of this size, cut from pictures of twice that short side, and
-    are judged on those; None leaves the sizes to each recipe and the pictures as they are stored.
-    `crop` px: learn from crops of this size, whatever the side.
-    `cpu_time`: the budget is of the process' own time, fair where the machine does other work too.
+    The length is a number of `steps`, of seconds (`budget_seconds`) or of `pictures`. `side`: the
+    size of crops in px; they are cut from pictures whose short side is twice that, and the network
+    is evaluated on such pictures. None: the sizes of the recipe, and the stored pictures. `crop`:
+    the size of crops in px, in place of `side` and of the recipe's sizes. `cpu_time`: the budget is
+    CPU time of the process, so that other work of the machine does not count.
     """
 
     steps: int | None
@@ -51,22 +52,26 @@ class Conditions:
 
     @property
     def short_side(self) -> int | None:
-        """px, of the pictures that crops are cut from: things are as large as in judging."""
+        """The short side of the pictures for training and evaluation in px; None: as stored."""
         return 2 * self.side if self.side else None
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedRecipe:
-    """A recipe on its terms; `name` tells it from the same recipe with another seed."""
+    """A recipe and its conditions; `name` differs where only the seed or the crops do."""
 
     recipe: Recipe
-    terms: Conditions
+    conditions: Conditions
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonSetup:
-    """On which pictures, and where the runs are kept."""
+    """The pictures of a comparison and the folder of its runs.
+
+    `data` are the pictures to learn from, `judge` those to evaluate on, `cache` is the folder of
+    the decoded pictures, `workers` the number of processes that cut crops.
+    """
 
     data: Path
     judge: Path
@@ -76,45 +81,51 @@ class ComparisonSetup:
     workers: int = 0
 
     def folder_of(self, compared: ComparedRecipe) -> Path:
-        """A recipe's own folder: another one when its text or the terms change."""
-        terms = asdict(compared.terms)
-        for later in ("pictures", "crop"):  # without them a folder is called as it was before
-            if terms[later] is None:
-                del terms[later]
-        known = json.dumps([compared.recipe.text, terms, str(self.data.resolve())])
-        digest = hashlib.sha256(known.encode()).hexdigest()[:8]
+        """Returns the folder of a recipe; its name changes with text, conditions and data."""
+        conditions = asdict(compared.conditions)
+        for name in ("pictures", "crop"):  # newer fields, which older folders' names do not have
+            if conditions[name] is None:
+                del conditions[name]
+        identity = json.dumps([compared.recipe.text, conditions, str(self.data.resolve())])
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
         return self.folder / f"{compared.recipe.name}-{digest}"
 
 
 def read_groups(groups: Sequence[RecipeGroup], common: Conditions) -> list[ComparedRecipe]:
-    """The recipes of all groups on their terms: the group's own, else the `common` ones.
+    """Returns the recipes of all groups with the conditions of the group, else the `common` ones.
 
-    Raises OptionsError where a recipe has no budget.
+    Raises `OptionsError` where a recipe has no budget.
     """
     chosen: list[ComparedRecipe] = []
     for group in groups:
-        terms = terms_of(group, common)
+        conditions = conditions_of(group, common)
         for path in group.recipes:
             recipe = read(path)
-            if not (terms.steps or terms.budget_seconds or terms.pictures):
+            if not (conditions.steps or conditions.budget_seconds or conditions.pictures):
                 raise OptionsError(
                     f"recipe {recipe.name} has no budget",
                     remedy="give --budget, --steps or --pictures, for instance --budget 10m",
                 )
             name = recipe.name
             for known in (known for known in chosen if known.recipe.name == name):
-                for key in ("seed", "crop"):  # of two that are the same `check` says so
-                    if (value := getattr(terms, key)) != getattr(known.terms, key):
+                for key in ("seed", "crop"):  # `check` refuses two that differ in neither
+                    if (value := getattr(conditions, key)) != getattr(known.conditions, key):
                         name = f"{recipe.name}, {key} {value}"
-            chosen.append(ComparedRecipe(recipe, terms, name))
+            chosen.append(ComparedRecipe(recipe, conditions, name))
     return chosen
 
 
-def terms_of(group: RecipeGroup, common: Conditions) -> Conditions:
-    """The terms of a group of a list."""
-    own = {"pictures": group.pictures, "steps": group.steps, "budget_seconds": group.budget_seconds}
-    terms = replace(common, **own) if any(own.values()) else common
-    return replace(terms, seed=group.seed or terms.seed, crop=group.crop or terms.crop)
+def conditions_of(group: RecipeGroup, common: Conditions) -> Conditions:
+    """Returns the conditions of a group: its own values, else the `common` ones."""
+    length = {
+        "pictures": group.pictures,
+        "steps": group.steps,
+        "budget_seconds": group.budget_seconds,
+    }
+    conditions = replace(common, **length) if any(length.values()) else common
+    return replace(
+        conditions, seed=group.seed or conditions.seed, crop=group.crop or conditions.crop
+    )
 
 
 def compare(
@@ -124,11 +135,12 @@ def compare(
     begin: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
-    """The results, one a recipe, in the order given; a recipe that fails has an `error` instead.
+    """Trains and evaluates recipes; returns a result for each, in their order.
 
-    `begin` is called once all can be compared, before anything is trained.
-    Ensembles are built last, from the runs of the recipes that their members are named after.
-    Raises InterruptedJob when asked to stop: the same call goes on where this one ended.
+    A recipe that fails has an `error` in its result. `begin` is called when all recipes have been
+    checked, before the first is trained. Ensembles are built last, from the runs of the recipes
+    that their members name. Raises `OptionsError`, and `InterruptedJob` when the process is told
+    to stop: the same call then goes on where this one ended.
     """
     check(chosen)
     begin()
@@ -145,7 +157,7 @@ def compare(
             results[name] = _result(compared, chosen, comparison, say)
         except (InterruptedJob, OptionsError):
             raise
-        except PhotochromError as error:  # the others are still worth comparing
+        except PhotochromError as error:  # the other recipes can still be compared
             results[name] = {"name": name, "error": str(error)}
             say(f"{name}: {error}")
             continue
@@ -154,7 +166,7 @@ def compare(
 
 
 def check(chosen: Sequence[ComparedRecipe]) -> None:
-    """Raises OptionsError where two recipes have one name, or an ensemble lacks a member."""
+    """Raises `OptionsError` where two recipes have one name, or an ensemble lacks a member."""
     names = [compared.name for compared in chosen]
     for name in names:
         if names.count(name) > 1:
@@ -170,7 +182,7 @@ def check(chosen: Sequence[ComparedRecipe]) -> None:
 
 
 def _members(recipe: Recipe) -> list[str]:
-    """Names of the recipes whose runs an ensemble is made of."""
+    """Returns the names of an ensemble's members, which are recipes; [] for other networks."""
     if recipe.network != "ensemble":
         return []
     return [Path(member).name for member in recipe.network_settings["members"]]
@@ -182,102 +194,117 @@ def _result(
     comparison: ComparisonSetup,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    own, recipe, terms = comparison.folder_of(compared), compared.recipe, compared.terms
+    """Trains, exports and evaluates one recipe; writes its result and returns it."""
+    recipe, conditions = compared.recipe, compared.conditions
+    folder = comparison.folder_of(compared)
     members = [comparison.folder_of(other) for other in chosen if other.name in _members(recipe)]
-    figures = _gathered(members) if members else _trained(recipe, terms, own, comparison, say)
-    model = _exported(recipe, own, members)
-    thorough = ExtendedMeasures(RequestedMeasures(realism=comparison.realism))
+    if members:
+        costs = _costs_of_members(members)
+    else:
+        costs = _train(recipe, conditions, folder, comparison, say)
+    model = _export(recipe, folder, members)
+    extended = ExtendedMeasures(RequestedMeasures(realism=comparison.realism))
     scores = evaluate(
         EvaluatedModel(model),
         comparison.judge,
-        short_side=terms.short_side,
-        also=(thorough.add,),
+        short_side=conditions.short_side,
+        measures=(extended.add,),
     )
-    painted = {} if members else own_picture(own, comparison.judge, terms.short_side)
+    own = {} if members else own_picture(folder, comparison.judge, conditions.short_side)
     result = plain(
         {
             "name": compared.name,
             "network": recipe.network,
             "commit": commit(),
-            "terms": asdict(terms),
+            "terms": asdict(conditions),
             "model_file": str(model),
-            **figures,
-            "scores": {**scores, **thorough.result(), **painted},
-            "histograms": thorough.histograms(),
+            **costs,
+            "scores": {**scores, **extended.result(), **own},
+            "histograms": extended.histograms(),
         }
     )
-    write_file(own / "result.json", json.dumps(result).encode())
+    write_file(folder / "result.json", json.dumps(result).encode())
     return result
 
 
-def _trained(
+def _train(
     recipe: Recipe,
-    terms: Conditions,
-    own: Path,
+    conditions: Conditions,
+    folder: Path,
     comparison: ComparisonSetup,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    fair = on_terms(recipe, terms)
+    """Trains a recipe, or goes on with its training; returns what it cost, and its curve.
+
+    Raises `InterruptedJob` where the training was stopped and saved.
+    """
+    adapted = under_conditions(recipe, conditions)
     with PeakMemory() as peak:
         run(
-            fair,
+            adapted,
             comparison.data,
-            own,
+            folder,
             cache=comparison.cache,
-            steps=terms.steps,
-            pictures=terms.pictures,
-            budget_seconds=terms.budget_seconds,
-            resume=(own / "last.pt").is_file(),
+            steps=conditions.steps,
+            pictures=conditions.pictures,
+            budget_seconds=conditions.budget_seconds,
+            resume=(folder / "last.pt").is_file(),
             workers=comparison.workers,
             say=say,
         )
-    last = load_checkpoint(own / "last.pt")
-    if last["progress"] < 1:  # SIGTERM saves and returns: this is not the run's end
-        raise InterruptedJob("stopped and saved", file=own, remedy="give the same command again")
-    net = network_of(checkpoint_of(own))
+    last = load_checkpoint(folder / "last.pt")
+    if last["progress"] < 1:  # at SIGTERM the trainer saves and returns before the end
+        raise InterruptedJob("stopped and saved", file=folder, remedy="give the same command again")
+    net = network_of(checkpoint_of(folder))
     return {
         "parameters": sum(tensor.numel() for tensor in net.parameters()),
         "steps": last["step"],
-        "pictures": round(last["step"] * fair.train.pictures_a_step),
+        "pictures": round(last["step"] * adapted.train.pictures_a_step),
         "minutes": last["elapsed"] / 60,
         "memory_mb": peak.megabytes,
-        **_course(own / "log.jsonl"),
+        **_curve(folder / "log.jsonl"),
     }
 
 
-def on_terms(recipe: Recipe, terms: Conditions) -> Recipe:
-    """The recipe with what is the same for all: seed, looks, pictures kept out, and the side."""
-    clock = "cpu" if terms.cpu_time else "wall"
-    train, data = replace(recipe.train, seed=terms.seed, clock=clock), recipe.data
-    if terms.budget_seconds:
-        train = replace(train, validate_minutes=terms.budget_seconds / 60 / CURVE_POINTS)
-    if side := terms.crop or terms.side:
+def under_conditions(recipe: Recipe, conditions: Conditions) -> Recipe:
+    """Returns the recipe with the conditions: seed, clock, validations, side and crops."""
+    clock = "cpu" if conditions.cpu_time else "wall"
+    train, data = replace(recipe.train, seed=conditions.seed, clock=clock), recipe.data
+    if conditions.budget_seconds:
+        train = replace(train, validate_minutes=conditions.budget_seconds / 60 / CURVE_POINTS)
+    if side := conditions.crop or conditions.side:
         train = replace(train, sizes=((side, max(count for _, count in train.sizes)),))
-    if terms.short_side:
-        data = replace(data, short_side=terms.short_side)
-    steps = train.steps_for(terms.pictures) if terms.pictures else terms.steps
+    if conditions.short_side:
+        data = replace(data, short_side=conditions.short_side)
+    steps = train.steps_for(conditions.pictures) if conditions.pictures else conditions.steps
     if steps:
         train = replace(train, validate_steps=max(1, steps // CURVE_POINTS))
-    # also those that keep none out for themselves: all are to learn from the same pictures
+    # Recipes without validation get it too, so that all learn from the same pictures.
     return replace(recipe, train=train, data=replace(data, validation=VALIDATION_PICTURES))
 
 
-def _course(log: Path) -> dict[str, Any]:
-    """Of a log: each look as [minutes, step, ab RMSE at the true chroma], and the median speed."""
+def _curve(log: Path) -> dict[str, Any]:
+    """Returns, from a log, the validations as [minutes, step, score], and the median speed.
+
+    The score is the ab RMSE at the true chroma; the speed is in pictures a second.
+    """
     rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    # a run that was killed has done its last steps twice: the second time counts
-    looks = {
+    # A run that was killed and resumed has its last steps twice: the later row replaces the first.
+    validations = {
         row["step"]: [row["minutes"], row["step"], row["score"]] for row in rows if "score" in row
     }
     speeds = sorted(row["pictures_per_second"] for row in rows if "pictures_per_second" in row)
     return {
-        "curve": [looks[step] for step in sorted(looks)],
+        "curve": [validations[step] for step in sorted(validations)],
         "pictures_per_second": speeds[len(speeds) // 2] if speeds else None,
     }
 
 
-def _gathered(members: Sequence[Path]) -> dict[str, Any]:
-    """What an ensemble took to learn: what its members took together."""
+def _costs_of_members(members: Sequence[Path]) -> dict[str, Any]:
+    """Returns the cost of an ensemble: the sums of those of its members.
+
+    Raises `PhotochromError` where a member has no result.
+    """
     results = []
     for member in members:
         path = member / "result.json"
@@ -290,10 +317,11 @@ def _gathered(members: Sequence[Path]) -> dict[str, Any]:
     return {**total, "memory_mb": None, "curve": [], "pictures_per_second": None}
 
 
-def _exported(recipe: Recipe, own: Path, members: Sequence[Path]) -> Path:
-    path = own / "model.onnx"
+def _export(recipe: Recipe, folder: Path, members: Sequence[Path]) -> Path:
+    """Writes the model file of a run, or of an ensemble of the runs `members`."""
+    path = folder / "model.onnx"
     if not members:
-        return export_run(own, path)
+        return export_run(folder, path)
     net = built("ensemble", {**recipe.network_settings, "members": list(members)})
     name = recipe.model.name or f"photochrom-{recipe.name}"
     history = f"ensemble of {', '.join(_members(recipe))}; commit {commit()}"

@@ -1,14 +1,14 @@
-"""A list of recipes to compare, as a TOML file: groups with budgets of their own.
+"""Reads lists of recipes to compare: TOML files with groups that have budgets.
 
-A small network sees sixty thousand pictures in the time in which a large one sees ten: a list says
-so in one place, and one command trains all of them.
+In the time in which a large network learns from ten thousand pictures, a small one learns from
+sixty thousand. With a list, one command trains both for as long as each needs.
 
     [[group]]
     recipes = ["compact_cnn", "own/recipe.toml"]
     pictures = 60_000
 
-Other keys of a group are `steps`, `budget` ("20m"), `seed`, and `crop`, the side in px of the crops
-that it learns from; what it does not say is the command's. Raises OptionsError.
+The other keys of a group are `steps`, `budget` ("20m"), `seed`, and `crop`, the side of the crops
+in px. For keys that a group does not have, the options of the command are used.
 """
 
 from dataclasses import dataclass
@@ -18,15 +18,17 @@ from core.errors import OptionsError, nearest
 from train.command_options import parse_time
 from train.recipe_files import read_toml, recipe_file
 
-#: Lists that come with the program.
+#: Folder of the lists that come with the program.
 LISTS = Path(__file__).parent / "comparisons"
+#: Types of the keys of a group, besides `recipes`.
 _KINDS = {"pictures": int, "steps": int, "budget": str, "seed": int, "crop": int}
+#: Keys for the length of the training, of which a group has at most one.
 BUDGETS = ("pictures", "steps", "budget")
 
 
 @dataclass(frozen=True, slots=True)
 class RecipeGroup:
-    """Recipes with the same terms; None where the list says nothing."""
+    """Recipes with the same conditions; None for keys that the list does not have."""
 
     recipes: tuple[Path, ...]
     pictures: int | None = None
@@ -37,15 +39,18 @@ class RecipeGroup:
 
 
 def list_file(name: str) -> Path:
-    """The file of that name, or the list of that name that comes with the program."""
-    own = LISTS / f"{name}.toml"
-    return own if not Path(name).suffix and own.is_file() else Path(name)
+    """Returns the path of a list: the program's list of that name, else the file of that name."""
+    file = LISTS / f"{name}.toml"
+    return file if not Path(name).suffix and file.is_file() else Path(name)
 
 
 def read_list(path: Path) -> list[RecipeGroup]:
-    """The groups of the list in a file; recipes are files beside it, or the program's by name."""
+    """Returns the groups of the list in a file; raises `OptionsError`.
+
+    Recipes are files in the folder of the list, or names of the program's recipes.
+    """
     table = read_toml(path)
-    _known(table, ("group",), path)
+    _check_keys(table, ("group",), path)
     groups = table.get("group")
     if not isinstance(groups, list) or not groups:
         raise OptionsError("has no [[group]]", file=path, remedy='write one with recipes = ["..."]')
@@ -53,7 +58,8 @@ def read_list(path: Path) -> list[RecipeGroup]:
 
 
 def _group(table: dict, path: Path) -> RecipeGroup:
-    _known(table, ("recipes", *_KINDS), path)
+    """Returns the group of a `[[group]]` table."""
+    _check_keys(table, ("recipes", *_KINDS), path)
     names = table.pop("recipes", None)
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
         raise OptionsError(
@@ -73,11 +79,12 @@ def _group(table: dict, path: Path) -> RecipeGroup:
 
 
 def _file(name: str, path: Path) -> Path:
-    beside = path.parent / name
-    return beside if beside.is_file() else recipe_file(name)
+    """Returns the file of a recipe: in the folder of the list, else as `recipe_file` finds it."""
+    sibling = path.parent / name
+    return sibling if sibling.is_file() else recipe_file(name)
 
 
-def _known(table: dict, known: tuple[str, ...], path: Path) -> None:
+def _check_keys(table: dict, known: tuple[str, ...], path: Path) -> None:
     for key in table:
         if key not in known:
             raise OptionsError(f"unknown key {key!r}", file=path, remedy=nearest(key, list(known)))

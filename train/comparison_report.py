@@ -1,7 +1,7 @@
-"""The report of `compare`: one table, one plot of curves, one contact sheet, and the JSON of it.
+"""Writes the report of `compare`: tables, learning curves, histograms, a contact sheet, and JSON.
 
-Written from results and model files alone, so that it can be written again, with other pictures on
-its sheet, without training anything.
+It needs only results and model files, so that it can be written again, with other pictures on the
+contact sheet, without any training.
 """
 
 import io
@@ -17,19 +17,19 @@ from PIL import Image
 from core.image.atomic import write_file
 from core.paths import Kind
 from train.compare import Conditions
-from train.evaluate import EvaluatedModel, Photograph, photographs, show
+from train.evaluate import EvaluatedModel, Photograph, photographs, rgb_of
 from train.plots import curves, histograms
 from train.report import drawing, page, picture, table
 
-#: So many pictures stand on the contact sheet.
+#: Number of pictures on the contact sheet.
 SHEET_PICTURES = 6
-#: px, of a picture on the sheet.
+#: Height of a picture on the sheet, in px.
 SHEET_HEIGHT = 128
 
-#: What the results as JSON may replace: a list of objects that begin with their names, or of none.
+#: The kind of files that the JSON may replace: a list of objects that begin with "name", or [].
 FIGURES = Kind("the JSON of a comparison", (b'[\n {\n  "name": ', b"[]"))
 
-#: key of `scores` -> head of its column.
+#: Heads of the columns by the keys of `scores`.
 COLUMNS = {
     "ab_rmse": "ab RMSE",
     "ab_rmse_at_true_chroma": "at true chroma",
@@ -58,9 +58,10 @@ COLUMNS = {
 def write(
     path: Path, results: Sequence[Mapping[str, Any]], sheet: Path, *, findings: str = ""
 ) -> Path:
-    """The report in `path` and the results beside it as JSON; `sheet`: where its pictures are from.
+    """Writes the report to `path`, and the results as JSON beside it; returns `path`.
 
-    `findings` is text for the top, one paragraph a line.
+    `sheet` has the pictures for the contact sheet. `findings` is text for the top of the report,
+    with a paragraph on each line.
     """
     done = [result for result in results if "error" not in result]
     parts = ["<h1>Networks compared</h1>", f"<p>{escape(conditions(done))}</p>"]
@@ -69,8 +70,8 @@ def write(
     for result in results:
         if "error" in result:
             parts.append(f"<p>{escape(result['name'])} failed: {escape(result['error'])}</p>")
-    # also those without a curve: a name has one colour in all the drawings
-    lines = {r["name"]: [(look[0], look[2]) for look in r["curve"]] for r in done}
+    # Results without a curve are included, so that a name has the same colour in all plots.
+    lines = {r["name"]: [(point[0], point[2]) for point in r["curve"]] for r in done}
     learning = curves(lines, x="minutes", y="ab RMSE at the true chroma")
     parts += ["<h2>Learning</h2>", drawing(learning, "ab RMSE while each network learns")]
     parts.append("<h2>How far the colours reach</h2>")
@@ -81,7 +82,7 @@ def write(
         parts.append(drawing(histograms(counts, first=-128, x=name), f"Histogram of {name}"))
     parts += ["<h2>Pictures</h2>", contact_sheet(done, sheet)]
     write_file(path, page("Networks compared", "\n".join(parts)).encode())
-    # where a model lies is this machine's business
+    # The path of a model file means nothing on another machine.
     figures = [{k: v for k, v in result.items() if k != "model_file"} for result in results]
     text = json.dumps(figures, indent=1, ensure_ascii=False)
     write_file(path.with_suffix(".json"), f"{text}\n".encode())
@@ -89,7 +90,7 @@ def write(
 
 
 def conditions(done: Sequence[Mapping[str, Any]]) -> str:
-    """One sentence: the budget, the seed, the pictures."""
+    """Returns a sentence with the budget, the seed and the pictures of the comparison."""
     if not done:
         return "Nothing was finished."
     scores = done[0]["scores"]
@@ -102,7 +103,7 @@ def conditions(done: Sequence[Mapping[str, Any]]) -> str:
     return (
         f"Each learnt for {budget} with seed {seeds}, and was judged on "
         f"{scores['pictures']} pictures{size} that it had not seen. "
-        "Ratios are ours over the truth's."
+        "Ratios are those of the predicted to the true colours."
     )
 
 
@@ -115,13 +116,13 @@ def _budget(terms: Mapping[str, Any]) -> str:
 
 
 def short_side_of(done: Sequence[Mapping[str, Any]]) -> int | None:
-    """px, of the pictures that all were judged on; None: as they are stored."""
+    """Returns the short side of the pictures of the evaluation in px; None: as stored."""
     side = done[0]["terms"]["side"] if done else None
     return Conditions(None, None, side=side).short_side
 
 
 def rows(done: Sequence[Mapping[str, Any]]) -> list[list[object]]:
-    """The table of scores: gray first, for comparison; columns that nobody has are left out."""
+    """Returns the table of scores, gray first; columns without any value are left out."""
     columns = [key for key in COLUMNS if any(key in result["scores"] for result in done)]
     lines: list[list[object]] = [["", *(COLUMNS[key] for key in columns)]]
     if done:
@@ -134,7 +135,7 @@ def rows(done: Sequence[Mapping[str, Any]]) -> list[list[object]]:
 
 
 def costs(done: Sequence[Mapping[str, Any]]) -> list[list[object]]:
-    """The table of what each took to learn."""
+    """Returns the table of what the training of each recipe cost."""
     heads = ("", "parameters", "steps", "pictures", "minutes", "pictures/s", "memory, MB")
     lines: list[list[object]] = [list(heads)]
     keys = ("parameters", "steps", "pictures", "minutes", "pictures_per_second", "memory_mb")
@@ -143,27 +144,29 @@ def costs(done: Sequence[Mapping[str, Any]]) -> list[list[object]]:
 
 
 def shown(value: object) -> object:
-    """A dash for what does not exist."""
+    """Returns the value for a table: a dash for None."""
     return "–" if value is None else value
 
 
 def contact_sheet(done: Sequence[Mapping[str, Any]], source: Path) -> str:
-    """A table of pictures: gray, the truth, then each network's answer."""
-    shots = list(photographs(source, short_side_of(done)))
-    shots = shots[:: max(1, len(shots) // SHEET_PICTURES)][:SHEET_PICTURES]
+    """Returns an HTML table of pictures: gray, the truth, then the output of each network."""
+    every = list(photographs(source, short_side_of(done)))
+    chosen = every[:: max(1, len(every) // SHEET_PICTURES)][:SHEET_PICTURES]
     models = {result["name"]: EvaluatedModel(Path(result["model_file"])) for result in done}
     head = "".join(f"<th>{escape(name)}</th>" for name in ("gray", "truth", *models))
     lines = []
-    for shot in shots:
-        answers = [model.colour(shot) for model in models.values()]
-        cells = [_small(shot, chroma) for chroma in (shot.chroma * 0, shot.chroma, *answers)]
+    for photograph in chosen:
+        planes = [photograph.chroma * 0, photograph.chroma]
+        planes += [model.colour(photograph) for model in models.values()]
+        cells = [_small(photograph, chroma) for chroma in planes]
         lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return f'<div class="table"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
 
 
-def _small(shot: Photograph, chroma: np.ndarray) -> str:
-    image = Image.fromarray(show(shot.lightness, chroma))
+def _small(photograph: Photograph, chroma: np.ndarray) -> str:
+    """Returns the HTML of a picture with that a*, b* (2,H,W), reduced to `SHEET_HEIGHT`."""
+    image = Image.fromarray(rgb_of(photograph.lightness, chroma))
     width = max(1, round(image.width * SHEET_HEIGHT / image.height))
     buffer = io.BytesIO()
     image.resize((width, SHEET_HEIGHT), Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=88)
-    return picture(buffer.getvalue(), alt=shot.name)
+    return picture(buffer.getvalue(), alt=photograph.name)

@@ -1,7 +1,7 @@
-"""What a training would cost, measured in a few steps: `photochrom train --dry-run`.
+"""Estimates the cost of a training from a few steps, for `photochrom train --dry-run`.
 
-The network learns from the first pictures of the data, decoded into memory: no cache, no run, no
-file is made, and what it has learnt is forgotten.
+The steps are done with the first pictures of the data, which are decoded into memory. No file is
+written.
 """
 
 import copy
@@ -25,16 +25,20 @@ from train.peak_memory import PeakMemory
 from train.recipe import DataTable, Recipe
 from train.run import network_to_train
 
-#: So many pictures are decoded to learn from.
+#: Number of pictures that are decoded.
 PICTURES = 32
-#: Timed steps for each size of crops, at most, and no new one after so many seconds.
+#: Largest number of timed steps for each size of crops, and seconds after which no step begins.
 STEPS, SECONDS = 3, 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingCost:
-    """Of a whole training. `gmac`: billions of multiplications a picture, forward, at the mean of
-    the recipe's sizes; `memory` in MB at its peak; `seconds` without decoding and validating."""
+    """The cost of a whole training.
+
+    `learning` is the number of parameters that are trained, `gmac` that of billions of
+    multiplications in a forward pass of a picture, as the mean over the recipe's sizes; `memory` is
+    the peak in MB, `seconds` the time without decoding and validation.
+    """
 
     parameters: int
     learning: int
@@ -67,15 +71,18 @@ def estimated(
     pictures: int | None = None,
     budget_seconds: float | None = None,
 ) -> TrainingCost:
-    """What the recipe costs for so many steps, pictures or seconds, else for its own steps.
+    """Returns the cost of a recipe for that length, or for the steps of the recipe.
 
-    Raises what `train.run.run` raises for the recipe, and where no picture has colours.
+    Raises `OptionsError` as `train.run.run` does for the recipe, and `PhotochromError` where no
+    picture has colours.
     """
     device = learning_device()
     with PeakMemory() as peak:
         net = network_to_train(recipe)
-        shown = FirstPictures(data, recipe.data)
-        by_size = [_seconds_a_step(net, recipe, shown, size) for size in recipe.train.sizes]
+        first_pictures = FirstPictures(data, recipe.data)
+        by_size = [
+            _seconds_a_step(net, recipe, first_pictures, size) for size in recipe.train.sizes
+        ]
         gmac = sum(_gmac(net, side) for side, _ in recipe.train.sizes) / len(recipe.train.sizes)
     a_step = recipe.train.accumulate * sum(by_size) / len(by_size)
     if budget_seconds is not None:
@@ -98,17 +105,17 @@ def estimated(
 
 
 class FirstPictures(Pictures):
-    """The first pictures of the data that have colours, decoded, as `Pictures` has them."""
+    """The first pictures of the data that have colours, in memory instead of a cache."""
 
-    def __init__(self, data: Path, how: DataTable) -> None:
+    def __init__(self, data: Path, table: DataTable) -> None:
         self._pictures = []
         self.entries = []
-        for member in _all(data, how.shards):
+        for member in _all(data, table.shards):
             try:
-                picture = decode(member.data, how.short_side)
-            except (OSError, ValueError, SyntaxError):  # Pillow's, on damaged data
+                picture = decode(member.data, table.short_side)
+            except (OSError, ValueError, SyntaxError):  # Pillow's exceptions for damaged data
                 continue
-            if has_colour(picture, how.least_colour):
+            if has_colour(picture, table.least_colour):
                 height, width = picture.shape[:2]
                 self._pictures.append(picture)
                 self.entries.append(CachedPicture(member.name, member.set_name, 0, height, width))
@@ -131,7 +138,7 @@ def _all(data: Path, shards: str) -> Iterator[Member]:
 def _seconds_a_step(
     net: nn.Module, recipe: Recipe, pictures: Pictures, size: tuple[int, int]
 ) -> float:
-    """Seconds of one batch of this size: making it, forward, backward, optimizer; the mean."""
+    """Returns the mean seconds of a step: making the batch, forward, backward, optimizer."""
     settings = replace(recipe.train, sizes=(size,))
     device = learning_device()
     sampler = PictureSampler(pictures, range(len(pictures.entries)), seed=settings.seed)
@@ -139,11 +146,11 @@ def _seconds_a_step(
     net = net.to(device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     hold_still(net, settings.learns)
     optimizer = optimizer_of(net, settings)
-    average = copy.deepcopy(net)  # a training keeps one, too
+    average = copy.deepcopy(net)  # for its memory: a training has one too
     data = batches(plan, device=device)
-    taken: list[float] = []
-    while len(taken) < 2 or (len(taken) <= STEPS and sum(taken) < SECONDS):
-        began = time.perf_counter()
+    durations: list[float] = []
+    while len(durations) < 2 or (len(durations) <= STEPS and sum(durations) < SECONDS):
+        start = time.perf_counter()
         batch = next(data)
         with torch.autocast(device.type, torch.bfloat16, settings.precision == "bfloat16"):
             prediction = net(batch.lightness, batch.hints)
@@ -152,12 +159,13 @@ def _seconds_a_step(
         loss.backward()
         optimizer.step()
         loss.item()  # waits for a GPU
-        taken.append(time.perf_counter() - began)
+        durations.append(time.perf_counter() - start)
     del average
-    return sum(taken[1:]) / len(taken[1:])  # the first step also plans its memory
+    return sum(durations[1:]) / len(durations[1:])  # the first step also allocates memory
 
 
 def _gmac(net: nn.Module, side: int) -> float:
+    """Returns the billions of multiplications in a forward pass of a square of `side` px."""
     multiple: int = getattr(net, "multiple", 1)
     whole = max(multiple, side // multiple * multiple)
     return flops_of(net, torch.Size((1, 1, whole, whole)), learning_device()) / 2 / 1e9

@@ -1,8 +1,8 @@
-"""`photochrom evaluate`: measures a model file against pictures at their stored size.
+"""Measures a model file on colour pictures at their stored size, for `photochrom evaluate`.
 
-The file runs as the product runs it (`core.model.session`); lightness comes from the true picture,
-chroma is upsampled bicubically. `evaluate` gives rows and their summary, `stability` how far the
-answer moves with the size and the crop, `sheet` the pictures to look at.
+The file runs as in the product (`core.model.session`); its input is the lightness of the true
+picture, and its chroma is upsampled bicubically. `evaluate` returns measures of the error,
+`stability` how far colours move with the size and the crop; `draw_sheet` shows the pictures.
 """
 
 import io
@@ -32,20 +32,20 @@ from train.data.old_film import old_film
 from train.data.random_numbers import RandomNumbers
 from train.data.shards import members, sources
 
-#: Hints as the figures ask for them, in pixels: one disc in the centre of every cell.
+#: Hints for measuring: the side of the cells, and the radius of the disc in the centre of each; px.
 HINT_CELL = 64
 HINT_RADIUS = 4
-#: The look that `through_old_film` gives: of all kinds, but for borders, which have no truth.
+#: The damage in `through_old_film`: every kind but borders, under which there is no true colour.
 OLD_LOOK = Augment(orthochromatic=0.5, halation=0.2, damage=0.2)
-#: A picture whose one-hue share is above this is all one colour.
+#: A picture with a one-hue share above this counts as a picture of one hue.
 ONE_HUE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A picture to judge by: uint8 sRGB H,W,3, and its L* H,W and a*, b* 2,H,W.
+    """A picture to measure on: `rgb` uint8 sRGB H,W,3, `lightness` L* H,W, `chroma` a*, b* 2,H,W.
 
-    `model_lightness` is the L* that the model is shown, where it is not the picture's own.
+    `model_lightness` is the input of the model, where it is not the L* of the picture.
     """
 
     name: str
@@ -57,14 +57,15 @@ class Photograph:
 
     @classmethod
     def of(cls, name: str, set_name: str, rgb: np.ndarray) -> "Photograph":
+        """Returns the photograph of uint8 sRGB H,W,3."""
         lab = srgb_to_lab(rgb / 255).astype(np.float32)
         return cls(name, set_name, rgb, lab[..., 0], np.moveaxis(lab[..., 1:], -1, 0))
 
     def through_old_film(self, seed: int, look: Augment = OLD_LOOK) -> "Photograph":
-        """The same picture, whose lightness the model sees as an old photograph would have it.
+        """Returns the picture with the L* of an old photograph as the input of the model.
 
-        One draw of `old_film.old_film`, of that `look`, for each seed and name. Colours are judged
-        on the true L*.
+        The damage is drawn by `old_film.old_film`, with the settings `look`, from seed and name.
+        `lightness` stays, so that colours are measured on the true L*.
         """
         rng = RandomNumbers(zlib.crc32(f"{seed} {self.name}".encode()), 1)
         rgb = torch.from_numpy(self.rgb.copy()).permute(2, 0, 1)[None] / 255
@@ -73,74 +74,74 @@ class Photograph:
         return replace(self, model_lightness=old[0, 0].numpy())
 
     def at_side(self, side: int) -> "Photograph":
-        """The same picture with this short side."""
+        """Returns the picture resized to this short side, in px."""
         scale = side / min(self.rgb.shape[:2])
         height, width = (max(1, round(length * scale)) for length in self.rgb.shape[:2])
         image = Image.fromarray(self.rgb).resize((width, height), Image.Resampling.BICUBIC)
         return Photograph.of(self.name, self.set_name, np.asarray(image))
 
     def cropped(self, share: float) -> "Photograph":
-        """The same picture without `share` of its height and width, half of it on each side."""
+        """Returns the picture without `share` of its height and width, half of it on each side."""
         return Photograph.of(self.name, self.set_name, self.rgb[self.crop_box(share)])
 
     def crop_box(self, share: float) -> tuple[slice, slice]:
-        """Rows and columns that `cropped` keeps."""
+        """Returns the rows and columns that `cropped` keeps."""
         height, width = self.rgb.shape[:2]
         top, left = round(height * share / 2), round(width * share / 2)
         return slice(top, height - top), slice(left, width - left)
 
 
 class EvaluatedModel:
-    """A model file, asked for the chroma of photographs."""
+    """A model file that predicts the chroma of photographs."""
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
         self._session: Session = open_session(path, device)
         self.description = self._session.description
 
-    def ask(self, lightness: np.ndarray, hints: np.ndarray | None) -> np.ndarray:
-        """A `Predictor`: what the network itself answers for one picture."""
-        given = None if hints is None else hints[0]
-        return self._session.predict(lightness[0, 0], given).chroma[None]
+    def predict(self, lightness: np.ndarray, hints: np.ndarray | None) -> np.ndarray:
+        """Returns the output of the network for one picture; this is a `Predictor`."""
+        picture_hints = None if hints is None else hints[0]
+        return self._session.predict(lightness[0, 0], picture_hints).chroma[None]
 
-    def ask_in_use(self, lightness: np.ndarray, hints: np.ndarray | None) -> np.ndarray:
-        """A `Predictor`: the same, but colours are drawn together, and hints reach as far, as in
-        the product."""
-        answer = self.ask(lightness, None)[0]
-        stride, shape = self.description.stride, answer.shape[1:]
-        seen = lightness_in_cells(lightness[0, 0], stride, shape)
-        automatic = coherent(answer, seen, self.description.coherence)
+    def predict_in_use(self, lightness: np.ndarray, hints: np.ndarray | None) -> np.ndarray:
+        """Returns the same with colours drawn together within things, and the reach of hints
+        limited, as in the product; a `Predictor`."""
+        output = self.predict(lightness, None)[0]
+        stride, shape = self.description.stride, output.shape[1:]
+        cell_lightness = lightness_in_cells(lightness[0, 0], stride, shape)
+        automatic = coherent(output, cell_lightness, self.description.coherence)
         if hints is None:
             return automatic[None]
-        change = self.ask(lightness, hints)[0] - answer
-        given = hints_in_cells(hints[0], stride, shape)
-        return limited(automatic, change, seen, given)[None]
+        change = self.predict(lightness, hints)[0] - output
+        cell_hints = hints_in_cells(hints[0], stride, shape)
+        return limited(automatic, change, cell_lightness, cell_hints)[None]
 
     def colour(self, photograph: Photograph, hints: np.ndarray | None = None) -> np.ndarray:
-        """a*, b* 2,H,W."""
+        """Returns a*, b* (2,H,W) for a photograph, with `hints` (3,H,W: a*, b*, mask) if given."""
         multiple = self.description.multiple
         model_lightness = (
             photograph.lightness
             if photograph.model_lightness is None
             else photograph.model_lightness
         )
-        return chroma_for(self.ask_in_use, model_lightness, hints, multiple=multiple)
+        return chroma_for(self.predict_in_use, model_lightness, hints, multiple=multiple)
 
 
 def photographs(data: Path, short_side: int | None = None) -> Iterator[Photograph]:
-    """The pictures of a tar or folder; what cannot be decoded is an error.
+    """Yields the pictures of a tar or folder, at their stored size or reduced to `short_side` px.
 
-    They come at their stored size, larger ones reduced to `short_side` px if it is given.
+    Raises `SourceError` where a picture cannot be decoded, or where there is none.
     """
-    found = False
+    is_empty = True
     for source in sources(data):
         for member in members(source):
             try:
                 rgb = decode(member.data, short_side)
             except (OSError, ValueError, SyntaxError) as error:  # Pillow's, on damaged data
                 raise SourceError(f"{member.name} is damaged ({error})", file=source) from error
-            found = True
+            is_empty = False
             yield Photograph.of(member.name, member.set_name, rgb)
-    if not found:
+    if is_empty:
         raise SourceError("no pictures in it", file=data, remedy="give a folder of photographs")
 
 
@@ -152,13 +153,15 @@ def evaluate(
     old_look: int | None = None,
     short_side: int | None = None,
     watch: Callable[[Photograph], None] | None = None,
-    also: Sequence[Callable[[Photograph, np.ndarray], None]] = (),
+    measures: Sequence[Callable[[Photograph, np.ndarray], None]] = (),
 ) -> dict:
-    """Summary over all pictures, per set, and of gray; with `hints` grid or worst also theirs.
+    """Returns the summary over all pictures, and those of each set and of gray.
 
-    With `old_look`, a seed, the model sees every picture through `Photograph.through_old_film`.
-    Pictures with a longer short side than `short_side` px are reduced to it first.
-    Each of `also` is called with every picture and its answer: see `train.extended_measures`.
+    With `hints` "grid" or "worst", figures with such hints are added. With `old_look`, a seed, the
+    input of the model is that of `Photograph.through_old_film`. Pictures with a longer short side
+    than `short_side` px are reduced to it first. `watch` is called with every picture before, and
+    each of `measures` with every picture and its predicted a*, b* after the prediction: see
+    `train.extended_measures`. Raises `HintsError` for a model without hints, `SourceError`.
     """
     if hints and not model.description.takes_hints:
         raise HintsError("this model takes no hints", file=model.description.name)
@@ -171,8 +174,8 @@ def evaluate(
         truth, lightness = photograph.chroma, photograph.lightness
         predicted = model.colour(photograph)
         rows.append(judge(predicted, truth, lightness))
-        for look in also:
-            look(photograph, predicted)
+        for measure in measures:
+            measure(photograph, predicted)
         gray.append(judge(np.zeros_like(truth), truth, lightness))
         sets.append(photograph.set_name)
         if hints == "grid":
@@ -187,7 +190,7 @@ def evaluate(
         **summary(rows),
         "gray": summary(gray),
         "sets": {
-            name: summary([row for row, of in zip(rows, sets, strict=True) if of == name])
+            name: summary([row for row, set_ in zip(rows, sets, strict=True) if set_ == name])
             for name in sorted(set(sets))
         },
     }
@@ -200,10 +203,10 @@ def evaluate(
 
 
 def without_truth(model: EvaluatedModel, data: Path) -> dict:
-    """How colours spread over pictures whose true ones nobody knows: means over all of them.
+    """Returns how the predicted colours spread over pictures without true ones, as means.
 
-    Asked as the product asks, at the model's preferred side. `a` and `b` are standard deviations;
-    `pictures_of_one_hue` counts those with a one-hue share above `ONE_HUE`.
+    Pictures are reduced to the model's preferred side, as in the product. `a` and `b` are standard
+    deviations; `pictures_of_one_hue` counts pictures with a one-hue share above `ONE_HUE`.
     """
     rows = []
     for photograph in photographs(data):
@@ -215,7 +218,7 @@ def without_truth(model: EvaluatedModel, data: Path) -> dict:
                 "a": float(predicted[0].std()),
                 "b": float(predicted[1].std()),
                 "one_hue_share": one_hue_share(predicted),
-                "colourfulness": colourfulness(show(photograph.lightness, predicted) / 255),
+                "colourfulness": colourfulness(rgb_of(photograph.lightness, predicted) / 255),
             }
         )
     return {
@@ -230,33 +233,34 @@ def without_truth(model: EvaluatedModel, data: Path) -> dict:
 def stability(
     model: EvaluatedModel, data: Path, *, sides: Sequence[int] = (), crop: float = 0.0
 ) -> dict:
-    """Mean distance in the a* b* plane between answers: at two sides, and with and without a crop.
+    """Returns mean distances, in a* and b*, between two predictions for the same picture.
 
-    `in_use` also between photographs that come at these sides, when both are shown to the network
-    at its preferred one, as the product does. The other answer is resized (bicubic) to the first
-    one's pixels, or compared where both are.
+    `moved_between_sides`: at the two short sides `sides`. `moved_between_sides_in_use`: of pictures
+    of these sides, which are both resized to the model's preferred side, as in the product.
+    `moved_under_crop`: with and without a margin of `crop` (see `Photograph.cropped`), where both
+    have pixels. The second prediction is resized (bicubic) to the first.
     """
     preferred = model.description.side
     moved: dict[str, list[float]] = {}
 
-    def note(name: str, first: np.ndarray, other: np.ndarray) -> None:
+    def add(name: str, first: np.ndarray, other: np.ndarray) -> None:
         other = np.stack([_resized(plane, first.shape[1:]) for plane in other])
         moved.setdefault(name, []).append(float(np.hypot(*(other - first)).mean()))
 
     for photograph in photographs(data):
         if sides:
             first, other = (photograph.at_side(side) for side in sides)
-            note("moved_between_sides", model.colour(first), model.colour(other))
-            used = (model.colour(sized.at_side(preferred)) for sized in (first, other))
-            note("moved_between_sides_in_use", *used)
+            add("moved_between_sides", model.colour(first), model.colour(other))
+            in_use = (model.colour(sized.at_side(preferred)) for sized in (first, other))
+            add("moved_between_sides_in_use", *in_use)
         if crop:
             whole = model.colour(photograph)[:, *photograph.crop_box(crop)]
-            note("moved_under_crop", whole, model.colour(photograph.cropped(crop)))
+            add("moved_under_crop", whole, model.colour(photograph.cropped(crop)))
     return {name: float(np.mean(distances)) for name, distances in moved.items()}
 
 
 def grid_hints(truth: np.ndarray) -> np.ndarray:
-    """3,H,W: a disc with the true mean colour under it in the centre of every cell of 64 x 64."""
+    """Returns hints 3,H,W: in the centre of every cell, a disc in the mean true colour under it."""
     _, height, width = truth.shape
     hints = np.zeros((3, height, width), np.float32)
     for top in range(0, height, HINT_CELL):
@@ -268,7 +272,7 @@ def grid_hints(truth: np.ndarray) -> np.ndarray:
 
 
 def hint_in(truth: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
-    """3,H,W: one disc in the centre of `box`, with the true mean colour under it."""
+    """Returns hints 3,H,W: one disc in the centre of `box`, in the mean true colour under it."""
     _, height, width = truth.shape
     y, x = ((side.start + side.stop) / 2 for side in box)
     rows, columns = np.arange(height)[:, None] + 0.5, np.arange(width)[None] + 0.5
@@ -281,7 +285,10 @@ def hint_in(truth: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
 
 
 def worst_cell(predicted: np.ndarray, truth: np.ndarray) -> tuple[slice, slice]:
-    """The whole cell of 64 x 64 whose answer is furthest from the truth (all, if none is whole)."""
+    """Returns the rows and columns of the whole cell with the largest ab RMSE.
+
+    They are those of the picture where it is smaller than a cell.
+    """
     _, height, width = truth.shape
     boxes = [
         (slice(top, top + HINT_CELL), slice(left, left + HINT_CELL))
@@ -292,12 +299,13 @@ def worst_cell(predicted: np.ndarray, truth: np.ndarray) -> tuple[slice, slice]:
     return max(boxes, key=lambda box: _rmse(predicted[:, *box], truth[:, *box]))
 
 
-def sheet(
+def draw_sheet(
     model: EvaluatedModel, data: Path, path: Path, *, most: int = 48, height: int = 192
 ) -> Path:
-    """A contact sheet (PNG): gray, ours, truth, side by side, three pictures a row.
+    """Writes a contact sheet (PNG) of at most `most` pictures, three in a row; returns `path`.
 
-    Pictures are taken evenly from all of `data` and coloured at the model's preferred side.
+    Each is shown in gray, as predicted and as it is, side by side, `height` px high. Pictures are
+    taken evenly from `data` and coloured at the model's preferred side.
     """
     chosen = list(photographs(data))
     chosen = chosen[:: max(1, len(chosen) // most)][:most]
@@ -308,7 +316,7 @@ def sheet(
             photograph = stored.at_side(model.description.side)
         predicted = model.colour(photograph)
         panels = [
-            show(photograph.lightness, ab) for ab in (predicted * 0, predicted, photograph.chroma)
+            rgb_of(photograph.lightness, ab) for ab in (predicted * 0, predicted, photograph.chroma)
         ]
         strip = Image.fromarray(np.concatenate(panels, axis=1))
         strips.append(strip.resize((round(strip.width * height / strip.height), height)))
@@ -328,11 +336,11 @@ def sheet(
     return path
 
 
-def show(lightness: np.ndarray, chroma: np.ndarray) -> np.ndarray:
-    """uint8 H,W,3 of L* and a*, b*, fitted to the gamut at constant lightness."""
+def rgb_of(lightness: np.ndarray, chroma: np.ndarray) -> np.ndarray:
+    """Returns uint8 sRGB H,W,3 of L* (H,W) and a*, b* (2,H,W), fitted to the gamut at equal L*."""
     lab = np.concatenate((lightness[..., None], np.moveaxis(chroma, 0, -1)), axis=-1, dtype=float)
     rgb = lab_to_srgb(lab)
-    # only what does not fit is searched for: 13 ms a picture of 256 x 320 instead of 360
+    # `gamut.fit` searches, which is slow, so that it gets only the pixels outside the gamut
     outside = ((rgb < 0) | (rgb > 1)).any(-1)
     rgb[outside] = lab_to_srgb(gamut.fit(lab[outside]))
     return np.round(rgb.clip(0, 1) * 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""A run's folder becomes a model file: which checkpoint, what its card and its history say."""
+"""Exports a run as a model file, with its card and its history, for `photochrom export`."""
 
 import shutil
 import tempfile
@@ -21,9 +21,9 @@ from train.evaluate import photographs
 from train.recipe import parse, read
 from train.run import commit, weights_of
 
-#: What a model file may replace: contract 1's, told by its metadata; it begins with its version.
+#: The kind of files that a model file may replace: ONNX files with the metadata of contract 1.
 MODEL_FILE = Kind("a model file", (b"\x08",), b"photochrom.contract")
-#: So many pictures are enough to find the ranges of the activations.
+#: Number of pictures from which the ranges of the activations are taken, for int8.
 CALIBRATION_PICTURES = 64
 
 
@@ -36,28 +36,28 @@ def export_run(
     card: Path | None = None,
     blends: Sequence[tuple[Path, float]] = (),
     gain: tuple[float, float] | None = None,
-    dials: Mapping[str, float] | None = None,
+    settings: Mapping[str, float] | None = None,
     restore: Path | None = None,
 ) -> Path:
-    """Write a run as a model file: the best checkpoint of its folder, or one checkpoint.
+    """Writes a run as a model file, and returns `output`.
 
-    `restore`: a run of the network `restore`, which is put before this one's eyes in the file. Then
-    `run` may also be a model file.
-
-    `blends`: other weights and their shares in the mean of all, such as those that the run began
-    with: often better than any of them (Wortsman et al. 2022, "Model soups").
-    `dials`: settings of the network that can be turned after training (`lite`: temperature ...).
-    `gain`: factors on a* and b*, put into the graph of a network that has them (`lite`).
-    A recipe (.toml) is exported as it is built: an ensemble, whose members are trained.
+    `run` is a folder, of which the best checkpoint is taken, a checkpoint, or the recipe (.toml) of
+    an ensemble, whose members are trained. `float16`: store the weights in half precision.
+    `calibration`: pictures for int8 convolutions. `card`: a model card in Markdown. `blends`: files
+    of other weights with their shares in the mean of all, which is often better than each (Wortsman
+    et al. 2022, "Model soups"). `settings`: numbers of the network that can be changed after
+    training (`lite`: temperature). `gain`: factors on a* and b*, for networks that have them
+    (`lite`). `restore`: a run of the network `restore`, which the file applies to the input first;
+    with it, `run` may also be a model file. Raises `OptionsError` where these do not fit.
     """
     if run.suffix == ".onnx":
-        if restore is None or float16 or calibration or card or blends or gain or dials:
+        if restore is None or float16 or calibration or card or blends or gain or settings:
             raise OptionsError("a model file can be given --restore, and nothing else", file=run)
-        open_session(run, "cpu")  # raises where it is no model file
+        open_session(run, "cpu")  # raises `ModelError` where it is not a model file
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
             copied = Path(shutil.copyfile(run, Path(folder) / "model.onnx"))
-            _restoring(copied, restore).replace(output)
+            _with_restoration(copied, restore).replace(output)
         return output
     if run.suffix == ".toml":
         recipe = read(run)
@@ -66,24 +66,24 @@ def export_run(
     else:
         checkpoint = checkpoint_of(run)
         saved = load_checkpoint(checkpoint)
-        of_run = saved["about"]
-        recipe = parse(of_run["recipe"], Path(of_run["name"] + ".toml"))
+        trained = saved["about"]
+        recipe = parse(trained["recipe"], Path(trained["name"] + ".toml"))
         net = network_of(checkpoint)
         history = _history(saved)
     if getattr(net, "restores", False):
         raise OptionsError(
-            "the network restore colours nothing",
+            "the network restore does not colour",
             file=run,
-            remedy="give it to the export of a model that does: --restore RUN",
+            remedy="export a model that does, with --restore RUN",
         )
     for path, share in blends:
         history += f"; {share:g} of it {path.name}"
     blend_in(net, blends)
-    for dial, value in (dials or {}).items():
-        if not isinstance(getattr(net, dial, None), float):
-            raise OptionsError(f"the network {recipe.network} has no dial {dial!r}", file=run)
-        setattr(net, dial, value)
-        history += f"; {dial} {value:g}"
+    for name, value in (settings or {}).items():
+        if not isinstance(getattr(net, name, None), float):
+            raise OptionsError(f"the network {recipe.network} has no setting {name!r}", file=run)
+        setattr(net, name, value)
+        history += f"; {name} {value:g}"
     if gain:
         if not isinstance(getattr(net, "gain", None), Tensor):
             raise OptionsError(f"the network {recipe.network} has no gain", file=run)
@@ -106,43 +106,52 @@ def export_run(
         return export(net, output, about, float16=float16, calibration=planes)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
-        alone = export(net, Path(folder) / "model.onnx", about, float16=float16, calibration=planes)
-        _restoring(alone, restore).replace(output)
+        colouring = Path(folder) / "model.onnx"
+        export(net, colouring, about, float16=float16, calibration=planes)
+        _with_restoration(colouring, restore).replace(output)
     return output
 
 
-def _restoring(model: Path, restore: Path) -> Path:
-    """The model file in place, with the network of the run `restore` before its eyes."""
+def _with_restoration(model: Path, restore: Path) -> Path:
+    """Puts the network of the run `restore` before the network of a model file, in place.
+
+    Returns `model`. Raises `OptionsError` where the run is of another network.
+    """
     checkpoint = checkpoint_of(restore)
     net = network_of(checkpoint)
     if not getattr(net, "restores", False):
-        raise OptionsError("is no run of the network restore", file=restore)
+        raise OptionsError("is not a run of the network restore", file=restore)
     return put_before(net, model, _history(load_checkpoint(checkpoint)))
 
 
 def blend_in(net: nn.Module, blends: Sequence[tuple[Path, float]]) -> None:
-    """Mix shares of the weights in files into the network's, by name; the rest is its own share.
+    """Mixes shares of the weights in files into those of the network, in place and by name.
 
-    Tensors that a file lacks stay the network's in its share.
+    The network's weights have the share that is left, and the share of a file for tensors that the
+    file does not have. Raises `OptionsError` where shares add up to more than 1, or where no tensor
+    of a file fits.
     """
-    own = net.state_dict()
+    state = net.state_dict()
     if sum(share for _, share in blends) > 1 + 1e-6:
         raise OptionsError("the blended shares are more than 1", remedy="give smaller ones")
-    before = {name: tensor.clone() for name, tensor in own.items()}
+    before = {name: tensor.clone() for name, tensor in state.items()}
     for path, share in blends:
-        given = weights_of(path)
-        fits = [
+        weights = weights_of(path)
+        fitting = [
             name
-            for name, tensor in own.items()
-            if tensor.is_floating_point() and name in given and given[name].shape == tensor.shape
+            for name, tensor in state.items()
+            if tensor.is_floating_point()
+            and name in weights
+            and weights[name].shape == tensor.shape
         ]
-        if not fits:
+        if not fitting:
             raise OptionsError("no tensor in it has a name and shape of this network", file=path)
-        for name in fits:
-            own[name] += share * (given[name].to(own[name].dtype) - before[name])
+        for name in fitting:
+            state[name] += share * (weights[name].to(state[name].dtype) - before[name])
 
 
 def _history(saved: dict[str, Any]) -> str:
+    """Returns a line on how a checkpoint was trained, for the metadata of the model file."""
     about = saved["about"]
     sets = ", ".join(about["sets"])
     history = f"step {saved['step']}; commit {about['commit']}; `{about['command']}`; sets: {sets}"
@@ -152,7 +161,7 @@ def _history(saved: dict[str, Any]) -> str:
 
 
 def _planes(data: Path, side: int) -> Iterator[np.ndarray]:
-    """Lightness planes of the first pictures of `data`, at the model's preferred side."""
+    """Yields L* (H,W) of the first pictures of `data`, with a short side of `side` px."""
     for index, photograph in enumerate(photographs(data)):
         if index == CALIBRATION_PICTURES:
             return

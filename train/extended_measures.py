@@ -1,7 +1,7 @@
 """Measures of `evaluate` beyond RMSE, PSNR and AuC: structure, colour difference, realism, more.
 
-`ExtendedMeasures` is given each picture with the model's colours, and gathers. The cheap measures
-are always taken; those that need labels or weights when they are requested.
+`ExtendedMeasures` collects them over the pictures that are added. The cheap measures are always
+taken, those that need labels or weights when they are requested.
 """
 
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ from core.learn.measures.histograms import Rebalanced, Spread
 from core.learn.measures.objects import objects_right, segments, spread_within
 from core.learn.measures.picture import colourfulness_absolute
 from core.learn.measures.ssim import ssim
-from train.evaluate import Photograph, show
+from train.evaluate import Photograph, rgb_of
 from train.segmenter import Segmenter
 
 
 @dataclass(frozen=True, slots=True)
 class RequestedMeasures:
-    """What is measured on request.
+    """The measures that are taken on request.
 
-    `masks`: a folder of label pictures (`NAME.png`, 8 or 16 bits, 0 is no object) for the
-    per-object score, or a segmenter's file (`train.segmenter`); `segments`: take it over segments
-    where there is no mask. `realism`: ask EfficientNet-Lite0. `inception`: a weight file for the
-    FID. `lpips`: VGG-16's weight file and the authors' own.
+    `masks`: a folder of label pictures (`NAME.png`, 8 or 16 bits, 0 is no object) for the score of
+    objects, or the file of a segmenter (`train.segmenter`); `segments`: score segments where there
+    is no mask. `realism`: Fréchet distance and agreement of classes by EfficientNet-Lite0.
+    `inception`: a weight file for the FID. `lpips`: weight files of VGG-16 and of LPIPS.
     """
 
     masks: Path | None = None
@@ -43,7 +43,7 @@ class RequestedMeasures:
 
 
 class ExtendedMeasures:
-    """Is given pictures one by one with `add`; `result` has a key for each measure."""
+    """Measures over the pictures that are added; `result` has a key for each measure."""
 
     def __init__(self, requested: RequestedMeasures = RequestedMeasures()) -> None:
         self._requested = requested
@@ -63,9 +63,9 @@ class ExtendedMeasures:
             self._networks.append(_Lpips(*requested.lpips))
 
     def add(self, photograph: Photograph, predicted: np.ndarray) -> None:
-        """`predicted`: a*, b* 2,H,W."""
+        """Adds a picture; `predicted` is the model's a*, b* (2,H,W)."""
         truth, lightness = photograph.chroma, photograph.lightness
-        coloured, true = show(lightness, predicted), photograph.rgb
+        coloured, true = rgb_of(lightness, predicted), photograph.rgb
         first, second = (np.stack((lightness, *ab), -1) for ab in (predicted, truth))
         difference = ciede2000(first, second)
         row = {
@@ -79,14 +79,14 @@ class ExtendedMeasures:
         self._rebalanced.add(predicted, truth)
         self._count_objects(photograph, predicted)
         if self._networks:
-            shown = [_tensor(codes) for codes in (coloured, true, show(lightness, 0 * truth))]
+            shown = [_tensor(codes) for codes in (coloured, true, rgb_of(lightness, 0 * truth))]
             with torch.inference_mode():
                 for network in self._networks:
                     row |= network.add(*shown)
         self._rows.append(row)
 
     def result(self) -> dict[str, Any]:
-        """Means over pictures, what was pooled over all pixels, and what was asked for."""
+        """Returns means over pictures, measures over all pixels, and the requested measures."""
         mean = {
             name: float(np.nanmean([row[name] for row in self._rows])) for name in self._rows[0]
         }
@@ -107,7 +107,7 @@ class ExtendedMeasures:
         return result
 
     def histograms(self) -> dict[str, Any]:
-        """Counts of whole units of a* and b*, ours and true, for plots: lists from -128 to 127."""
+        """Returns counts of whole units of a* and b*, from -128 to 127, predicted and true."""
         return {"ours": self._spread.predicted.tolist(), "truth": self._spread.truth.tolist()}
 
     def _count_objects(self, photograph: Photograph, predicted: np.ndarray) -> None:
@@ -127,7 +127,10 @@ class ExtendedMeasures:
 
 
 def mask_of(photograph: Photograph, masks: Path) -> np.ndarray | None:
-    """The labels H,W of a picture, `SET/NAME.png` or `NAME.png` in `masks`, or None."""
+    """Returns the labels H,W of a picture: `SET/NAME.png` or `NAME.png` in `masks`, or None.
+
+    Raises `SourceError` where they have another size than the picture.
+    """
     name = Path(photograph.name).with_suffix(".png")
     path = next((p for p in (masks / name, masks / name.name) if p.is_file()), None)
     if path is None:
@@ -170,11 +173,11 @@ class _Realism:
         return {}
 
     def result(self) -> dict[str, float]:
-        predicted, gray = (distance(one, self._truth) for one in (self._predicted, self._gray))
+        predicted, gray = (distance(each, self._truth) for each in (self._predicted, self._gray))
         return {
             "frechet_lite0": predicted,
             "frechet_lite0_gray": gray,
-            # the one form in which the figure travels from one set of pictures to another
+            # only this ratio can be compared between sets of pictures
             "frechet_ratio": predicted / gray if gray else float("nan"),
             "semantic_agreement": self._agreed / self._predicted.count,
             "realism_pictures": self._predicted.count,

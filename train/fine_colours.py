@@ -20,7 +20,7 @@ from core.colour.lab import srgb_to_lab
 from core.colour.windows import window_means
 from core.errors import SourceError
 from core.options import Options
-from train.evaluate import Photograph, photographs, show
+from train.evaluate import Photograph, photographs, rgb_of
 
 DETAILS = (1, 2, 3)
 
@@ -55,7 +55,7 @@ def _length(planes: np.ndarray) -> float:
 
 def coloured(colorizer: Colorizer, photograph: Photograph, options: Options) -> np.ndarray:
     """Returns the a*, b* (2, H, W) of the result at full size."""
-    gray = show(photograph.lightness, 0 * photograph.chroma)
+    gray = rgb_of(photograph.lightness, 0 * photograph.chroma)
     return np.moveaxis(srgb_to_lab(colorizer.colorize(gray, options) / 255)[..., 1:], -1, 0)
 
 

@@ -52,22 +52,22 @@ class Sample:
 def samples(model: EvaluatedModel, data: Path, most: int) -> list[list[Sample]]:
     """Returns all cases of each of the first `most` pictures."""
     random = np.random.default_rng(0)
-    found = []
+    by_picture = []
     for number, photograph in enumerate(islice(photographs(data), most)):
-        seen, multiple = photograph.lightness, model.description.multiple
-        automatic = chroma_for(model.ask, seen, multiple=multiple)
-        found.append([])
+        lightness, multiple = photograph.lightness, model.description.multiple
+        automatic = chroma_for(model.predict, lightness, multiple=multiple)
+        by_picture.append([])
         radius = RADII[number % len(RADII)]
         for case in (*cases(photograph, radius), _everywhere(photograph)):
-            answer = chroma_for(model.ask, seen, case.hints, multiple=multiple)
-            features, own = described(seen, automatic, case.hints)
-            kept = random.random(seen.shape) < SHARE_OF_PIXELS
+            answer = chroma_for(model.predict, lightness, case.hints, multiple=multiple)
+            features, own = described(lightness, automatic, case.hints)
+            kept = random.random(lightness.shape) < SHARE_OF_PIXELS
             planes = (features, automatic, answer - automatic, own, case.wanted)
             masks = (case.inside, case.is_other)
             tensors = [torch.from_numpy(plane[:, kept].astype(np.float32)) for plane in planes]
             tensors += [torch.from_numpy(mask[kept].astype(np.float32)) for mask in masks]
-            found[-1].append(Sample(case.kind, *tensors))
-    return found
+            by_picture[-1].append(Sample(case.kind, *tensors))
+    return by_picture
 
 
 def _everywhere(photograph: Photograph) -> Case:
@@ -94,18 +94,22 @@ def moved(chroma: Tensor, sample: Sample) -> Tensor:
     return (chroma - sample.automatic).norm(dim=0)
 
 
-def learn(net: nn.Module, given: list[Sample], stray: float) -> None:
-    """Minimises both losses with Adam, each relative to its size over all of `given`."""
-    error = sum(squares(sample.automatic, sample).item() for sample in given) / len(given)
-    others = sum(sample.is_other.sum().item() for sample in given) / len(given)
+def learn(net: nn.Module, pixels: list[Sample], stray: float) -> None:
+    """Minimises both losses with Adam.
+
+    Squared errors are relative to those without hints, strayed pixels to the number of pixels that
+    should keep their colours.
+    """
+    error = sum(squares(sample.automatic, sample).item() for sample in pixels) / len(pixels)
+    others = sum(sample.is_other.sum().item() for sample in pixels) / len(pixels)
     optimizer = torch.optim.Adam(net.parameters(), LEARNING_RATE)
     random = np.random.default_rng(0)
     for epoch in range(EPOCHS):
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - epoch / EPOCHS)
-        order = random.permutation(len(given))
-        for start in range(0, len(given), CASES_A_STEP):
+        order = random.permutation(len(pixels))
+        for start in range(0, len(pixels), CASES_A_STEP):
             loss = torch.zeros(())
-            for sample in (given[at] for at in order[start : start + CASES_A_STEP]):
+            for sample in (pixels[at] for at in order[start : start + CASES_A_STEP]):
                 chroma = coloured(net, sample)
                 strayed = torch.sigmoid((moved(chroma, sample) - MOVED) / SOFTNESS)
                 loss = loss + squares(chroma, sample) / error
@@ -116,10 +120,10 @@ def learn(net: nn.Module, given: list[Sample], stray: float) -> None:
 
 
 @torch.no_grad()
-def judged(net: nn.Module, given: list[Sample]) -> tuple[float, float]:
+def judged(net: nn.Module, pixels: list[Sample]) -> tuple[float, float]:
     """Returns (inside, stray) as `train.hint_reach` defines them, over all samples."""
     before = after = strayed = others = 0.0
-    for sample in given:
+    for sample in pixels:
         chroma = coloured(net, sample)
         before += squares(sample.automatic, sample).item()
         after += squares(chroma, sample).item()
@@ -137,18 +141,18 @@ def judged(net: nn.Module, given: list[Sample]) -> tuple[float, float]:
 def main(model: Path, data: Path, output: Path, pictures: int, stray: float) -> None:
     """Learns how far hints reach."""
     torch.manual_seed(0)
-    given = samples(EvaluatedModel(model), data, pictures)
-    kept = [sample for picture in given[::4] for sample in picture]
-    learnt = [sample for at, picture in enumerate(given) if at % 4 for sample in picture]
+    by_picture = samples(EvaluatedModel(model), data, pictures)
+    kept = [sample for picture in by_picture[::4] for sample in picture]
+    learnt = [sample for at, picture in enumerate(by_picture) if at % 4 for sample in picture]
     features = len(learnt[0].features)
     net = nn.Sequential(
         *(nn.Linear(features, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU()),
         nn.Linear(WIDTH, 2),
     )
     learn(net, learnt, stray)
-    for name, of in (("learnt", learnt), ("kept", kept)):
+    for name, part in (("learnt", learnt), ("kept", kept)):
         for kind in ("", "_free", "grid"):
-            inside, strayed = judged(net, [sample for sample in of if sample.kind == kind])
+            inside, strayed = judged(net, [sample for sample in part if sample.kind == kind])
             click.echo(f"{name} {kind:5}: inside {inside:.3f}, stray {strayed:.3f}")
     layers = {}
     for number, layer in enumerate(part for part in net if isinstance(part, nn.Linear)):

@@ -1,7 +1,7 @@
-"""Measures the pictures of networks that paint RGB, before the true lightness is put back.
+"""Measures the RGB output of networks that `paints_rgb`, without putting the true lightness back.
 
-In use and in all other measures only their a* b* counts. A network that has to paint the lightness
-too pays for that: this says how much.
+In use and in all other measures only the a*, b* of their output count. These measures show what it
+costs that such a network must predict the lightness too.
 """
 
 from pathlib import Path
@@ -18,10 +18,10 @@ from train.evaluate import photographs
 
 
 def own_picture(run: Path, data: Path, short_side: int | None = None) -> dict[str, float]:
-    """Means over the pictures of `data`; {} where the network of the run `paints_rgb` not.
+    """Returns means over the pictures of `data`; {} where the network does not have `paints_rgb`.
 
-    `own_psnr` and `own_ciede2000` of its own picture to the truth, `own_lightness_error` the mean
-    |difference| of its L* from the one that it was shown.
+    `own_psnr` (dB) and `own_ciede2000` compare the output with the truth; `own_lightness_error` is
+    the mean |difference| of its L* from the L* of the input.
     """
     net: Any = network_of(checkpoint_of(run))
     if not getattr(net, "paints_rgb", False):
@@ -44,7 +44,7 @@ def own_picture(run: Path, data: Path, short_side: int | None = None) -> dict[st
 
 @torch.inference_mode()
 def _painted(net: Any, lightness: np.ndarray) -> np.ndarray:
-    """sRGB 3,H,W of the network's own picture, padded as `core.learn.predict` pads it."""
+    """Returns the output of the network, sRGB 3,H,W, with padding as in `core.learn.predict`."""
     height, width = lightness.shape
     pad = ((0, -height % net.multiple), (0, -width % net.multiple))
     mode = "reflect" if pad[0][1] < height and pad[1][1] < width else "symmetric"

@@ -1,7 +1,7 @@
-"""A run in one TOML file: `[model] [network] [data] [augment] [[loss]] [train]`.
+"""Reads recipes: TOML files with the tables `[model] [network] [data] [augment] [[loss]] [train]`.
 
-`read` answers with a frozen `Recipe`, checked before anything starts; an unknown key, a wrong type
-or a value that cannot be is an OptionsError that names the file, the key and the nearest known one.
+`read` returns a frozen `Recipe`, in which names, keys and types are checked. An unknown key or name
+or a wrong type is an `OptionsError` that names the file, the key and the nearest known one.
 """
 
 import inspect
@@ -24,34 +24,36 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DataTable:
-    """The `[data]` table: which pictures, at which size, drawn how."""
+    """The `[data]` table: which pictures are used, at which size, and how they are sampled."""
 
-    shards: str = "*.tar"
-    sets: tuple[str, ...] = ()  # only these; empty: all
+    shards: str = "*.tar"  # a glob of the tars in the data folder that are used
+    sets: tuple[str, ...] = ()  # train on these sets alone; empty: on all
     short_side: int = 256  # px; larger pictures are reduced to it in the cache
-    validation: int = 300  # pictures kept out by their names' hash, never trained on
-    least_colour: float = 8.0  # pictures whose colours spread less (sepia, gray) are left out
+    validation: int = 300  # number of pictures that are never trained on, chosen by name
+    least_colour: float = 8.0  # pictures with less (sepia, gray) are left out: see `has_colour`
     set_power: float = 0.65  # a set of n pictures is drawn with probability ~ n^power x its weight
     set_weights: dict[str, float] = field(default_factory=dict)
-    count: int = 0  # train on so many pictures alone, drawn evenly from all by `seed`; 0: on all
-    seed: int = 1  # of that draw
+    count: int = 0  # train on this many pictures, drawn evenly from all by `seed`; 0: on all
+    seed: int = 1  # of the draw of `count` pictures
 
 
 @dataclass(frozen=True, slots=True)
 class ModelTable:
-    """The `[model]` table: what the exported file says of itself."""
+    """The `[model]` table: the description of the model in the exported file."""
 
     name: str = ""  # default: photochrom- and the recipe's name
     version: str = "1"
     license: str = "Apache-2.0"
-    side: int = 256  # px: the short side that suits it best
+    side: int = 256  # px: the short side at which the model works best
     coherence: float = 0.0  # how much its colours are drawn together within things, 0..1
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One run. `text` is the file as it was read, with all that it extends written out: it goes
-    into every checkpoint."""
+    """A checked recipe. `text` is the file, with all that it extends written out.
+
+    Every checkpoint holds the text.
+    """
 
     name: str
     text: str
@@ -65,40 +67,43 @@ class Recipe:
 
 
 def read(path: Path) -> Recipe:
-    """The recipe in a TOML file."""
+    """Returns the recipe in a TOML file; raises `OptionsError`."""
     return parse(read_text(path), path)
 
 
 def parse(text: str, path: Path) -> Recipe:
-    """The recipe in a TOML text; `path` names it in errors, gives its name, and is where the
-    recipes that it `extends` are looked for."""
+    """Returns the recipe in a TOML text; raises `OptionsError`.
+
+    `path` is the file that errors name and after which the recipe is named; recipes in `extends`
+    are searched for in its folder.
+    """
     from core.learn.losses import LOSSES, Term
     from core.learn.nets import NETS, class_of
     from core.learn.starts import STARTS
     from core.learn.trainer import OPTIMIZERS, SCHEDULES, Training
 
     table = tables(text, path)
-    _known(table, ("model", "network", "data", "augment", "loss", "train"), "", path)
+    _check_keys(table, ("model", "network", "data", "augment", "loss", "train"), "", path)
 
     network = dict(table.get("network", {}))
     name = network.pop("name", None)
-    _one_of(name, NETS, "network.name", path)
+    _check_name(name, NETS, "network.name", path)
     network = _settings(class_of(name), network, path)
     loss = []
     for term in table.get("loss", []):
         parameters = dict(term)
         loss_name, weight = parameters.pop("name", None), parameters.pop("weight", 1.0)
-        _one_of(loss_name, LOSSES, "loss.name", path)
-        known = [
+        _check_name(loss_name, LOSSES, "loss.name", path)
+        keys = [
             p.name
             for p in inspect.signature(LOSSES[loss_name]).parameters.values()
             if p.kind is inspect.Parameter.KEYWORD_ONLY
         ]
-        _known(parameters, known, f"loss {loss_name}: ", path)
+        _check_keys(parameters, keys, f"loss {loss_name}: ", path)
         loss.append(Term(loss_name, float(weight), parameters))
     training = _table(Training, table.get("train", {}), "train", path)
-    for key, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("start", STARTS)):
-        _one_of(getattr(training, key), known, f"train.{key}", path)
+    for key, names in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("start", STARTS)):
+        _check_name(getattr(training, key), names, f"train.{key}", path)
     return Recipe(
         path.stem,
         standing_alone(text, path),
@@ -113,28 +118,30 @@ def parse(text: str, path: Path) -> Recipe:
 
 
 def _settings(network: type, table: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The keys of `[network]`, checked against the constructor's arguments and their types."""
+    """Returns the keys of `[network]`, checked against the types of the constructor's arguments."""
     hints = typing.get_type_hints(network.__init__)
     hints.pop("return", None)
-    _known(table, list(hints), "[network] ", path)
+    _check_keys(table, list(hints), "[network] ", path)
     checked = {}
     for key, value in table.items():
-        plain = hints[key] in (bool, int, float, str) or typing.get_origin(hints[key]) is tuple
-        checked[key] = _typed(value, hints[key], f"network.{key}", path) if plain else value
+        is_plain = hints[key] in (bool, int, float, str) or typing.get_origin(hints[key]) is tuple
+        checked[key] = _typed(value, hints[key], f"network.{key}", path) if is_plain else value
     for key, parameter in inspect.signature(network.__init__).parameters.items():
         if key != "self" and parameter.default is parameter.empty and key not in table:
-            raise OptionsError(f"[network] has no {key}", file=path, remedy=f"say its {key}")
+            raise OptionsError(f"[network] has no {key}", file=path, remedy=f"give its {key}")
     return checked
 
 
-def _one_of(value: Any, known: typing.Iterable[str], key: str, path: Path) -> None:
+def _check_name(value: Any, known: typing.Iterable[str], key: str, path: Path) -> None:
+    """Raises `OptionsError` where the value of a key is not one of the known names."""
     if value not in known:
         raise OptionsError(
             f"unknown {key} {value!r}", file=path, remedy=nearest(str(value), list(known))
         )
 
 
-def _known(table: dict[str, Any], known: typing.Iterable[str], where: str, path: Path) -> None:
+def _check_keys(table: dict[str, Any], known: typing.Iterable[str], where: str, path: Path) -> None:
+    """Raises `OptionsError` for an unknown key; `where` is the beginning of its message."""
     for key in table:
         if key not in known:
             raise OptionsError(
@@ -143,13 +150,17 @@ def _known(table: dict[str, Any], known: typing.Iterable[str], where: str, path:
 
 
 def _table(kind: type[T], table: dict[str, Any], where: str, path: Path) -> T:
+    """Returns a table as an instance of the dataclass `kind`."""
     hints = typing.get_type_hints(kind)
-    _known(table, hints, f"[{where}] ", path)
+    _check_keys(table, hints, f"[{where}] ", path)
     return kind(**{k: _typed(v, hints[k], f"{where}.{k}", path) for k, v in table.items()})
 
 
 def _typed(value: Any, kind: Any, key: str, path: Path) -> Any:
-    """A TOML value as the dataclass wants it; TOML has no tuples and writes 1 for 1.0."""
+    """Returns a TOML value as an instance of `kind`; lists become tuples, and integers floats.
+
+    Raises `OptionsError` for a value of another type.
+    """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple and isinstance(value, list):
         if arguments[-1] is Ellipsis:
@@ -167,4 +178,5 @@ def _typed(value: Any, kind: Any, key: str, path: Path) -> Any:
 
 
 def _name(kind: Any) -> str:
+    """Returns the name of a type for messages."""
     return str(kind) if isinstance(kind, types.GenericAlias) else kind.__name__

@@ -20,7 +20,7 @@ from PIL import Image
 from core.image.atomic import write_file
 from core.learn.measures.picture import ab_rmse
 from core.paths import Kind
-from train.evaluate import Photograph, show
+from train.evaluate import Photograph, rgb_of
 from train.plots import histograms
 
 #: Number of the worst pictures that are shown, and of the best.
@@ -44,7 +44,7 @@ figure img { display: block } img { max-width: 100% }
 
 @dataclass(order=True, slots=True)
 class RankedPicture:
-    """A picture of the gallery: `strip` is a JPEG of gray, ours and truth side by side."""
+    """A picture of the gallery: `strip` is a JPEG, gray, predicted and true side by side."""
 
     rank: float
     number: int
@@ -62,6 +62,7 @@ class WorstAndBest:
         self._best: list[RankedPicture] = []
 
     def add(self, photograph: Photograph, predicted: np.ndarray) -> None:
+        """Adds a picture; `predicted` is the model's a*, b* (2,H,W)."""
         error = ab_rmse(predicted, photograph.chroma)
         self._count += 1
         strip: bytes | None = None
@@ -184,7 +185,7 @@ def _figures(shown: Sequence[RankedPicture]) -> str:
 
 def _strip(photograph: Photograph, predicted: np.ndarray) -> bytes:
     panels = [
-        show(photograph.lightness, chroma)
+        rgb_of(photograph.lightness, chroma)
         for chroma in (predicted * 0, predicted, photograph.chroma)
     ]
     image = Image.fromarray(np.concatenate(panels, axis=1))

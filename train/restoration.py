@@ -1,4 +1,4 @@
-"""How well the network `restore` cleans lightness: on validation pictures through the old look."""
+"""Measures how well the network `restore` restores the lightness of damaged validation pictures."""
 
 from typing import Any
 
@@ -9,31 +9,35 @@ from train.data.augment import Augment
 from train.data.cache import Pictures
 from train.evaluate import Photograph
 
-#: Of the old look of each picture, the same at every look.
+#: Seed of the damage of each picture, the same at every validation.
 SEED = 1
 
 
 def restoration_score(
-    net: Any, pictures: Pictures, indices: list[int], look: Augment
+    net: Any, pictures: Pictures, indices: list[int], settings: Augment
 ) -> dict[str, float]:
-    """Mean |difference| of L* from the undamaged one: of the old look, and restored (`score`)."""
+    """Returns mean |differences| of L* from the undamaged L*, over the pictures `indices`.
+
+    `error_seen` is that of the damaged L*, drawn as in `settings`; `error_restored`, and `score`,
+    that of the restored L*.
+    """
     device = next(net.parameters()).device
-    seen, cleaned = [], []
+    damaged_errors, restored_errors = [], []
     for index in indices:
         entry = pictures.entries[index]
         photograph = Photograph.of(entry.name, entry.set_name, pictures.picture(index))
-        old = photograph.through_old_film(SEED, look).model_lightness
+        old = photograph.through_old_film(SEED, settings).model_lightness
         assert old is not None
         with torch.inference_mode():
             restored = restored_lightness(net, old, device)
-        seen.append(float(np.abs(old - photograph.lightness).mean()))
-        cleaned.append(float(np.abs(restored - photograph.lightness).mean()))
-    mean = float(np.mean(cleaned))
-    return {"score": mean, "error_seen": float(np.mean(seen)), "error_restored": mean}
+        damaged_errors.append(float(np.abs(old - photograph.lightness).mean()))
+        restored_errors.append(float(np.abs(restored - photograph.lightness).mean()))
+    mean = float(np.mean(restored_errors))
+    return {"score": mean, "error_seen": float(np.mean(damaged_errors)), "error_restored": mean}
 
 
 def restored_lightness(net: Any, lightness: np.ndarray, device: torch.device) -> np.ndarray:
-    """L* H,W, cleaned."""
+    """Returns the restored L* (H,W) of a damaged one."""
     height, width = lightness.shape
     pad = ((0, -height % net.multiple), (0, -width % net.multiple))
     padded = torch.from_numpy(np.pad(lightness, pad, "edge")[None, None].astype(np.float32))

@@ -1,4 +1,4 @@
-"""A recipe, data and a folder make a run: what `photochrom train` does once words are parsed."""
+"""Runs the training of a recipe on a data folder, for `photochrom train` and `compare`."""
 
 import hashlib
 import os
@@ -27,12 +27,12 @@ from train.data.batches import BatchPlan, batches
 from train.data.cache import Pictures
 from train.data.cache import build as build_cache
 from train.data.gpu_pictures import gpu_pictures_of
-from train.data.sampling import PictureSampler, drawn, has_colour, split
+from train.data.sampling import PictureSampler, choose_pictures, has_colour, split
 from train.data.shards import sources
 from train.recipe import DataTable, Recipe
 from train.restoration import restoration_score
 
-#: So many pictures tell how often each colour occurs; at 256 px they cost 9 s of one core.
+#: Largest number of pictures in which the frequency of each colour is measured.
 PRIOR_PICTURES = 1500
 
 
@@ -52,11 +52,14 @@ def run(
     pictures_on_gpu: bool = False,
     say: Callable[[str], None] = print,
 ) -> Path:
-    """Train the recipe's network on `data` into `out`; answers with the checkpoint to export.
+    """Trains the network of a recipe on `data`, and returns the checkpoint to export.
 
-    `steps`, or as many as see so many `pictures`, in place of the recipe's. `deadline` (monotonic
-    seconds) bounds everything, `budget_seconds` learning alone.
-    `pictures_on_gpu` keeps all pictures in the memory of the device.
+    `out` is the folder of the run, `cache` that of the decoded pictures, `initial` a file of
+    weights to begin with. `steps`, or as many as learn from `pictures` pictures, replace those of
+    the recipe. Training ends after `budget_seconds`, or at `deadline` (monotonic seconds), which
+    includes decoding. `workers` is the number of processes that cut crops; `pictures_on_gpu` holds
+    all pictures in the memory of the device instead. Raises `PhotochromError` where the data cannot
+    be used, `OptionsError` where the recipe cannot.
     """
     if pictures is not None:
         steps = recipe.train.steps_for(pictures)
@@ -77,14 +80,14 @@ def run(
     if recipe.data.sets:
         sets = set(recipe.data.sets)
         training = [i for i in training if cached.entries[i].set_name in sets]
-    coloured, colourless = drawn(
+    coloured, colourless = choose_pictures(
         training,
         recipe.data.count,
         recipe.data.seed,
         lambda index: has_colour(cached.picture(index), recipe.data.least_colour),
     )
     if len(coloured) < recipe.data.count:
-        # of the data, not of the recipe: in a comparison the other recipes go on
+        # Not an OptionsError, which would end a comparison: the other recipes go on.
         raise PhotochromError(
             f"data.count is {recipe.data.count}, and {data} has {len(coloured)} to train on",
             file=recipe.name,
@@ -102,9 +105,9 @@ def run(
     )
     rebalanced = any(term.parameters.get("mix", 1.0) < 1 for term in recipe.loss)
     if rebalanced and not resume and not prior.is_measured(net):
-        chosen = coloured[:: max(1, len(coloured) // PRIOR_PICTURES)]
-        say(f"measuring how often each colour occurs, in {len(chosen)} pictures")
-        planes = (lab_of(cached.picture(i))[1] for i in chosen)
+        measured = coloured[:: max(1, len(coloured) // PRIOR_PICTURES)]
+        say(f"measuring how often each colour occurs, in {len(measured)} pictures")
+        planes = (lab_of(cached.picture(i))[1] for i in measured)
         prior.measure(net, (torch.from_numpy(chroma) for chroma in planes))
     sampler = PictureSampler(
         cached,
@@ -145,9 +148,12 @@ def run(
 
 
 def network_to_train(recipe: Recipe) -> nn.Module:
-    """The recipe's network as it begins, from its seed; raises OptionsError where it cannot be."""
+    """Returns the network of a recipe with its initial weights, which depend on the recipe's seed.
+
+    Raises `OptionsError` where the recipe has no loss, or settings that do not fit.
+    """
     if not recipe.loss:
-        raise OptionsError("has no [[loss]]", file=recipe.name, remedy="say what it should learn")
+        raise OptionsError("has no [[loss]]", file=recipe.name, remedy="add a loss to learn from")
     torch.manual_seed(recipe.train.seed)
     try:
         net = built(recipe.network, recipe.network_settings)
@@ -160,7 +166,7 @@ def network_to_train(recipe: Recipe) -> nn.Module:
 
 
 def check_fits(recipe: Recipe, net: nn.Module) -> None:
-    """Raises OptionsError where a loss asks for colour bins that the network does not have."""
+    """Raises `OptionsError` where a loss needs colour bins and the network has none."""
     if getattr(net, "bins", None) is not None:
         return
     for term in recipe.loss:
@@ -173,15 +179,16 @@ def check_fits(recipe: Recipe, net: nn.Module) -> None:
 
 
 def score(
-    net: nn.Module, pictures: Pictures, indices: list[int], look: Augment
+    net: nn.Module, pictures: Pictures, indices: list[int], settings: Augment
 ) -> dict[str, float]:
-    """The measures over the validation pictures, and `score`, of which less is better.
+    """Returns the measures over the pictures `indices`, and `score`: less is better.
 
-    The score is the ab RMSE at the truth's mean chroma, so that neither gray nor gaudy wins. Of a
-    network that restores lightness, damaged by the recipe's `look`, see `train.restoration`.
+    The score is the ab RMSE of the answers scaled to the mean chroma of the truth, so that neither
+    too little nor too much colour gives a better score. For networks that restore lightness,
+    damaged as in `settings`, see `train.restoration`.
     """
     if getattr(net, "restores", False):
-        return restoration_score(net, pictures, indices, look)
+        return restoration_score(net, pictures, indices, settings)
     predictor = predict.predictor_of(net)
     rows = []
     for index in indices:
@@ -192,39 +199,52 @@ def score(
 
 
 def lab_of(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """L* H,W and a*, b* 2,H,W, float32, of a uint8 sRGB picture H,W,3."""
+    """Returns L* (H,W) and a*, b* (2,H,W), float32, of a uint8 sRGB picture (H,W,3)."""
     rgb = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
     lab = srgb_to_lab(rgb)[0].numpy()
     return lab[0], lab[1:]
 
 
-def cache_of(data: Path, cache: Path, how: DataTable) -> Path:
-    """Where the decoded pictures of `data` lie: told apart by their size, the names and sizes of
-    the files, and which of them are taken."""
-    files = sources(data, how.shards)
+def cache_of(data: Path, cache: Path, table: DataTable) -> Path:
+    """Returns the folder below `cache` for the decoded pictures of `data`.
+
+    Its name depends on the names and sizes of the files that are used and on the short side to
+    which pictures are reduced.
+    """
+    files = sources(data, table.shards)
     if files == [data] and data.is_dir():
         files = sorted(path for path in data.rglob("*") if path.is_file())
     lines = [f"{path.resolve()} {path.stat().st_size}" for path in files]
-    identity = "\n".join([str(how.short_side), *lines])
+    identity = "\n".join([str(table.short_side), *lines])
     return cache / f"{data.name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
 def load_initial(net: nn.Module, path: Path) -> str:
-    """Load what matches by name and shape, see `weights_of`; says what."""
-    given = weights_of(path)
+    """Loads the tensors of a file that match the network by name and shape; returns a message.
+
+    Raises `PhotochromError` where none matches. See `weights_of` for the kinds of files.
+    """
+    weights = weights_of(path)
     if hasattr(net, "narrowed"):
-        given = net.narrowed(given)  # pyright: ignore[reportCallIssue] -- a network's own offer
-    own = net.state_dict()
-    fits = {k: v.to(own[k].dtype) for k, v in given.items() if k in own and v.shape == own[k].shape}
-    if not fits:
+        weights = net.narrowed(weights)  # pyright: ignore[reportCallIssue] -- optional method
+    state = net.state_dict()
+    fitting = {
+        name: tensor.to(state[name].dtype)
+        for name, tensor in weights.items()
+        if name in state and tensor.shape == state[name].shape
+    }
+    if not fitting:
         raise PhotochromError("no tensor in it has a name and shape of this network", file=path)
-    net.load_state_dict(fits, strict=False)
-    return f"{len(fits)} of {len(own)} tensors from {path}"
+    net.load_state_dict(fitting, strict=False)
+    return f"{len(fitting)} of {len(state)} tensors from {path}"
 
 
 def weights_of(path: Path) -> dict[str, torch.Tensor]:
-    """By name: the tensors of a .safetensors file, of a model file that `export` wrote (.onnx), or
-    the averaged ones of a checkpoint (.pt)."""
+    """Returns the tensors of a file by name: of .safetensors, of a model file that `export` wrote
+    (.onnx), or the averaged ones of a checkpoint (.pt).
+
+    Raises `PhotochromError` where they cannot be read.
+    """
     from safetensors.torch import load_file
 
     if path.suffix == ".onnx":
@@ -233,14 +253,14 @@ def weights_of(path: Path) -> dict[str, torch.Tensor]:
         return load_checkpoint(path)["average"]
     try:
         return load_file(path)
-    except Exception as error:  # safetensors has its own, undeclared, error types
+    except Exception as error:  # safetensors raises types that it does not export
         raise PhotochromError(f"no weights could be read ({error})", file=path) from error
 
 
 def commit() -> str:
-    """The commit that is checked out, or `unknown` outside a checkout."""
+    """Returns the commit that is checked out, or `unknown` outside a checkout."""
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             ["git", "rev-parse", "HEAD"],
             capture_output=True,
             text=True,
@@ -249,4 +269,4 @@ def commit() -> str:
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return done.stdout.strip()
+    return completed.stdout.strip()

@@ -1,13 +1,13 @@
-"""Labels of a picture's things from a segmenter that the user names: an ONNX file, stated here.
+"""Labels the objects in a picture with a segmenter that the user gives, an ONNX file:
 
 | tensor | type and shape | meaning |
 | --- | --- | --- |
 | in `image` | float32 1,3,H,W | the true picture, sRGB 0..1; H and W free, or fixed in the file |
 | out `labels` | whole numbers 1,H,W or 1,1,H,W | a label for each pixel, 0 for none |
 
-Normalisation, and the choice of the likeliest class, are inside the graph. Where H and W are fixed
-the picture is resized to them, and its labels back. Labels may be classes: each connected patch of
-one label is a thing, unless it is too small to have a colour of its own.
+Normalisation, and the choice of the likeliest class, are inside the graph. Where H and W are fixed,
+the picture is resized to them, and the labels are resized back. Labels may be classes: each
+connected patch of one label is an object, unless it is smaller than `LEAST_SHARE`.
 """
 
 from pathlib import Path
@@ -19,12 +19,12 @@ from core.errors import ModelError
 from core.learn.export import open_file
 
 IMAGE, LABELS = "image", "labels"
-#: Patches of less than this share of the picture are no things.
+#: Patches that are a smaller share of the picture than this are not objects.
 LEAST_SHARE = 0.001
 
 
 class Segmenter:
-    """Asked for the things of pictures; raises ModelError where the file is no segmenter."""
+    """A segmenter in an ONNX file; raises `ModelError` where the file is not one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -34,10 +34,10 @@ class Segmenter:
             raise ModelError(f"cannot be opened ({error})", file=path) from error
         inputs = {tensor.name: tensor for tensor in self._session.get_inputs()}
         outputs = {tensor.name for tensor in self._session.get_outputs()}
-        for name, given in ((IMAGE, set(inputs)), (LABELS, outputs)):
-            if name not in given:
+        for name, names in ((IMAGE, set(inputs)), (LABELS, outputs)):
+            if name not in names:
                 raise ModelError(
-                    f"is no segmenter: it has no tensor {name!r}, but {', '.join(sorted(given))}",
+                    f"is no segmenter: it has no tensor {name!r}, but {', '.join(sorted(names))}",
                     file=path,
                     remedy="rename it: photochrom evaluate takes `image` in and `labels` out",
                 )
@@ -45,7 +45,7 @@ class Segmenter:
         self._fixed = tuple(sizes) if all(isinstance(size, int) for size in sizes) else None
 
     def things(self, rgb: np.ndarray) -> np.ndarray:
-        """H,W of 0 (none), 1, 2, ...: the things in a picture, uint8 sRGB H,W,3."""
+        """Returns labels H,W of the objects in a picture (uint8 sRGB H,W,3): from 1, 0 for none."""
         from skimage.measure import label
 
         patches = np.asarray(label(self._labels(rgb), background=0, connectivity=1))

@@ -29,7 +29,7 @@ from core.colour.edge_aware import smoothed
 from core.learn.predict import chroma_for
 from train.data.cache import decode
 from train.data.shards import members, sources
-from train.evaluate import EvaluatedModel, Photograph, show
+from train.evaluate import EvaluatedModel, Photograph, rgb_of
 
 #: Short sides of the views, in px; every other one is mirrored.
 SIDES = (224, 288, 352)
@@ -81,7 +81,7 @@ def _view(model: EvaluatedModel, lightness: np.ndarray, side: float, mirrored: b
     seen = _resized(lightness[None], shape)[0].clip(0, 100)
     turn = np.s_[..., ::-1] if mirrored else np.s_[...]
     answer = chroma_for(
-        model.ask, np.ascontiguousarray(seen[turn]), multiple=model.description.multiple
+        model.predict, np.ascontiguousarray(seen[turn]), multiple=model.description.multiple
     )
     return _resized(answer[turn], lightness.shape)
 
@@ -115,7 +115,7 @@ def main(model: Path, data: Path, output: Path, share: float, part: int, parts: 
     count = 0
     with tarfile.open(output, "w") as tar:
         for photograph in _chosen(data, share, part, parts):
-            codes = show(photograph.lightness, whole(evaluated, photograph, random))
+            codes = rgb_of(photograph.lightness, whole(evaluated, photograph, random))
             stream = io.BytesIO()
             Image.fromarray(codes).save(stream, "PNG", compress_level=1)
             entry = tarfile.TarInfo(str(Path(photograph.name).with_suffix(".png")))

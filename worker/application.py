@@ -56,11 +56,11 @@ def application(url: str, limits: Limits | None = None, *, watchable: bool = Fal
             "global_keyprefix": PREFIX,
             # Without these a connection that went silent would block the main thread for ever, as
             # would a BRPOP without a reply (kombu gives it up after 1 s + the interval).
-            "socket_timeout": policy.ANSWER,
+            "socket_timeout": policy.REDIS_TIMEOUT,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "socket_keepalive_options": keepalive(),
-            "health_check_interval": policy.ANSWER,
+            "health_check_interval": policy.REDIS_TIMEOUT,
         },
         visibility_timeout=limits.visibility,
         broker_transport="worker.transport:Transport",

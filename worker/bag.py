@@ -1,8 +1,9 @@
-"""`batch bag`: the results of a batch as a BagIt bag (version 0.97), for the archive's own system.
+"""Writes the results of a batch as a BagIt bag (version 0.97), for `batch bag`.
 
-The payload is linked where the file system can, else copied: a bag costs no second set of files on
-one disk. Where the results lie in a folder `data` already, the bag is made around it. Beside the
-checksums stand the report of every scan, the same as PREMIS, and a summary by folder.
+The files of the payload are hard links to the results where the file system allows it, else copies,
+so that a bag on the same disk takes no second set of files. Where the results already lie in the
+folder `data` of the bag, they stay there. Besides checksums the bag has a report of every scan
+(JSON lines), the same as PREMIS, and a summary by folder.
 """
 
 import csv
@@ -30,21 +31,22 @@ FOLDER_COLUMNS: Final = ("folder", "scans", "done", "skipped", "failed", "unfini
 
 
 def make_bag(ledger: Ledger, batch: str, bag: Path) -> int:
-    """Makes the bag; how many files it holds. May be run again after an interruption.
+    """Makes the bag, and returns the number of files of its payload.
 
-    Raises `OptionsError` (results in an object store, no results, a folder that is no bag of this
-    batch), `SourceError` (a result is gone), `DestinationError`.
+    It may be called again after an interruption. Raises `OptionsError` (results in an object store,
+    no results, a folder that is not a bag of this batch), `SourceError` (a result is gone),
+    `DestinationError`.
     """
-    about = ledger.batch(batch)
-    if is_remote(about.destination):
+    description = ledger.batch(batch)
+    if is_remote(description.destination):
         raise OptionsError("the results lie in an object store; a bag is made of files")
     numbers = ledger.numbers(batch)
-    if not (numbers["done"] or numbers["skipped"]):  # PREMIS knows no document without an object
+    if not (numbers["done"] or numbers["skipped"]):  # a PREMIS document has at least one object
         raise OptionsError(f"no scan of {batch} has a result, so that there is nothing to bag")
     bag = Path(os.path.abspath(bag))  # noqa: PTH100 (links keep their names)
-    results = Path(about.destination)
+    results = Path(description.destination)
     in_place = results == bag / "data"
-    _refuse_another(bag, batch, in_place)
+    _check_folder(bag, batch, in_place)
     try:
         if not in_place:
             _collect(ledger, batch, results, bag / "data")
@@ -55,24 +57,26 @@ def make_bag(ledger: Ledger, batch: str, bag: Path) -> int:
     return count
 
 
-def _refuse_another(bag: Path, batch: str, in_place: bool) -> None:
+def _check_folder(bag: Path, batch: str, in_place: bool) -> None:
+    """Raises `OptionsError` where the folder has files that are not of this batch's bag."""
     if not bag.exists():
         return
     info = bag / "bag-info.txt"
     if info.exists() and f"External-Identifier: {batch}\n" in info.read_text():
         return
     results = bag / "data"
-    own = {results, note_path(str(results))} if in_place else set()
-    if set(bag.iterdir()) - own:
+    expected = {results, note_path(str(results))} if in_place else set()
+    if set(bag.iterdir()) - expected:
         raise OptionsError(
             f"{bag} is not empty, and no bag of this batch", remedy="give -o a new folder"
         )
 
 
 def _collect(ledger: Ledger, batch: str, results: Path, data: Path) -> None:
+    """Links or copies the results of a batch into the payload folder `data`."""
     info = data.parent / "bag-info.txt"
     info.parent.mkdir(parents=True, exist_ok=True)
-    info.write_text(f"External-Identifier: {batch}\n")  # by which a second call knows it
+    info.write_text(f"External-Identifier: {batch}\n")  # a second call recognizes the bag by it
     for entry in ledger.entries(batch):
         if entry.outcome is None or entry.outcome.output is None or entry.state == "failed":
             continue
@@ -84,18 +88,18 @@ def _collect(ledger: Ledger, batch: str, results: Path, data: Path) -> None:
             os.link(source, target)
         except FileNotFoundError as error:
             raise SourceError("the result is gone", file=source, kind="vanished") from error
-        except OSError:  # another file system, or one that knows no links
+        except OSError:  # another file system, or one without hard links
             shutil.copy2(source, target)
 
 
 def _in_bag(result: str, results: Path) -> str:
-    """The name of a result below the bag's payload."""
+    """Returns the name of a result below the payload folder."""
     name = os.path.relpath(result, results)
     return name if not name.startswith("..") else Path(result).name
 
 
 def _write_manifest(bag: Path) -> tuple[int, int]:
-    """Writes the manifest of the payload; (files, bytes)."""
+    """Writes the manifest of the payload, and returns its numbers of files and of bytes."""
     count = size = 0
     with whole_file(bag / "manifest-sha256.txt") as lines:
         for path in _files(bag / "data"):
@@ -105,12 +109,12 @@ def _write_manifest(bag: Path) -> tuple[int, int]:
 
 
 def _write_tags(ledger: Ledger, batch: str, bag: Path, count: int, size: int) -> None:
-    """The report, the summary, what the bag says of itself, and the checksums of these."""
+    """Writes the bag's other files: reports, summary, description, and the checksums of these."""
     with whole_file(bag / "report.jsonl") as report:
         for entry in ledger.entries(batch):
             report.write(json.dumps(line_of(entry)) + "\n")
-    about = ledger.batch(batch)
-    results = Path(about.destination)
+    description = ledger.batch(batch)
+    results = Path(description.destination)
     with whole_file(bag / "premis.xml") as stream:
         write_premis(
             ledger,
@@ -125,7 +129,8 @@ def _write_tags(ledger: Ledger, batch: str, bag: Path, count: int, size: int) ->
     (bag / "bag-info.txt").write_text(
         f"Bag-Software-Agent: photochrom {version('photochrom')}\n"
         f"Bagging-Date: {time.strftime('%Y-%m-%d')}\nExternal-Identifier: {batch}\n"
-        f"External-Description: {_one_line(about.name)}, coloured from {_one_line(about.source)}\n"
+        f"External-Description: {_one_line(description.name)}, "
+        f"coloured from {_one_line(description.source)}\n"
         f"Payload-Oxum: {size}.{count}\n",
         encoding="utf-8",
         errors="backslashreplace",
@@ -144,7 +149,7 @@ def _write_tags(ledger: Ledger, batch: str, bag: Path, count: int, size: int) ->
 
 
 def write_folders(ledger: Ledger, batch: str, stream: Any) -> int:
-    """A table of what became of the scans of each folder; how many folders there are."""
+    """Writes a CSV table with the counts of each folder's scans; returns the number of folders."""
     source = ledger.batch(batch).source
     sums: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(FOLDER_COLUMNS[1:], 0))
     for entry in ledger.entries(batch):
@@ -152,27 +157,29 @@ def write_folders(ledger: Ledger, batch: str, stream: Any) -> int:
             continue
         parent = entry.source.rpartition("/")[0]
         folder = parent.removeprefix(source.rstrip("/")).lstrip("/") or "."
-        one = sums[folder]
-        one["scans"] += 1
-        one[entry.state if entry.outcome else "unfinished"] += 1
-        one["seconds"] += (entry.outcome and entry.outcome.seconds) or 0
+        counts = sums[folder]
+        counts["scans"] += 1
+        counts[entry.state if entry.outcome else "unfinished"] += 1
+        counts["seconds"] += (entry.outcome and entry.outcome.seconds) or 0
     table = csv.writer(stream)
     table.writerow(FOLDER_COLUMNS)
     for folder in sorted(sums):
-        one = sums[folder]
-        shown = f"'{folder}" if folder[:1] in ("=", "+", "-", "@") else folder  # no formula
-        table.writerow([shown, *(round(one[name], 3) for name in FOLDER_COLUMNS[1:])])
+        counts = sums[folder]
+        # a spreadsheet must not take the name for a formula
+        shown = f"'{folder}" if folder[:1] in ("=", "+", "-", "@") else folder
+        table.writerow([shown, *(round(counts[name], 3) for name in FOLDER_COLUMNS[1:])])
     return len(sums)
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    """Yields the files below a folder, in the order of their paths."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             yield path
 
 
 def _payload(bag: Path) -> Iterator[tuple[str, str, int]]:
-    """Name, SHA-256 and bytes of each file of the payload, in the manifest's order."""
+    """Yields the name, SHA-256 and size of each file of the payload, in the manifest's order."""
     manifest = bag / "manifest-sha256.txt"
     with manifest.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         for line, path in zip(lines, _files(bag / "data"), strict=True):
@@ -181,17 +188,17 @@ def _payload(bag: Path) -> Iterator[tuple[str, str, int]]:
 
 
 def _line(bag: Path, path: Path) -> str:
-    """A manifest's line."""
+    """Returns the line of a file in a manifest."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return f"{digest}  {_coded(path.relative_to(bag).as_posix())}\n"
 
 
 def _coded(name: str) -> str:
-    """A name as a manifest has it: line feed and return as codes.
+    """Returns a name as a manifest writes it: with line feed and carriage return as %0A and %0D.
 
-    Version 1.0 wants the percent sign coded too, which the `bagit` program, the one that archives
-    use, does not understand; hence 0.97.
+    BagIt 1.0 also codes the percent sign. The program `bagit`, which archives use, does not decode
+    it, so that bags are written in version 0.97.
     """
     return name.replace("\n", "%0A").replace("\r", "%0D")
 

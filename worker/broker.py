@@ -83,12 +83,12 @@ def connect(url: str) -> "Redis":
 def unproven(url: str, answer_within: float | None = None, ask_health: bool = True) -> "Redis":
     """Returns a client that has not connected yet; it connects at its first use, and after a fork.
 
-    It gives up a silent connection after `answer_within` seconds (default `policy.ANSWER`). With
-    `ask_health` it tests a connection that was idle for 30 s before it uses it.
+    It gives up a silent connection after `answer_within` seconds (default `policy.REDIS_TIMEOUT`).
+    With `ask_health` it tests a connection that was idle for 30 s before it uses it.
     """
     from redis import Redis
 
-    seconds = answer_within or policy.ANSWER
+    seconds = answer_within or policy.REDIS_TIMEOUT
     return Redis.from_url(
         url,
         socket_timeout=seconds,

@@ -1,6 +1,6 @@
-"""`photochrom worker`, and the group `photochrom batch` for its entry point.
+"""The command `photochrom worker`, and the group `photochrom batch` for its entry point.
 
-Imports of this module are quick; what a command needs is imported when it runs.
+Importing this module is quick: the command imports what it needs when it runs.
 """
 
 import logging
@@ -34,7 +34,7 @@ _PORT = click.IntRange(0, 65535)
     "--concurrency",
     type=click.IntRange(1),
     metavar="N",
-    help="Processes at work.  [default: processors]",
+    help="Number of processes.  [default: one for each processor]",
 )
 @device_option
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model to warm up.")
@@ -43,7 +43,7 @@ _PORT = click.IntRange(0, 65535)
     default="scans",
     show_default=True,
     metavar="NAMES",
-    help="Queues to serve, parted by commas.",
+    help="Queues to serve, separated by commas.",
 )
 @click.option(
     "--time-limit",
@@ -51,13 +51,13 @@ _PORT = click.IntRange(0, 65535)
     default=policy.TIME_LIMIT,
     show_default=True,
     metavar="SECONDS",
-    help="One scan may take so long before its process is killed.",
+    help="Kill the process of a scan that takes longer.",
 )
 @click.option(
     "--visibility-timeout",
     type=click.IntRange(1),
     metavar="SECONDS",
-    help="After so long Redis delivers again what was not finished.  "
+    help="Redis delivers a message again when its scan is not finished after this time.  "
     f"[default: the time limit + {policy.VISIBILITY_MARGIN}]",
 )
 @click.option(
@@ -66,7 +66,7 @@ _PORT = click.IntRange(0, 65535)
     default=policy.MEMORY_A_PROCESS,
     show_default=True,
     metavar="MIB",
-    help="A process is replaced after a scan that took more.",
+    help="Replace a process after a scan for which it took more memory.",
 )
 @click.option(
     "--scan-limit",
@@ -74,41 +74,41 @@ _PORT = click.IntRange(0, 65535)
     default=policy.SCANS_A_PROCESS,
     show_default=True,
     metavar="N",
-    help="A process is replaced after so many messages.",
+    help="Replace a process after this many messages.",
 )
 @click.option(
     "--metrics-port",
     type=_PORT,
     default=0,
     metavar="PORT",
-    help="Serve /metrics for Prometheus, /live and /ready on this port, and at / a page with the "
-    "batches' progress for people.  [default: none]",
+    help="Serve /metrics for Prometheus, /live and /ready on this port, and at / a page that shows "
+    "the progress of the batches.  [default: none]",
 )
 @click.option(
     "--metrics-host",
     default="127.0.0.1",
     show_default=True,
     metavar="ADDRESS",
-    help="Where the metrics listen; 0.0.0.0 in a container.",
+    help="Address of the metrics port; 0.0.0.0 in a container.",
 )
 @click.option(
     "--watchable",
     is_flag=True,
-    help="Let Flower look on. Whoever reaches Redis can then stop this worker.",
+    help="Let Flower monitor this worker. Anyone who can reach Redis can then stop it.",
 )
 @click.option(
     "--on-end",
     default="",
     metavar="COMMAND",
-    help="Run this when a batch has ended: its status as JSON on standard input, its id in "
-    "PHOTOCHROM_BATCH; no shell.",
+    help="Run this command, without a shell, when a batch has ended; it gets the status as JSON on "
+    "standard input and the id in PHOTOCHROM_BATCH.",
 )
 @click.option(
     "--webhook",
     default="",
     metavar="URL",
-    help="Send the status of a batch that has ended there, as JSON by POST; signed (HMAC-SHA256, "
-    "X-Photochrom-Signature) where PHOTOCHROM_WEBHOOK_SECRET is set.",
+    help="Send the status of each batch that has ended to this URL, as JSON by POST; it is signed "
+    "(HMAC-SHA256, X-Photochrom-Signature) where PHOTOCHROM_WEBHOOK_SECRET is set.",
 )
 @click.option(
     "--failure-share",
@@ -116,7 +116,7 @@ _PORT = click.IntRange(0, 65535)
     default=0.1,
     show_default=True,
     metavar="SHARE",
-    help="Tell the webhook when more of a batch's scans have failed.",
+    help="Call the webhook when a larger share of a batch's scans has failed.",
 )
 @click.option(
     "--stall",
@@ -124,18 +124,18 @@ _PORT = click.IntRange(0, 65535)
     default=900,
     show_default=True,
     metavar="SECONDS",
-    help="Tell the webhook when a batch has had no result for so long.",
+    help="Call the webhook when a batch has had no result for this time.",
 )
 @click.option(
     "--hours",
     metavar="FROM-TO",
-    help="Begin scans only then, as 20:00-06:00 in this machine's time; what is at work is "
-    "finished.  [default: always]",
+    help="Begin scans only between these times, such as 20:00-06:00, in the time zone of this "
+    "machine; scans at work are finished.  [default: always]",
 )
 @click.option(
     "--rate",
     metavar="N/UNIT",
-    help="Begin no more scans than 2/s, 30/m or 1000/h in the long run.  [default: no limit]",
+    help="Begin at most this many scans in the long run: 2/s, 30/m or 1000/h.  [default: no limit]",
 )
 @click.option("--log-json", is_flag=True, help="Log one JSON object a line instead of text.")
 @click.pass_context
@@ -162,7 +162,7 @@ def worker(
     rate: str | None,
     log_json: bool,
 ) -> int:
-    """Colour what batches ask for, until told to stop; SIGTERM finishes what is at work first."""
+    """Colour the scans of batches until it is stopped; SIGTERM finishes the scans at work first."""
     from core.system import available_processors
     from worker import logs
     from worker.application import Limits
@@ -175,8 +175,8 @@ def worker(
 
     logs.set_up(as_json=log_json)
     logging.getLogger("worker").setLevel(logging.DEBUG if ctx.obj else logging.INFO)
-    for chatty in ("kombu", "celery.worker.strategy", "celery.app.trace", "botocore", "s3fs"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for library in ("kombu", "celery.worker.strategy", "celery.app.trace", "botocore", "s3fs"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     return serve(
         Service(
             url=broker_url(broker),

@@ -143,7 +143,7 @@ class Dispatcher(threading.Thread):
         """Puts scans that are in no list back into the backlog."""
         for batch in self._ledger.open_batches():
             if _queue_of(self._ledger, batch) == queue and (stranded := heal(self._ledger, batch)):
-                log.warning("%d scans of %s stood in no list and are queued again", stranded, batch)
+                log.warning("%d scans of %s were in no list and are queued again", stranded, batch)
 
     def _fill(self, queue: str, depth: int, may_end: bool, now: float) -> int:
         with in_words(self._ledger.url):

@@ -1,9 +1,9 @@
-"""Films in a batch: coloured segment by segment on all workers, joined once all are there.
+"""Colours the films of a batch: their segments on all workers, then joined by one of them.
 
-Whoever claims a film plans it, adds its segments to the batch as scans, and puts the film off. When
-its turn comes again and every segment is done, the claimant joins them: the film's lease, the lock
-of the work folder and the atomic replacement make that happen once. What the ledger calls done is
-looked for in the work folder, and coloured again where it is gone.
+The process that claims a film plans it, adds its segments to the batch as scans, and puts the film
+off. The process that claims it once every segment is done joins them: the film's lease, the lock of
+the work folder and the atomic replacement make that happen only once. A segment that the ledger
+calls done and that is missing in the work folder is coloured again.
 """
 
 import json
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
 
 class Films:
-    """The films of one process. `check` raises to stop the work."""
+    """Colours films and segments for one process. `check` raises `InterruptedJob` to stop it."""
 
     def __init__(self, ledger: Ledger, check: Callable[[], None]) -> None:
         self._ledger, self._check = ledger, check
-        #: The latest film's work, so that not every segment begins with reading its plan.
-        self._known: tuple[tuple[str, str], Work] | None = None
+        #: (batch, film) and work of the latest film: its plan is then not read for each segment.
+        self._latest: tuple[tuple[str, str], Work] | None = None
 
     def carry_out(self, batch: Batch, claim: Claim, colorizer: "Colorizer") -> Outcome | None:
-        """What became of a film, or of a segment; None for a film whose segments are not all done.
+        """Colours a film or a segment; returns None for a film whose segments are not all done.
 
-        Raises `InterruptedJob`.
+        Failures are in the outcome. Raises `InterruptedJob`.
         """
-        begun = time.perf_counter()
-        about: dict[str, Any] = {
+        start = time.perf_counter()
+        common: dict[str, Any] = {
             "source": claim.source,
             "attempts": claim.begun,
             "model": colorizer.session.description.name,
@@ -49,34 +49,35 @@ class Films:
         }
         try:
             segment = segment_of(claim.source)
-            found = (
+            result = (
                 self._segment(batch, claim, colorizer, *segment)
                 if segment
                 else self._film(batch, claim, colorizer)
             )
-            if found is None:
+            if result is None:
                 return None
         except InterruptedJob:
             raise
         except PhotochromError as error:
-            found = {"output": None, "status": "failed", "error": Failure.of(error)}
-        except ModuleNotFoundError as error:  # another worker may have the extra
+            result = {"output": None, "status": "failed", "error": Failure.of(error)}
+        except ModuleNotFoundError as error:  # another worker may have the package
             missing = not_installed(error)
             if missing is None:
                 raise
-            found = {"output": None, "status": "failed", "error": Failure.of(missing)}
-        return Outcome(**about | found, seconds=time.perf_counter() - begun)
+            result = {"output": None, "status": "failed", "error": Failure.of(missing)}
+        return Outcome(**common | result, seconds=time.perf_counter() - start)
 
     def _film(self, batch: Batch, claim: Claim, colorizer: "Colorizer") -> dict[str, Any] | None:
+        """Returns fields of the outcome of a film; None where segments are to be coloured first."""
         from core.film.one_film import alone, colour_segment, finish, is_done, key_of, listed
 
         work = self._work(batch, claim.source, claim.destination, colorizer)
         plan = work.plan
-        about = {"output": claim.destination, "key": plan.key}
-        # an earlier attempt may have put the result in its place and died before it could say so
+        common = {"output": claim.destination, "key": plan.key}
+        # An earlier attempt may have written the result and died before it told the ledger.
         is_ours = claim.begun > 1 and key_of(work.target) == plan.key
         if is_ours or is_done(work, batch.existing):
-            return about | {"status": "skipped"}
+            return common | {"status": "skipped"}
         if len(plan.segments) > 1 and self._waits(batch, claim, len(plan.segments)):
             return None
         with alone(work):
@@ -85,14 +86,17 @@ class Films:
             ]
             finish(work, replace=batch.existing == "overwrite", check=self._check)
         damage = [each for record in records for each in record.damage]
-        return about | {
+        return common | {
             "status": "done",
             "pixels": sum(record.frames for record in records) * _pixels(work),
             "notes": (*work.notes, *plan.damage, *listed(damage)),
         }
 
     def _waits(self, batch: Batch, claim: Claim, count: int) -> bool:
-        """Whether segments are still to be coloured; raises where one has failed."""
+        """Returns whether segments are still to be coloured, and adds them to the batch first.
+
+        Raises `PhotochromError` where one has failed.
+        """
         segments = [
             (segment_path(claim.source, index), segment_path(claim.destination, index), None)
             for index in range(count)
@@ -112,6 +116,7 @@ class Films:
     def _segment(
         self, batch: Batch, claim: Claim, colorizer: "Colorizer", film: str, index: int
     ) -> dict[str, Any]:
+        """Colours a segment, and returns fields of its outcome."""
         from core.film.one_film import colour_segment, key_of
 
         target = segment_of(claim.destination)
@@ -119,7 +124,7 @@ class Films:
             raise PhotochromError("the batch is malformed in the ledger", kind="options")
         work = self._work(batch, film, target[0], colorizer)
         segments = work.plan.segments
-        # the film may be joined already, or have become another one with fewer segments
+        # The film may be joined already, or the file may be another film now, with fewer segments.
         if index >= len(segments) or key_of(work.target) == work.plan.key:
             return {"output": None, "status": "skipped"}
         record = colour_segment(work, segments[index], check=self._check)
@@ -131,6 +136,7 @@ class Films:
         }
 
     def _work(self, batch: Batch, source: str, target: str, colorizer: "Colorizer") -> "Work":
+        """Returns the work on a film, whose plan all workers share."""
         if is_remote(source) or is_remote(target):
             raise PhotochromError(
                 "films are not read from or written to an object store",
@@ -139,20 +145,21 @@ class Films:
                 remedy="copy it to a folder that all workers share",
             )
         name = batch.id, source
-        if self._known and self._known[0] == name and self._known[1].folder.exists():
-            return self._known[1]
+        if self._latest and self._latest[0] == name and self._latest[1].folder.exists():
+            return self._latest[1]
         from core.film.one_film import open_work
         from core.film.options import OF_PICTURES, FilmOptions, codec_for
 
-        given = Options.from_mapping(batch.options)
-        options = Options(**{name: getattr(given, name) for name in OF_PICTURES})
+        of_batch = Options.from_mapping(batch.options)
+        options = Options(**{name: getattr(of_batch, name) for name in OF_PICTURES})
         film_options = FilmOptions(codec=codec_for(Path(target), None))
         work = open_work(
             Path(source), Path(target), colorizer, options, film_options, shares_plan=True
         )
-        self._known = name, work
+        self._latest = name, work
         return work
 
 
 def _pixels(work: "Work") -> int:
+    """Returns the number of pixels of a frame."""
     return work.plan.film.width * work.plan.film.height

@@ -62,26 +62,28 @@ def check(ledger: Ledger, batch: str) -> list[Fault]:
 
 
 def _faults(ledger: Ledger, batch: str) -> Iterator[Fault]:
+    """Yields the faults of one check; letters are those of `STATES`, "l" is the list of leases."""
     numbers: dict[str, Any] = ledger.numbers(batch)
     backlog = set(ledger.backlog(batch))
-    found = dict.fromkeys("qrdsf", 0)
+    counts = dict.fromkeys("qrdsf", 0)
     for chunk in ledger.scans(batch):
         for scan, record in zip(chunk, ledger.places(batch, chunk), strict=True):
             state, lists = record[0], record[1:]
-            found[state] += 1
+            counts[state] += 1
             if state == "q" and not numbers["cancelled"] and not (scan in backlog or lists):
                 yield _fault(ledger, batch, scan, "is queued and in no list")
             elif state == "r" and "l" not in lists:
                 yield _fault(ledger, batch, scan, "is running without a lease")
             elif state != "r" and "l" in lists:
                 yield _fault(ledger, batch, scan, f"is {STATES[state]} and has a lease")
-    if sum(found.values()) != numbers["scans"]:
-        yield Fault("scans", "", f"{numbers['scans']:.0f} are counted, {sum(found.values())} found")
-    if not (found["r"] or numbers["running"]):  # counters change while scans are running
+    total = sum(counts.values())
+    if total != numbers["scans"]:
+        yield Fault("scans", "", f"{numbers['scans']:.0f} are counted, {total} found")
+    if not (counts["r"] or numbers["running"]):  # counters change while scans are running
         for letter in "dsf":
-            if found[letter] != numbers[STATES[letter]]:
+            if counts[letter] != numbers[STATES[letter]]:
                 counted = f"{numbers[STATES[letter]]:.0f} are counted as {STATES[letter]}"
-                yield Fault(STATES[letter], "", f"{counted}, {found[letter]} are")
+                yield Fault(STATES[letter], "", f"{counted}, {counts[letter]} found")
 
 
 def _fault(ledger: Ledger, batch: str, scan: bytes, what: str) -> Fault:

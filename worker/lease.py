@@ -1,7 +1,7 @@
-"""Renews the lease of the scan at work from a thread; another process may then not take the scan.
+"""Renews the lease of the scan at work from a thread; no other process can take the scan meanwhile.
 
-A lease that is not renewed within `policy.LEASE` seconds, since its process was killed, is ended by
-lua/expire_and_refill.lua, which the dispatcher runs: the scan goes back to the backlog.
+Where a lease is not renewed within `policy.LEASE` seconds, since its process was killed, the
+dispatcher ends it with lua/expire_and_refill.lua, and the scan goes back to the backlog.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Lease:
-    """A lease and its scan; `deadline` in monotonic seconds."""
+    """A lease and its scan; the process is killed after `deadline` (monotonic seconds)."""
 
     batch: str
     scan: str
@@ -32,9 +32,9 @@ class _Lease:
 
 
 class LeaseRenewal(threading.Thread):
-    """Renews the lease of the scan at work; `check` stops the work once the lease is lost.
+    """The thread that renews the lease of the scan at work; `check` stops the work when it is lost.
 
-    A scan that takes longer than its batch allows ends with its process: nothing else stops a
+    The process is killed where a scan takes longer than its batch allows: nothing else stops a
     decoder that hangs.
     """
 
@@ -80,17 +80,17 @@ class LeaseRenewal(threading.Thread):
 
     def _renew(self, lease: _Lease) -> None:
         try:
-            is_ours = self._ledger.renew(lease.batch, lease.scan, lease.token)
-            if not is_ours and lease is self._lease:
+            is_renewed = self._ledger.renew(lease.batch, lease.scan, lease.token)
+            if not is_renewed and lease is self._lease:
                 self._lost = True
         except PhotochromError as error:
             log.warning("%s: the lease could not be renewed: %s", lease.source, error)
-            return  # try again at once: waiting for a silent connection has cost time of the lease
+            return  # the next attempt is at once: the silent connection has cost time of the lease
         self._renewal = time.monotonic() + policy.LEASE / 4
 
     def _end_process(self, lease: _Lease) -> None:
-        """Kills this process after ending its lease, so that the death is counted at once."""
-        log.error("%s took longer than its batch allows; its process is ended", lease.source)
+        """Ends the lease, so that the death is counted at once, and kills this process."""
+        log.error("%s took longer than its batch allows; its process is killed", lease.source)
         with contextlib.suppress(PhotochromError):
             self._ledger.expire(lease.batch, lease.scan, lease.token)
         if lease is self._lease:

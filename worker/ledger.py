@@ -42,7 +42,11 @@ class Ledger(LedgerReader):
     # -- submitting --------------------------------------------------------------------------------
 
     def open_batch(
-        self, wanted: Batch, fingerprint: str, keep: float = policy.KEEP, priority: str = "normal"
+        self,
+        wanted: Batch,
+        fingerprint: str,
+        keep: float = policy.RETENTION,
+        priority: str = "normal",
     ) -> str:
         """Returns the id of the unfinished batch with that fingerprint, or makes `wanted`.
 

@@ -57,7 +57,7 @@ def claim_arguments(
         worker,
         json_of(about),
         pin,
-        policy.ELSEWHERE,
+        policy.OTHER_MODEL_PAUSE,
         int(also_issued),
         f",{','.join(others)},",
     )

@@ -1,8 +1,8 @@
-"""A batch as PREMIS 3.0 (the Library of Congress' preservation metadata): `premis.xml` of a bag.
+"""Writes a batch as PREMIS 3.0, preservation metadata of the Library of Congress: `premis.xml`.
 
-Each result is an object with its checksum, each colouring an event, done or failed, each model that
-took part an agent. The ledger keeps no time for one scan: an event has that of the
-batch's end, and says in its detail since when.
+Each result is an object with its checksum, each colouring (done or failed) is an event, and each
+version of the program and model on a device is an agent. The ledger keeps no time for one scan: an
+event has the time when the batch ended, and its detail names the time when the batch was submitted.
 """
 
 import mimetypes
@@ -21,9 +21,9 @@ _HEAD: Final = f"""<?xml version="1.0" encoding="UTF-8"?>
 <premis xmlns="{NAMESPACE}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
  xsi:schemaLocation="{NAMESPACE} http://www.loc.gov/standards/premis/premis.xsd" version="3.0">
 """
-#: Characters that XML 1.0 cannot hold, and bytes of a name that are no UTF-8.
+#: Characters that XML 1.0 does not allow, and bytes of a name that are not UTF-8.
 _FOREIGN: Final = re.compile("[\0-\x08\x0b-\x1f\udc80-\udcff\ufffe\uffff]")
-#: How a name is one: in the bag, on the machines that coloured it, in the ledger.
+#: Types of identifiers: names in the bag, paths on the machines that coloured, names in the ledger.
 _IN_BAG, _PATH, _IN_LEDGER = "path in the bag", "path", "photochrom"
 
 
@@ -34,8 +34,11 @@ def write_premis(
     in_bag: Callable[[str], str],
     stream: TextIO,
 ) -> None:
-    """Writes the document. `payload`: name in the bag, SHA-256 and bytes of each of its files;
-    `in_bag` gives the name of a result."""
+    """Writes the document to `stream`.
+
+    `payload`: the name in the bag, the SHA-256 and the size in bytes of each file. `in_bag` returns
+    the name in the bag for the path of a result.
+    """
     numbers, participants = ledger.numbers(batch), ledger.participants(batch).values()
     since = float(numbers["created"])
     end = float(numbers["finished"]) or float(numbers["now"])
@@ -45,7 +48,7 @@ def write_premis(
     for name, digest, size in payload:
         stream.write(_object(name, digest, size))
     for entry in ledger.entries(batch):
-        # what is skipped was made before this batch, a film's segment is part of one
+        # Skipped results were made before this batch, and a segment is a part of a film.
         if entry.state in ("done", "failed") and not segment_of(entry.source):
             result = in_bag(entry.destination) if entry.state == "done" else ""
             identity = f"{batch}/{entry.scan}"
@@ -57,6 +60,7 @@ def write_premis(
 
 
 def _object(name: str, digest: str, size: int) -> str:
+    """Returns the element of a file of the payload."""
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     characteristics = _tree(
         "objectCharacteristics",
@@ -75,7 +79,11 @@ def _event(
     participant: Participant | None,
     when: tuple[str, str],
 ) -> str:
-    """`result`: its name in the bag, '' for none; `when`: the moment, and in words."""
+    """Returns the element of the colouring of a scan.
+
+    `result` is the name of the result in the bag, '' for a failure; `when` are the time, as ISO
+    8601, and the words for the detail.
+    """
     outcome = entry.outcome
     assert outcome is not None
     detail = f"coloured from a black-and-white photograph, {when[1]}"
@@ -103,6 +111,7 @@ def _event(
 
 
 def _agent(participant: Participant) -> str:
+    """Returns the element of a version of the program with a model on a device."""
     note = (
         f"model {participant.model}, sha256 {participant.model_sha256}, on {participant.provider}"
     )
@@ -124,6 +133,7 @@ def _agent_name(participant: Participant) -> str:
 
 
 def _linked(kind: str, value: str, role: str) -> str:
+    """Returns the element that links an event to its source or its result."""
     name = "linkingObjectIdentifier"
     return _tree(
         name,
@@ -145,9 +155,11 @@ def _text(name: str, text: str) -> str:
     return f"<{name}>{escape(_FOREIGN.sub(_coded, text))}</{name}>"
 
 
-def _coded(found: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogateescape"))
+def _coded(match: re.Match[str]) -> str:
+    """Returns the bytes of the matched characters as %XX."""
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogateescape"))
 
 
 def _moment(seconds: float) -> str:
+    """Returns seconds since 1970 as ISO 8601 in UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

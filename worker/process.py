@@ -1,7 +1,7 @@
-"""One of a worker's processes: it claims a scan, colours it, writes the outcome into the ledger.
+"""Claims scans, colours them and writes their outcomes to the ledger: the work of one process.
 
 `WorkerProcess` holds the model, the ledger and the renewal of the lease. It is made after the fork,
-since neither ONNX Runtime nor libvips survives one.
+since neither ONNX Runtime nor libvips works in a forked process where it was used before.
 """
 
 import contextlib
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Verdicts on one scan after which the next one may be claimed.
+#: Verdicts on the scan of a message after which the next scan of its batch may be claimed.
 _TAKEN: Final = frozenset({"finished", "running", "put off"})
 
-#: No further scan is coloured for this message.
+#: The claim after which no further scan is coloured for this message.
 _NO_CLAIM: Final = Claim("over")
 
 #: Models that a process keeps open.
@@ -47,8 +47,10 @@ MODELS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class ProcessSettings:
-    """Settings of a worker's processes, made before they are forked. `model` is opened at once;
-    `parent` is the number of the process that forks them."""
+    """Settings of a worker's processes, made before they are forked.
+
+    `model` is opened as soon as a process begins; `parent` is the id of the process that forks.
+    """
 
     url: str
     worker: str
@@ -61,8 +63,10 @@ class ProcessSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A batch with the colorizer for its model (None where this process does not have the model)
-    and this process as the ledger's `Participant`."""
+    """A batch, the colorizer for its model, and the fields of this process as a `Participant`.
+
+    The colorizer is None where the model does not open in this process.
+    """
 
     batch: Batch
     colorizer: "Colorizer | None"
@@ -70,7 +74,7 @@ class _Prepared:
 
 
 class WorkerProcess:
-    """The state of one process: a warm model, a ledger, the lease of the scan at work."""
+    """The state of one process: open models, the ledger, the lease of the scan at work."""
 
     def __init__(self, settings: ProcessSettings) -> None:
         self.settings = settings
@@ -80,20 +84,21 @@ class WorkerProcess:
         self._colorizers: dict[str, Colorizer] = {}
         self._visited: set[Path] = set()
         self._throttled = ThrottledLog(log)
-        #: Batches that are not asked for, and until when (monotonic seconds).
+        #: Batches of which no scan is claimed, and until when (monotonic seconds).
         self._passed_over: dict[str, float] = {}
         self._version = version("photochrom")
         warm_up(self._colorizer(settings.model))
         self.renewal.start()
 
     def colour(self, batch: str, scan: str) -> None:
-        """Colours one scan, unless the ledger says that it is somebody else's or done.
+        """Colours the scan of a message, or another scan that the ledger gives instead.
 
-        It may be another batch's turn; then one of its scans is coloured. Where that was quick,
-        goes on with the next scans of the batch (see `policy.BOUT`). Raises `ServiceError` where
-        Redis stays away or the batch is a newer program's.
+        The ledger may refuse the scan, since another process has it or since it is finished, and
+        it may give a scan of another batch whose turn it is. Until `policy.MESSAGE_TIME` is over,
+        the next scans of the same batch follow. Raises `ServiceError` where Redis cannot be
+        reached for long, or where a newer program wrote the batch.
         """
-        end = time.monotonic() + policy.BOUT
+        end = time.monotonic() + policy.MESSAGE_TIME
         prepared = self._prepare(batch)
         claim = self._claim(prepared, scan)
         if claim.verdict == "turn":
@@ -105,17 +110,17 @@ class WorkerProcess:
                 try:
                     outcome = self._carry_out(prepared.batch, claim, prepared.colorizer)
                 except InterruptedJob:
-                    log.warning("%s is no longer ours; it was stopped", claim.source)
+                    log.warning("%s was given to another process; stopped", claim.source)
                     return
-                # The budget of a rate is the parent's: a message each, so that it is asked.
+                # With a rate, the parent allows each message, so that a message is one scan.
                 schedule = self.settings.schedule
                 goes_on = time.monotonic() < end and not (schedule.has_rate or schedule.is_closed())
                 claim = self._finish(prepared, claim, outcome, goes_on)
         if claim.verdict == "other model":
-            time.sleep(policy.ROUND)  # let the others be quicker
+            time.sleep(policy.ROUND)  # so that a worker with the model takes the next message
 
     def _take_turn(self, prepared: "_Prepared", turn: str) -> tuple["_Prepared", Claim]:
-        """Claims a scan of the batch whose turn it is; where that fails, the next one of ours."""
+        """Claims a scan of the batch `turn`; where that fails, the next one of `prepared`."""
         try:
             other = self._prepare(turn)
         except PhotochromError as error:
@@ -125,40 +130,50 @@ class WorkerProcess:
             claim = self._claim(other, also_issued=True)
             if claim.verdict == "yours":
                 return other, claim
-        # It is not asked for again at once: another model, a newer program's, or just used up.
-        self._passed_over[turn] = time.monotonic() + policy.ELSEWHERE
+        # The batch needs another model, was written by a newer program, or has no scan left:
+        # no scan of it is claimed for a while.
+        self._passed_over[turn] = time.monotonic() + policy.OTHER_MODEL_PAUSE
         return prepared, self._claim(prepared)
 
     def _prepare(self, batch: str) -> "_Prepared":
+        """Reads a batch and opens its model; raises `PhotochromError` where it cannot be read."""
         description = patiently(lambda: self.ledger.batch(batch))
         colorizer = self._colorizer_or_none(description)
         return _Prepared(description, colorizer, self._participant(description, colorizer))
 
     def _claim(self, prepared: "_Prepared", scan: str = "", also_issued: bool = False) -> Claim:
-        """The ledger's verdict on the scan named, or on whichever is next where that is ""."""
+        """Claims the scan, or the next one of the batch for ""; returns the ledger's answer.
+
+        With `also_issued`, scans whose message is in the Celery queue may be claimed too.
+        """
         token, batch, now = self._token(), prepared.batch.id, time.monotonic()
-        others = [name for name, end in self._passed_over.items() if end > now]
+        passed_over = [name for name, end in self._passed_over.items() if end > now]
         worker = self.settings.worker
         claim = patiently(
             lambda: self.ledger.claim(
-                batch, scan, token, worker, prepared.participant, others, also_issued
+                batch, scan, token, worker, prepared.participant, passed_over, also_issued
             )
         )
         if claim.verdict not in ("yours", "turn", "nothing"):
-            self._throttled.say(claim.verdict, lambda: self._left(batch, scan, claim.verdict))
+            self._throttled.say(claim.verdict, lambda: self._not_taken(batch, scan, claim.verdict))
         return claim
 
-    def _left(self, batch: str, scan: str, verdict: str) -> str:
+    def _not_taken(self, batch: str, scan: str, verdict: str) -> str:
+        """Returns the sentence for the log about a scan that was not claimed."""
         shown = batch
         with contextlib.suppress(PhotochromError):
             shown = f"{self.ledger.source(batch, scan)} of {batch}" if scan else batch
-        return f"{shown} is left to others or to later: {verdict}"
+        return f"{shown} is not coloured here now: {verdict}"
 
     def _token(self) -> str:
+        """Returns a new token for a claim, which names this process."""
         return f"{self.settings.worker} {os.getpid()} {secrets.token_hex(4)}"
 
     def _carry_out(self, batch: Batch, claim: Claim, colorizer: "Colorizer") -> Outcome | None:
-        """What became of the scan; None for a film that waits for its segments."""
+        """Colours the scan and returns its outcome; None for a film that waits for its segments.
+
+        Raises `InterruptedJob` where the scan was given to another process.
+        """
         try:
             job = self._job(batch, claim)
         except PhotochromError as refusal:
@@ -184,7 +199,10 @@ class WorkerProcess:
         return run(job, colorizer, attempts=claim.begun, check=self.renewal.check)
 
     def _job(self, batch: Batch, claim: Claim) -> Job:
-        """The claimed scan as a job. Every value from the ledger is checked."""
+        """Returns the claimed scan as a job; every value from the ledger is checked.
+
+        Raises `PhotochromError` for a path outside the roots and for a malformed value.
+        """
         self.settings.roots.admit(claim.source)
         self.settings.roots.admit(claim.destination)
         is_sound = type(batch.max_pixels) is int and type(batch.recolour) is bool
@@ -201,7 +219,10 @@ class WorkerProcess:
         )
 
     def _sweep(self, folder: Path, after_a_death: bool) -> None:
-        """Removes a killed process's unfinished files, once for each folder and after a death."""
+        """Removes unfinished files that killed processes left in a folder of results.
+
+        This is done once for each folder, and for every scan that was begun before.
+        """
         if after_a_death or folder not in self._visited:
             from core.image.atomic import clean_stale
 
@@ -211,9 +232,9 @@ class WorkerProcess:
     def _finish(
         self, prepared: "_Prepared", claim: Claim, outcome: Outcome | None, goes_on: bool
     ) -> Claim:
-        """Writes the outcome into the ledger, however long Redis is away, before the message ends.
+        """Writes the outcome to the ledger, and waits for Redis as long as it is away.
 
-        With `goes_on` the next scan of the batch is claimed in the same step.
+        Returns the claim of the next scan of the batch where `goes_on`, else `_NO_CLAIM`.
         """
         batch = prepared.batch
         if outcome is None:
@@ -224,7 +245,7 @@ class WorkerProcess:
             failure.kind, faults, _is_gone(batch.source), claim.tried, claim.max_attempts
         ):
             pause = policy.pause_after(faults)
-            log.warning("%s: %s; again in %.0f s", claim.source, failure.message, pause)
+            log.warning("%s: %s; next attempt in %.0f s", claim.source, failure.message, pause)
             patiently(lambda: self.ledger.put_off(batch.id, claim, pause, failure))
             return self._claim(prepared) if goes_on else _NO_CLAIM
         if failure:
@@ -241,6 +262,7 @@ class WorkerProcess:
         )
 
     def _colorizer_or_none(self, batch: Batch) -> "Colorizer | None":
+        """Returns the colorizer for the batch's model; None, and a log line, where it fails."""
         model = str(batch.options.get("model"))
         try:
             if os.sep in model:
@@ -251,6 +273,7 @@ class WorkerProcess:
             return None
 
     def _colorizer(self, model: str) -> "Colorizer":
+        """Returns the colorizer for a model; up to `MODELS` of them stay open."""
         if model not in self._colorizers:
             from core.colorizer import Colorizer
             from core.model.memory import refuse_without_memory
@@ -263,6 +286,7 @@ class WorkerProcess:
         return self._colorizers[model]
 
     def _participant(self, batch: Batch, colorizer: "Colorizer | None") -> Mapping[str, str]:
+        """Returns the fields that describe this process in the ledger."""
         session = colorizer.session if colorizer else None
         return {
             "name": self.settings.worker,
@@ -274,25 +298,26 @@ class WorkerProcess:
 
 
 def warm_up(colorizer: "Colorizer") -> None:
-    """Colours a few pixels, so that the first scan finds the kernels and the model ready."""
+    """Colours a few pixels, so that kernels and model are loaded before the first scan."""
     import numpy as np
 
     colorizer.colorize(np.full((64, 64), 128, np.uint8))
 
 
 def try_model(model: str, device: str) -> None:
-    """Opens and warms a model; raises what `Colorizer.open` raises. For a process of its own."""
+    """Opens and warms up a model, in a process for this alone; raises as `Colorizer.open` does."""
     from core.colorizer import Colorizer
 
     warm_up(Colorizer.open(model, device))
 
 
 def _is_gone(folder: str) -> bool:
-    """Whether the source folder of a batch is missing altogether, as after a lost mount."""
+    """Returns whether the source folder of a batch does not exist, as after a lost mount."""
     return not is_remote(folder) and not Path(folder).exists()
 
 
 def _size(source: str) -> int:
+    """Returns the size of a source in bytes; 0 for an object or a file that is gone."""
     try:
         return 0 if is_remote(source) else Path(source).stat().st_size
     except OSError:

@@ -12,7 +12,7 @@ from typing import Final
 
 from core.errors import OptionsError, PhotochromError, printable
 from worker.ledger import Ledger
-from worker.status import Status, duration, pace_in_words, status_of, workers_alive
+from worker.status import Status, duration, rate_in_words, status_of, workers_alive
 
 #: Batches on the page, the newest first.
 SHOWN: Final = 20
@@ -74,7 +74,7 @@ def _of_batch(status: Status) -> Iterator[str]:
     yield f"<p>{', '.join((label, *counts))}</p>"
     if not status.is_over and status.rate:
         eta = f", done in about {duration(status.eta)}" if status.eta else ""
-        yield f"<p>{pace_in_words(status.rate)}{eta}</p>"
+        yield f"<p>{rate_in_words(status.rate)}{eta}</p>"
     yield f"<p><small>{status.batch}</small></p>"
 
 

@@ -1,7 +1,8 @@
-"""The records of the ledger: batches, scans, results, participants, and their form in Redis.
+"""Records of the ledger (batches, scans, results, participants), and their encoding in Redis.
 
-Redis holds all of them in memory, so they are short: a scan costs about 300 bytes, with paths
-relative to its batch's and its result as JSON without names. `worker.ledger` writes and reads them.
+Redis holds all records in memory, so that they are short: paths are relative to those of the batch,
+and results are JSON lists without names. A scan takes about 300 bytes, as measured by
+`python -m tests.worker.bench --only overhead`. `worker.ledger` writes and reads the records.
 """
 
 import base64
@@ -15,10 +16,10 @@ from core.errors import Failure
 from core.job import Outcome
 from worker.segments import segment_of
 
-#: Characters of an error's sentence that are kept.
+#: Largest number of characters of a message or a note that are kept.
 _SENTENCE: Final = 300
 
-#: The form of the ledger that this program reads and writes. A higher one is left alone.
+#: Version of the encoding that this program reads and writes; it leaves higher ones unchanged.
 FORM: Final = 1
 
 State = Literal["queued", "running", "done", "skipped", "failed"]
@@ -33,9 +34,10 @@ STATES: Final[dict[str, State]] = {
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a batch is, as it was asked for. `source` and `destination` are folders or URLs.
+    """A batch as it was submitted. `source` and `destination` are folders or URLs.
 
-    `options` is `Options.as_mapping()`. `kind` is "submit" or "watch".
+    `options` is `Options.as_mapping()`, `kind` is "submit" or "watch", `created` the seconds since
+    1970.
     """
 
     id: str
@@ -53,9 +55,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The answer to "may I colour this scan?". `verdict` is "yours" or the reason why not; where
-    it is "turn", `turn` is the batch whose turn it is. `tried` attempts have failed so far;
-    `max_attempts` and `time_limit` (seconds) are the batch's own limits, 0 where it has none."""
+    """The ledger's answer to the claim of a scan.
+
+    `verdict` is "yours" where the scan was given to this process, else the reason why not; with
+    "turn", `turn` is the batch that must be served first. The scan was begun `begun` times, this
+    one included; `faults` attempts ended with a transient fault, and `tried` attempts failed or
+    killed their process. `worker` is the number of the worker in the batch. `max_attempts` and
+    `time_limit` (seconds) are the batch's own limits, 0 where it has none.
+    """
 
     verdict: str
     scan: str = ""
@@ -73,7 +80,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A scan in the ledger, for status and report. `outcome` is None until it is finished."""
+    """A scan in the ledger, for status and report.
+
+    `outcome` is None until the scan is finished. `waits_after` is the failure after which a queued
+    scan waits for its next attempt.
+    """
 
     scan: str
     state: State
@@ -87,7 +98,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A worker process group that took part in a batch."""
+    """A worker that took part in a batch, and the numbers of its scans in each state.
+
+    `is_odd`: it has another model or version than the worker that began the batch.
+    """
 
     name: str
     version: str
@@ -101,21 +115,24 @@ class Participant:
 
 
 def scan_id(source: str, version: str = "") -> str:
-    """A short name for a source: 66 bits of its path's hash, 11 characters."""
+    """Returns the id of a scan: 66 bits of the hash of its path and version, 11 characters."""
     identity = f"{source}\0{version}" if version else source
     digest = hashlib.sha256(os_bytes(identity)).digest()
     return base64.urlsafe_b64encode(digest)[:11].decode()
 
 
 def json_of(value: Any) -> str:
-    """Short JSON."""
+    """Returns JSON without spaces."""
     return json.dumps(value, separators=(",", ":"))
 
 
 def fields_of(batch: Batch, fingerprint: str, keep: float) -> dict[str, Any]:
-    """A batch's own fields in Redis; `batch_of` reads them. `keep` in seconds."""
+    """Returns the fields of a batch in Redis, which `batch_of` reads.
+
+    `keep` is how long the batch is kept once it is finished, in seconds.
+    """
     fields = {name: getattr(batch, name) for name in Batch.__slots__}
-    if not batch.recolour:  # a worker that does not know it yet can then read the batch
+    if not batch.recolour:  # older workers, which do not have this field, can then read the batch
         del fields["recolour"]
     return {
         "ledger": FORM,
@@ -128,22 +145,22 @@ def fields_of(batch: Batch, fingerprint: str, keep: float) -> dict[str, Any]:
 
 
 def batch_of(fields: Mapping[bytes, bytes]) -> Batch:
-    """The batch of those fields."""
+    """Returns the batch of the fields that `fields_of` made."""
     return Batch(**json.loads(fields[b"batch"]))
 
 
 def failure_text(failure: Failure | None) -> str:
-    """Why a scan waits to be tried again; '' for no reason."""
+    """Returns the record of the failure after which a scan is tried again; '' for None."""
     return json_of([failure.kind, failure.message[:_SENTENCE]]) if failure else ""
 
 
 def refusal_text(failure: Failure) -> str:
-    """The result of a scan that no worker had: refused by planning, or given up."""
+    """Returns the result of a scan that no worker coloured: not planned, or given up."""
     return json_of([None, 0, 0, failure.kind, failure.message])
 
 
 def result_text(outcome: Outcome, worker: int) -> str:
-    """The result of a scan by the worker of that number; `entry_of` reads it."""
+    """Returns the result of a scan by the worker of that number, which `entry_of` reads."""
     key = outcome.key and base64.urlsafe_b64encode(bytes.fromhex(outcome.key))[:-1].decode()
     result: list[Any] = [key, round((outcome.seconds or 0) * 1000), worker]
     if outcome.error:
@@ -154,20 +171,23 @@ def result_text(outcome: Outcome, worker: int) -> str:
 
 
 def relative(source: str, destination: str, batch: Batch) -> bytes:
-    """What is kept of a scan's paths. An empty result means: named as the source."""
+    """Returns the record of a scan's paths: source, NUL, result.
+
+    They are relative to the folders of the batch; the result is empty where both are the same.
+    """
     short = _under(source, batch.source)
     result = _under(destination, batch.destination)
     return os_bytes(short) + b"\0" + (b"" if result == short else os_bytes(result))
 
 
 def absolute(paths: bytes, batch: Batch) -> tuple[str, str]:
-    """(source, destination) of what `relative` kept."""
+    """Returns the source and the destination of the record that `relative` made."""
     short, _, result = (part.decode("utf-8", "surrogateescape") for part in paths.partition(b"\0"))
     return _joined(batch.source, short), _joined(batch.destination, result or short)
 
 
 def os_bytes(text: str) -> bytes:
-    """A path's own bytes, which need not be UTF-8."""
+    """Returns the bytes of a path, which need not be UTF-8."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -181,7 +201,10 @@ def _joined(folder: str, path: str) -> str:
 
 
 def state_of(record: bytes | None) -> tuple[State, str]:
-    """(state, text) of a scan's record under `:said`; None is a scan that was never begun."""
+    """Returns state and text of the record of a scan under `:said`.
+
+    A scan without a record (None) is queued and was never begun.
+    """
     if record is None:
         return "queued", ""
     text = record.decode("utf-8", "surrogateescape")
@@ -195,7 +218,7 @@ def entry_of(
     batch: Batch,
     participants: dict[int, Participant],
 ) -> Entry:
-    """A scan from its paths (`:asked`) and its record (`:said`)."""
+    """Returns a scan from its paths (`:asked`) and its record (`:said`, None: never begun)."""
     source, destination = absolute(paths, batch)
     letter, begun, rest = "q", 0, ""
     if record is not None:
@@ -203,9 +226,9 @@ def entry_of(
         begun = int(count)
     state = STATES[letter]
     if state in ("queued", "running"):
-        why = Failure(*json.loads(rest)) if state == "queued" and rest else None
+        failure = Failure(*json.loads(rest)) if state == "queued" and rest else None
         holder = rest.partition(" ")[0] if state == "running" else None
-        return Entry(scan, state, source, destination, begun, holder, None, why)
+        return Entry(scan, state, source, destination, begun, holder, None, failure)
     key, milliseconds, number, *more = json.loads(rest)
     participant = participants.get(number)
     notes = tuple(more[1:]) if state != "failed" else ()

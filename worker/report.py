@@ -1,8 +1,8 @@
-"""`batch report`: every scan of a batch as JSON lines, a table or a page to look at.
+"""Writes the report of a batch as JSON lines, a CSV table, a page or a list, for `batch report`.
 
-JSON lines are contract 5's, with the worker's name beside them. The page shows the failures with
-their reasons and a sample of results, each with a thumbnail where the file can be reached from
-here. Written as it is read from the ledger, so that its size costs no memory.
+The JSON lines are those of contract 5, with the name of the worker. The page shows the failures
+with their reasons and a sample of the results, with thumbnails of the files that this machine can
+read. The report is written while the ledger is read, so that a large batch needs no more memory.
 """
 
 import csv
@@ -27,7 +27,7 @@ from worker.roots import is_remote
 from worker.segments import segment_of
 from worker.status import Status, duration, status_of
 
-#: Columns of the table, in order; those of a report line, the error in two.
+#: Columns of the table, in order: the keys of a report line, the error's kind and message apart.
 COLUMNS: Final = (
     "source",
     "output",
@@ -44,10 +44,10 @@ COLUMNS: Final = (
     "notes",
 )
 
-#: In the page's head, so that the next one may replace it.
+#: The element in the page's head by which the next report recognizes a page that it may replace.
 _GENERATOR: Final = '<meta name="generator" content="photochrom batch report">'
 
-#: What a report may replace, by the suffix of its name.
+#: The kinds of existing files that a report may replace, by the suffix of its name.
 KINDS: Final = {
     ".jsonl": REPORT_LINES,
     ".csv": Kind("a table of a batch", (",".join(COLUMNS).encode(),)),
@@ -55,14 +55,19 @@ KINDS: Final = {
     ".html": Kind("a page of a batch", (b"<!doctype html>",), _GENERATOR.encode()),
 }
 
-#: Pictures in the page: failures, and results taken at random.
+#: Largest numbers of failures and of results that the page shows with pictures.
 SHOWN_FAILURES: Final = 200
 SHOWN_RESULTS: Final = 24
+#: Largest side of a thumbnail, in pixels.
 THUMBNAIL: Final = 160
 
 
 def write_report(ledger: Ledger, batch: str, path: Path) -> int:
-    """Writes the report; how many scans it tells of. Raises `OptionsError`, `DestinationError`."""
+    """Writes the report in the format of the suffix of `path`, and returns its number of scans.
+
+    Raises `OptionsError` for another suffix, and where `path` is a file of the batch or a file that
+    is not a report; raises `DestinationError`.
+    """
     writers: dict[str, Callable[[Ledger, str, TextIO], int]] = {
         ".jsonl": _write_lines,
         ".csv": _write_table,
@@ -73,7 +78,7 @@ def write_report(ledger: Ledger, batch: str, path: Path) -> int:
     if write is None:
         raise OptionsError(f"{path.name}: a report ends in .html, .jsonl, .csv or .txt")
     paths = Paths()
-    if path.exists():  # what does not exist is none of the scans
+    if path.exists():  # else it cannot be a file of the batch
         for entry in ledger.entries(batch):
             for name in filterfalse(is_remote, (entry.source, entry.destination)):
                 paths.read(Path(name), "a file of the batch")
@@ -83,7 +88,7 @@ def write_report(ledger: Ledger, batch: str, path: Path) -> int:
 
 
 def line_of(entry: Entry) -> dict[str, Any]:
-    """The scan as a report line; of one that is not finished what is known of it."""
+    """Returns a scan as the values of a report line; an unfinished scan has fewer of them."""
     if entry.outcome is None:
         line: dict[str, Any] = {
             "source": entry.source,
@@ -107,11 +112,12 @@ def _write_lines(ledger: Ledger, batch: str, stream: TextIO) -> int:
 
 
 def _write_failed(ledger: Ledger, batch: str, stream: TextIO) -> int:
-    """The sources of the failed scans, one a line, as `batch submit @FILE` takes them."""
+    """Writes the sources of the failed scans, one a line, as `batch submit @FILE` reads them."""
     count = 0
     for entry in ledger.entries(batch):
+        # A list cannot name a segment, nor a file whose name has a line feed.
         is_file = "\n" not in entry.source and not segment_of(entry.source)
-        if entry.state == "failed" and is_file:  # a list cannot name the others
+        if entry.state == "failed" and is_file:
             stream.write(entry.source + "\n")
             count += 1
     return count
@@ -128,7 +134,7 @@ def _write_table(ledger: Ledger, batch: str, stream: TextIO) -> int:
 
 
 def _columns(entry: Entry) -> dict[str, Any]:
-    """The scan's report line, by `COLUMNS`."""
+    """Returns the values of a scan's report line by the names of `COLUMNS`."""
     line = line_of(entry)
     error = line.pop("error", {})
     columns = {"error": error.get("kind", ""), "message": error.get("message", "")}
@@ -136,7 +142,7 @@ def _columns(entry: Entry) -> dict[str, Any]:
 
 
 def _tabled(value: Any) -> Any:
-    """A file's name may begin as a formula does; a spreadsheet must not take it for one."""
+    """Returns a value for the table; text that a spreadsheet would take for a formula is quoted."""
     if not isinstance(value, str):
         return value
     value = printable(value)
@@ -167,8 +173,8 @@ def _write_page(ledger: Ledger, batch: str, stream: TextIO) -> int:
 
 
 def _chosen(entries: Iterator[Entry]) -> tuple[list[Entry], list[Entry], int]:
-    """The failures to be shown, a fair sample of the results, and how many scans there are."""
-    chance = random.Random(0)  # the same batch gives the same page
+    """Returns the failures to show, a random sample of the results, and the number of scans."""
+    generator = random.Random(0)  # seeded, so that the same batch gives the same page
     failures: list[Entry] = []
     sample: list[tuple[float, int, Entry]] = []
     count = 0
@@ -176,28 +182,28 @@ def _chosen(entries: Iterator[Entry]) -> tuple[list[Entry], list[Entry], int]:
         if entry.state == "failed" and len(failures) < SHOWN_FAILURES:
             failures.append(entry)
         elif entry.state in ("done", "skipped"):
-            heapq.heappush(sample, (chance.random(), count, entry))
+            heapq.heappush(sample, (generator.random(), count, entry))
             if len(sample) > SHOWN_RESULTS:
                 heapq.heappop(sample)
     return failures, [entry for _, _, entry in sample], count
 
 
 def _summary(status: Status, ledger: Ledger) -> str:
-    about = ledger.batch(status.batch)
-    parts = ", ".join(
+    description = ledger.batch(status.batch)
+    counts = ", ".join(
         f"{getattr(status, name)} {name}"
         for name in ("done", "failed", "skipped", "running", "queued")
     )
     workers = "".join(
-        f"<li>{_text(person.name)}: photochrom {_text(person.version)}, {_text(person.model)} "
-        f"{person.model_sha256[:12]}, {_text(person.provider)}; {person.done} done, "
-        f"{person.failed} failed</li>\n"
-        for person in status.workers
+        f"<li>{_text(worker.name)}: photochrom {_text(worker.version)}, {_text(worker.model)} "
+        f"{worker.model_sha256[:12]}, {_text(worker.provider)}; {worker.done} done, "
+        f"{worker.failed} failed</li>\n"
+        for worker in status.workers
     )
-    where = f"{_text(about.source)} → {_text(about.destination)}"
+    folders = f"{_text(description.source)} → {_text(description.destination)}"
     return (
-        f"<h1>{_text(status.name)}</h1>\n<p>{where}</p>\n"
-        f"<p>{status.scans} scans: {parts}; {duration(status.seconds)} of work.</p>\n"
+        f"<h1>{_text(status.name)}</h1>\n<p>{folders}</p>\n"
+        f"<p>{status.scans} scans: {counts}; {duration(status.seconds)} of work.</p>\n"
         f"<ul>{workers}</ul>\n"
     )
 
@@ -219,7 +225,10 @@ def _picture(path: str) -> str:
 
 
 def thumbnail_of(path: str) -> bytes | None:
-    """A small JPEG of a file; None where it cannot be reached or is no picture. Damage is shown."""
+    """Returns a small JPEG of a file; None where it cannot be read or is not a picture.
+
+    The parts of a damaged picture that can be decoded are shown.
+    """
     if is_remote(path):
         return None
     from core.image.vips import library
@@ -248,7 +257,7 @@ def _text(value: Any) -> str:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[TextIO]:
-    """A text file that takes its place when it is complete. Raises `DestinationError`."""
+    """Opens a text file that gets its name once it is complete. Raises `DestinationError`."""
     with new_file(path, replace=True) as file:
         stream = io.TextIOWrapper(
             io.BufferedWriter(file), encoding="utf-8", errors="surrogateescape", newline=""

@@ -32,21 +32,22 @@ def retry(
     was_cancelled = bool(ledger.numbers(batch)["cancelled"])
     count, chunk = 0, []
     for entry in ledger.entries(batch):
-        if _begins_anew(entry, also_permanent):
+        if _is_retried(entry, also_permanent):
             chunk.append(entry.scan)
         if len(chunk) == CHUNK:
             count += ledger.again(batch, chunk)
             chunk = []
     count += ledger.again(batch, chunk)
     count += put_back(ledger, batch)
-    if was_cancelled:  # counts the scans that an interrupted call had put back too
+    if was_cancelled:  # includes the scans that an interrupted call has put back
         count = int(float(ledger.numbers(batch)["queued"]))
     ledger.reopen(batch)
     ledger.seal(batch)  # closes it again where nothing was left to do
     return count
 
 
-def _begins_anew(entry: Entry, also_permanent: bool) -> bool:
+def _is_retried(entry: Entry, also_permanent: bool) -> bool:
+    """Returns whether a scan has failed for a reason after which it is tried again."""
     if entry.state != "failed" or entry.outcome is None or entry.outcome.error is None:
         return False
     kind = entry.outcome.error.kind

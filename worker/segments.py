@@ -1,7 +1,7 @@
-"""Names of the segments of films among a batch's scans.
+"""Names the segments of films in a batch.
 
-A film is a scan. Where it has more than one segment each is a scan too, under a path below the
-film's own, at which no file can be: `/reels/reel.mkv/segment-00003`.
+A film is a scan of its batch. Where it has more than one segment, each segment is a scan too; its
+path is below that of the film, where no file can be: `/reels/reel.mkv/segment-00003`.
 """
 
 import re
@@ -13,11 +13,11 @@ _SEGMENT: Final = re.compile(r"(.+)/segment-(\d{5})", re.DOTALL)
 
 
 def segment_path(film: str, index: int) -> str:
-    """The path that stands for a segment."""
+    """Returns the path of a segment in the ledger."""
     return f"{film}/segment-{index:05d}"
 
 
 def segment_of(path: str) -> tuple[str, int] | None:
-    """(film, index) of a segment's path; None for every other."""
-    found = _SEGMENT.fullmatch(path)
-    return (found[1], int(found[2])) if found and is_film(found[1]) else None
+    """Returns film and index of the path of a segment; None for other paths."""
+    match = _SEGMENT.fullmatch(path)
+    return (match[1], int(match[2])) if match and is_film(match[1]) else None

@@ -198,7 +198,7 @@ def _add_the_task(app: Celery, settings: ProcessSettings) -> None:
             ready = process()
         except Exception:
             # The dispatcher finds that the message is lost, and a sound process takes the scan.
-            time.sleep(policy.UNREADY)
+            time.sleep(policy.UNREADY_PAUSE)
             raise
         ready.colour(batch, scan)
 

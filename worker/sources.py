@@ -37,29 +37,29 @@ class Sources:
     files: tuple[str, ...] = ()
     named_in: Path | None = None
 
-    def plan(self, destination: str, like: Job, selection: Selection) -> Iterator[Planned]:
+    def plan(self, destination: str, template: Job, selection: Selection) -> Iterator[Planned]:
         """Yields (source, result, None) for each scan, or a failed `Outcome` of planning."""
         if self.kind == "folder" and not is_remote(destination):
-            for item in plan([Path(self.root)], Path(destination), like, selection=selection):
+            for item in plan([Path(self.root)], Path(destination), template, selection=selection):
                 yield _planned(item)
         else:
-            yield from self._plan_by_folders(destination, like, selection)
+            yield from self._plan_by_folders(destination, template, selection)
 
     def _plan_by_folders(
-        self, destination: str, like: Job, selection: Selection
+        self, destination: str, template: Job, selection: Selection
     ) -> Iterator[Planned]:
         """Plans sources other than a local folder, grouping files into folders by name."""
         folders: dict[str, list[Path]] = {}
-        for name in self._relative_names(like, selection):
+        for name in self._relative_names(template, selection):
             folder, _, file = name.rpartition("/")
             folders.setdefault(folder, []).append(Path(file))
         for folder, files in folders.items():
             # Relative paths under a folder that does not exist: nothing here touches a disk.
             nowhere = Path(os.devnull, "nowhere")
-            for item in plan([nowhere / file for file in files], nowhere, like):
+            for item in plan([nowhere / file for file in files], nowhere, template):
                 yield _planned(item, self.root, destination, folder)
 
-    def _relative_names(self, like: Job, selection: Selection) -> Iterable[str]:
+    def _relative_names(self, template: Job, selection: Selection) -> Iterable[str]:
         if self.kind == "files":
             names = [os.path.relpath(file, self.root) for file in self.files]
             return [name for name in names if selection.takes_named(name)]
@@ -68,7 +68,7 @@ class Sources:
 
             return pictures_under(self.root, selection)
         nowhere = Path(os.devnull, "nowhere")
-        everything = plan([Path(self.root)], nowhere, like, selection=selection)
+        everything = plan([Path(self.root)], nowhere, template, selection=selection)
         return [
             os.path.relpath(item.source, self.root) for item in everything if isinstance(item, Job)
         ]

@@ -32,8 +32,9 @@ class Status:
     """A batch at one moment. `rate` in scans a second, `eta` in seconds (None: unknown).
 
     `state`: submitting, half submitted (its submission was killed), queued, running, paused,
-    finished or cancelled. `queued` counts the `waiting`,
-    those put off after a transient fault, too.
+    finished or cancelled. `queued` includes the `waiting`, which are put off after a transient
+    fault. `seconds` is the time that processes have worked on its scans, `bytes` the size of the
+    finished sources.
     """
 
     batch: str
@@ -86,11 +87,10 @@ def status_of(ledger: Ledger, batch: str) -> Status:
 
 
 def resolve(ledger: Ledger, text: str | None) -> str:
-    """Returns the id of a batch given by its id, the beginning of it, its name, or the folder of
-    its results; of the latest batch for no text.
+    """Returns the id of the batch with that id, beginning of an id, name, or folder of results.
 
-    Raises `OptionsError` for an unknown or ambiguous text, `ServiceError` for a batch that Redis
-    has lost.
+    It is the id of the latest batch for no text. Raises `OptionsError` for an unknown or
+    ambiguous text, `ServiceError` for a batch that Redis has lost.
     """
     known = ledger.batches()
     if not text:
@@ -113,8 +113,8 @@ def resolve(ledger: Ledger, text: str | None) -> str:
         raise OptionsError(
             f"{text!r} may be {' or '.join(matching[:5])}", remedy="give more of the id"
         )
-    beside = noted_beside(os.path.abspath(text))  # noqa: PTH100 (links keep their names)
-    lost = [beside] if beside else []
+    note = noted_beside(os.path.abspath(text))  # noqa: PTH100 (links keep their names)
+    lost = [note] if note else []
     lost += [note for note in noted_submissions() if note["id"].startswith(text)]
     if lost:
         raise _lost(ledger, lost[0])
@@ -130,12 +130,12 @@ def _into(ledger: Ledger, known: list[str], folder: str) -> list[str]:
 def _refuse_where_lost(ledger: Ledger, known: list[str]) -> None:
     """Raises `ServiceError` where Redis has lost the latest batch that this machine submitted.
 
-    A batch younger than `policy.KEEP` cannot have expired.
+    A batch younger than `policy.RETENTION` cannot have expired.
     """
     notes = [note for note in noted_submissions() if note.get("broker") == ledger.url_shown]
     if not notes or notes[0]["id"] in known:
         return
-    if time.time() - notes[0]["created"] > policy.KEEP:
+    if time.time() - notes[0]["created"] > policy.RETENTION:
         return
     if known and float(ledger.numbers(known[0])["created"]) > notes[0]["created"]:
         return
@@ -175,10 +175,10 @@ def in_prose(status: Status, description: Batch, alive: list[dict[str, str]]) ->
         line += f" ({status.waiting} of them put off after a fault that may pass)"
     yield line
     if status.rate:
-        pace = f"  {pace_in_words(status.rate)}"
-        yield pace + (f", done in about {duration(status.eta)}" if status.eta else "")
+        rate = f"  {rate_in_words(status.rate)}"
+        yield rate + (f", done in about {duration(status.eta)}" if status.eta else "")
     if status.state == "half submitted":
-        yield "  its submission ended before all was asked for; submit it again: "
+        yield "  its submission ended before all scans were added; submit it again: "
         yield f"  photochrom batch submit {description.source} -o {description.destination}"
     if status.state == "paused":
         yield f"  go on with: photochrom batch resume {status.batch}"
@@ -186,32 +186,33 @@ def in_prose(status: Status, description: Batch, alive: list[dict[str, str]]) ->
 
 
 def _workers_in_prose(status: Status, alive: list[dict[str, str]]) -> Iterator[str]:
+    """Yields a line for each worker of the batch, and what keeps it from going on."""
     living = {worker["name"]: worker for worker in alive}
-    for person in status.workers:
-        gone = "" if person.name in living else ", gone"
-        odd = "  has ANOTHER MODEL OR VERSION: it is given nothing" if person.is_odd else ""
-        if not person.model_sha256:
-            odd = "  does not have this model"
-        model = f"{person.model} {person.model_sha256[:12]} on {person.provider or '-'}"
-        counts = f"{person.done} done, {person.failed} failed"
-        yield f"  {person.name} (photochrom {person.version}, {model}{gone}): {counts}{odd}"
+    for worker in status.workers:
+        gone = "" if worker.name in living else ", gone"
+        fault = "  has ANOTHER MODEL OR VERSION: it is given nothing" if worker.is_odd else ""
+        if not worker.model_sha256:
+            fault = "  does not have this model"
+        model = f"{worker.model} {worker.model_sha256[:12]} on {worker.provider or '-'}"
+        counts = f"{worker.done} done, {worker.failed} failed"
+        yield f"  {worker.name} (photochrom {worker.version}, {model}{gone}): {counts}{fault}"
     if not status.is_over and not alive:
         yield "  no worker is alive; start one: photochrom worker --root FOLDER"
     if (
         status.queued
         and status.workers
-        and all(person.is_odd for person in status.workers if person.name in living)
+        and all(worker.is_odd for worker in status.workers if worker.name in living)
     ):
         yield "  every living worker has another model or version than the batch was begun with; "
-        yield f"  let them go on with theirs: photochrom batch retry {status.batch}"
+        yield f"  to go on with that of the workers: photochrom batch retry {status.batch}"
     if not status.is_over and alive and all(worker.get("rests") == "1" for worker in alive):
-        yield "  every worker rests until its --hours"
+        yield "  every worker waits for its --hours"
     for worker in alive:
         if abs(float(worker.get("skew", 0))) > 5:
             yield f"  the clock of {worker['name']} is {worker['skew']} s off (harmless here)"
 
 
-def pace_in_words(rate: float) -> str:
+def rate_in_words(rate: float) -> str:
     """Returns a rate (scans a second) in words, in the best unit of time: '3.5 scans a minute'."""
     for unit, seconds in (("second", 1), ("minute", 60)):
         if rate * seconds >= 1:
@@ -229,6 +230,7 @@ def duration(seconds: float) -> str:
 
 
 def _state(number: dict[str, Any], description: Batch) -> str:
+    """Returns the state of a batch, one of those of `Status.state`."""
     if number["cancelled"]:
         return "cancelled"
     if number["finished"]:
@@ -236,16 +238,16 @@ def _state(number: dict[str, Any], description: Batch) -> str:
     if number["paused"]:
         return "paused"
     if not number["sealed"] and description.kind == "submit":
-        silent = number["now"] - max(number["asking"], number["created"])
-        return "submitting" if silent < SUBMITTING else "half submitted"
+        since = number["now"] - max(number["asking"], number["created"])
+        return "submitting" if since < SUBMITTING else "half submitted"
     return "running" if number["begun"] else "queued"
 
 
 def _rate(number: dict[str, Any]) -> float:
     """Returns results a second: of the latest 64, or of the whole batch once it is finished."""
-    over = number["done"] + number["failed"] + number["skipped"]
+    results = number["done"] + number["failed"] + number["skipped"]
     if number["finished"]:
-        return over / max(0.001, number["finished"] - (number["begun"] or number["created"]))
+        return results / max(0.001, number["finished"] - (number["begun"] or number["created"]))
     if number["pace_results"] < 2:
         return 0.0
     return number["pace_results"] / max(0.001, number["now"] - number["pace_since"])
@@ -259,7 +261,10 @@ def current(ledger: Ledger, batch: str) -> tuple[Status, list[dict[str, str]]]:
 def follow(
     ledger: Ledger, batch: str, interval: float = 2.0
 ) -> Iterator[tuple[Status, list[dict[str, str]]]]:
-    """Yields `current` every `interval` seconds until the batch is over, and waits for Redis."""
+    """Yields what `current` returns, every `interval` seconds until the batch is over.
+
+    Waits for Redis while it is away.
+    """
     while True:
         try:
             report = current(ledger, batch)

@@ -1,7 +1,7 @@
-"""A batch on its way in: what is to be coloured is planned, lazily, into the ledger.
+"""Plans the scans of a batch and adds them to the ledger, for `batch submit` and `batch watch`.
 
-Submitting may be killed and repeated at any moment: the same source, destination and settings are
-the same unfinished batch, and a scan that it knows is not added again.
+A submission may be killed and repeated at any moment: the same source, destination and settings are
+the same unfinished batch, and a scan that is in the batch is not added again.
 """
 
 import hashlib
@@ -33,23 +33,26 @@ from worker.sources import Sources
 
 log = logging.getLogger(__name__)
 
-#: Scans written to the ledger in one step.
+#: Number of scans that are written to the ledger in one step.
 CHUNK: Final = 500
 
-#: Source, destination, why the scan cannot be coloured (or None).
+#: Source, destination, and the failure where the scan cannot be coloured (else None).
 PlannedScan = tuple[str, str, Failure | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What is submitted. `like` has options, existing and the limit of pixels; `hints` is the file
-    that the options' hints were read from; `exclude` are the patterns of a `Selection`; `volatile`
-    accepts a Redis that keeps nothing on disk; `max_attempts` and `time_limit` (seconds) are limits
-    of each scan, None for the worker's."""
+    """The arguments of `batch submit` or `batch watch`.
+
+    `template` is a job with the settings of every scan (options, existing, limit of pixels).
+    `hints` is the file from which the options' hints were read; `exclude` are the patterns of a
+    `Selection`; `volatile` accepts a Redis that keeps nothing on disk. `max_attempts` and
+    `time_limit` (seconds) are limits for each scan, None for those of the worker.
+    """
 
     sources: Sources
     destination: str
-    like: Job
+    template: Job
     name: str = ""
     queue: str = DEFAULT_QUEUE
     kind: str = "submit"
@@ -61,14 +64,14 @@ class Submission:
     time_limit: int | None = None
 
     def selection(self) -> Selection:
-        """What of the sources is taken: films too, where they lie in folders."""
+        """Returns a new selection; films are sources in `submit` where no object store is used."""
         is_local = not (is_remote(self.sources.root) or is_remote(self.destination))
         return Selection(self.exclude, films=is_local and self.kind == "submit")
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The answer: `batch` is its id, `scans` how many it holds now, `new` how many were added."""
+    """A submitted batch: its id, the number of its scans, and how many of them are `new`."""
 
     batch: str
     scans: int
@@ -77,23 +80,23 @@ class Submitted:
 
 
 def submit(url: str, request: Submission) -> Submitted:
-    """Plans and queues a batch; when this returns, Redis has all of it.
+    """Plans and queues a batch; Redis has stored all of it when this returns.
 
-    Raises `ServiceError` (Redis), `SourceError` and `OptionsError` (nothing to colour),
-    `DestinationError`.
+    Raises `ServiceError` (Redis), `SourceError`, `OptionsError` (no sources, or results that would
+    replace sources), `DestinationError`.
     """
     client = connect(url)
     if not request.volatile:
         refuse_volatile(client, url)
     ledger = Ledger(url, client)
-    request = prepared(request)
+    request = prepare(request)
     batch = open_batch(ledger, request)
     new = 0
     selection = request.selection()
-    for number, chunk in enumerate(_chunks(planned(request, selection))):
+    for number, chunk in enumerate(_chunks(planned_scans(request, selection))):
         new += ledger.ask(batch, chunk)
         if number == 0:
-            begin(url, ledger, request.queue)
+            fill_queue(url, ledger, request.queue)
     scans = int(float(ledger.numbers(batch)["scans"]))
     if scans == 0:
         ledger.seal(batch)
@@ -101,25 +104,25 @@ def submit(url: str, request: Submission) -> Submitted:
         raise OptionsError(f"there is no picture and no film in {request.sources.shown}{passed}")
     ledger.seal(batch)
     if stranded := heal(ledger, batch):
-        log.warning("%d scans of %s stood in no list and are queued again", stranded, batch)
-    begin(url, ledger, request.queue)
+        log.warning("%d scans of %s were in no list and are queued again", stranded, batch)
+    fill_queue(url, ledger, request.queue)
     _wait_for_the_disk(ledger)
     return Submitted(batch, scans, new, selection.passed)
 
 
-def prepared(request: Submission) -> Submission:
-    """The request with absolute paths and a destination that exists.
+def prepare(request: Submission) -> Submission:
+    """Makes the folder of the results, and returns the request with absolute paths.
 
-    Raises `DestinationError`, and `OptionsError` where a result would be written over what is read.
+    Raises `DestinationError`, and `OptionsError` where a result would replace a file that is read.
     """
     destination = request.destination
     if not is_remote(destination):
         destination = os.path.abspath(destination)  # noqa: PTH100 (links keep their names)
-    request = replace(request, destination=destination, like=_with_model(request.like))
+    request = replace(request, destination=destination, template=_with_model(request.template))
     _check_paths(request)
     if not is_remote(destination):
         try:
-            # It must exist before the walk: a folder inside the source is left out by its identity.
+            # It must exist before the walk, which recognizes it by its inode and does not enter it.
             Path(destination).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DestinationError(
@@ -131,8 +134,8 @@ def prepared(request: Submission) -> Submission:
 def _check_paths(request: Submission) -> None:
     """Raises `OptionsError` where a path is read and written.
 
-    Of a watched folder, whose files are not known yet, the folder itself: each file is compared
-    with its own result when it is coloured. Objects are told by their names.
+    The files of a watched folder are not known yet: each is compared with its own result when it is
+    coloured. Objects are compared by name.
     """
     root, destination = request.sources.root, request.destination
     if is_remote(root) and destination.rstrip("/") == root.rstrip("/"):
@@ -143,14 +146,14 @@ def _check_paths(request: Submission) -> None:
         return
     paths = Paths()
     paths.read(request.hints, "--hints")
-    paths.read(file_of(request.like.options.model), "--model")
+    paths.read(file_of(request.template.options.model), "--model")
     paths.read(request.sources.named_in, "SRC")
     if not is_remote(root):
         paths.read(Path(root), "SRC")
     paths.write(Path(destination), "-o")
     if request.kind == "watch":
         return
-    scans = [scan for scan in planned(request) if scan[2] is None]
+    scans = [scan for scan in planned_scans(request) if scan[2] is None]
     for source, _, _ in scans:
         if not is_remote(source):
             paths.read(Path(source), "SRC")
@@ -158,27 +161,31 @@ def _check_paths(request: Submission) -> None:
         paths.write(Path(result), "-o")
 
 
-def _with_model(like: Job) -> Job:
-    """A model given as a file must be found from another folder, on another machine."""
-    model = like.options.model
+def _with_model(template: Job) -> Job:
+    """Returns the job with the absolute path of a model file, for workers in other folders."""
+    model = template.options.model
     if os.sep not in model and not model.endswith(".onnx"):
-        return like
-    return replace(like, options=replace(like.options, model=str(Path(model).absolute())))
+        return template
+    options = replace(template.options, model=str(Path(model).absolute()))
+    return replace(template, options=options)
 
 
 def open_batch(ledger: Ledger, request: Submission) -> str:
-    """The id of the batch for this request: a new one, or the unfinished one that is the same."""
-    options = request.like.options.as_mapping()
+    """Returns the id of the batch for this request.
+
+    It is an unfinished batch with the same sources and settings, or else a new one.
+    """
+    options = request.template.options.as_mapping()
     identity = {
         "kind": request.kind,
         "sources": request.sources.identity,
         "destination": request.destination,
         "options": options,
-        "existing": request.like.existing,
-        "max_pixels": request.like.max_pixels,
+        "existing": request.template.existing,
+        "max_pixels": request.template.max_pixels,
         "queue": request.queue,
     }
-    if request.like.recolour:  # else a batch of before keeps its identity
+    if request.template.recolour:  # left out otherwise, so that the identity of older batches stays
         identity["recolour"] = True
     fingerprint = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:32]
     day = time.strftime("%Y%m%d")
@@ -188,12 +195,12 @@ def open_batch(ledger: Ledger, request: Submission) -> str:
         source=request.sources.root,
         destination=request.destination,
         options=options,
-        existing=request.like.existing,
-        max_pixels=request.like.max_pixels,
+        existing=request.template.existing,
+        max_pixels=request.template.max_pixels,
         queue=request.queue,
         created=time.time(),
         kind=request.kind,
-        recolour=request.like.recolour,
+        recolour=request.template.recolour,
     )
     batch = ledger.open_batch(wanted, fingerprint, priority=request.priority)
     ledger.limit(batch, {"max_attempts": request.max_attempts, "time_limit": request.time_limit})
@@ -201,18 +208,18 @@ def open_batch(ledger: Ledger, request: Submission) -> str:
     return batch
 
 
-def planned(request: Submission, selection: Selection | None = None) -> Iterator[PlannedScan]:
-    """Each scan with its result, as the ledger is asked for it; `selection` counts the others."""
+def planned_scans(request: Submission, selection: Selection | None = None) -> Iterator[PlannedScan]:
+    """Yields the scans as the ledger takes them; `selection` counts what it refuses."""
     selection = selection or request.selection()
-    for item in request.sources.plan(request.destination, request.like, selection):
+    for item in request.sources.plan(request.destination, request.template, selection):
         if isinstance(item, Outcome):
             yield item.source, item.output or item.source, item.error
         else:
             yield item
 
 
-def begin(url: str, ledger: Ledger, queue: str) -> None:
-    """Fills the queue, so that workers begin (or are started: KEDA looks at its length)."""
+def fill_queue(url: str, ledger: Ledger, queue: str) -> None:
+    """Fills the queue, so that workers begin, or are started by KEDA for its length."""
     with in_words(url):
         depth: Any = ledger.redis.llen(PREFIX + queue)
         if depth < policy.AHEAD // 2:
@@ -220,10 +227,10 @@ def begin(url: str, ledger: Ledger, queue: str) -> None:
 
 
 def _wait_for_the_disk(ledger: Ledger) -> None:
-    """With an append-only file, waits for it: the batch is durable when the command returns.
+    """Waits until the batch is in Redis' append-only file on the disk, where Redis has one.
 
-    Redis flushes once a second (`appendfsync everysec`) and can be held up for another; Redis 7.2
-    says when it has (WAITAOF), an older one is given the two seconds.
+    Redis writes it once a second (`appendfsync everysec`), which may take another second. Redis 7.2
+    and later reports when it is done (WAITAOF); for older ones `policy.FLUSH` seconds are waited.
     """
     from redis import ResponseError
 

@@ -1,4 +1,4 @@
-"""`photochrom batch submit` and `batch watch`: parse, call one function, print."""
+"""The commands `photochrom batch submit` and `batch watch`: parse, call one function, print."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ from worker.command_options import (
 
 
 def _submission_options(command: Callable) -> Callable:
-    """Options of what is asked for, shared by `submit` and `watch`."""
+    """Adds the options that `submit` and `watch` share to a command."""
     for option in (
         click.option(
             "-o",
@@ -46,7 +46,7 @@ def _submission_options(command: Callable) -> Callable:
             type=click.Choice(list(policy.WEIGHTS)),
             default="normal",
             show_default=True,
-            help="While several batches wait, each step is served four times as often as "
+            help="While several batches wait, each priority gets four times as many scans as "
             "the one below. Submitting again changes it.",
         ),
         max_attempts_option,
@@ -54,7 +54,7 @@ def _submission_options(command: Callable) -> Callable:
         click.option(
             "--volatile",
             is_flag=True,
-            help="Accept a Redis that forgets the batch when it crashes.",
+            help="Accept a Redis that loses the batch when it crashes.",
         ),
         existing_option,
         recolour_option,
@@ -73,30 +73,30 @@ def _submission_options(command: Callable) -> Callable:
     "--tree",
     type=ReadPath(exists=True, file_okay=False),
     metavar="FOLDER",
-    help="Of a list or glob: mirror the tree below this folder.  [default: their common folder]",
+    help="With a list or glob: mirror the tree below this folder.  [default: their common folder]",
 )
 @_submission_options
 def submit(source: str, tree: str | None, broker: str | None, as_json: bool, **values) -> None:
     """Queue SRC: a folder, a list (@list.txt or -), a glob in quotes, or s3://bucket/prefix.
 
-    The batch is safe when the command returns. It may be run again: nothing is done twice. Films
-    among the scans are coloured in segments, on all workers.
+    The batch is stored when the command returns. The command may be repeated: no scan is done
+    twice. Films among the scans are coloured in segments, on all workers.
     """
     from worker.broker import broker_url
     from worker.sources import sources_of
     from worker.submission import submit as submit_batch
 
     request = _submission(sources_of(source, tree), "submit", values)
-    answer = submit_batch(broker_url(broker), request)
+    submitted = submit_batch(broker_url(broker), request)
     if as_json:
-        summary = {"batch": answer.batch, "scans": answer.scans}
-        if answer.passed:
-            summary["passed_over"] = answer.passed.as_mapping()
+        summary = {"batch": submitted.batch, "scans": submitted.scans}
+        if submitted.passed:
+            summary["passed_over"] = submitted.passed.as_mapping()
         click.echo(json.dumps(summary))
         return
-    click.echo(f"{answer.batch}  {answer.scans} scans, {answer.new} of them new")
-    if answer.passed:
-        click.echo(printable(f"passed over: {answer.passed.in_words()}"))
+    click.echo(f"{submitted.batch}  {submitted.scans} scans, {submitted.new} of them new")
+    if submitted.passed:
+        click.echo(printable(f"passed over: {submitted.passed.in_words()}"))
 
 
 @click.command(epilog="Example: photochrom batch watch scanner/ -o coloured/")
@@ -108,37 +108,37 @@ def submit(source: str, tree: str | None, broker: str | None, as_json: bool, **v
     default=5,
     show_default=True,
     metavar="SECONDS",
-    help="A file is taken when it has not grown for so long.",
+    help="A file is taken when it has not changed for this time.",
 )
 def watch(folder: str, broker: str | None, as_json: bool, settle: float, **values) -> None:
-    """Queue what comes into FOLDER, for as long as this runs; it may be restarted at any time."""
+    """Queue new files in FOLDER until this is stopped; it may be restarted at any time."""
     from worker.broker import broker_url
     from worker.sources import sources_of
     from worker.watch import watch as watch_folder
 
     request = _submission(sources_of(folder), "watch", values)
-    for item in watch_folder(broker_url(broker), request, settle):
+    for event in watch_folder(broker_url(broker), request, settle):
         if as_json:
-            click.echo(json.dumps(item.as_json()))
+            click.echo(json.dumps(event.as_json()))
         else:
-            click.echo(item.in_prose())
+            click.echo(event.in_prose())
         sys.stdout.flush()
 
 
 def _submission(sources, kind: str, values: dict[str, Any]):
-    """The options of `_submission_options` as a submission of those sources."""
+    """Returns the submission of the sources with the values of `_submission_options`."""
     from core.job import Job
     from worker.submission import Submission
 
     hints = values["hints"]
     options = options_of(values)
-    like = Job(
+    template = Job(
         Path(), Path(), options, values["existing"], values["max_pixels"], values["recolour"]
     )
     return Submission(
         sources,
         values["output"],
-        like,
+        template,
         values["name"],
         values["queue"],
         kind,

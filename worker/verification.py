@@ -1,7 +1,7 @@
-"""`batch verify`: what the ledger calls done is looked at again, in the files themselves.
+"""Checks the result files of a batch against the ledger and the sources, for `batch verify`.
 
-Of each finished scan: the result is there, carries the job key of the ledger, and holds the pixel
-promise (contract 2) against the source.
+The result of each finished scan must exist, have the job key of the ledger, and keep the pixel
+promise (contract 2) against its source.
 """
 
 import multiprocessing
@@ -16,14 +16,14 @@ from worker.ledger import Ledger
 from worker.records import Entry
 from worker.roots import is_remote
 
-#: A pair to be compared: source, result, the job key that it should carry ('' for any).
+#: Source, result, and the job key that the result must have ('' for any).
 Pair = tuple[str, str, str]
 
 
 def verify_batch(
     ledger: Ledger, batch: str, sample: int | None, processes: int
 ) -> Iterator[tuple[str, list[str]]]:
-    """(result, what is wrong with it) of every finished scan, or of `sample` taken at random."""
+    """Yields the result and its faults for each finished scan, or for `sample` random ones."""
     needs_key = ledger.batch(batch).existing != "skip"
     pairs = (
         _pair(entry, needs_key)
@@ -40,7 +40,7 @@ def verify_batch(
 
 
 def faults_of(pair: Pair) -> tuple[str, list[str]]:
-    """What is wrong with a result; the list is empty where nothing is."""
+    """Returns the result and its faults; the list is empty for a result without faults."""
     source, result, key = pair
     try:
         if is_remote(source) or is_remote(result):
@@ -57,6 +57,7 @@ def faults_of(pair: Pair) -> tuple[str, list[str]]:
 
 
 def _compared(source: Path, result: Path, key: str) -> list[str]:
+    """Returns the faults of a result file; raises `PhotochromError` where one cannot be read."""
     from core.image.read import read_provenance
     from core.job.promise import verify
 
@@ -85,7 +86,7 @@ def _pair(entry: Entry, needs_key: bool) -> Pair:
 
 
 def _sampled(pairs: Iterator[Pair], size: int) -> list[Pair]:
-    """A fair sample of a stream (reservoir): every pair is as likely as any other."""
+    """Returns `size` random pairs of a stream, each with the same probability (reservoir)."""
     chosen: list[Pair] = []
     for number, pair in enumerate(pairs):
         if number < size:

@@ -18,7 +18,14 @@ from core.errors import Failure, ServiceError, printable
 from worker.broker import connect, is_transient, refuse_volatile
 from worker.ledger import Ledger
 from worker.records import scan_id
-from worker.submission import PlannedScan, Submission, begin, open_batch, planned, prepared
+from worker.submission import (
+    PlannedScan,
+    Submission,
+    fill_queue,
+    open_batch,
+    planned_scans,
+    prepare,
+)
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +54,7 @@ class WatchEvent:
 
 
 class FolderWatch:
-    """A watched folder: its files that have not settled yet, its scans that are not finished."""
+    """A watched folder, with the states of its files that are not taken yet or not finished."""
 
     def __init__(self, url: str, request: Submission, settle: float) -> None:
         self._url, self._settle = url, settle
@@ -55,7 +62,7 @@ class FolderWatch:
         if not request.volatile:
             refuse_volatile(client, url)
         self._ledger = Ledger(url, client)
-        self._request = prepared(request)
+        self._request = prepare(request)
         self.batch = open_batch(self._ledger, self._request)
         self._unsettled: dict[str, tuple[FileState, float]] = {}
         self._outstanding: dict[str, str] = {}
@@ -64,7 +71,7 @@ class FolderWatch:
     def poll(self) -> Iterator[WatchEvent]:
         """Yields the events since the last call, after one look at the folder and the ledger."""
         taken = 0
-        items = planned(self._request)
+        items = planned_scans(self._request)
         unsettled: dict[str, tuple[FileState, float]] = {}
         while chunk := list(islice(items, 500)):
             for scan, state in self._settled(chunk, unsettled):
@@ -73,37 +80,39 @@ class FolderWatch:
                     yield WatchEvent("taken", scan[0])
         self._unsettled = unsettled
         if taken:
-            begin(self._url, self._ledger, self._request.queue)
+            fill_queue(self._url, self._ledger, self._request.queue)
         yield from self._events()
 
     def _settled(
         self, chunk: list[PlannedScan], unsettled: dict
     ) -> Iterator[tuple[PlannedScan, FileState]]:
         """Yields the files that the ledger does not know yet and that have stopped changing."""
-        found = {scan[0]: state for scan in chunk if (state := _file_state(scan[0]))}
-        ids = {path: scan_id(path, _version(state)) for path, state in found.items()}
+        states = {scan[0]: state for scan in chunk if (state := _file_state(scan[0]))}
+        ids = {path: scan_id(path, _version(state)) for path, state in states.items()}
         known = self._ledger.states(self.batch, list(ids.values()))
         for scan in chunk:
             path = scan[0]
-            if path not in found:
+            if path not in states:
                 continue
-            state, _ = known[ids[path]]
-            if state is not None:
+            known_state, _ = known[ids[path]]
+            if known_state is not None:
                 if ids[path] not in self._reported:
                     self._outstanding[ids[path]] = path
                 continue
-            since = self._since(path, found[path])
+            since = self._since(path, states[path])
             if time.monotonic() - since >= self._settle:
                 self._outstanding[ids[path]] = path
-                yield scan, found[path]
+                yield scan, states[path]
             else:
-                unsettled[path] = (found[path], since)
+                unsettled[path] = (states[path], since)
 
     def _since(self, path: str, state: FileState) -> float:
-        before = self._unsettled.get(path)
-        return before[1] if before and before[0] == state else time.monotonic()
+        """Returns the monotonic time since which the file has this state."""
+        previous = self._unsettled.get(path)
+        return previous[1] if previous and previous[0] == state else time.monotonic()
 
     def _events(self) -> Iterator[WatchEvent]:
+        """Yields the taken files that are finished since the last call."""
         scans = list(self._outstanding)
         for start in range(0, len(scans), 500):
             states = self._ledger.states(self.batch, scans[start : start + 500])
@@ -117,19 +126,19 @@ def watch(url: str, request: Submission, settle: float) -> Iterator[WatchEvent]:
     """Yields the events of a folder, without end. Waits for Redis while it is away."""
     folder = FolderWatch(url, request, settle)
     yield WatchEvent("watching", request.sources.root, f"as batch {folder.batch}")
-    away = False
+    is_away = False
     while True:
         start = time.monotonic()
         try:
             yield from folder.poll()
-            away = False
+            is_away = False
         except ServiceError as error:
             cause: Any = error.__cause__
             if cause is None or not is_transient(cause):
                 raise
-            if not away:
+            if not is_away:
                 log.warning("%s; watching goes on when it is back", error)
-            away = True
+            is_away = True
         time.sleep(max(settle / 4, 0.05, SHARE * (time.monotonic() - start)))
 
 
@@ -143,10 +152,12 @@ def _file_state(path: str) -> FileState | None:
 
 
 def _version(state: FileState) -> str:
+    """Returns the text that makes the id of a replaced file another one."""
     return f"{state[0]} {state[1]}"
 
 
 def _reason(state: str, text: str) -> str:
+    """Returns the error of a failed scan, or the notes of a skipped one, from its record."""
     import json
 
     if state == "failed":

@@ -1,10 +1,10 @@
-"""Chroma for luma that stays: from a*, b* to the Cb, Cr of films (ITU-R BT.601, 709, 2020).
+"""Converts a*, b* to the Cb, Cr of films, whose luma Y' is kept (ITU-R BT.601, 709, 2020).
 
-A film keeps its luma Y', code for code. No colour but grey has both the luma and the L* of a grey:
-of colours of one luma the rich ones are lighter or darker to the eye. `chroma_table` therefore
-gives each luma and chroma the Cb, Cr of its hue whose L* is at most `MOST_DL` away from that of the
-grey, and that sRGB can show; richer chroma shrinks along its hue. `chroma_codes` looks it up.
-R'G'B' are taken as sRGB codes, as screens take them. Importing this module imports no numba.
+A colour with the luma of a grey has another L* than the grey, and the more so the more chroma it
+has. `chroma_table` therefore has, for each luma and chroma, the Cb and Cr of the same hue whose L*
+is at most `MOST_DL` away from that of the grey, and which sRGB can show; chroma that is too large
+shrinks along its hue. `chroma_codes` interpolates in the table. R'G'B' are taken as sRGB codes, as
+screens take them. Importing this module imports no numba.
 """
 
 from functools import lru_cache
@@ -15,22 +15,23 @@ from numpy.typing import NDArray
 
 from core.colour.lab import Floats, lab_to_srgb, lightness, srgb_to_lab
 
-#: What a matrix is called -> how much red and blue count in its luma.
+#: Weights of red and blue in the luma, by the name of the matrix.
 MATRICES: Final = {"601": (0.299, 0.114), "709": (0.2126, 0.0722), "2020": (0.2627, 0.0593)}
 
-#: How far L* of a colour may be from that of the grey of its luma.
+#: Largest distance between the L* of a colour and that of the grey of its luma.
 MOST_DL: Final = 2.0
 
-#: Knots of the table: luma 0..1, a* and b* from -`RICHEST` to `RICHEST`.
+#: Numbers of knots of the table: in luma from 0 to 1, in a* and in b* from -`RICHEST` to `RICHEST`.
 LUMAS: Final = 33
 CHROMAS: Final = 41
 RICHEST: Final = 100.0
 
+#: Steps of the bisection that finds the largest factor on Cb and Cr.
 _HALVINGS: Final = 8
 
 
 def to_rgb(luma: Floats, cb: Floats, cr: Floats, matrix: str) -> Floats:
-    """R'G'B' (..., 3), unclipped, of Y' 0..1 and Cb, Cr within ±0.5.
+    """Returns R'G'B' (..., 3), unclipped, of Y' 0..1 and Cb, Cr within ±0.5.
 
     >>> print(to_rgb(np.array(0.5), np.array(0.0), np.array(0.0), "709"))
     [0.5 0.5 0.5]
@@ -43,13 +44,16 @@ def to_rgb(luma: Floats, cb: Floats, cr: Floats, matrix: str) -> Floats:
 
 
 def lightness_of_luma(luma: Floats) -> Floats:
-    """L* of greys of that Y' (0..1)."""
+    """Returns the L* (0..100) of greys of that Y' (0..1), in the shape of `luma`."""
     return lightness(np.repeat(np.asarray(luma, np.float64)[..., None], 3, axis=-1))
 
 
 @lru_cache(maxsize=4)
 def chroma_table(matrix: str, vividness: float = 1.0) -> NDArray[np.float32]:
-    """Cb, Cr of every knot: float32 (LUMAS, CHROMAS, CHROMAS, 2), by luma, a* and b*."""
+    """Returns Cb, Cr of every knot: float32 (LUMAS, CHROMAS, CHROMAS, 2), by luma, a* and b*.
+
+    a* and b* of the knots are multiplied by `vividness` first.
+    """
     luma, a, b = np.meshgrid(
         np.linspace(0, 1, LUMAS),
         np.linspace(-RICHEST, RICHEST, CHROMAS) * vividness,
@@ -59,15 +63,15 @@ def chroma_table(matrix: str, vividness: float = 1.0) -> NDArray[np.float32]:
     grey = lightness_of_luma(luma)
     red, blue = MATRICES[matrix]
     rgb = lab_to_srgb(np.stack([grey, a, b], axis=-1))
-    own = rgb @ np.array([red, 1 - red - blue, blue])
-    cb = (rgb[..., 2] - own) / (2 * (1 - blue))
-    cr = (rgb[..., 0] - own) / (2 * (1 - red))
+    rgb_luma = rgb @ np.array([red, 1 - red - blue, blue])
+    cb = (rgb[..., 2] - rgb_luma) / (2 * (1 - blue))
+    cr = (rgb[..., 0] - rgb_luma) / (2 * (1 - red))
     low, high = np.zeros_like(luma), np.ones_like(luma)
     high = np.minimum(high, _in_gamut(luma, cb, cr, matrix))
-    fits = _close(luma, cb, cr, high, grey, matrix)
+    fits = _keeps_lightness(luma, cb, cr, high, grey, matrix)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        good = _close(luma, cb, cr, middle, grey, matrix)
+        good = _keeps_lightness(luma, cb, cr, middle, grey, matrix)
         low, high = np.where(good & ~fits, middle, low), np.where(good | fits, high, middle)
     scale = np.where(fits, high, low)
     return np.stack([cb * scale, cr * scale], axis=-1).astype(np.float32)
@@ -77,15 +81,18 @@ def chroma_table(matrix: str, vividness: float = 1.0) -> NDArray[np.float32]:
 def _table_by_code(
     matrix: str, vividness: float, depth: int, *, is_full: bool
 ) -> NDArray[np.float32]:
-    """`chroma_table` for each code of 8-bit luma, in codes of the result's `depth` and a half:
-    float32 (256, CHROMAS, CHROMAS, 2). With it a sample of chroma takes 9 instead of 17 ns."""
+    """Returns `chroma_table` interpolated for each code of 8-bit luma: float32 (256, CHROMAS,
+    CHROMAS, 2), in codes of `depth` bits plus 0.5, so that rounding down gives the nearest code.
+
+    No luma has to be interpolated for each pixel then.
+    """
     table = chroma_table(matrix, vividness)
     low, steps = _luma_range(8, is_full=is_full)
-    at = np.clip((np.arange(256) - low) / steps, 0, 1) * (LUMAS - 1)
-    knot = np.minimum(at.astype(int), LUMAS - 2)
-    share = (at - knot).astype(np.float32)[:, None, None, None]
-    found = table[knot] + (table[knot + 1] - table[knot]) * share
-    codes = found * _chroma_span(depth, is_full=is_full) + (_zero(depth) + 0.5)
+    position = np.clip((np.arange(256) - low) / steps, 0, 1) * (LUMAS - 1)
+    knot = np.minimum(position.astype(int), LUMAS - 2)
+    share = (position - knot).astype(np.float32)[:, None, None, None]
+    chroma = table[knot] + (table[knot + 1] - table[knot]) * share
+    codes = chroma * _chroma_span(depth, is_full=is_full) + (_zero(depth) + 0.5)
     return codes.astype(np.float32)
 
 
@@ -98,10 +105,11 @@ def chroma_codes(
     is_full: bool,
     vividness: float = 1.0,
 ) -> NDArray[np.unsignedinteger]:
-    """The codes of Cb and Cr: (2, h, w), uint8 for a depth of 8, else uint16.
+    """Returns the codes of Cb and Cr: (2, h, w), uint8 for a depth of 8, else uint16.
 
-    `luma`: codes of Y' (h, w) of the first of `depths`; the second is the result's. `chroma`: a*,
-    b* (rows, columns, 2) of the same picture, interpolated linearly. `is_full`: the codes' range.
+    `luma`: codes of Y' (h, w). `chroma`: a*, b* (rows, columns, 2) of the same picture, which are
+    interpolated linearly. `depths`: bits of `luma` and of the result. `is_full`: whether codes have
+    full range (else limited range). a* and b* are multiplied by `vividness`.
     """
     from core.colour.ycbcr_kernel import look_up, look_up_by_code
 
@@ -126,22 +134,22 @@ def chroma_codes(
 
 
 def _chroma_span(depth: int, *, is_full: bool) -> int:
-    """Codes of chroma from one end to the other."""
+    """Returns the number of codes from the least to the largest chroma."""
     return (1 << depth) - 1 if is_full else 224 << (depth - 8)
 
 
 def _zero(depth: int) -> int:
-    """The code of no chroma."""
+    """Returns the code of no chroma."""
     return 1 << (depth - 1)
 
 
 def _luma_range(depth: int, *, is_full: bool) -> tuple[int, int]:
-    """The code of black, and how many codes white is above it."""
+    """Returns the code of black, and the distance from it to the code of white."""
     return (0, (1 << depth) - 1) if is_full else (16 << (depth - 8), 219 << (depth - 8))
 
 
 def luma_of(codes: NDArray[np.unsignedinteger], depth: int, *, is_full: bool) -> NDArray:
-    """Y' 0..1 in float32 of codes of that depth."""
+    """Returns Y' 0..1 in float32 of codes of `depth` bits."""
     low, span = _luma_range(depth, is_full=is_full)
     return np.clip((codes.astype(np.float32) - low) * np.float32(1 / span), 0, 1)
 
@@ -149,19 +157,23 @@ def luma_of(codes: NDArray[np.unsignedinteger], depth: int, *, is_full: bool) ->
 def lightness_of_codes(
     planes: NDArray[np.unsignedinteger], depth: int, matrix: str, *, is_full: bool
 ) -> Floats:
-    """L* of Y', Cb, Cr codes (3, h, w), with colours that sRGB has not clipped as a screen does."""
+    """Returns L* (h, w) of codes of Y', Cb, Cr (3, h, w).
+
+    Colours outside sRGB are clipped, as a screen does it.
+    """
     luma = luma_of(planes[0], depth, is_full=is_full).astype(np.float64)
     cb, cr = (planes[1:].astype(np.float64) - _zero(depth)) / _chroma_span(depth, is_full=is_full)
     return srgb_to_lab(np.clip(to_rgb(luma, cb, cr, matrix), 0, 1))[..., 0]
 
 
 def _in_gamut(luma: Floats, cb: Floats, cr: Floats, matrix: str) -> Floats:
-    """The largest factor of Cb and Cr at which R'G'B' are within 0..1."""
-    away = to_rgb(luma, cb, cr, matrix) - luma[..., None]
-    room = np.where(away > 0, 1 - luma[..., None], luma[..., None])
-    return np.min(room / np.maximum(np.abs(away), 1e-9), axis=-1)
+    """Returns the largest factor of Cb and Cr at which R'G'B' are within 0..1."""
+    change = to_rgb(luma, cb, cr, matrix) - luma[..., None]
+    room = np.where(change > 0, 1 - luma[..., None], luma[..., None])
+    return np.min(room / np.maximum(np.abs(change), 1e-9), axis=-1)
 
 
-def _close(luma, cb, cr, scale, grey, matrix) -> NDArray[np.bool_]:
+def _keeps_lightness(luma, cb, cr, scale, grey, matrix) -> NDArray[np.bool_]:
+    """Returns where L* with Cb and Cr times `scale` is at most `MOST_DL` from the L* `grey`."""
     clipped = np.clip(to_rgb(luma, cb * scale, cr * scale, matrix), 0, 1)
     return np.abs(lightness(clipped) - grey) <= MOST_DL

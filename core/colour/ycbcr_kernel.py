@@ -1,7 +1,7 @@
-"""The one pass over the chroma planes of a frame of film: the table of `ycbcr`, interpolated.
+"""Kernels that compute the chroma planes of a film's frame, by interpolation in a table of `ycbcr`.
 
-In a file of its own, since numba's cache notices changes in a kernel's own file alone. Importing
-this module imports numba.
+They have a file of their own, since numba's cache notices only changes in the file of a kernel.
+Importing this module imports numba.
 """
 
 import numpy as np
@@ -9,17 +9,19 @@ import numpy as np
 from core.colour.compiled import compiled
 
 _F = np.float32
+#: `ycbcr.RICHEST`, which these kernels may not import: the table's a* and b* end at ± this.
+_RICHEST = _F(100.0)
 
 
 @compiled
-def _places(count, cells):
-    """Where the centres of `count` pixels lie among `cells` on the same line: cell, share of the
-    next one."""
+def _neighbours(count, cells):
+    """Returns, for each of `count` pixels on a line of `cells`, the cell before its centre (int64)
+    and the weight 0..1 of the next cell (float32)."""
     first, share = np.empty(count, np.int64), np.empty(count, np.float32)
     for n in range(count):
-        at = min(max((n + 0.5) * cells / count - 0.5, 0.0), cells - 1.0)
-        first[n] = max(min(int(at), cells - 2), 0)
-        share[n] = _F(at - first[n])
+        position = min(max((n + 0.5) * cells / count - 0.5, 0.0), cells - 1.0)
+        first[n] = max(min(int(position), cells - 2), 0)
+        share[n] = _F(position - first[n])
     return first, share
 
 
@@ -27,15 +29,16 @@ def _places(count, cells):
 def look_up(codes, low, scale, chroma, table, span, zero, out):
     """Writes codes of Cb and Cr to `out` (2, h, w): `zero` + `span` times the table's value.
 
-    Luma is (`codes` - `low`) * `scale`, (h, w); `chroma` (rows, columns, 2) is interpolated.
+    Luma is (`codes` - `low`) * `scale`, (h, w); `chroma` (rows, columns, 2) has a*, b*, which are
+    interpolated. p, q, r are positions in knots of the table, in luma, a* and b*; i, j, k are the
+    knots below them.
     """
     lumas, chromas = table.shape[0], table.shape[1]
     rows, columns = codes.shape
     cells = chroma.shape[1]
-    # as `ycbcr.RICHEST`: a knot lies on -100, the next 100 / ((CHROMAS - 1) / 2) on
-    pitch = _F(chromas - 1) / _F(200.0)
-    down, down_share = _places(rows, chroma.shape[0])
-    across, across_share = _places(columns, cells)
+    pitch = _F(chromas - 1) / (_F(2.0) * _RICHEST)  # knots for each unit of a* and b*
+    down, down_share = _neighbours(rows, chroma.shape[0])
+    across, across_share = _neighbours(columns, cells)
     line = np.empty((cells, 2), np.float32)  # in knots of the table
     for y in range(rows):
         i, s = down[y], down_share[y]
@@ -43,7 +46,7 @@ def look_up(codes, low, scale, chroma, table, span, zero, out):
         for x in range(cells):
             for c in range(2):
                 value = chroma[i, x, c] * (_F(1) - s) + chroma[below, x, c] * s
-                line[x, c] = (value + _F(100.0)) * pitch
+                line[x, c] = (value + _RICHEST) * pitch
         for x in range(columns):
             p = min(max((_F(codes[y, x]) - low) * scale, _F(0.0)), _F(1.0)) * _F(lumas - 1)
             n, s = across[x], across_share[x]
@@ -66,16 +69,16 @@ def look_up(codes, low, scale, chroma, table, span, zero, out):
 def look_up_by_code(codes, chroma, table, out):
     """Writes codes of Cb and Cr to `out` (2, h, w): the table's values, rounded down.
 
-    `codes`: uint8 (h, w); `chroma` (rows, columns, 2) is interpolated; `table` has a plane of
-    chroma for each code, so that luma needs no interpolation.
+    `codes`: uint8 (h, w); `chroma` (rows, columns, 2) has a*, b*, which are interpolated; `table`
+    has a plane of chroma for each code of luma. Letters are those of `look_up`.
     """
     chromas = table.shape[1]
     rows, columns = codes.shape
     cells = chroma.shape[1]
-    pitch = _F(chromas - 1) / _F(200.0)  # see `look_up`
+    pitch = _F(chromas - 1) / (_F(2.0) * _RICHEST)  # knots for each unit of a* and b*
     last = _F(chromas - 1) - _F(1e-3)
-    down, down_share = _places(rows, chroma.shape[0])
-    across, across_share = _places(columns, cells)
+    down, down_share = _neighbours(rows, chroma.shape[0])
+    across, across_share = _neighbours(columns, cells)
     line = np.empty((cells, 2), np.float32)  # in knots of the table
     for y in range(rows):
         i, s = down[y], down_share[y]
@@ -83,7 +86,7 @@ def look_up_by_code(codes, chroma, table, out):
         for x in range(cells):
             for c in range(2):
                 value = chroma[i, x, c] * (_F(1) - s) + chroma[below, x, c] * s
-                line[x, c] = min(max((value + _F(100.0)) * pitch, _F(0.0)), last)
+                line[x, c] = min(max((value + _RICHEST) * pitch, _F(0.0)), last)
         for x in range(columns):
             n, s = across[x], across_share[x]
             beside = min(n + 1, cells - 1)

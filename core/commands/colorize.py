@@ -217,14 +217,14 @@ def _planned(
         return
     if os.path.lexists(target) and not is_folder(target):
         raise OptionsError(f"{output} is a file, not a folder", remedy="give -o a folder")
-    apart = folder_of_sheets(before_after) if before_after else None
-    for folder, option in ((target, "-o"), (apart, "--before-after")):
+    sheets = folder_of_sheets(before_after) if before_after else None
+    for folder, option in ((target, "-o"), (sheets, "--before-after")):
         distinct = Paths()
         for path in filter(is_folder, paths):
             distinct.read(path, "SRC")
         if folder is not None:
             distinct.write(folder, option)
-    yield from plan(paths, target, like, apart=apart, selection=selection)
+    yield from plan(paths, target, like, sheets=sheets, selection=selection)
 
 
 def _expanded(source: str, selection: "Selection") -> list[Path]:

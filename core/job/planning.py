@@ -1,9 +1,9 @@
-"""Planning: files and folders in, jobs out, one folder at a time, each with a name of its own.
+"""Plans jobs: finds the sources in files and folders, and names the result of each.
 
 A folder is walked lazily, in the order of its names, so that fifty thousand scans cost no more
 memory than the largest folder among them. The tree is mirrored under the destination. Two sources
-never share a result: where names would meet (`a.tif` and `a.jpg`, both to PNG), each keeps its
-whole name (`a.tif.png`, `a.jpg.png`).
+never share a result: where two results would have one name (`a.tif` and `a.jpg`, both to PNG), each
+keeps the whole name of its source (`a.tif.png`, `a.jpg.png`).
 """
 
 import os
@@ -30,19 +30,19 @@ from core.job.selection import Selection
 def plan(
     sources: Iterable[Path],
     destination: Path,
-    like: Job,
+    template: Job,
     *,
-    apart: Path | None = None,
+    sheets: Path | None = None,
     selection: Selection | None = None,
 ) -> Iterator[Job | Outcome]:
-    """The jobs for `sources` under the folder `destination`, with the settings of `like`.
+    """Yields a job for each of the `sources`, with a result under the folder `destination`.
 
-    Files are taken as they are; folders are walked for pictures (by suffix) that `selection`
-    takes, and their tree is mirrored. What cannot be planned comes as a failed `Outcome` in its
-    place. `apart` is a folder that is not walked, just as `destination`: other results go there.
+    Named files are always sources; in a folder those are that `selection` takes. The jobs have the
+    settings of `template`. A source that cannot be planned is yielded as a failed `Outcome`.
+    `destination` and `sheets`, the folder of the before/after pictures, are not walked.
     """
     sources = list(sources)
-    walk = _Walk(destination, apart, selection or Selection(), one_tree=len(sources) == 1)
+    walk = _Walk(destination, sheets, selection or Selection(), one_tree=len(sources) == 1)
     for source in sources:
         if not is_folder(source):
             continue
@@ -56,14 +56,15 @@ def plan(
                 ),
             )
             continue
-        yield from _folder(source, destination, "", like, walk)
-    yield from _jobs([s for s in sources if not is_folder(s)], destination, like, walk)
+        yield from _folder(source, destination, "", template, walk)
+    yield from _jobs([s for s in sources if not is_folder(s)], destination, template, walk)
 
 
-def into_file(source: Path, target: Path, like: Job) -> Job:
-    """One source into one named file, whose suffix then tells the format.
+def into_file(source: Path, target: Path, template: Job) -> Job:
+    """Returns the job that colours one source into the file `target`, in the format of its suffix.
 
-    Raises `OptionsError` where no format is written under that name.
+    The other settings are those of `template`. Raises `OptionsError` where no format is written
+    under that name, or where it is not the format that the settings ask for.
     """
     target_format = by_suffix(target.suffix)
     if (
@@ -76,17 +77,19 @@ def into_file(source: Path, target: Path, like: Job) -> Job:
             remedy=f"end it with one of {' '.join(row.suffixes[0] for row in FORMATS)}, "
             "or with / for a folder",
         )
-    if like.options.format not in ("same", target_format.name):
-        raise OptionsError(f"--format {like.options.format} and the name {target.name} disagree")
+    if template.options.format not in ("same", target_format.name):
+        raise OptionsError(
+            f"--format {template.options.format} and the name {target.name} disagree"
+        )
     same = (_format_of(source) or by_suffix(source.suffix)) is target_format
-    chosen = replace(like.options, format="same" if same else target_format.name)
-    return replace(like, source=source, destination=target, options=chosen)
+    chosen = replace(template.options, format="same" if same else target_format.name)
+    return replace(template, source=source, destination=target, options=chosen)
 
 
 def _format_of(source: Path) -> Format | None:
-    """The format that a file has, whatever it is called; None where it cannot be told."""
+    """Returns the format of a file's contents; None where they cannot be read or recognized."""
     try:
-        if not source.is_file():  # a pipe would wait for its other end
+        if not source.is_file():  # opening a named pipe would block until something writes to it
             return None
         with source.open("rb") as file:
             return recognize(file.read(HEAD_BYTES))
@@ -95,7 +98,7 @@ def _format_of(source: Path) -> Format | None:
 
 
 def is_folder(path: Path | os.DirEntry) -> bool:
-    """Whether `path` is a folder; what cannot even be looked at is none, and fails when read."""
+    """Returns whether `path` is a folder; False where that cannot be read from the disk."""
     try:
         return path.is_dir()
     except OSError:  # a symbolic link to itself, a name that the disk cannot hold
@@ -103,28 +106,31 @@ def is_folder(path: Path | os.DirEntry) -> bool:
 
 
 class _Walk:
-    """What a walk must not enter (its own destination, a folder that it is in already) and the
-    results that are spoken for."""
+    """The state of a walk: folders that it must not enter, and the results that have a source.
+
+    `open_folders` are the folder that is being walked and those above it: a symbolic link to one
+    of them would never end. `one_tree`: there is one source, so that no two folders share results.
+    """
 
     def __init__(
-        self, destination: Path, apart: Path | None, selection: Selection, one_tree: bool
+        self, destination: Path, sheets: Path | None, selection: Selection, one_tree: bool
     ) -> None:
         self.selection = selection
         self.destination = _identity(destination)
-        self.apart = _identity(apart) if apart else None
-        self.inside: set[tuple[int, int]] = set()
+        self.sheets = _identity(sheets) if sheets else None
+        self.open_folders: set[tuple[int, int]] = set()
         self.one_tree = one_tree
-        self.taken: set[Path] = set()
+        self.results: set[Path] = set()
 
 
 def _folder(
-    folder: Path, destination: Path, below: str, like: Job, walk: _Walk
+    folder: Path, destination: Path, below: str, template: Job, walk: _Walk
 ) -> Iterator[Job | Outcome]:
-    """The jobs of a folder; `below` is its path below SRC with a slash at its end, or ''."""
+    """Yields the jobs of a folder; `below` is its path below SRC with a slash at its end, or ''."""
     identity = _identity(folder)
-    if identity is None or identity in (walk.destination, walk.apart) or identity in walk.inside:
+    if identity is None or identity in (walk.destination, walk.sheets, *walk.open_folders):
         return
-    walk.inside.add(identity)
+    walk.open_folders.add(identity)
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -137,25 +143,25 @@ def _folder(
         for entry in entries
         if entry.name not in names and walk.selection.takes_file(below + entry.name)
     ]
-    yield from _jobs(pictures, destination, like, walk)
-    if walk.one_tree:  # its folders have results in folders of their own: forget, and stay small
-        walk.taken.clear()
+    yield from _jobs(pictures, destination, template, walk)
+    if walk.one_tree:  # no other folder has results in this one, so that memory stays small
+        walk.results.clear()
     for entry in folders:
         if walk.selection.enters(below + entry.name):
             inner = f"{below}{entry.name}/"
-            yield from _folder(Path(entry.path), destination / entry.name, inner, like, walk)
-    walk.inside.discard(identity)
+            yield from _folder(Path(entry.path), destination / entry.name, inner, template, walk)
+    walk.open_folders.discard(identity)
 
 
-def _jobs(sources: list[Path], folder: Path, like: Job, walk: _Walk) -> Iterator[Job | Outcome]:
-    """Jobs for files whose results stand side by side in `folder`."""
-    wished = {source: _result_name(source, like) for source in sources}
+def _jobs(sources: list[Path], folder: Path, template: Job, walk: _Walk) -> Iterator[Job | Outcome]:
+    """Yields the jobs of files whose results all lie in `folder`."""
+    names = {source: _result_name(source, template) for source in sources}
     # Case is folded: on many file systems A.tif and a.tif are one name.
-    count = Counter(name.casefold() for name in wished.values())
-    for source, name in wished.items():
+    count = Counter(name.casefold() for name in names.values())
+    for source, name in names.items():
         if count[name.casefold()] > 1 and name != source.name:
             name = source.name + Path(name).suffix
-        if folder / name in walk.taken:
+        if folder / name in walk.results:
             yield _failed(
                 source,
                 SourceError(
@@ -165,19 +171,20 @@ def _jobs(sources: list[Path], folder: Path, like: Job, walk: _Walk) -> Iterator
                 ),
             )
             continue
-        walk.taken.add(folder / name)
-        yield replace(like, source=source, destination=folder / name)
+        walk.results.add(folder / name)
+        yield replace(template, source=source, destination=folder / name)
 
 
-def _result_name(source: Path, like: Job) -> str:
-    """The source's own name; with another suffix where its format or `format` says so."""
+def _result_name(source: Path, template: Job) -> str:
+    """Returns the source's name, with the suffix of the format that the result has."""
     if is_film(source):
         return result_name(source.name)
-    target_format = None if like.options.format == "same" else by_name(like.options.format)
+    target_format = None if template.options.format == "same" else by_name(template.options.format)
     return source.stem + suffix_of_result(source.suffix, target_format)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
+    """Returns the device and inode of a folder; None where there is none."""
     try:
         status = folder.stat()
     except OSError:

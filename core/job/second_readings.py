@@ -1,7 +1,7 @@
-"""Pillow, imagecodecs and tifffile as second readers of a page: each gives a `Reading` or None.
+"""Reads a page with Pillow, imagecodecs or tifffile, to compare it with our own reader.
 
-A reader gives nothing where it is known to read such a page wrong or coarser (Pillow: 16 bits of
-RGB): what it says is held against our own reader.
+Each reader returns a `Reading`; it returns None for pages that it is known to read wrongly or
+coarsely (Pillow: 16-bit RGB), with which nothing can be compared.
 """
 
 import io
@@ -18,11 +18,11 @@ from core.image.page import Page, Source
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """What a second reader makes of a page, upright.
+    """The samples of a page as a second reader decodes them, turned upright.
 
-    `codes` are (h, w) or (h, w, 3 or 4) of `mode`, `full` the code of white (of full ink in CMYK),
-    `alpha` (h, w) or None, in 0..`alpha_full`; `icc` is the profile that it found. `is_exact`: the
-    codes are those of the file, not converted from other colours.
+    `codes` are (h, w) or (h, w, 3 or 4) of `mode`, `full` is the code of white (of full ink in
+    CMYK), `alpha` (h, w) in 0..`alpha_full`, None for an opaque page; `icc` is the profile in the
+    file. `is_exact`: the codes are those of the file, not converted from another colour space.
     """
 
     codes: np.ndarray
@@ -34,42 +34,51 @@ class Reading:
     is_exact: bool = True
 
 
-#: read(source, page) -> the reading, or None where this reader cannot read such a page truly.
+#: read(source, page) -> the reading, or None where this reader cannot read such a page exactly.
 Reader = Callable[[Source, Page], Reading | None]
-#: Colours of a mode.
+#: Number of channels of each mode, without transparency.
 COLOURS: Final = {"gray": 1, "rgb": 3, "cmyk": 4}
 
 
 def _upright(codes: np.ndarray, orientation: int) -> np.ndarray:
-    """The picture turned as EXIF's orientation 1-8 asks for."""
+    """Returns the picture turned as EXIF's orientation 1-8 demands."""
     mirrored = codes[:, ::-1] if orientation in (2, 4, 5, 7) else codes
     quarters = {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation, 0)
     return np.rot90(mirrored, quarters)
 
 
-#: Tags of a TIFF: whether 0 is black; what the channels beside the colours are (2: plain alpha).
+#: Numbers of TIFF tags (TIFF 6.0).
 _PHOTOMETRIC, _COLOUR_MAP, _EXTRA_SAMPLES = 262, 320, 338
+#: A value of the tag PhotometricInterpretation: gray, in which 0 is white.
+_WHITE_IS_ZERO: Final = 0
+#: Values of the tag ExtraSamples: alpha by which the colours are multiplied, and plain alpha.
+_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
+#: A value of the tag PlanarConfiguration: each channel is stored on its own.
+_SEPARATE_PLANES: Final = 2
+#: The JPEG marker DNL with its length: the height behind the first scan (ITU-T T.81, B.2.5).
+_DNL: Final = b"\xff\xdc\x00\x04"
 
 
 def by_pillow(source: Source, page: Page) -> Reading | None:
-    """Pillow reads 8 bits of everything, and 16 bits of opaque gray."""
+    """Returns Pillow's reading: of 8 bits in every mode, of 16 bits in opaque gray alone."""
     if _has_another_size(source):
         return None
     image, icc, orientation = _opened(source, source.pages.index(page))
     if getattr(image, "n_frames", 1) != len(source.pages):
-        return None  # it is not sure which of them the page is
+        return None  # it is not certain which of its frames is the page
     tags = getattr(image, "tag_v2", {})
-    if tags.get(_EXTRA_SAMPLES, (2,)) != (2,):
-        return None  # Pillow divides by a premultiplied alpha, and drops one without a meaning
+    if tags.get(_EXTRA_SAMPLES, (_UNASSOCIATED_ALPHA,)) != (_UNASSOCIATED_ALPHA,):
+        return None  # Pillow divides by a premultiplied alpha, and drops an unspecified channel
     if max(tags.get(_COLOUR_MAP, (256,))) < 256:
-        return None  # a map of 8 bits is black to Pillow
+        return None  # Pillow takes its entries for 16 bits, which makes 8-bit ones black
     if page.depth == 16:
-        # Pillow takes 16 bits of RGB for 8, and leaves white at 0 where a TIFF has it there.
-        if not image.mode.startswith("I;16") or tags.get(_PHOTOMETRIC) == 0 or page.has_alpha:
+        # Pillow reduces 16-bit RGB to 8 bits, and does not invert 16-bit gray whose 0 is white.
+        is_inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+        if not image.mode.startswith("I;16") or is_inverted or page.has_alpha:
             return None
         return Reading(_upright(np.asarray(image, np.uint16), orientation), "gray", 65535, icc=icc)
     if page.bits < 8 and image.mode in ("1", "L") and "transparency" in image.info:
-        return None  # Pillow looks for the transparent code among codes spread over 8 bits
+        return None  # Pillow scales the codes to 8 bits, but not the transparent one
     is_exact = image.mode != "YCbCr"
     if image.mode in ("1", "P", "YCbCr") or "transparency" in image.info:
         image = image.convert(_plain_mode(image))
@@ -82,13 +91,13 @@ def by_pillow(source: Source, page: Page) -> Reading | None:
 
 
 def _has_another_size(source: Source) -> bool:
-    """Whether Pillow and imagecodecs may see another size.
+    """Returns whether Pillow and imagecodecs may find another size than our own reader.
 
-    libjpeg looks for a height in the header alone, and not behind the first scan (DNL); libavif
-    does not crop (clap).
+    libjpeg reads the height from the header alone, and not from a DNL segment behind the first
+    scan; libavif does not crop to the box `clap`.
     """
     if source.format.name == "jpeg":
-        return b"\xff\xdc\x00\x04" in source.origin.read(0, source.origin.size)
+        return _DNL in source.origin.read(0, source.origin.size)
     return source.format.name == "avif" and b"clap" in source.origin.read(0, 1 << 16)
 
 
@@ -101,31 +110,31 @@ def _plain_mode(image: Any) -> str:
 
 
 def _opened(source: Source, index: int) -> tuple[Any, bytes | None, int]:
-    """(Pillow's image of a page, its ICC profile, its orientation)."""
+    """Returns Pillow's image of a page, its ICC profile or None, and its orientation 1-8."""
     from PIL import ExifTags, Image
 
     with _file(source) as file, warnings.catch_warnings():
-        # It stops at a damaged tag of EXIF, and forgets those behind it.
+        # Pillow ignores the tags that follow a damaged EXIF tag, perhaps the orientation.
         warnings.filterwarnings("error", message="Truncated File Read|Corrupt EXIF")
         image = Image.open(file)
         image.seek(index)
         icc = image.info.get("icc_profile")
-        image.load()  # turns a TIFF, which has no orientation afterwards; a PNG's may stand last
+        image.load()  # turns a TIFF and drops its orientation; reads EXIF at the end of a PNG
         orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
     return image, icc or None, orientation
 
 
 def _file(source: Source) -> BinaryIO:
-    """The file anew: a large one is not held in memory."""
+    """Opens the file again: from memory where the source holds it, else from the disk."""
     if source.origin.data is not None or source.path is None:
         return io.BytesIO(source.origin.read(0, source.origin.size))
     return source.path.open("rb")
 
 
 def by_imagecodecs(source: Source, page: Page) -> Reading | None:
-    """imagecodecs decodes pixels of all depths; profile and orientation are told by Pillow.
+    """Returns imagecodecs' reading, of all depths; profile and orientation come from Pillow.
 
-    Without Pillow those are what our own reader found.
+    Where Pillow is missing or cannot read the file, they are those that our own reader found.
     """
     import imagecodecs
 
@@ -142,7 +151,7 @@ def by_imagecodecs(source: Source, page: Page) -> Reading | None:
     codes = decode(data)
     channels = 1 if codes.ndim == 2 else codes.shape[2]
     if name == "jpeg" and channels == 4:
-        return None  # Adobe's are turned round, others are not
+        return None  # CMYK, which Adobe's programs store inverted and others do not
     try:
         _, icc, orientation = _opened(source, 0)
     except Exception:  # Pillow is missing, or cannot read the file
@@ -152,7 +161,7 @@ def by_imagecodecs(source: Source, page: Page) -> Reading | None:
 
 
 def _of_channels(codes: np.ndarray, is_gray: bool, full: int, icc: bytes | None) -> Reading:
-    """A reading of gray or RGB codes, the last of which may be transparency."""
+    """Returns the reading of gray or RGB codes, whose last channel may be alpha."""
     if codes.ndim == 2:
         return Reading(codes, "gray", full, icc=icc)
     alpha = codes[..., -1] if codes.shape[2] in (2, 4) else None
@@ -160,40 +169,46 @@ def _of_channels(codes: np.ndarray, is_gray: bool, full: int, icc: bytes | None)
     return Reading(colours, "gray" if is_gray else "rgb", full, alpha, full, icc)
 
 
-#: Compressions that libtiff decodes everywhere; of others it makes black without a word.
+#: Compressions that every build of libtiff decodes; it decodes others to black without an error.
 _OF_LIBTIFF: Final = ("none", "lzw", "deflate", "packbits", "jpeg")
 
 
 def by_libtiff(source: Source, page: Page) -> Reading | None:
-    """libtiff's own way to 8 bits of opaque RGB, which knows Y'CbCr in all its samplings."""
+    """Returns libtiff's reading, as 8 bits of opaque RGB: it reads Y'CbCr of every subsampling."""
     import imagecodecs
 
-    known = page.stored is not None and page.stored.compression in _OF_LIBTIFF
-    if not known or page.depth != 8 or page.conversion or page.metadata.orientation != 1:
+    is_decoded = page.stored is not None and page.stored.compression in _OF_LIBTIFF
+    if not is_decoded or page.depth != 8 or page.conversion or page.metadata.orientation != 1:
         return None
     data = source.origin.read(0, source.origin.size)
     codes = imagecodecs.tiff_decode(data, index=page.index, asrgb=True)
     if codes.shape[:2] != (page.height, page.width):
-        return None  # it is another page of the file
+        return None  # libtiff has read another page of the file
     if codes.ndim != 3 or codes.shape[2] != 4 or codes[..., 3].min() < 255:
-        return None  # libtiff multiplies colours by their alpha
+        return None  # libtiff multiplies the colours by their alpha
     alpha = codes[..., 3] if page.has_alpha else None
     return Reading(codes[..., :3], "rgb", 255, alpha, is_exact=False)
 
 
+#: Colour spaces of a `colr` box, as ISO/IEC 15444-1 and 15444-2 number them (EnumCS).
 _GRAY, _RGB, _SYCC, _CMYK = 17, 16, 18, 12
+#: Methods of a `colr` box: a numbered colour space, or an ICC profile (restricted 2, any 3).
+_ENUMERATED, _ANY_ICC = 1, 3
+#: The largest type of a channel in a `cdef` box that has a meaning: premultiplied opacity.
+_PREMULTIPLIED_OPACITY = 2
 
 
 def by_openjpeg(source: Source, page: Page) -> Reading | None:
-    """The whole file through OpenJPEG, which follows its palettes and channel definitions."""
+    """Returns OpenJPEG's reading, which applies palettes and channel definitions."""
     import imagecodecs
 
     data = source.origin.read(0, source.origin.size)
     method, space, icc = _first_colour_box(data)
     several = data.count(b"colr", 0, data.find(b"jp2c")) > 1
-    if several or method > 3 or (method == 1 and space not in (_GRAY, _RGB, _SYCC, _CMYK)):
-        return None  # OpenJPEG hands the colours over as they stand
-    if icc:  # imagecodecs would follow it itself, and clip what lies outside sRGB
+    is_unknown = method == _ENUMERATED and space not in (_GRAY, _RGB, _SYCC, _CMYK)
+    if several or method > _ANY_ICC or is_unknown:
+        return None  # OpenJPEG does not convert the colours of such a file
+    if icc:  # imagecodecs would convert to sRGB and clip, so that the box is given another name
         at = data.index(b"colr")
         data = data[:at] + b"free" + data[at + 4 :]
     codes = imagecodecs.jpeg2k_decode(data, numthreads=1)
@@ -202,7 +217,7 @@ def by_openjpeg(source: Source, page: Page) -> Reading | None:
     is_cmyk = space == _CMYK or (icc or b"")[16:20] == b"CMYK"
     colours = 4 if is_cmyk else 1 if channels < 3 else 3
     if channels > colours + 1 or _has_channel_without_meaning(data):
-        return None  # OpenJPEG does not say which of them is the transparency
+        return None  # OpenJPEG does not tell which channel is the alpha
     full = (1 << page.bits) - 1
     alpha = codes[..., colours] if channels > colours else None
     mode: Literal["gray", "rgb", "cmyk"] = "cmyk" if is_cmyk else "gray" if colours == 1 else "rgb"
@@ -211,56 +226,61 @@ def by_openjpeg(source: Source, page: Page) -> Reading | None:
 
 
 def _has_channel_without_meaning(data: bytes) -> bool:
-    """Whether a channel definition names one that is neither colour nor transparency."""
+    """Returns whether the box `cdef` has a channel that is neither colour nor transparency."""
     at = data.find(b"cdef", 0, data.find(b"jp2c"))
     if at < 0:
         return False
     count = int.from_bytes(data[at + 4 : at + 6], "big")
-    kinds = struct.unpack_from(f">{3 * count}H", data, at + 6)[1::3]
-    return any(kind > 2 for kind in kinds)
+    types = struct.unpack_from(f">{3 * count}H", data, at + 6)[1::3]
+    return any(kind > _PREMULTIPLIED_OPACITY for kind in types)
 
 
 def _first_colour_box(data: bytes) -> tuple[int, int, bytes | None]:
-    """(method, number of the space or 0, ICC profile) of the first `colr`; (0, 0, None) without."""
+    """Returns method, number of the space or 0, and ICC profile of the first box `colr`.
+
+    They are (0, 0, None) without one.
+    """
     at = data.find(b"colr", 0, data.find(b"jp2c"))
     if at < 4:
         return 0, 0, None
     size = int.from_bytes(data[at - 4 : at], "big")
     method, body = data[at + 4], data[at + 7 : at - 4 + size]
-    if method == 1:
+    if method == _ENUMERATED:
         return method, struct.unpack_from(">I", body)[0], None
     return method, 0, body
 
 
 def by_tifffile(source: Source, page: Page) -> Reading | None:
+    """Returns tifffile's reading; None where it is not certain which of its pages is meant."""
     import tifffile
 
     with _file(source) as file, tifffile.TiffFile(file) as tiff:
-        found = _tiff_page_of(tiff, source, page)
-        if found is None:
+        tiff_page = _tiff_page_of(tiff, source, page)
+        if tiff_page is None:
             return None
-        codes = found.asarray()
-        if found.planarconfig == 2 and codes.ndim == 3:
+        codes = tiff_page.asarray()
+        if tiff_page.planarconfig == _SEPARATE_PLANES and codes.ndim == 3:
             codes = np.moveaxis(codes, 0, 2)
-        codes = _upright(codes, int(found.tags.valueof("Orientation", 1)))
-        return _of_tiff(found, codes)
+        codes = _upright(codes, int(tiff_page.tags.valueof("Orientation", 1)))
+        return _of_tiff(tiff_page, codes)
 
 
 def _tiff_page_of(tiff: Any, source: Source, page: Page) -> Any:
-    """The page of a TIFF that ours is: of those of its size in the chain and below it, as many
-    as we know of. None where it is not sure which one it is (thumbnails and overviews are left out
-    by our reader and not by tifffile).
+    """Returns tifffile's page that is the page `page` of `source`: the n-th one of its size.
+
+    Returns None where tifffile has another number of pages of that size: it also lists thumbnails
+    and overviews, which our reader leaves out.
     """
     size = {page.width, page.height}
-    found = [below for one in tiff.pages for below in (one, *(one.pages or ()))]
-    alike = [one for one in found if {one.imagewidth, one.imagelength} == size]
-    own = [one for one in source.pages if {one.width, one.height} == size]
-    return alike[own.index(page)] if len(alike) == len(own) else None
+    listed = [each for main in tiff.pages for each in (main, *(main.pages or ()))]
+    same_size = [each for each in listed if {each.imagewidth, each.imagelength} == size]
+    of_source = [each for each in source.pages if {each.width, each.height} == size]
+    return same_size[of_source.index(page)] if len(same_size) == len(of_source) else None
 
 
 def _of_tiff(page: Any, codes: np.ndarray) -> Reading | None:
-    """The reading of a TIFF page's own codes; None for colours that tifffile hands over raw."""
-    icc = page.iccprofile or None  # some programs write an empty one
+    """Returns the reading of a TIFF page's codes; None for colours that tifffile cannot convert."""
+    icc = page.iccprofile or None  # some programs write an empty profile
     if codes.dtype == bool:
         codes = codes.astype(np.uint8)
     if codes.dtype not in (np.uint8, np.uint16):
@@ -268,10 +288,12 @@ def _of_tiff(page: Any, codes: np.ndarray) -> Reading | None:
     full = (1 << page.bitspersample) - 1
     name = page.photometric.name
     if name == "RGB" and page.compression.name == "JPEG" and page.is_jfif:
-        return None  # tifffile believes the JPEG's head; libtiff and Pillow the directory, as we do
+        # tifffile takes the colour space of the JPEG header; libtiff, Pillow and our reader take
+        # that of the TIFF directory.
+        return None
     mode: Literal["gray", "rgb", "cmyk"]
     if name == "PALETTE":
-        # As libtiff takes it: some programs write codes of 8 bits.
+        # As in libtiff: some programs write a colour map of 8 bits.
         shift = 8 if page.colormap.max() > 255 else 0
         palette = np.moveaxis(page.colormap >> shift, 0, 1).astype(np.uint8)
         return Reading(palette[codes], "rgb", 255, icc=icc)
@@ -285,9 +307,10 @@ def _of_tiff(page: Any, codes: np.ndarray) -> Reading | None:
         return None
     channels = 1 if codes.ndim == 2 else codes.shape[2]
     count = COLOURS[mode]
-    # Of several channels beside the colours the transparency is read, or none.
-    kinds = [int(kind) for kind in page.extrasamples] if channels > count + 1 else [2]
-    place = next((count + at for at, kind in enumerate(kinds) if kind in (1, 2)), channels)
+    # A single extra channel is alpha; of several it is the first that is marked as alpha.
+    kinds = page.extrasamples if channels > count + 1 else [_UNASSOCIATED_ALPHA]
+    is_alpha = [int(kind) in (_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA) for kind in kinds]
+    place = count + is_alpha.index(True) if True in is_alpha else channels
     alpha = codes[..., place] if place < channels else None
     colours = codes[..., :count] if codes.ndim == 3 else codes
     if mode == "gray" and codes.ndim == 3:
@@ -297,7 +320,7 @@ def _of_tiff(page: Any, codes: np.ndarray) -> Reading | None:
     return Reading(colours, mode, full, alpha, full, icc)
 
 
-#: (distribution, reader) by the format's name, the best first.
+#: Pairs of distribution and reader by the name of the format, the best reader first.
 READERS: Final[dict[str, tuple[tuple[str, Reader], ...]]] = {
     "jpeg": (("Pillow", by_pillow), ("imagecodecs", by_imagecodecs)),
     "png": (("Pillow", by_pillow), ("imagecodecs", by_imagecodecs)),
@@ -306,5 +329,5 @@ READERS: Final[dict[str, tuple[tuple[str, Reader], ...]]] = {
     "tiff": (("tifffile", by_tifffile), ("Pillow", by_pillow), ("imagecodecs", by_libtiff)),
     "jpeg2000": (("imagecodecs", by_openjpeg),),
 }
-#: A format without a line above.
+#: The readers of a format that is not in `READERS`.
 USUAL: Final[tuple[tuple[str, Reader], ...]] = (("Pillow", by_pillow),)

@@ -1,7 +1,6 @@
 """Selects the sources below a folder, and counts the others by the reason why they were left out.
 
-A `Selection` is asked for every entry of a walk, a glob or a list, and counts what it refuses. The
-command line and the queue share it.
+The command line and the queue call a `Selection` for every entry of a walk, a glob or a list.
 """
 
 import fnmatch
@@ -17,7 +16,7 @@ from core.errors import OptionsError
 from core.film_names import is_film
 from core.image.formats import by_suffix
 
-#: Folders, in lower case, whose pictures are a program's own: previews, bins, snapshots.
+#: Names, in lower case, of folders that programs make: previews, recycle bins, snapshots.
 SYSTEM_FOLDERS: Final = frozenset(
     (
         "@eadir",
@@ -31,17 +30,17 @@ SYSTEM_FOLDERS: Final = frozenset(
         "__macosx",
     )
 )
-#: Files, in lower case, that a system puts into folders of pictures; nobody misses them.
+#: Names, in lower case, of files that a system puts into folders of pictures; they are not counted.
 _SYSTEM_FILES: Final = frozenset(("thumbs.db", "desktop.ini"))
-#: Sidecars go with their pictures: see `core.job.sidecars`.
+#: Suffix of sidecars, which are copied with their pictures: see `core.job.sidecars`.
 _SIDECAR: Final = ".xmp"
-#: Suffixes that a sentence names one by one; the others are added up.
+#: Suffixes that `in_words` names one by one; the others are added up.
 _NAMED: Final = 6
 
 
 @dataclass
 class PassedOver:
-    """What a selection has refused. `not_read` counts files by suffix, `folders` by name."""
+    """Counts of what a selection has refused: files `not_read` by suffix, `folders` by name."""
 
     not_read: Counter[str] = field(default_factory=Counter)
     folders: Counter[str] = field(default_factory=Counter)
@@ -52,7 +51,7 @@ class PassedOver:
         return bool(self.not_read or self.folders or self.excluded or self.hidden)
 
     def in_words(self) -> str:
-        """One clause: '12 GIF, 3 TXT: not read; 4: --exclude; 1 folder @eaDir: left out'."""
+        """Returns '12 GIF, 3 TXT: not read; 4: --exclude; 1 folder @eaDir: left out'."""
         clauses = []
         if self.not_read:
             ordered = sorted(self.not_read.items(), key=lambda kind: (-kind[1], kind[0]))
@@ -72,7 +71,7 @@ class PassedOver:
         return "; ".join(clauses)
 
     def as_mapping(self) -> dict[str, Any]:
-        """The same as JSON values; counts of nothing are left out."""
+        """Returns the counts as JSON values, without those that are 0."""
         values: dict[str, Any] = {
             "not_read": dict(self.not_read),
             "folders": dict(self.folders),
@@ -83,11 +82,11 @@ class PassedOver:
 
 
 class Selection:
-    """Decides on files and folders by their names; `passed` has what it refused.
+    """Selects files and folders by their names; `passed` counts those that it refuses.
 
-    `exclude` are patterns with `*`, `?` and `[...]`. One without a slash is compared with the name
-    of every file and folder below SRC, one with a slash with the whole path below SRC; a folder
-    that matches is not entered. Letters are told apart by case. `films`: whether films are sources.
+    `exclude` are patterns with `*`, `?` and `[...]`. A pattern without a slash is compared with the
+    name of every file and folder below SRC, one with a slash with the whole path below SRC; a
+    folder that matches is not entered. Case matters. `films`: whether films are sources.
     """
 
     def __init__(self, exclude: Iterable[str] = (), *, films: bool = False) -> None:
@@ -99,7 +98,7 @@ class Selection:
         self._entered: dict[str, bool] = {}
 
     def takes_file(self, path: str) -> bool:
-        """Whether a file found by walking is a source; `path` is relative to SRC, with slashes."""
+        """Returns whether a file found by a walk is a source, by its path below SRC."""
         name = path.rpartition("/")[2]
         suffix = PurePath(name).suffix
         is_picture = by_suffix(suffix) is not None or (self._films and is_film(name))
@@ -114,7 +113,7 @@ class Selection:
         return False
 
     def takes_named(self, path: str) -> bool:
-        """Whether `exclude` matches neither a file that was named nor a folder above it."""
+        """Returns whether a file named by the user is a source: only `exclude` refuses it."""
         parts = path.split("/")
         if any(self._is_excluded("/".join(parts[: n + 1])) for n in range(len(parts))):
             self.passed.excluded += 1
@@ -122,13 +121,13 @@ class Selection:
         return True
 
     def enters(self, folder: str) -> bool:
-        """Whether a folder is walked; `folder` is relative to SRC, with slashes."""
+        """Returns whether a folder is walked, by its path below SRC."""
         if folder not in self._entered:
             self._entered[folder] = self._enters(folder)
         return self._entered[folder]
 
     def enters_all(self, path: str) -> bool:
-        """Whether all folders above the file `path` are entered."""
+        """Returns whether all folders above the file `path` are entered."""
         parts = path.split("/")[:-1]
         return all(self.enters("/".join(parts[: n + 1])) for n in range(len(parts)))
 
@@ -152,16 +151,16 @@ class Selection:
 
 
 def matches(pattern: str, selection: Selection) -> list[str]:
-    """What a glob matches, in the order of names, without what `selection` refuses.
+    """Returns the sorted paths that match a glob, without those that `selection` refuses.
 
-    A system's folder that the pattern itself names is taken. Raises `OptionsError` where the
-    pattern matches nothing.
+    A folder of `SYSTEM_FOLDERS` is entered where the pattern itself names it. Raises `OptionsError`
+    where the pattern matches nothing.
     """
-    found = sorted(set(iglob(pattern, recursive=True)))  # noqa: PTH207 (it may be absolute)
-    if not found:
+    paths = sorted(set(iglob(pattern, recursive=True)))  # noqa: PTH207 (it may be absolute)
+    if not paths:
         raise OptionsError(f"nothing matches {pattern!r}")
     fixed = _fixed_part(pattern)
-    return [path for path in found if _takes_match(path, fixed, selection)]
+    return [path for path in paths if _takes_match(path, fixed, selection)]
 
 
 def _takes_match(path: str, fixed: Path, selection: Selection) -> bool:
@@ -174,7 +173,7 @@ def _takes_match(path: str, fixed: Path, selection: Selection) -> bool:
 
 
 def _fixed_part(pattern: str) -> Path:
-    """The folders of a glob that stand before its first mark."""
+    """Returns the folder named by the parts of a glob before its first wildcard."""
     parts = Path(pattern).parts
-    marked = next((n for n, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts))
-    return Path(*parts[:marked])
+    first = next((n for n, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts))
+    return Path(*parts[:first])

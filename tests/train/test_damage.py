@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from train.data.augment import dressed
+from train.data.augment import training_batch
 from train.data.augment_settings import Augment
 from train.data.damage import blurred, border, damage, faded, scratch, speck
 from train.data.old_film import old_film
@@ -116,6 +116,6 @@ def test_a_blurs_width_is_a_key():
 def test_recipes_that_name_no_part_see_the_pictures_that_they_saw_before_there_were_parts():
     pixels = (torch.arange(4 * 40 * 40 * 3) * 7919 % 256).to(torch.uint8).view(4, 40, 40, 3)
     look = Augment(old_film=1.0, halation=0.5, border=0.3, damage=0.5)
-    means = dressed(pixels, look, 11).lightness.mean((1, 2, 3))
+    means = training_batch(pixels, look, 11).lightness.mean((1, 2, 3))
     before = torch.tensor([52.42262, 53.21355, 56.45148, 59.95918])
     torch.testing.assert_close(means, before, atol=1e-3, rtol=0)

@@ -16,7 +16,7 @@ from train.data.cache import CachedPicture, build
 from train.data.gpu_pictures import GpuPictures
 from train.data.old_film import old_film
 from train.data.random_numbers import RandomNumbers
-from train.data.sampling import PictureSampler, drawn, has_colour, split
+from train.data.sampling import PictureSampler, choose_pictures, has_colour, split
 from train.data.shards import members, sources
 
 PLAIN = Augment(crop=(1.0, 1.0), aspect=1.0, flip=0.0, old_film=0.0, hints=0.0)
@@ -104,13 +104,13 @@ def test_sets_are_drawn_by_their_power_and_weight():
 
 def test_a_random_subset_is_the_seeds_and_of_wanted_pictures_alone():
     indices = list(range(100, 200))
-    some, unwanted = drawn(indices, 20, 7, lambda index: index % 4 > 0)
+    some, unwanted = choose_pictures(indices, 20, 7, lambda index: index % 4 > 0)
     assert len(some) == 20 == len(set(some)) and some == sorted(some)
     assert all(index % 4 for index in some) and 0 < unwanted < 25
-    assert drawn(indices, 20, 7, lambda index: index % 4 > 0)[0] == some
-    assert drawn(indices, 20, 8, lambda index: index % 4 > 0)[0] != some
-    assert set(some) < set(drawn(indices, 30, 7, lambda index: index % 4 > 0)[0])
-    assert drawn(indices, 0, 7, lambda index: index % 4 > 0) == (
+    assert choose_pictures(indices, 20, 7, lambda index: index % 4 > 0)[0] == some
+    assert choose_pictures(indices, 20, 8, lambda index: index % 4 > 0)[0] != some
+    assert set(some) < set(choose_pictures(indices, 30, 7, lambda index: index % 4 > 0)[0])
+    assert choose_pictures(indices, 0, 7, lambda index: index % 4 > 0) == (
         [index for index in indices if index % 4],
         25,
     )

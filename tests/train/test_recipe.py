@@ -68,5 +68,5 @@ def test_a_missing_recipe_and_a_binary_one_are_said_by_name(tmp_path: Path):
     with pytest.raises(OptionsError, match=r"absent\.toml: cannot be read"):
         read(tmp_path / "absent.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(OptionsError, match=r"binary\.toml: is no text"):
+    with pytest.raises(OptionsError, match=r"binary\.toml: is not a text file"):
         read(tmp_path / "binary.toml")

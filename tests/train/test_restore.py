@@ -23,7 +23,7 @@ from core.model.session import open_session
 from tests.model_files import write_model
 from tests.train.pictures import picture, shard
 from train import commands
-from train.data.augment import Augment, dressed
+from train.data.augment import Augment, training_batch
 from train.recipe import read
 from train.recipe_files import RECIPES
 from train.run import run as run_training
@@ -71,7 +71,7 @@ def test_it_learns_to_undo_damage():
     torch.manual_seed(1)
     recipe, net = read(RECIPES / "restore.toml"), build("restore", width=16)
     pixels = torch.from_numpy(np.stack([picture(seed, 32, 32) for seed in range(4)]))
-    batch = dressed(pixels, recipe.augment, 5)
+    batch = training_batch(pixels, recipe.augment, 5)
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
     for _ in range(70):
         optimizer.zero_grad()
@@ -87,8 +87,8 @@ def test_it_learns_to_undo_damage():
 
 def test_a_batch_has_the_lightness_before_it_was_made_to_look_old():
     pixels = torch.from_numpy(np.stack([picture(seed, 32, 32) for seed in range(4)]))
-    old = dressed(pixels, Augment(old_film=1.0, hints=0.0), 3)
-    plain = dressed(pixels, Augment(old_film=0.0, hints=0.0), 3)
+    old = training_batch(pixels, Augment(old_film=1.0, hints=0.0), 3)
+    plain = training_batch(pixels, Augment(old_film=0.0, hints=0.0), 3)
     assert old.clean is not None and plain.clean is None
     assert torch.equal(old.clean, plain.lightness) and not torch.equal(old.lightness, old.clean)
     first = old.first(2).clean
@@ -148,7 +148,7 @@ def test_what_is_written_keeps_the_photographers_lightness(work: Path, tmp_path:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run"], "the network restore colours nothing; give it to the export of a model"),
+        (["run"], "the network restore does not colour; export a model that does"),
         (["model.onnx"], "a model file can be given --restore, and nothing else"),
         (["model.onnx", "--fp16", "--restore", "run"], "--restore, and nothing else"),
     ],

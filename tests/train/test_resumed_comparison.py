@@ -159,7 +159,7 @@ def test_every_mistake_in_a_list_is_one_line(work: Path, text: str, said: str):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--resume"], "there is no comparison to resume; say what to compare"),
+        (["--resume"], "there is no comparison to resume; name recipes to compare"),
         (["small.toml", "--steps", "1"], "--data is missing"),
     ],
 )
@@ -176,7 +176,9 @@ def test_all_that_is_said_may_be_said_with_resume_too(work: Path):
 def test_a_kept_command_that_is_damaged_is_said(work: Path):
     (work / "odd.runs").mkdir()
     (work / "odd.runs/comparison.json").write_text("{")
-    with pytest.raises(OptionsError, match=r"comparison\.json: no longer says what was compared"):
+    with pytest.raises(
+        OptionsError, match=r"comparison\.json: does not have the arguments of a comparison"
+    ):
         call(["--resume", "-o", str(work / "odd.html")])
 
 

@@ -15,7 +15,7 @@ from train.whole_colours import main, skin, whole
 class Chancy(EvaluatedModel):
     """Answers red in every other row and nothing in the others: blotches without an edge."""
 
-    def ask(self, lightness: np.ndarray, hints: np.ndarray | None) -> np.ndarray:
+    def predict(self, lightness: np.ndarray, hints: np.ndarray | None) -> np.ndarray:
         answer = np.zeros((1, 2, *lightness.shape[2:]), np.float32)
         answer[:, 0, ::2] = 40
         return answer

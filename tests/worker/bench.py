@@ -169,7 +169,7 @@ def overhead(folder: Path, model: str, count: int) -> dict[str, float]:
         planning = time.perf_counter() - begin
         batch = json.loads(stage.call("batch", "list", "--json").splitlines()[0])["batch"]
         commands = client.info("stats")["total_commands_processed"]
-        with _worker(stage, model, trouble="nothing", BOUT=0.0) as worker:
+        with _worker(stage, model, trouble="nothing", MESSAGE_TIME=0.0) as worker:
             wait_until(lambda: stage.over(batch) > 0, "the first")
             working, at = _cpu(worker), stage.over(batch)
             parent = sum(worker.cpu_times()[:2])

@@ -16,6 +16,7 @@ from worker import policy
 def main() -> None:
     told = json.loads(sys.argv.pop(1))
     for name, value in told["policy"].items():
+        assert hasattr(policy, name), name
         setattr(policy, name, value)
     if not told["tries_model"]:  # two seconds of imports that most tests need not wait for
         import worker.service

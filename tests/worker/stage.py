@@ -37,12 +37,12 @@ IMPATIENT = {
     "FIRST_PAUSE": 0.5,
     "ISSUED": 2.0,
     "ROUND": 0.25,
-    "ELSEWHERE": 0.5,
+    "OTHER_MODEL_PAUSE": 0.5,
     "STALLED": 10.0,
-    "ANSWER": 2.0,
+    "REDIS_TIMEOUT": 2.0,
     "WARM_STOP": 3.0,
     "CHECK": 2.0,
-    "UNREADY": 0.2,
+    "UNREADY_PAUSE": 0.2,
     "FILM_PAUSE": 0.3,
 }
 

@@ -133,7 +133,7 @@ def test_lists_and_globs_keep_their_tree_and_say_what_is_missing(stage: Stage):
     gone = stage.scans / "000" / "gone.jpg"
     listed = stage.folder / "list.txt"
     listed.write_text("\n".join(map(str, [*files, files[0], gone])) + "\r\n\n")
-    stage.worker(concurrency=1, patience={"FAULTS_OF_ONE": 2})
+    stage.worker(concurrency=1, patience={"SCAN_FAULTS": 2})
     numbers = stage.wait(stage.submit(source=f"@{listed}"))
     assert (numbers["done"], numbers["failed"]) == (6, 1)
     assert [name for name, _ in files_under(stage.results)] == [

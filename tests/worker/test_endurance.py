@@ -167,5 +167,5 @@ def test_a_scan_delivered_many_times_is_done_once(stage: Stage):
     assert all(worker.is_alive() for worker in workers) and not stage.strays()
     for worker in workers:  # eighty messages for nothing are one line of each kind
         lines = worker.log.read_text().splitlines()
-        assert sum("left to others" in line for line in lines) <= 3, lines
+        assert sum("is not coloured here now" in line for line in lines) <= 3, lines
         assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", line) for line in lines), lines

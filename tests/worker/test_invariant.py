@@ -81,14 +81,14 @@ def test_scans_that_stand_in_no_list_are_put_back_and_told(
     if by == "worker":
         worker = stage.worker(concurrency=1, trouble="nothing")
         assert stage.wait(batch)["done"] == 40
-        assert f"40 scans of {batch} stood in no list" in worker.log.read_text()
+        assert f"40 scans of {batch} were in no list" in worker.log.read_text()
     elif by == "check":
         assert "40 scans are put back" in stage.call("batch", "check", batch, "--heal")
     elif by == "retry":
         assert "40 scans are queued again" in stage.call("batch", "retry", batch)
     else:
         assert stage.submit() == batch
-        assert f"40 scans of {batch} stood in no list" in caplog.text
+        assert f"40 scans of {batch} were in no list" in caplog.text
     assert_in_place(stage, batch, 40)
 
 
@@ -125,12 +125,12 @@ def test_a_command_killed_at_fifty_random_moments_is_made_good_by_one_more_call(
 @pytest.mark.parametrize(
     ("scan", "pause", "times", "patience"),
     [
-        pytest.param(4, 3.5, 1, {"ANSWER": 1.0}, id="short"),
+        pytest.param(4, 3.5, 1, {"REDIS_TIMEOUT": 1.0}, id="short"),
         pytest.param(
             40,
             36,
             3,
-            {"LEASE": 30.0, "ANSWER": 10.0, "STALLED": 30.0, "WARM_STOP": 15.0},
+            {"LEASE": 30.0, "REDIS_TIMEOUT": 10.0, "STALLED": 30.0, "WARM_STOP": 15.0},
             id="long",
             marks=[pytest.mark.soak, pytest.mark.timeout(900)],
         ),

@@ -24,7 +24,7 @@ def test_a_worker_begins_nothing_outside_its_hours_and_status_says_so(stage: Sta
         trouble="nothing",
         patience={"STALLED": 1.0, "STALLED_AT_FIRST": 1.0},
     )
-    said = "every worker rests until its --hours"
+    said = "every worker waits for its --hours"
     wait_until(lambda: said in stage.call("batch", "status", batch), "status to say so")
     time.sleep(3)  # nothing may happen, which no event tells
     assert stage.over(batch) == 0 and "begins anew" not in resting.log.read_text()

@@ -54,7 +54,7 @@ def test_a_small_batch_does_not_wait_behind_one_of_50000(stage: Stage):
 def test_batches_are_served_by_their_priority(stage: Stage):
     low = submit_empty(stage, "low", 90, "--priority", "low")
     high = submit_empty(stage, "high", 90, "--priority", "high")
-    stage.worker(trouble="long", LONG="0.02", patience={"BOUT": 0.0})
+    stage.worker(trouble="long", LONG="0.02", patience={"MESSAGE_TIME": 0.0})
     wait_until(lambda: stage.over(high) == 90, "the high one to be done")
     assert stage.over(low) < 35
     assert stage.wait(low)["done"] == 90

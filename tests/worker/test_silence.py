@@ -27,10 +27,10 @@ def proxied(new_stage: Callable[..., Stage]) -> Iterator[tuple[Stage, Proxy]]:
 @pytest.mark.parametrize(
     ("count", "patience"),
     [
-        pytest.param(24, {"ANSWER": 1.0}, id="short"),
+        pytest.param(24, {"REDIS_TIMEOUT": 1.0}, id="short"),
         pytest.param(
             600,
-            {"LEASE": 30.0, "STALLED": 30.0, "ANSWER": 10.0, "ISSUED": 15.0},
+            {"LEASE": 30.0, "STALLED": 30.0, "REDIS_TIMEOUT": 10.0, "ISSUED": 15.0},
             id="long",
             marks=[pytest.mark.soak, pytest.mark.timeout(900)],
         ),
@@ -68,7 +68,9 @@ def test_a_replica_that_was_made_primary_goes_on_with_the_batch(
         wait_until(lambda: replica.client.info()["master_link_status"] == "up", "it to follow")
         make_scans(stage.scans, 40)
         batch = stage.submit()
-        worker = stage.worker("--broker", proxy.url, trouble="slow", patience={"ANSWER": 1.0})
+        worker = stage.worker(
+            "--broker", proxy.url, trouble="slow", patience={"REDIS_TIMEOUT": 1.0}
+        )
         wait_until(lambda: stage.over(batch) > 5, "some scans")
         stage.redis.kill()
         replica.client.execute_command("replicaof", "no", "one")

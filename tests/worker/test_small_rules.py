@@ -107,7 +107,7 @@ def test_every_pause_grows_and_has_an_end(faults: int):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_failure_is_tried_again_only_where_that_can_help(kind: str):
     assert policy.is_worth_another_try(kind, 1, False) == KINDS[kind]
-    assert not policy.is_worth_another_try(kind, policy.FAULTS_OF_ALL, True)
+    assert not policy.is_worth_another_try(kind, policy.SHARED_FAULTS, True)
 
 
 @given(

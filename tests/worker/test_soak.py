@@ -232,8 +232,8 @@ class Soak:
             # A fault that may pass comes again and again here.
             patience={
                 "DEATHS": 1000,
-                "FAULTS_OF_ONE": 1000,
-                "FAULTS_OF_ALL": 1000,
+                "SCAN_FAULTS": 1000,
+                "SHARED_FAULTS": 1000,
                 "LONGEST_PAUSE": 2.0,
             },
         )

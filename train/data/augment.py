@@ -1,8 +1,8 @@
-"""Augmentation of pictures for the network: crop, flip, the look of old film, hints.
+"""Augments pictures for the network: crops, mirroring, the look of old film, hints.
 
-`crop` takes one picture; the other functions take a whole batch, on the device that it is on. The
-look of old film (`old_film`) changes the network's input alone: the targets keep their colours,
-except under a plate's border.
+`crop` takes one picture; the other functions take a batch, on any device. The look of old film
+(`old_film`) changes only the input of the network; the targets keep their colours, except under the
+border of a plate.
 """
 
 from typing import NamedTuple
@@ -20,14 +20,15 @@ from train.data.augment_settings import Augment
 from train.data.old_film import old_film
 from train.data.random_numbers import RandomNumbers
 
-#: Hints of one picture at most.
+#: Largest number of hints of one picture.
 MOST_HINTS = 64
 
-#: How unlike L*, a*, b* of one thing are, its size as a share of the short side, how sharp its
-#: border is (1: a third of that), and the chroma of a free colour.
-_ALIKE = (25.0, 12.0, 12.0)
-_NEAR = 0.35
-_EDGE = 8.0
+#: Recoloured things: the distance in L*, a*, b* and the distance in the plane, as a share of the
+#: short side, at which a pixel no longer belongs to the thing; the steepness of its border; and the
+#: range of the chroma of its free colour.
+_LAB_RADIUS = (25.0, 12.0, 12.0)
+_PLANE_RADIUS = 0.35
+_STEEPNESS = 8.0
 _FREE_CHROMA = (15.0, 50.0)
 
 
@@ -42,18 +43,18 @@ class Box(NamedTuple):
 
 
 def box_in(height: int, width: int, settings: Augment, random: np.random.Generator) -> Box:
-    """A random near-square part of a picture of this size."""
+    """Returns a random, nearly square part of a picture of this size."""
     side = min(height, width) * random.uniform(*settings.crop)
     stretch = np.exp(random.uniform(-1, 1) * np.log(settings.aspect) / 2)
-    across, down = min(side * stretch, width), min(side / stretch, height)
-    left, top = random.uniform(0, width - across), random.uniform(0, height - down)
-    return Box(left, top, across, down, random.random() < settings.flip)
+    box_width, box_height = min(side * stretch, width), min(side / stretch, height)
+    left, top = random.uniform(0, width - box_width), random.uniform(0, height - box_height)
+    return Box(left, top, box_width, box_height, random.random() < settings.flip)
 
 
 def crop(
     picture: np.ndarray, size: int, settings: Augment, random: np.random.Generator
 ) -> np.ndarray:
-    """uint8 size,size,3: a random near-square crop, resized, perhaps warped and mirrored."""
+    """Returns a random crop of a picture, resized to uint8 size,size,3, as in `settings`."""
     if settings.warps:
         picture = warp(
             picture,
@@ -70,16 +71,20 @@ def crop(
     return array[:, ::-1].copy() if box.is_flipped else array
 
 
-def dressed(pixels: Tensor, settings: Augment, seed: int) -> TrainingBatch:
-    """What the network sees and should answer, from uint8 N,S,S,3 of sRGB."""
+def training_batch(pixels: Tensor, settings: Augment, seed: int) -> TrainingBatch:
+    """Returns the input of the network and its targets for crops, uint8 sRGB N,S,S,3.
+
+    `clean` is the undamaged L* where `settings` have old film, else None. Equal seeds give equal
+    batches on the same kind of device.
+    """
     rgb = pixels.permute(0, 3, 1, 2).float() / 255
     rng = RandomNumbers(seed, len(rgb), rgb.device)
     lab = srgb_to_lab(rgb)
     lightness, chroma = lab[:, :1], lab[:, 1:]
-    thing = None
+    things = None
     if settings.recoloured:
-        chroma, thing = recoloured(lightness, chroma, settings.recoloured, rng)
-    hints = draw_hints(chroma, settings, rng, thing)
+        chroma, things = recoloured(lightness, chroma, settings.recoloured, rng)
+    hints = draw_hints(chroma, settings, rng, things)
     clean = None
     if settings.old_film:
         clean = lightness
@@ -91,7 +96,10 @@ def dressed(pixels: Tensor, settings: Augment, seed: int) -> TrainingBatch:
 
 
 class Things(NamedTuple):
-    """Where pictures were recoloured: `chosen`, `y`, `x`, each N,1,1,1; positions in pixels."""
+    """Places of recoloured things: which pictures have one (`chosen`), and a point `y`, `x` in it.
+
+    Each is N,1,1,1; points are in pixels.
+    """
 
     chosen: Tensor
     y: Tensor
@@ -101,10 +109,12 @@ class Things(NamedTuple):
 def recoloured(
     lightness: Tensor, chroma: Tensor, share: float, rng: RandomNumbers
 ) -> tuple[Tensor, Things]:
-    """`chroma` N,2,H,W in which a share of the pictures has a thing of a free colour, and where.
+    """Returns `chroma` (N,2,H,W) with one thing recoloured in a share of the pictures, and where.
 
-    A thing is what is near a random place in colour, lightness and distance, with soft borders; its
-    shades stay. So hints are learnt that colour their thing, whatever its colour, and end there.
+    A thing is the pixels that are near a random pixel in the plane, in lightness and in colour; its
+    border is soft, and the differences of colour within it stay. From such pictures, and the hints
+    of `draw_hints` in them, the network learns that a hint may give a thing any colour, and that
+    the colour ends at the border of the thing.
     """
     height, width = chroma.shape[-2:]
     chosen = rng.happens(share)
@@ -113,25 +123,27 @@ def recoloured(
     columns = torch.arange(width, device=chroma.device)[None] + 0.5
     place = y.floor().long() * width + x.floor().long()  # N,1,1,1
     lab = F.avg_pool2d(torch.cat((lightness, chroma), 1), 3, 1, 1, count_include_pad=False)
-    lab_there = lab.flatten(2).gather(2, place.flatten(1)[:, None].expand(-1, 3, -1))[..., None]
-    apart = (lab - lab_there) / torch.tensor(_ALIKE, device=chroma.device)[:, None, None]
-    far = ((rows - y) ** 2 + (columns - x) ** 2) / (_NEAR * min(height, width)) ** 2
-    distance = (apart.square().sum(1, keepdim=True) + far).sqrt()
-    thing = torch.sigmoid((1 - distance) * _EDGE)
+    thing_lab = lab.flatten(2).gather(2, place.flatten(1)[:, None].expand(-1, 3, -1))[..., None]
+    lab_radius = torch.tensor(_LAB_RADIUS, device=chroma.device)[:, None, None]
+    in_lab = ((lab - thing_lab) / lab_radius).square().sum(1, keepdim=True)
+    plane_radius = _PLANE_RADIUS * min(height, width)
+    in_plane = ((rows - y) ** 2 + (columns - x) ** 2) / plane_radius**2
+    distance = (in_lab + in_plane).sqrt()
+    opacity = torch.sigmoid((1 - distance) * _STEEPNESS)  # of the thing's mask
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(*_FREE_CHROMA)
     free = torch.cat((strength * angle.cos(), strength * angle.sin()), 1)
-    changed = chroma + thing * (free - lab_there[:, 1:])
+    changed = chroma + opacity * (free - thing_lab[:, 1:])
     return torch.where(chosen, changed, chroma), Things(chosen, y, x)
 
 
 def draw_hints(
     chroma: Tensor, settings: Augment, rng: RandomNumbers, things: Things | None = None
 ) -> Tensor:
-    """N,3,H,W of a*, b*, mask: a few discs and squares with the true mean colour under them.
+    """Returns hints N,3,H,W (a*, b*, mask): discs and squares in the mean colour under them.
 
-    A share of the pictures has some: a geometric number (p = 1/8, Zhang 2017), sometimes many.
-    Where two meet, the later one lies on top. A recoloured picture has one to four, of which the
-    first lies on its thing.
+    A share of the pictures (`settings.hints`) has hints; their number is geometric (p = 1/8, Zhang
+    2017), or `MOST_HINTS` in a share `settings.many_hints`. Of overlapping hints the later one is
+    on top. A recoloured picture has one to four hints, the first of them on its thing.
     """
     count, _, height, width = chroma.shape
     if not settings.hints:
@@ -150,7 +162,7 @@ def draw_hints(
         x = torch.where(things.chosen & first, things.x, x)
     is_disc = rng.happens(0.6, most, 1, 1)
 
-    # each hint's own patch: N,hints,P,P
+    # the pixels of a square around each hint: N,hints,P,P
     reach = int(settings.hint_radius + 2)
     steps = torch.arange(-reach, reach + 1, device=chroma.device)
     rows = y.floor().long() + steps.view(1, 1, -1, 1)
@@ -170,7 +182,7 @@ def draw_hints(
     area = inside.sum((2, 3)).clamp_min(1)
     mean = (under * inside[:, None]).sum((3, 4)) / area[:, None]  # N,2,hints
 
-    # the number of the uppermost hint of each pixel, from 1; 0: none
+    # the number of the uppermost hint at each pixel, from 1; 0 where there is none
     layer = torch.arange(1, most + 1, device=chroma.device).view(1, -1, 1, 1) * inside
     top = torch.zeros(count, height * width, dtype=layer.dtype, device=chroma.device)
     top.scatter_reduce_(1, place.flatten(1), layer.flatten(1), "amax")

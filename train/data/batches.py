@@ -1,7 +1,8 @@
-"""Makes endless batches for the trainer, in the order that the seed gives, from any step on.
+"""Makes batches for the trainer without end, in the order that the seed gives, from any step on.
 
-Crops are cut on the CPU, ahead by other processes if wanted, or on a GPU that holds all pictures
-(`gpu_pictures`); the other changes are made to a whole batch on the device (`augment.dressed`).
+Crops are cut on the CPU, where `workers` processes can cut them ahead, or on a GPU that holds all
+pictures (`gpu_pictures`). The rest of the augmentation is computed for a whole batch on the device
+(`augment.training_batch`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from core.learn.batch import TrainingBatch
-from train.data.augment import box_in, crop, dressed
+from train.data.augment import box_in, crop, training_batch
 from train.data.augment_settings import Augment
 from train.data.cache import Pictures
 from train.data.gpu_pictures import GpuPictures
@@ -22,7 +23,7 @@ from train.data.sampling import PictureSampler
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """Everything that determines a batch beside its step; it can be sent to another process.
+    """Everything that determines a batch besides its step; it can be sent to another process.
 
     `sizes` are (side in px, pictures a batch); each step draws one of them. `part` (k, n): process
     k of n takes every n-th picture of each batch from the k-th on.
@@ -37,26 +38,28 @@ class BatchPlan:
 
     def size(self, step: int) -> tuple[int, int]:
         """Returns the side, in px, and the number of the pictures of this step."""
-        drawn = np.random.default_rng([self.seed, step, 1]).integers(len(self.sizes))
-        return self.sizes[int(drawn)]
+        place = np.random.default_rng([self.seed, step, 1]).integers(len(self.sizes))
+        return self.sizes[int(place)]
 
     def crops(self, step: int) -> Tensor:
         """Returns the crops of a step, uint8 N,S,S,3 of sRGB, equal in every process."""
-        side, drawn = self._drawn(step)
-        rows = [crop(self.pictures.picture(i), side, self.settings, random) for i, random in drawn]
+        side, samples = self._samples(step)
+        rows = [
+            crop(self.pictures.picture(i), side, self.settings, random) for i, random in samples
+        ]
         return torch.from_numpy(np.stack(rows))
 
     def gpu_crops(self, step: int, gpu_pictures: GpuPictures) -> Tensor:
         """Returns the crops of a step, of the same boxes, cut on the GPU."""
-        side, drawn = self._drawn(step)
+        side, samples = self._samples(step)
         entries = self.pictures.entries
         boxes = [
             box_in(entries[i].height, entries[i].width, self.settings, random)
-            for i, random in drawn
+            for i, random in samples
         ]
-        return gpu_pictures.crops([i for i, _ in drawn], boxes, side)
+        return gpu_pictures.crops([i for i, _ in samples], boxes, side)
 
-    def _drawn(self, step: int) -> tuple[int, list[tuple[int, np.random.Generator]]]:
+    def _samples(self, step: int) -> tuple[int, list[tuple[int, np.random.Generator]]]:
         """Returns this step's side, and its pictures with the random generator of each."""
         number, parts = self.part
         largest = max(count for _, count in self.sizes)
@@ -64,7 +67,7 @@ class BatchPlan:
         return side, [self.sampler(step * largest + i) for i in range(number, count, parts)]
 
     def augmentation_seed(self, step: int) -> int:
-        """Returns the seed of the changes to this step's crops (`augment.dressed`)."""
+        """Returns the seed of the changes to this step's crops (`augment.training_batch`)."""
         return int(np.random.default_rng([self.seed, step, 2, *self.part]).integers(2**62))
 
 
@@ -86,7 +89,7 @@ def batches(
             crops = plan.gpu_crops(step, gpu_pictures)
         else:
             crops = next(ahead) if ahead else plan.crops(step)
-        yield dressed(
+        yield training_batch(
             crops.to(device, non_blocking=True), plan.settings, plan.augmentation_seed(step)
         )
         step += 1

@@ -1,8 +1,9 @@
 """Caches decoded photographs: uint8 RGB of all pictures in one memory-mapped file.
 
-Decoding costs many times more than cutting a crop from the map, so only the first epoch pays for
-it. `build` makes the cache for a data folder, `Pictures` reads it. Beside `pixels.bin` lies
-`index.json` with names, sets, sizes and offsets; a cache without it is unfinished and built again.
+Decoding a picture takes many times longer than cutting a crop from the file, so that pictures are
+decoded once, before training. `build` makes the cache for a data folder, `Pictures` reads it.
+Beside `pixels.bin` lies `index.json` with names, sets, sizes and offsets; a cache without it is
+unfinished and built again.
 """
 
 import io

@@ -1,7 +1,7 @@
 """Simulates damage of old photographs on L*: scratches, dust, uneven fading, a plate's border.
 
-The network learns from it not to take a scratch for a thing with a colour. All functions take and
-return N,1,H,W; random values are drawn for each picture.
+From such pictures the network learns that a scratch is not an object with a colour. All functions
+take and return N,1,H,W; random values are drawn for each picture.
 """
 
 import math

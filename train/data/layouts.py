@@ -1,8 +1,8 @@
 """Recognises the folders of data sets as their authors publish them: ImageNet, Places365, COCO.
 
 `recognise` returns the layout of such a folder, so that training uses the training pictures alone
-and they count as one set; a thousand class folders would otherwise be a thousand sets. Any other
-folder is a plain one, whose subfolders are its sets.
+and they count as one set; a thousand class folders would otherwise be a thousand sets. In any other
+folder the subfolders are the sets.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Samples pictures: the validation split, then first a set and then one of its pictures, by seed.
+"""Splits pictures for validation, and samples them for training: a set, then one of its pictures.
 
-The n-th sample of a run depends on the seed and n alone, so that a run can be taken up at any
-sample and two runs give the same batches.
+The n-th sample of a run depends only on the seed and n, so that a run can be resumed at any sample
+and two runs give the same batches.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from train.data.cache import CachedPicture, Pictures
 
 
 def by_set(entries: Sequence[CachedPicture]) -> dict[str, list[int]]:
-    """Indices of the pictures of each set, sets in alphabetical order."""
+    """Returns the indices of the pictures of each set, in alphabetical order of the sets."""
     sets: dict[str, list[int]] = defaultdict(list)
     for index, entry in enumerate(entries):
         sets[entry.set_name].append(index)
@@ -22,10 +22,10 @@ def by_set(entries: Sequence[CachedPicture]) -> dict[str, list[int]]:
 
 
 def split(entries: Sequence[CachedPicture], validation: int) -> tuple[list[int], list[int]]:
-    """Indices for training and for validation (about `validation` of them, never trained on).
+    """Returns the indices for training and for validation (about `validation` of them).
 
-    A set of n pictures gives a share ~ sqrt(n), the ones whose names hash lowest: the same
-    pictures in every run, whatever the order of the shards.
+    A set of n pictures gives a share ~ sqrt(n) to validation: the pictures with the lowest hashes
+    of their names, which are the same in every run, in any order of the shards.
     """
     sets = by_set(entries)
     roots = {name: len(indices) ** 0.5 for name, indices in sets.items()}
@@ -39,21 +39,24 @@ def split(entries: Sequence[CachedPicture], validation: int) -> tuple[list[int],
 
 
 def has_colour(picture: np.ndarray, least: float) -> bool:
-    """Whether a picture's colours spread: gray and uniformly toned ones (sepia) do not.
+    """Returns whether the colours of a picture (uint8 sRGB H,W,3) spread by `least` or more.
 
-    Standard deviation of red - green and of yellow - blue in sRGB codes, on every eighth pixel.
+    Those of gray and uniformly toned pictures (sepia) do not. The spread is that of Hasler and
+    Süsstrunk's colourfulness: the standard deviations of red - green and of yellow - blue, in sRGB
+    codes, of every eighth pixel in each direction.
     """
     red, green, blue = np.moveaxis(picture[::8, ::8].astype(np.float32), -1, 0)
     return float(np.hypot(np.std(red - green), np.std((red + green) / 2 - blue))) >= least
 
 
-def drawn(
-    indices: Sequence[int], count: int, seed: int, wanted: Callable[[int], bool]
+def choose_pictures(
+    indices: Sequence[int], count: int, seed: int, is_wanted: Callable[[int], bool]
 ) -> tuple[list[int], int]:
-    """`count` of the `indices` that are `wanted`, drawn evenly by `seed`, in their own order, and
-    how many unwanted ones were met; `count` 0: all that are wanted.
+    """Returns `count` of the indices for which `is_wanted`, in their order, drawn evenly by `seed`.
 
-    A larger count has all pictures of a smaller one with the same seed.
+    Returns fewer where there are not so many, and all of them where `count` is 0. The second value
+    is the number of unwanted indices that were drawn. A larger count includes all indices of a
+    smaller one with the same seed.
     """
     order = np.random.default_rng(seed).permutation(len(indices)) if count else range(len(indices))
     chosen: list[int] = []
@@ -61,7 +64,7 @@ def drawn(
     for place in order:
         if count and len(chosen) == count:
             break
-        if wanted(indices[place]):
+        if is_wanted(indices[place]):
             chosen.append(indices[place])
         else:
             unwanted += 1
@@ -69,7 +72,7 @@ def drawn(
 
 
 class PictureSampler:
-    """Draws the set with probability ~ n^power x weight, then one of its pictures evenly."""
+    """Samples a set with probability ~ n^power x weight, then one of its pictures evenly."""
 
     def __init__(
         self,
@@ -88,7 +91,7 @@ class PictureSampler:
         self._seed = seed
 
     def __call__(self, position: int) -> tuple[int, np.random.Generator]:
-        """The picture's index at this position, and the generator for all that is done to it."""
+        """Returns the index of the picture at a position, and the generator for augmenting it."""
         random = np.random.default_rng([self._seed, position])
         chosen = int(np.searchsorted(self._bounds, random.random(), side="right"))
         of_set = self._sets[min(chosen, len(self._sets) - 1)]
