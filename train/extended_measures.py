@@ -122,8 +122,9 @@ class ExtendedMeasures:
             right, count = objects_right(predicted, photograph.chroma, labels)
             self._objects[kind][0] += right
             self._objects[kind][1] += count
-            both = (predicted, photograph.chroma)
-            self._within.append(tuple(spread_within(chroma, labels) for chroma in both))
+            self._within.append(
+                (spread_within(predicted, labels), spread_within(photograph.chroma, labels))
+            )
 
 
 def mask_of(photograph: Photograph, masks: Path) -> np.ndarray | None:

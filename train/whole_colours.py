@@ -55,7 +55,7 @@ def whole(model: EvaluatedModel, photograph: Photograph, random: np.random.Gener
         _view(model, lightness, side * scale, (number + mirrored) % 2 == 1)
         for number, side in enumerate(SIDES)
     ]
-    answer = GAIN * coherent(np.mean(views, 0, np.float32), lightness, 1.0)
+    answer = GAIN * coherent(np.mean(np.stack(views), 0), lightness, 1.0)
     near_skin = skin(lightness, truth) if photograph.set_name in PEOPLE else 0 * lightness
     share = OF_REST + (OF_SKIN - OF_REST) * near_skin
     *truth, share = smoothed(
