@@ -72,6 +72,22 @@ def test_every_thumbnail_keeps_the_aspect_and_a_bounded_size(colorizer, height, 
         assert min(sizes.thumbnail) == side
 
 
+def test_a_model_that_asks_for_coherence_gets_it_and_hints_keep_their_own_colour(tmp_path):
+    models = [
+        write_model(tmp_path / f"{share}.onnx", stride=2, coherence=share) for share in ("", "0.5")
+    ]
+    plain, coherent = (Colorizer(open_session(model, "cpu")) for model in models)
+    grain = np.random.default_rng(1).normal(190, 5, (240, 320)).clip(0, 255).astype(np.uint8)
+    chroma = [
+        srgb_to_lab(colorizer.colorize(grain) / 255)[..., 1:] for colorizer in (plain, coherent)
+    ]
+    assert chroma[1].std((0, 1)).max() < 0.75 * chroma[0].std((0, 1)).min()
+    assert chroma[1].mean((0, 1)) == pytest.approx(chroma[0].mean((0, 1)), abs=0.5)
+    hint = document_of(b'{"points": [{"x": 80, "y": 60, "radius": 30, "a": 40, "b": -40}]}')
+    hinted = srgb_to_lab(coherent.colorize(grain, Options(hints=hint))[60, 80] / 255)
+    assert hinted[1] > 15 and hinted[2] < -15
+
+
 def test_a_hint_moves_the_colour_under_it_toward_itself(colorizer):
     samples = gray(240, 320)
     hint = document_of(b'{"points": [{"x": 80, "y": 60, "radius": 30, "a": 40, "b": -40}]}')

@@ -19,7 +19,8 @@ def test_a_model_file_is_described_by_its_metadata(tmp_path):
 
 
 def test_what_metadata_of_writes_is_what_read_reads():
-    first = ModelDescription.read(INPUTS, OUTPUTS, metadata(), "m.onnx")
+    first = ModelDescription.read(INPUTS, OUTPUTS, metadata(coherence="0.4"), "m.onnx")
+    assert first.coherence == 0.4
     assert ModelDescription.read(INPUTS, OUTPUTS, metadata_of(first), "m.onnx") == first
 
 
@@ -33,6 +34,9 @@ def test_what_metadata_of_writes_is_what_read_reads():
         ({"stride": "3"}, "photochrom.stride is '3'"),
         ({"side": "wide"}, "photochrom.side is 'wide'"),
         ({"multiple": "0"}, "photochrom.multiple"),
+        ({"coherence": "1.5"}, "photochrom.coherence is '1.5'"),
+        ({"coherence": "nan"}, "photochrom.coherence is 'nan'"),
+        ({"coherence": "much"}, "photochrom.coherence is 'much'"),
         ({"bins": "[[1]]"}, "photochrom.bins"),
         ({"bins": "[" * 100_000}, "photochrom.bins"),
         ({"bins": f"[[1{400 * '0'}, 1]]"}, "photochrom.bins"),
