@@ -63,7 +63,7 @@ def application(url: str, limits: Limits | None = None, *, watchable: bool = Fal
             "health_check_interval": policy.REDIS_TIMEOUT,
         },
         visibility_timeout=limits.visibility,
-        broker_transport="worker.transport:Transport",
+        broker_transport="worker.transport:RedisTransport",
         broker_use_ssl=tls_of(url),
         # Redis may be away for a night; the worker waits for it.
         broker_connection_retry_on_startup=True,

@@ -8,7 +8,7 @@ be shared: for each command they take a connection from the pool.
 from kombu.transport import redis
 
 
-class Channel(redis.Channel):
+class RedisChannel(redis.Channel):
     """A channel that keeps its client as long as the pool that it belongs to."""
 
     _shared = None
@@ -21,7 +21,7 @@ class Channel(redis.Channel):
         return self._shared
 
 
-class Transport(redis.Transport):
-    """The transport of `redis://` and `rediss://`, with this module's `Channel`."""
+class RedisTransport(redis.Transport):
+    """The transport of `redis://` and `rediss://`, with this module's `RedisChannel`."""
 
-    Channel = Channel
+    Channel = RedisChannel
