@@ -1,7 +1,7 @@
 """Smooths planes over a picture up to the edges of its lightness.
 
 The recursive filter of the domain transform (Gastal and Oliveira 2011): along rows, then along
-columns, to and fro, each value is drawn towards its neighbour's, less where lightness changes
+columns, forward and back, each value is drawn towards its neighbour's, less where lightness changes
 between the two. Its cost does not depend on how far it smooths. Importing this module imports
 numba.
 """
