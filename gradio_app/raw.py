@@ -101,7 +101,8 @@ def colour(
     from core.image.page import page_in_memory
 
     pixels = (shape.height, shape.width)
-    samples = np.memmap(source, shape.sample_type, "r", shape=_with(pixels, shape.channels))
+    # "c", not "r": kernels would copy read-only samples
+    samples = np.memmap(source, shape.sample_type, "c", shape=_with(pixels, shape.channels))
     if shape.want == "alternatives":
         target.write_text(
             json.dumps({"alternatives": _alternatives(samples, shape, options, colorizer)})

@@ -686,6 +686,8 @@ def _tables(depth: np.dtype) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 def _by_depth(samples: Samples) -> tuple[Samples, Samples]:
     """Returns the samples as (8-bit rows, 16-bit rows), of which one is empty."""
     rows = samples.reshape(samples.shape[0], -1)
+    if not rows.flags.writeable:
+        rows = rows.copy()  # for read-only arrays numba would compile the kernels anew
     if rows.dtype == np.uint8:
         return rows, np.empty((0, 0), np.uint16)
     return np.empty((0, 0), np.uint8), rows

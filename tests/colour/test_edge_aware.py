@@ -32,7 +32,7 @@ def test_a_constant_stays_and_a_mean_of_what_is_there_never_leaves_its_range():
 def test_nothing_crosses_an_edge(turned: bool):
     lightness = np.zeros((40, 40), np.float32)
     lightness[:, 20:] = 60
-    planes = lightness[None] / 60
+    planes = (lightness[None] / 60).astype(np.float32)
     if turned:
         lightness, planes = lightness.T, planes.transpose(0, 2, 1)
     smooth = smoothed(planes, lightness, radius=8.0, step=4.0)

@@ -243,3 +243,23 @@ def test_every_part_of_a_kernel_lies_in_the_kernels_own_file():
         for part in parts:
             if isinstance(part, Dispatcher):
                 assert part.py_func.__module__ == body.__module__, (body, part)
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_read_only_samples_compile_nothing_and_give_the_same(depth: type):
+    kernels.warm()
+    kinds = [
+        dispatcher for dispatcher in vars(kernels).values() if isinstance(dispatcher, Dispatcher)
+    ]
+    before = [len(kernel.signatures) for kernel in kinds]
+    samples = np.arange(48, dtype=depth).reshape(4, 12)
+    field = prepare(ChromaField(np.full((2, 2, 2), 9, np.float32), (2, 2), height=4, width=12))
+    results = []
+    for writeable in (True, False):
+        samples.flags.writeable = writeable
+        out = np.empty((4, 12, 3), depth)
+        colour_strip(samples, 0, field, out)
+        results.append((out, lightness_of(samples)))
+    assert np.array_equal(results[0][0], results[1][0])
+    assert np.array_equal(results[0][1], results[1][1])
+    assert [len(kernel.signatures) for kernel in kinds] == before
