@@ -117,7 +117,7 @@ def _jpegs(folder: Path, colorizer: Colorizer) -> Iterator[Row]:
             if with_network:
                 note = f"inference {1000 * (with_network[0] - job_seconds):.0f} ms"
                 yield Row(
-                    f"{what}, with inference", with_network[0] / base_seconds, "x", 1.8, note=note
+                    f"{what}, with inference", with_network[0] / base_seconds, "x", 2.1, note=note
                 )
 
 
