@@ -152,23 +152,20 @@ def evaluate(
     hints: str = "",
     old_look: int | None = None,
     short_side: int | None = None,
-    watch: Callable[[Photograph], None] | None = None,
     measures: Sequence[Callable[[Photograph, np.ndarray], None]] = (),
 ) -> dict:
     """Returns the summary over all pictures, and those of each set and of gray.
 
     With `hints` "grid" or "worst", figures with such hints are added. With `old_look`, a seed, the
     input of the model is that of `Photograph.through_old_film`. Pictures with a longer short side
-    than `short_side` px are reduced to it first. `watch` is called with every picture before, and
-    each of `measures` with every picture and its predicted a*, b* after the prediction: see
-    `train.extended_measures`. Raises `HintsError` for a model without hints, `SourceError`.
+    than `short_side` px are reduced to it first. Each of `measures` is called with every picture
+    and its predicted a*, b*: see `train.extended_measures`. Raises `HintsError` for a model without
+    hints, `SourceError`.
     """
     if hints and not model.description.takes_hints:
         raise HintsError("this model takes no hints", file=model.description.name)
     rows, gray, sets, hinted, cells = [], [], [], [], []
     for photograph in photographs(data, short_side):
-        if watch:
-            watch(photograph)
         if old_look is not None:
             photograph = photograph.through_old_film(old_look)
         truth, lightness = photograph.chroma, photograph.lightness

@@ -18,7 +18,7 @@ from core.learn.restoring import put_before
 from core.model.session import open_session
 from core.paths import Kind
 from train.evaluate import photographs
-from train.recipe import parse, read
+from train.recipe import Recipe, parse, read
 from train.run import commit, weights_of
 
 #: The kind of files that a model file may replace: ONNX files with the metadata of contract 1.
@@ -53,32 +53,16 @@ def export_run(
     if run.suffix == ".onnx":
         if restore is None or float16 or calibration or card or blends or gain or settings:
             raise OptionsError("a model file can be given --restore, and nothing else", file=run)
-        open_session(run, "cpu")  # raises `ModelError` where it is not a model file
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
-            copied = Path(shutil.copyfile(run, Path(folder) / "model.onnx"))
-            _with_restoration(copied, restore).replace(output)
-        return output
-    if run.suffix == ".toml":
-        recipe = read(run)
-        net = built(recipe.network, recipe.network_settings)
-        history = f"built from {run.name}; commit {commit()}"
-    else:
-        checkpoint = checkpoint_of(run)
-        saved = load_checkpoint(checkpoint)
-        trained = saved["about"]
-        recipe = parse(trained["recipe"], Path(trained["name"] + ".toml"))
-        net = network_of(checkpoint)
-        history = _history(saved)
+        return _restoring_copy(run, output, restore)
+    net, recipe, history = _read_run(run)
     if getattr(net, "restores", False):
         raise OptionsError(
             "the network restore does not colour",
             file=run,
             remedy="export a model that does, with --restore RUN",
         )
-    for path, share in blends:
-        history += f"; {share:g} of it {path.name}"
     blend_in(net, blends)
+    history += "".join(f"; {share:g} of it {path.name}" for path, share in blends)
     for name, value in (settings or {}).items():
         if not isinstance(getattr(net, name, None), float):
             raise OptionsError(f"the network {recipe.network} has no setting {name!r}", file=run)
@@ -93,13 +77,7 @@ def export_run(
     name = model.name or f"photochrom-{recipe.name}"
     text = card.read_text(encoding="utf-8") if card else f"# {name}\n\n{history}\n"
     about = About(
-        name,
-        model.version,
-        model.license,
-        model.side,
-        text,
-        history,
-        coherence=model.coherence,
+        name, model.version, model.license, model.side, text, history, coherence=model.coherence
     )
     planes = None if calibration is None else _planes(calibration, model.side)
     if restore is None:
@@ -109,6 +87,29 @@ def export_run(
         colouring = Path(folder) / "model.onnx"
         export(net, colouring, about, float16=float16, calibration=planes)
         _with_restoration(colouring, restore).replace(output)
+    return output
+
+
+def _read_run(run: Path) -> tuple[nn.Module, Recipe, str]:
+    """Returns the network, the recipe and the history of a run, or of an ensemble's recipe."""
+    if run.suffix == ".toml":
+        recipe = read(run)
+        net = built(recipe.network, recipe.network_settings)
+        return net, recipe, f"built from {run.name}; commit {commit()}"
+    checkpoint = checkpoint_of(run)
+    saved = load_checkpoint(checkpoint)
+    trained = saved["about"]
+    recipe = parse(trained["recipe"], Path(trained["name"] + ".toml"))
+    return network_of(checkpoint), recipe, _history(saved)
+
+
+def _restoring_copy(model: Path, output: Path, restore: Path) -> Path:
+    """Writes a model file with the network of the run `restore` before its own."""
+    open_session(model, "cpu")  # raises `ModelError` where it is not a model file
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
+        copied = Path(shutil.copyfile(model, Path(folder) / "model.onnx"))
+        _with_restoration(copied, restore).replace(output)
     return output
 
 

@@ -76,42 +76,12 @@ def run(
             short_side=recipe.data.short_side,
             shards=recipe.data.shards,
         )
-    training, validation = split(cached.entries, recipe.data.validation)
-    if recipe.data.sets:
-        sets = set(recipe.data.sets)
-        training = [i for i in training if cached.entries[i].set_name in sets]
-    coloured, colourless = choose_pictures(
-        training,
-        recipe.data.count,
-        recipe.data.seed,
-        lambda index: has_colour(cached.picture(index), recipe.data.least_colour),
-    )
-    if len(coloured) < recipe.data.count:
-        # Not an OptionsError, which would end a comparison: the other recipes go on.
-        raise PhotochromError(
-            f"data.count is {recipe.data.count}, and {data} has {len(coloured)} to train on",
-            file=recipe.name,
-            remedy="lower it, or give more photographs",
-        )
-    if not coloured:
-        raise PhotochromError(
-            f"none of its {len(training)} pictures has colours",
-            file=data,
-            remedy="give colour photographs, or lower data.least_colour",
-        )
-    say(
-        f"{len(coloured)} pictures to train on, {colourless} without colours, "
-        f"{len(validation)} to validate, {len(cached.damaged)} damaged"
-    )
-    rebalanced = any(term.parameters.get("mix", 1.0) < 1 for term in recipe.loss)
-    if rebalanced and not resume and not prior.is_measured(net):
-        measured = coloured[:: max(1, len(coloured) // PRIOR_PICTURES)]
-        say(f"measuring how often each colour occurs, in {len(measured)} pictures")
-        planes = (lab_of(cached.picture(i))[1] for i in measured)
-        prior.measure(net, (torch.from_numpy(chroma) for chroma in planes))
+    training, validation = pictures_to_train_on(recipe, cached, data, say)
+    if not resume:
+        measure_prior(net, recipe, cached, training, say)
     sampler = PictureSampler(
         cached,
-        coloured,
+        training,
         seed=recipe.train.seed,
         power=recipe.data.set_power,
         weights=recipe.data.set_weights,
@@ -136,7 +106,7 @@ def run(
             "name": recipe.name,
             "commit": commit(),
             "command": shlex.join(["photochrom", *sys.argv[1:]]),
-            "sets": sorted({cached.entries[i].set_name for i in coloured}),
+            "sets": sorted({cached.entries[i].set_name for i in training}),
         },
         validate=(lambda net: score(net, cached, validation, recipe.augment))
         if validation
@@ -145,6 +115,61 @@ def run(
         resume=resume,
         say=say,
     )
+
+
+def pictures_to_train_on(
+    recipe: Recipe, cached: Pictures, data: Path, say: Callable[[str], None]
+) -> tuple[list[int], list[int]]:
+    """Returns the indices of the pictures for training, as a recipe wants them, and for validation.
+
+    Raises `PhotochromError` where there are too few.
+    """
+    candidates, validation = split(cached.entries, recipe.data.validation)
+    if recipe.data.sets:
+        sets = set(recipe.data.sets)
+        candidates = [i for i in candidates if cached.entries[i].set_name in sets]
+    training, colourless = choose_pictures(
+        candidates,
+        recipe.data.count,
+        recipe.data.seed,
+        lambda index: has_colour(cached.picture(index), recipe.data.least_colour),
+    )
+    if len(training) < recipe.data.count:
+        # Not an OptionsError, which would end a comparison: the other recipes go on.
+        raise PhotochromError(
+            f"data.count is {recipe.data.count}, and {data} has {len(training)} to train on",
+            file=recipe.name,
+            remedy="lower it, or give more photographs",
+        )
+    if not training:
+        raise PhotochromError(
+            f"none of its {len(candidates)} pictures has colours",
+            file=data,
+            remedy="give colour photographs, or lower data.least_colour",
+        )
+    say(
+        f"{len(training)} pictures to train on, {colourless} without colours, "
+        f"{len(validation)} to validate, {len(cached.damaged)} damaged"
+    )
+    return training, validation
+
+
+def measure_prior(
+    net: nn.Module,
+    recipe: Recipe,
+    cached: Pictures,
+    training: list[int],
+    say: Callable[[str], None],
+) -> None:
+    """Measures how often each colour occurs, where a loss is rebalanced and the network does not
+    know it yet."""
+    rebalanced = any(term.parameters.get("mix", 1.0) < 1 for term in recipe.loss)
+    if not rebalanced or prior.is_measured(net):
+        return
+    measured = training[:: max(1, len(training) // PRIOR_PICTURES)]
+    say(f"measuring how often each colour occurs, in {len(measured)} pictures")
+    planes = (lab_of(cached.picture(i))[1] for i in measured)
+    prior.measure(net, (torch.from_numpy(chroma) for chroma in planes))
 
 
 def network_to_train(recipe: Recipe) -> nn.Module:

@@ -1,6 +1,11 @@
-"""Makes photographs with whole colours, for a network to learn from (`stages/lite_coherent`).
+"""Makes photographs with whole colours, for a network to learn from.
 
-    python -m train.whole_colours model.onnx --data PHOTOGRAPHS -o WHOLE/photos.tar
+    python -m train.whole_colours --data PHOTOGRAPHS -o WHOLE/photos.tar
+    python -m train.whole_colours model.onnx --data PHOTOGRAPHS -o TAUGHT/photos.tar
+
+Without a model the colours are the photographs' own, smoothed within things: a critic that knows
+only such pictures takes a blotch for what it is (`stages/lite_whole_critic`). With one they are a
+teacher's (`stages/lite_coherent`):
 
 A network trained against a critic is brave, but answers by chance: another size or a mirrored
 picture gets other colours, in blotches. This command asks it for several views of each photograph,
@@ -28,6 +33,7 @@ from core.coherence import coherent
 from core.colour.edge_aware import smoothed
 from core.learn.predict import chroma_for
 from train.data.cache import decode
+from train.data.sampling import has_colour
 from train.data.shards import members, sources
 from train.evaluate import EvaluatedModel, Photograph, rgb_of
 
@@ -43,6 +49,8 @@ SKIN = ((28.0, 78.0, 8.0), (9.0, 42.0, 5.0), (20.0, 93.0, 6.0))
 OF_SKIN, OF_REST = 0.85, 0.25
 #: Sets that show people; elsewhere wood and sand have the colours of skin.
 PEOPLE = {"cocopeople", "groups", "humanseg", "osie", "voc-part", "clothes-cc0", "bsds500"}
+#: Photographs whose own colours spread by less than this many codes of sRGB are left out.
+LEAST_COLOUR = 5.0
 #: How far the truth is smoothed, in px, and what counts as an edge, in L*.
 RADIUS, STEP = 10.0, 10.0
 
@@ -62,6 +70,11 @@ def whole(model: EvaluatedModel, photograph: Photograph, random: np.random.Gener
         np.stack((*truth, share)).astype(np.float32), lightness, radius=RADIUS, step=STEP
     )
     return answer + share * (np.stack(truth) - answer)
+
+
+def smooth_truth(photograph: Photograph) -> np.ndarray:
+    """Returns the photograph's own a*, b* (2, H, W), smoothed within things."""
+    return smoothed(photograph.chroma, photograph.lightness, radius=RADIUS, step=STEP)
 
 
 def skin(lightness: np.ndarray, chroma: np.ndarray) -> np.ndarray:
@@ -101,21 +114,26 @@ def _chosen(data: Path, share: float, part: int, parts: int) -> Iterator[Photogr
 
 
 @click.command()
-@click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "model", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False
+)
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
 @click.option("--share", type=click.FloatRange(0, 1), default=0.1, show_default=True)
 @click.option("--part", type=click.IntRange(0), default=0)
 @click.option("--parts", type=click.IntRange(1), default=1)
-def main(model: Path, data: Path, output: Path, share: float, part: int, parts: int) -> None:
+def main(model: Path | None, data: Path, output: Path, share: float, part: int, parts: int) -> None:
     """Makes photographs with whole colours."""
     torch.set_num_threads(1)
-    evaluated, random = EvaluatedModel(model), np.random.default_rng(part)
+    teacher, random = EvaluatedModel(model) if model else None, np.random.default_rng(part)
     output.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     with tarfile.open(output, "w") as tar:
         for photograph in _chosen(data, share, part, parts):
-            codes = rgb_of(photograph.lightness, whole(evaluated, photograph, random))
+            if not has_colour(photograph.rgb, LEAST_COLOUR):
+                continue
+            chroma = whole(teacher, photograph, random) if teacher else smooth_truth(photograph)
+            codes = rgb_of(photograph.lightness, chroma)
             stream = io.BytesIO()
             Image.fromarray(codes).save(stream, "PNG", compress_level=1)
             entry = tarfile.TarInfo(str(Path(photograph.name).with_suffix(".png")))

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from train.data.augment import training_batch
 from train.data.augment_settings import Augment
 from train.data.damage import blurred, border, damage, faded, scratch, speck
-from train.data.old_film import old_film
+from train.data.old_film import hardened, old_film
 from train.data.random_numbers import RandomNumbers
 
 PRINTS = 20
@@ -75,6 +76,8 @@ def test_a_recipe_asks_for_it_and_without_asking_nothing_is_drawn():
     assert not torch.equal(without, damaged)
 
 
+#: Parts of the old look, and none of them.
+OWN_KEYS = ["", "blur", "gamma", "contrast", "sharpening", "fading", "grain", "orthochromatic"]
 #: Old film of which nothing happens.
 NOTHING = Augment(old_film=1.0, blur=0.0, gamma=0.0, fading=0.0, grain=0.0, orthochromatic=0.0)
 
@@ -89,7 +92,7 @@ def test_each_part_of_the_old_film_has_a_key_of_its_own():
     lightness = 20 + 60 * torch.rand(PRINTS, 1, 64, 64, generator=random)
     looks = {
         key: seen(rgb, lightness, replace(NOTHING, **({key: 1.0} if key else {})))
-        for key in ("", "blur", "gamma", "fading", "grain", "orthochromatic")
+        for key in OWN_KEYS
     }
     torch.testing.assert_close(looks.pop(""), lightness)
     for key, look in looks.items():
@@ -97,10 +100,21 @@ def test_each_part_of_the_old_film_has_a_key_of_its_own():
     assert (looks["blur"].std((2, 3)) < lightness.std((2, 3))).all()
     assert (looks["fading"].amax((2, 3)) <= lightness.amax((2, 3)) + 22).all()
     order = lightness.flatten(1).argsort(1)
-    for key in ("gamma", "fading"):  # curves: what was lighter stays lighter
+    assert (looks["contrast"].std((2, 3)) > 1.05 * lightness.std((2, 3))).all()
+    assert (looks["sharpening"].std((2, 3)) > 1.05 * lightness.std((2, 3))).all()
+    for key in ("gamma", "contrast", "fading"):  # curves: what was lighter stays lighter
         assert (looks[key].flatten(1).gather(1, order).diff(dim=1) >= 0).all(), key
     # grain alone has no mean, whatever it falls on
     assert (looks["grain"] - lightness).mean().abs() < 0.05
+
+
+def test_hard_paper_keeps_black_and_white_and_parts_the_grays():
+    grays = torch.tensor([0.0, 20.0, 50.0, 80.0, 100.0]).view(1, 1, 1, 5)
+    black, dark, middle, light, white = hardened(
+        grays, torch.tensor(6.0), torch.tensor(0.5)
+    ).flatten()
+    assert black == pytest.approx(0, abs=1e-4) and white == pytest.approx(100, abs=1e-4)
+    assert middle == pytest.approx(50, abs=1e-4) and dark < 14 and light > 86
 
 
 def test_a_blurs_width_is_a_key():

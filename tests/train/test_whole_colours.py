@@ -60,3 +60,15 @@ def test_the_command_divides_the_pictures_and_keeps_their_lightness(tmp_path: Pa
     (made,) = [shot for shot in found if shot.name == true.name]
     assert np.abs(made.lightness - true.lightness).max() < 1
     assert np.abs(made.chroma - true.chroma).mean() > 1
+
+
+def test_without_a_teacher_the_colours_are_the_true_ones_smoothed(tmp_path: Path):
+    data = shard(tmp_path / "photos.tar", {"walls": 3})
+    output = tmp_path / "whole.tar"
+    words = ["--data", str(data), "-o", str(output), "--share", "1"]
+    assert CliRunner().invoke(main, words, catch_exceptions=False).exit_code == 0
+    made = {shot.name: shot for shot in photographs(output)}
+    for true in photographs(data):
+        assert np.abs(made[true.name].lightness - true.lightness).mean() < 1
+        assert np.abs(made[true.name].chroma.mean((1, 2)) - true.chroma.mean((1, 2))).max() < 4
+        assert made[true.name].chroma.std() < true.chroma.std()

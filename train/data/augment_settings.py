@@ -19,6 +19,8 @@ class Augment:
     blur: float = 0.5
     blur_sigma: tuple[float, float] = (0.4, 1.4)  # px of a picture of 160 px
     gamma: float = 1.0
+    contrast: float = 0.0  # hard paper: few grays between black and white
+    sharpening: float = 0.0  # by a scanner or an editor: halos along edges
     fading: float = 1.0  # black and white become gray
     grain: float = 1.0
     orthochromatic: float = 0.25

@@ -1,4 +1,5 @@
-"""Simulates the look of old film: emulsion, blur, fading, grain, a plate's border, damage.
+"""Simulates the look of old film: emulsion, blur, hard paper, fading, a scan's sharpening, grain,
+a plate's border, damage.
 
 Only the lightness that the network sees is changed. The parts that age and handling add to a
 picture (scratches, dust, fading, borders) are in `damage.py`.
@@ -36,12 +37,19 @@ def old_film(
         lightness, rng.uniform(*settings.blur_sigma) * scale * rng.happens(settings.blur)
     )
     gamma = torch.exp(_some(rng.uniform(-0.4, 0.4), settings.gamma, rng))
+    if settings.contrast:
+        hard = hardened(lightness, rng.uniform(2.0, 8.0), rng.uniform(0.35, 0.65))
+        lightness = torch.where(rng.happens(settings.contrast), hard, lightness)
     gray, pale = rng.uniform(0, 22), rng.uniform(0, 18)
     if settings.fading < 1:
         is_faded = rng.happens(settings.fading)
         gray, pale = gray * is_faded, pale * is_faded
     black, white = gray, 100 - pale
     lightness = black + (white - black) * (lightness.clamp(0, 100) / 100) ** gamma
+    if settings.sharpening:
+        detail = lightness - blurred(lightness, rng.uniform(0.6, 2.0) * scale)
+        strength = rng.uniform(0.3, 1.6) * rng.happens(settings.sharpening)
+        lightness = lightness + detail * strength
     grain = rng.normal(1, height, width)
     grain = torch.where(rng.happens(0.5), blurred(grain, 0.7) * 2, grain)
     grain = grain * _some(rng.uniform(0, 5), settings.grain, rng)
@@ -51,6 +59,16 @@ def old_film(
     if settings.damage:
         lightness = torch.where(rng.happens(settings.damage), damage(lightness, rng), lightness)
     return lightness, rim
+
+
+def hardened(lightness: Tensor, slope: Tensor, middle: Tensor) -> Tensor:
+    """Returns L* as on hard paper: an S-curve, in which shadows drown and skin in the sun is white.
+
+    The curve is logistic, of `slope` at `middle` (a share of 100), and keeps black and white.
+    """
+    black, white = torch.sigmoid(-slope * middle), torch.sigmoid(slope * (1 - middle))
+    curve = torch.sigmoid(slope * (lightness.clamp(0, 100) / 100 - middle))
+    return 100 * (curve - black) / (white - black)
 
 
 def _some(strength: Tensor, chance: float, rng: RandomNumbers) -> Tensor:

@@ -21,7 +21,9 @@ from core.learn.losses.regression import (
     l1,
     mse,
     neutral_penalty,
+    skin_l1,
     sse,
+    unevenness,
 )
 from core.learn.losses.restoration import restored
 from core.learn.losses.rgb import rgb_mse
@@ -39,6 +41,8 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "l1": l1,
     "chroma_weighted": chroma_weighted,
     "neutral_penalty": neutral_penalty,
+    "skin_l1": skin_l1,
+    "unevenness": unevenness,
     "blurred_uv": blurred_uv,
     "rgb_mse": rgb_mse,
     "restored": restored,

@@ -1,5 +1,6 @@
 """The losses of a* and b* themselves: squared and absolute differences, weighted or not."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from core.learn.batch import NetworkOutput, TrainingBatch, at_grid_of
 from core.learn.losses.classification import non_gray_mask
+from core.learn.measures.picture import SKIN_CHROMA, SKIN_HUE
 
 
 def hint_l1(prediction: NetworkOutput, batch: TrainingBatch, net: Any) -> Tensor:
@@ -65,6 +67,54 @@ def chroma_weighted(
     truth = at_grid_of(prediction.chroma, batch.chroma)
     weight = 1 + strength * truth.square().sum(1, keepdim=True).sqrt() / reference
     return (weight * ((prediction.chroma - truth) / scale) ** 2).mean()
+
+
+def skin_l1(
+    prediction: NetworkOutput, batch: TrainingBatch, net: Any, *, beta: float = 5.0
+) -> Tensor:
+    """Smooth L1 where the truth is skin-coloured, summed over those pixels, per pixel of all.
+
+    Rebalanced losses prefer rare, vivid colours, and skin is neither: a hand that could be a glove
+    stays gray. This one adds the weight that skin is owed.
+    """
+    truth = at_grid_of(prediction.chroma, batch.chroma)
+    chroma, hue = torch.hypot(*truth.unbind(1)), torch.atan2(truth[:, 1], truth[:, 0]).rad2deg()
+    skin = (chroma >= SKIN_CHROMA[0]) & (chroma <= SKIN_CHROMA[1])
+    skin &= (hue >= SKIN_HUE[0]) & (hue <= SKIN_HUE[1])
+    loss = F.smooth_l1_loss(prediction.chroma, truth, beta=beta, reduction="none").mean(1)
+    return (loss * skin).mean()
+
+
+def unevenness(
+    prediction: NetworkOutput,
+    batch: TrainingBatch,
+    net: Any,
+    *,
+    steps: Sequence[int] = (4, 12, 28),
+    same: float = 5.0,
+    beta: float = 5.0,
+) -> Tensor:
+    """Smooth L1 of how the error changes from place to place of one thing: blotches, not casts.
+
+    Places lie `steps` cells of the answer apart, along rows and along columns. How much a pair
+    counts falls with the distance of its true colours, whose scale is `same` CIELAB units.
+    """
+    truth = at_grid_of(prediction.chroma, batch.chroma)
+    error = prediction.chroma - truth
+    height, width = truth.shape[2:]
+    parts = []
+    for step in steps:
+        for axis, length in ((2, height), (3, width)):
+            if step >= length:
+                continue
+            true_change, change = (
+                plane.narrow(axis, step, length - step) - plane.narrow(axis, 0, length - step)
+                for plane in (truth, error)
+            )
+            counts = torch.exp(-true_change.square().sum(1) / same**2)
+            uneven = F.smooth_l1_loss(change, change * 0, beta=beta, reduction="none").mean(1)
+            parts.append((uneven * counts).mean())
+    return torch.stack(parts).mean() if parts else error.sum() * 0
 
 
 def neutral_penalty(

@@ -9,9 +9,17 @@ from torch.autograd import gradcheck
 
 from core.learn.batch import NetworkOutput, TrainingBatch
 from core.learn.losses import LOSSES
-from core.learn.losses.regression import chroma_weighted, l1, mse, neutral_penalty, sse
+from core.learn.losses.regression import (
+    chroma_weighted,
+    l1,
+    mse,
+    neutral_penalty,
+    skin_l1,
+    sse,
+    unevenness,
+)
 
-REGRESSION = ("mse", "sse", "l1", "chroma_weighted", "neutral_penalty")
+REGRESSION = ("mse", "sse", "l1", "chroma_weighted", "neutral_penalty", "skin_l1")
 #: One pixel of a* 8, b* 0 and one of 0, 6, answered; the truth of both is 0, 6.
 ANSWER = torch.tensor([[[[8.0, 0.0]], [[0.0, 6.0]]]])
 TRUTH = torch.tensor([[[[0.0, 0.0]], [[6.0, 6.0]]]])
@@ -47,6 +55,28 @@ def test_the_neutral_penalty_is_one_for_gray_and_falls_as_colours_grow():
     assert gray.item() == 1
     loss = neutral_penalty(NetworkOutput(ANSWER), batch(TRUTH), None, width=8.0)
     assert loss.item() == pytest.approx((math.exp(-1) + 1 + 1 + math.exp(-36 / 64)) / 4)
+
+
+def test_skin_counts_where_the_truth_is_skin_coloured_alone():
+    # skin, a blue of the same chroma, and skin's hue with too little chroma to be any
+    truth = torch.tensor([[[[12.0, 12.0, 3.0]], [[16.0, -16.0, 4.0]]]])
+    loss = skin_l1(NetworkOutput(torch.zeros_like(truth)), batch(truth), None, beta=4.0)
+    assert loss.item() == pytest.approx(((12 - 2) + (16 - 2)) / 2 / 3)
+
+
+def test_a_blotch_is_uneven_and_a_cast_or_another_thing_is_not():
+    truth = torch.zeros(1, 2, 1, 8)
+    truth[..., 4:] = 40  # two things side by side
+    cast, blotch, repainted = truth + 10, truth.clone(), truth.clone()
+    blotch[..., :2] += 10
+    repainted[..., 4:] += 10
+
+    def uneven(answer: torch.Tensor) -> float:
+        return unevenness(NetworkOutput(answer), batch(truth), None, steps=(2,), beta=4.0).item()
+
+    assert uneven(cast) == uneven(repainted) == uneven(truth) == 0
+    # two of six pairs of places, two apart, differ by 10
+    assert uneven(blotch) == pytest.approx((10 - 2) * 2 / 6)
 
 
 def test_the_truth_is_averaged_down_to_a_coarser_answer():
