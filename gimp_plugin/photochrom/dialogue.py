@@ -11,12 +11,13 @@ from typing import Any
 
 import gi
 
+gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 
 import dials  # noqa: E402
 import server  # noqa: E402
 from dials import COLOUR_DIALS, HINT_DIAL  # noqa: E402
-from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
+from gi.repository import Gdk, Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
 from layers import Target  # noqa: E402
 from marks import all_layers  # noqa: E402
 from points import HintPoint  # noqa: E402
@@ -79,23 +80,33 @@ def build(
     output = dialog.get_widget("output", GObject.TYPE_NONE)
     labels = [scale.get_label() for scale in scales]
     _align(models.label, *labels, output.get_label(), layers.get_children()[0])
-    content.pack_start(preview.widget, False, False, 0)
-    content.pack_start(models.row, False, False, 0)
-    dialog.fill(["vividness", *COLOUR_DIALS, "output"])
-    content.pack_start(layers, False, False, 0)
-    dialog.fill([HINT_DIAL])
-    earlier = ["replace-colours"] if any(map(Target.earlier_colours, targets)) else []
-    dialog.fill(["sample-merged", "respect-selection", *earlier])
-    if len(targets) > 1:
-        content.pack_start(
-            _note(_("{count} layers will be coloured.").format(count=len(targets))), False, False, 0
-        )
     if Gimp.Selection.is_empty(targets[0].image):
         dialog.get_widget("respect-selection", GObject.TYPE_NONE).set_sensitive(False)
+    earlier = ["replace-colours"] if any(map(Target.earlier_colours, targets)) else []
+    notes = [_("{count} layers will be coloured.").format(count=len(targets))]
+    notes = notes if len(targets) > 1 else []
     if targets[0].is_gray:
-        content.pack_start(_note(_("The grayscale image becomes RGB.")), False, False, 0)
-    _fill_advanced(dialog, config)
-    content.pack_start(status, False, False, 0)
+        notes.append(_("The grayscale image becomes RGB."))
+    clicks = _(
+        "Click on a thing to give it its colour. Click its point to change the colour, with the "
+        "right button to remove it; Ctrl+Z takes back the last change."
+    )
+    sides = Gtk.Box(spacing=2 * SPACING)
+    sides.pack_start(_column(preview.widget, _note(clicks)), False, False, 0)
+    dials_and_choices = _column(
+        models.row,
+        dialog.fill_box("colour-rows", ["vividness", *COLOUR_DIALS, "output"]),
+        layers,
+        dialog.fill_box("hint-rows", [HINT_DIAL]),
+        dialog.fill_box("choice-rows", ["sample-merged", "respect-selection", *earlier]),
+        *map(_note, notes),
+        _advanced(dialog, config),
+        status,
+    )
+    sides.pack_start(dials_and_choices, True, True, 0)
+    sides.show()
+    content.pack_start(sides, True, True, 0)
+    dialog.connect("key-press-event", lambda _dialog, event: _undo_key(preview, event))
     models.load()
 
     def close() -> None:
@@ -111,7 +122,8 @@ def ask_colour(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig) -> bool:
     dialog = GimpUi.ProcedureDialog.new(procedure, config, _("Photochrom: Recolour Selection"))
     dialog.set_ok_label(_("Recolo_ur"))
     dialog.fill(["colour"])
-    _fill_advanced(dialog, config)
+    _advanced(dialog, config)
+    dialog.fill(["advanced"])
     agreed = dialog.run()
     dialog.destroy()
     return agreed
@@ -138,13 +150,21 @@ def confirm_conversion() -> bool:
     return agreed
 
 
-def _fill_advanced(dialog: GimpUi.ProcedureDialog, config: Gimp.ProcedureConfig) -> None:
+def _advanced(dialog: GimpUi.ProcedureDialog, config: Gimp.ProcedureConfig) -> Gtk.Widget:
     """The server's address and token, folded away until one is given."""
     dialog.fill_box("advanced-rows", ADVANCED)
     dialog.get_label("advanced-label", _("_Advanced"), False, True)
     expander = dialog.fill_expander("advanced", "advanced-label", False, "advanced-rows")
     expander.set_expanded(bool(config.get_property("server")))
-    dialog.fill(["advanced"])
+    return expander
+
+
+def _undo_key(preview: Preview, event: Gdk.EventKey) -> bool:
+    """Ctrl+Z takes back the last change of a point."""
+    if event.keyval == Gdk.KEY_z and event.state & Gdk.ModifierType.CONTROL_MASK:
+        preview.undo()
+        return True
+    return False
 
 
 class _Models:
@@ -267,6 +287,16 @@ def _row(text: str, widget: Gtk.Widget) -> Gtk.Box:
     row.pack_start(widget, True, True, 0)
     row.show_all()
     return row
+
+
+def _column(*widgets: Gtk.Widget) -> Gtk.Box:
+    """Widgets one below the other."""
+    column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=SPACING)
+    for widget in widgets:
+        column.pack_start(widget, False, False, 0)
+        widget.show()
+    column.show()
+    return column
 
 
 def _align(*labels: Gtk.Widget) -> None:

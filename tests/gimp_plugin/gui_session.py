@@ -99,6 +99,11 @@ class GuiSession(GimpSession):
         number = self.window(title)
         self._ask("xdotool", "mousemove", "--window", number, str(x), str(y), "click", "1")
 
+    def right_click_in(self, title: str, x: int, y: int) -> None:
+        """Click there with the right button, in a window."""
+        number = self.window(title)
+        self._ask("xdotool", "mousemove", "--window", number, str(x), str(y), "click", "3")
+
     def picture(self, path: Path) -> None:
         """A picture of the screen, as PNG."""
         inside = f"{self._room.inside}/screen.png"

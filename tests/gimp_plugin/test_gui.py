@@ -27,7 +27,10 @@ pytestmark = pytest.mark.skipif(
     os.environ.get("PHOTOCHROM_GIMP_GUI") != "1", reason="windows are slow: run `make gimp-gui`"
 )
 CANCEL = (700, 661)  # in the status bar, beside the progress
+MIDDLE = (230, 240)  # in the dialog, of the preview
 MAIN, DIALOG = "GIMP$", "^Photochrom: Colorize Layer$"
+COLOUR = "^Photochrom: Colour of This Thing$"
+ORANGE = (240, 40)  # in that dialog
 
 
 @pytest.fixture(scope="module")
@@ -119,11 +122,11 @@ def test_a_click_in_the_preview_gives_a_thing_its_colour_and_the_point_stays(
     show(gui, room)
     open_dialog(gui)
     time.sleep(1)
-    gui.click_in(DIALOG, 230, 160)
-    gui.window("^Photochrom: Colour of This Thing$")
+    gui.click_in(DIALOG, *MIDDLE)
+    gui.window(COLOUR)
     keep_picture(gui, "colour-of-a-thing")
     gui.keys("Return")
-    gui.wait_without("^Photochrom: Colour of This Thing$")
+    gui.wait_without(COLOUR)
     gui.window(DIALOG)
     gui.keys("alt+o")
     until(gui, lambda state: len(state["names"]) == 2)
@@ -137,6 +140,30 @@ def test_a_click_in_the_preview_gives_a_thing_its_colour_and_the_point_stays(
     assert 0.4 < point["x"] < 0.6 and 0.4 < point["y"] < 0.7
     led = Image.open(io.BytesIO(bytes.fromhex(room.journal("colorize")[-1]["hints"])))
     assert np.array(led)[..., 3].any()
+
+
+def test_a_point_is_removed_by_a_right_click_and_comes_back_by_ctrl_z(
+    gui: GuiSession, room: Room, tmp_path: Path
+):
+    show(gui, room)
+    open_dialog(gui)
+    until_chroma(gui, tmp_path, lambda chroma: chroma > 10)
+    gui.click_in(DIALOG, *MIDDLE)
+    gui.window(COLOUR)
+    gui.click_in(COLOUR, *ORANGE)  # one click takes a colour
+    gui.wait_without(COLOUR)
+    led_by = []
+    for change in (None, gui.right_click_in, lambda *_: gui.keys("ctrl+z")):
+        if change:
+            change(DIALOG, *MIDDLE)
+        time.sleep(1)
+        led = Image.open(io.BytesIO(bytes.fromhex(room.journal("preview")[-1]["hints"])))
+        led_by.append({led.getpixel((256, 256)), led.getpixel((200, 40))})
+    keep_picture(gui, "point")
+    gui.keys("Escape")
+    gui.wait_without(DIALOG)
+    assert led_by[0] == led_by[2] and (0xE0, 0x7B, 0x2A, 255) in led_by[0]
+    assert len(led_by[1]) == 1
 
 
 @pytest.mark.parametrize("kind", ["gray", "16-bit"])
@@ -190,8 +217,8 @@ def chroma_in_the_dialog(gui: GuiSession, folder: Path) -> float:
     """Mean distance from gray, in codes, of the middle of the dialog's preview."""
     gui.picture_of(DIALOG, folder / "dialog.png")
     picture = np.asarray(Image.open(folder / "dialog.png").convert("RGB")).astype(float)
-    middle = picture.shape[1] // 2
-    shown = picture[40:220, middle - 80 : middle + 80]
+    x, y = MIDDLE
+    shown = picture[y - 90 : y + 90, x - 80 : x + 80]
     return float((shown.max(axis=2) - shown.min(axis=2)).mean())
 
 
