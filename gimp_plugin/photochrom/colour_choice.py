@@ -30,6 +30,7 @@ def choose_colour(
         title=_("Photochrom: Colour of This Thing"), transient_for=parent, modal=True
     )
     dialog.set_use_alpha(False)
+    used = [text for text in used if text not in (*alternatives, *WARM, *COOL)]
     # the first palette of one's own replaces Gtk's
     for row in filter(None, (alternatives, used, WARM, COOL)):
         dialog.add_palette(Gtk.Orientation.HORIZONTAL, len(WARM), [_rgba(text) for text in row])

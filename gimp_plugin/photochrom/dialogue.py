@@ -83,13 +83,14 @@ def build(
     if Gimp.Selection.is_empty(targets[0].image):
         dialog.get_widget("respect-selection", GObject.TYPE_NONE).set_sensitive(False)
     earlier = ["replace-colours"] if any(map(Target.earlier_colours, targets)) else []
-    notes = [_("{count} layers will be coloured.").format(count=len(targets))]
-    notes = notes if len(targets) > 1 else []
+    notes = []
+    if len(targets) > 1:
+        notes.append(_("{count} layers will be coloured.").format(count=len(targets)))
     if targets[0].is_gray:
         notes.append(_("The grayscale image becomes RGB."))
     clicks = _(
-        "Click on a thing to give it its colour. Click its point to change the colour, with the "
-        "right button to remove it; Ctrl+Z takes back the last change."
+        "Click on a thing to give it its colour, and again where it is missing. Click a point to "
+        "change its colour, with the right button to remove it; Ctrl+Z takes back the last change."
     )
     sides = Gtk.Box(spacing=2 * SPACING)
     sides.pack_start(_column(preview.widget, _note(clicks)), False, False, 0)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.learn.batch import NetworkOutput, TrainingBatch, at_grid_of
 from core.learn.losses.classification import non_gray_mask
-from core.learn.measures.picture import SKIN_CHROMA, SKIN_HUE
+from core.learn.measures.picture import is_skin_coloured
 
 
 def hint_l1(prediction: NetworkOutput, batch: TrainingBatch, net: Any) -> Tensor:
@@ -78,9 +78,8 @@ def skin_l1(
     stays gray. This one adds the weight that skin is owed.
     """
     truth = at_grid_of(prediction.chroma, batch.chroma)
-    chroma, hue = torch.hypot(*truth.unbind(1)), torch.atan2(truth[:, 1], truth[:, 0]).rad2deg()
-    skin = (chroma >= SKIN_CHROMA[0]) & (chroma <= SKIN_CHROMA[1])
-    skin &= (hue >= SKIN_HUE[0]) & (hue <= SKIN_HUE[1])
+    hue = torch.atan2(truth[:, 1], truth[:, 0]).rad2deg()
+    skin = is_skin_coloured(torch.hypot(*truth.unbind(1)), hue)
     loss = F.smooth_l1_loss(prediction.chroma, truth, beta=beta, reduction="none").mean(1)
     return (loss * skin).mean()
 

@@ -5,6 +5,7 @@ one row for a picture, `summary` the means and the ratios of means over many, as
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -81,15 +82,19 @@ SKIN_CHROMA, SKIN_HUE = (10.0, 40.0), (30.0, 75.0)
 SKIN_SHARE = 0.02
 
 
+def is_skin_coloured(chroma: Any, hue: Any) -> Any:
+    """Where colours are those of skin: `chroma` and `hue` (degrees), arrays or tensors alike."""
+    (palest, richest), (reddest, yellowest) = SKIN_CHROMA, SKIN_HUE
+    return (chroma >= palest) & (chroma <= richest) & (hue >= reddest) & (hue <= yellowest)
+
+
 def skin_error(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Mean distance in the a* b* plane where the truth is skin-coloured, CIELAB units.
 
     Wood and brick share these colours, so that it is a ruler for many pictures with people in them,
     not for one. Not a number where less than 2% of the pixels are skin-coloured.
     """
-    chroma, hue = np.hypot(*truth), np.degrees(np.arctan2(truth[1], truth[0]))
-    skin = (chroma >= SKIN_CHROMA[0]) & (chroma <= SKIN_CHROMA[1])
-    skin &= (hue >= SKIN_HUE[0]) & (hue <= SKIN_HUE[1])
+    skin = is_skin_coloured(np.hypot(*truth), np.degrees(np.arctan2(truth[1], truth[0])))
     if skin.mean() < SKIN_SHARE:
         return float("nan")
     return float(np.hypot(*(predicted - truth)[:, skin]).mean())
